@@ -1,0 +1,56 @@
+# The Python to create .venv with.
+PYTHON ?= python3
+# Added to the command that the target runs.
+ARGS ?=
+
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help train test lint benchmarks clean
+
+help:  ## List the targets
+	@echo "Usage: make TARGET [PYTHON=python3.12] [ARGS='...']"
+	@echo
+	@sed -n 's/^\([a-z]*\):.*  ## \(.*\)/\1|\2/p' Makefile \
+	  | while IFS='|' read -r name does; do \
+	      printf '  %-12s%s\n' "$$name" "$$does"; \
+	    done
+
+train: $(INSTALLED)  ## Train on the digits; ARGS go to rigl-sweep
+	$(BIN)/rigl-sweep --sweep=digits --output_dir=runs $(ARGS)
+
+test: lint  ## Check style, then run the tests; ARGS go to pytest
+	$(BIN)/pytest $(ARGS)
+
+lint: $(INSTALLED)  ## Check style only
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+benchmarks: $(INSTALLED)  ## Run every script in benchmarks/; ARGS go to each
+	@set -e; for script in benchmarks/*.py; do \
+	  echo "$(BIN)/python $$script $(ARGS)"; \
+	  $(BIN)/python "$$script" $(ARGS); \
+	done
+
+clean:  ## Remove the environment, caches and builds; runs/ stays
+	rm -rf .venv .hypothesis .pytest_cache .ruff_cache build dist *.egg-info
+	find . -name __pycache__ -prune -exec rm -rf {} +
+
+# The file marks an environment that is complete and as requirements.txt says.
+# A pip as old as Debian's is replaced first.
+$(INSTALLED): requirements.txt setup.py | $(BIN)/python
+	@echo "Installing requirements.txt into .venv; this takes some minutes."
+	@$(BIN)/python -m pip install -qq pip==26.3
+	@$(BIN)/python -m pip install -qq --requirement requirements.txt
+	@$(BIN)/python -m pip install -qq --no-deps --no-build-isolation \
+	  --editable .
+	@touch $(INSTALLED)
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; v = sys.version_info; \
+	  sys.exit(not (3, 11) <= v < (3, 14))' 2>/dev/null || { \
+	  echo "Python 3.11, 3.12 or 3.13 is needed and $(PYTHON) is not one." \
+	    "Try: make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@$(PYTHON) -m venv --clear .venv

@@ -1,0 +1,13 @@
+"""Sparse training for Keras 3 on TensorFlow."""
+
+from rigl_tf import algorithms as algorithms
+from rigl_tf import distributions as distributions
+from rigl_tf import masks as masks
+from rigl_tf import schedules as schedules
+from rigl_tf.layers import Sparse as Sparse
+from rigl_tf.layers import sparse_layers as sparse_layers
+from rigl_tf.model import SparseModel as SparseModel
+from rigl_tf.sparsify import densify as densify
+from rigl_tf.sparsify import sparsify as sparsify
+
+__version__ = "0.1.0"

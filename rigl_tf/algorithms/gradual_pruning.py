@@ -1,0 +1,67 @@
+"""Gradual magnitude pruning."""
+
+import dataclasses
+
+import tensorflow as tf
+from keras import ops
+
+from rigl_tf import masks
+from rigl_tf.algorithms.base import Algorithm
+
+
+@dataclasses.dataclass(frozen=True)
+class GradualPruning(Algorithm):
+    """Drops the smallest weights until the sparsity schedule is met.
+
+    Nothing grows: a pruned connection stays pruned.
+
+    Args:
+        scope: `"layer"` prunes each layer to its own budget; `"global"`
+            ranks the weights of all layers together and keeps the strongest
+            of each layer in any case.
+
+    Reference:
+        [Zhu & Gupta, 2017](https://arxiv.org/abs/1710.01878), section 3.
+    """
+
+    scope: str = "layer"
+
+    follows_sparsity = True
+
+    def __post_init__(self):
+        if self.scope not in ("layer", "global"):
+            raise ValueError(
+                '`scope` must be "layer" or "global". '
+                f"Received: scope={self.scope!r}."
+            )
+
+    def grow(self, view):
+        return ops.abs(view.weight)
+
+    def num_drop(self, views, fraction, budgets):
+        del fraction
+        active = [masks.count(view.mask) for view in views]
+        if self.scope == "global":
+            total = tf.minimum(tf.add_n(budgets), tf.add_n(active))
+            layers = [
+                lambda i=i: _strongest_first(views[i])
+                for i in range(len(views))
+            ]
+            budgets = masks.count_in_top_k(
+                layers, tf.maximum(total, len(views))
+            )
+        return [
+            tf.maximum(a - tf.cast(b, tf.int64), 0)
+            for a, b in zip(active, budgets, strict=True)
+        ]
+
+    def redistribute(self, views, num_dropped):
+        del views
+        return [0] * len(num_dropped)
+
+
+def _strongest_first(view):
+    """|w|, with the layer's largest raised above all other layers' weights."""
+    size = tf.abs(tf.cast(view.weight, tf.float32))
+    strongest = masks.top_k_mask(size, 1, candidates=view.mask)
+    return tf.where(strongest, float("inf"), size), view.mask

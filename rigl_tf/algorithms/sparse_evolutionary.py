@@ -1,0 +1,21 @@
+"""SET: sparse evolutionary training."""
+
+import dataclasses
+
+from rigl_tf import masks
+from rigl_tf.algorithms.base import Algorithm
+
+
+@dataclasses.dataclass(frozen=True)
+class SET(Algorithm):
+    """Grows connections at random, after the optimizer step.
+
+    Drops the smallest |w|, as the RigL papers do; the original splits the
+    drop between the smallest positive and the largest negative weights.
+
+    Reference:
+        [Mocanu et al., 2018](https://arxiv.org/abs/1707.04780), Algorithm 1.
+    """
+
+    def grow(self, view):
+        return masks.random_scores(view.mask.shape, view.seed)

@@ -1,0 +1,17 @@
+"""Static sparse training."""
+
+import dataclasses
+
+from keras import ops
+
+from rigl_tf.algorithms.base import Algorithm
+
+
+@dataclasses.dataclass(frozen=True)
+class Static(Algorithm):
+    """Keeps the connections that it starts with."""
+
+    updates_masks = False
+
+    def grow(self, view):
+        return ops.cast(view.mask, "float32")

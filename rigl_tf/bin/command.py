@@ -1,0 +1,33 @@
+"""What the command-line programs share."""
+
+import os
+import sys
+import traceback
+
+from absl import app
+from absl import logging
+
+
+def run(main):
+    """Runs `main()` after the flags are parsed.
+
+    Errors that a user can mend end in one line and exit code 2.
+    """
+
+    def guarded(argv):
+        if len(argv) > 1:
+            return _fail(f"Unexpected arguments: {' '.join(argv[1:])}.")
+        try:
+            return main()
+        except (ValueError, TypeError, OSError) as error:
+            if os.environ.get("RIGL_TF_TRACEBACK"):
+                traceback.print_exc()
+            return _fail(" ".join(str(error).split()))
+
+    logging.set_verbosity(logging.WARNING)
+    app.run(guarded)
+
+
+def _fail(message):
+    sys.stderr.write(f"error: {message}\n")
+    return 2

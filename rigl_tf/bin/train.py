@@ -1,0 +1,112 @@
+"""Trains one run.
+
+  rigl-train --task=digits_mlp --method=rigl --set 'SPARSITY = 0.98' \
+      --seed=0 --output_dir=runs/mine
+
+--task and --method name files in gin_configs/tasks and gin_configs/methods;
+--set fills in what those files leave open. The same, spelt out:
+
+  rigl-train --gin_file=gin_configs/tasks/digits_mlp.gin \
+      --gin_file=gin_configs/methods/rigl.gin \
+      --gin_bindings='SPARSITY = 0.98' --output_dir=runs/mine
+
+A gin file is code: run only files that you trust.
+"""
+
+import pathlib
+
+import gin
+from absl import flags
+
+from rigl_tf import results
+from rigl_tf import training
+from rigl_tf.bin import command
+from rigl_tf.bin import configs
+
+_TASK = flags.DEFINE_string("task", None, "What to learn: a task's name.")
+_METHOD = flags.DEFINE_string(
+    "method", None, "How to be sparse: a method's name, or dense."
+)
+_SET = flags.DEFINE_multi_string(
+    "set", [], "A binding, such as 'SPARSITY = 0.9'. May be repeated."
+)
+_GIN_FILE = flags.DEFINE_multi_string(
+    "gin_file", [], "Path of a gin file. May be repeated."
+)
+_GIN_BINDINGS = flags.DEFINE_multi_string(
+    "gin_bindings", [], "The same as --set."
+)
+flags.DEFINE_alias("gin_param", "gin_bindings")
+_OUTPUT_DIR = flags.DEFINE_string(
+    "output_dir", None, "Directory of the run; must not hold another."
+)
+_SEED = flags.DEFINE_integer(
+    "seed", None, "Weights, masks, data order and updates follow it."
+)
+_RESUME = flags.DEFINE_bool(
+    "resume", False, "Go on with the run that --output_dir holds."
+)
+_VERBOSE = flags.DEFINE_enum_class(
+    "progress",
+    "bar",
+    __import__("enum").Enum("Progress", {"none": 0, "bar": 1, "line": 2}),
+    "What to show: nothing, a bar, or a line an epoch.",
+)
+
+
+def run_one(files, bindings, output_dir, resume=False, verbose=1):
+    """Trains the run that gin files and bindings describe.
+
+    Args:
+        files: List of paths of gin files.
+        bindings: List of strings.
+        output_dir: Directory of the run.
+        resume: Whether to go on with a run that is there.
+        verbose: Integer, Keras's.
+
+    Returns:
+        `Record`.
+    """
+    with configs.parsed(files, bindings):
+        train = gin.get_configurable(training.train)
+        record = train(output_dir=output_dir, resume=resume, verbose=verbose)
+        operative = pathlib.Path(output_dir) / "config.gin"
+        if not operative.exists():
+            operative.write_text(gin.operative_config_str())
+    return record
+
+
+def main():
+    """Trains the run that the flags describe and prints its row."""
+    if _OUTPUT_DIR.value is None:
+        raise ValueError("Say where the run goes: --output_dir=runs/mine.")
+    files = list(_GIN_FILE.value)
+    if _TASK.value:
+        files.append(configs.find("tasks", _TASK.value))
+    if _METHOD.value:
+        files.append(configs.find("methods", _METHOD.value))
+    if not files:
+        raise ValueError(
+            "Say what to train: --task=digits_mlp --method=rigl, or "
+            "--gin_file. See --help."
+        )
+    bindings = _SET.value + _GIN_BINDINGS.value
+    if _SEED.value is not None:
+        bindings.append(f"SEED = {_SEED.value}")
+    record = run_one(
+        files,
+        bindings,
+        _OUTPUT_DIR.value,
+        _RESUME.value,
+        _VERBOSE.value.value,
+    )
+    print(results.table([record]))  # noqa: T201
+
+
+def run():
+    """Entry point of `rigl-train`."""
+    command.run(main)
+
+
+if __name__ == "__main__":
+    run()

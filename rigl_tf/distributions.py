@@ -1,0 +1,249 @@
+"""How a global sparsity is shared among layers.
+
+Each distribution is a function from kernel shapes and one sparsity to a
+sparsity per layer; `budgets` turns those into whole connections.
+"""
+
+import difflib
+import fnmatch
+import math
+
+
+def uniform(
+    shapes,
+    sparsity,
+    *,
+    names=None,
+    dense=(),
+    custom=None,
+    first_layer_dense=True,
+):
+    """Gives every layer the same sparsity.
+
+    Args:
+        shapes: List of tuples, the kernel shapes in the order of the model.
+        sparsity: Float in [0, 1), the fraction of zeros in each layer that is
+            neither dense nor custom.
+        names: List of strings, the layers' names. Defaults to `layer_0`,
+            `layer_1` and so on.
+        dense: Names, or patterns with `*`, of layers to keep dense.
+        custom: Dictionary from name, or pattern, to sparsity in [0, 1).
+        first_layer_dense: Whether the first layer stays dense, as in the
+            papers.
+
+    Returns:
+        List of floats, a sparsity per layer.
+
+    Raises:
+        ValueError: If an argument is out of range or a name matches no layer.
+
+    Reference:
+        [Evci et al., 2020](https://arxiv.org/abs/1911.11134), section 3 (1).
+    """
+    fixed, names = _fixed(shapes, sparsity, names, dense, custom)
+    if first_layer_dense and names:
+        fixed.setdefault(names[0], 0.0)
+    return [fixed.get(name, float(sparsity)) for name in names]
+
+
+def erdos_renyi(shapes, sparsity, *, names=None, dense=(), custom=None):
+    """Makes a layer's density proportional to (in + out) / (in x out).
+
+    Only the last two dimensions of a kernel count. See `erdos_renyi_kernel`
+    for the arguments.
+
+    Reference:
+        [Mocanu et al., 2018](https://arxiv.org/abs/1707.04780).
+    """
+    for shape in shapes:
+        if len(shape) < 2:
+            raise ValueError(
+                "`erdos_renyi` needs kernels of two dimensions or more. "
+                f"Received: a kernel of shape {tuple(shape)}. Exclude it, or "
+                "use `uniform`."
+            )
+    raw = [sum(shape[-2:]) / math.prod(shape[-2:]) for shape in shapes]
+    return _in_proportion(raw, shapes, sparsity, names, dense, custom)
+
+
+def erdos_renyi_kernel(
+    shapes, sparsity, *, names=None, dense=(), custom=None, power=1.0
+):
+    """Makes a layer's density proportional to its dimensions' sum / product.
+
+    Where that would exceed 1, the layers with the largest ratio become dense
+    and the rest share what is left, until none exceeds it.
+
+    Args:
+        shapes: List of tuples, the kernel shapes.
+        sparsity: Float in [0, 1), the fraction of zeros over all layers that
+            are neither `dense` nor `custom`: those two stand outside the
+            budget, as in the original code.
+        names: List of strings, the layers' names. Defaults to `layer_0`,
+            `layer_1` and so on.
+        dense: Names, or patterns with `*`, of layers to keep dense.
+        custom: Dictionary from name, or pattern, to sparsity in [0, 1).
+        power: Float, exponent of the ratio. 0 gives a uniform distribution.
+
+    Returns:
+        List of floats, a sparsity per layer.
+
+    Raises:
+        ValueError: If an argument is out of range, a name matches no layer,
+            or every layer is dense or custom.
+
+    Reference:
+        [Evci et al., 2020](https://arxiv.org/abs/1911.11134), section 3 (1).
+    """
+    raw = [(sum(shape) / math.prod(shape)) ** power for shape in shapes]
+    return _in_proportion(raw, shapes, sparsity, names, dense, custom)
+
+
+def budgets(shapes, sparsities, *, names=None):
+    """Turns sparsities per layer into whole active connections that add up.
+
+    The total is the nearest integer to the exact one. Every layer gets what
+    is due to it rounded down, and those with the largest remainders one more.
+
+    Args:
+        shapes: List of tuples, the kernel shapes.
+        sparsities: List of floats in [0, 1).
+        names: List of strings for error messages.
+
+    Returns:
+        List of integers, at least 1 each.
+
+    Raises:
+        ValueError: If a layer would be left without a connection.
+    """
+    names = _names(shapes, names)
+    sizes = [math.prod(shape) for shape in shapes]
+    due = [n * (1.0 - s) for n, s in zip(sizes, sparsities, strict=True)]
+    total = round(math.fsum(due))
+    # Rounding first keeps 0.1 * 30 from being 2.999...
+    whole = [math.floor(round(share, 6)) for share in due]
+    by_remainder = sorted(
+        range(len(due)), key=lambda i: due[i] - whole[i], reverse=True
+    )
+    for i in by_remainder[: max(total - sum(whole), 0)]:
+        whole[i] += 1
+    if min(whole, default=1) < 1:
+        raise ValueError(
+            "The sparsity leaves layers without a single connection. Lower "
+            "it, or give those layers a sparsity of their own with "
+            "`custom`.\n" + _table(names, shapes, sparsities, whole)
+        )
+    return whole
+
+
+def check_sparsity(sparsity, name="sparsity"):
+    """Raises unless `sparsity` is a number in [0, 1)."""
+    is_number = isinstance(sparsity, int | float) and not isinstance(
+        sparsity, bool
+    )
+    if not is_number or not 0.0 <= sparsity < 1.0:
+        raise ValueError(
+            f"`{name}` is the fraction of zeros and must be a number in "
+            f"[0, 1). Received: {name}={sparsity!r}."
+        )
+
+
+def match(patterns, names, argument):
+    """The names that each pattern selects; raises for one that selects none.
+
+    Args:
+        patterns: Iterable of names, or of patterns with `*`. A pattern also
+            selects everything below it: `block` selects `block/conv`.
+        names: List of strings.
+        argument: The argument that the error names.
+
+    Returns:
+        Dictionary from pattern to list of names.
+    """
+    if isinstance(patterns, str):
+        patterns = (patterns,)
+    selected = {}
+    for pattern in patterns:
+        selected[pattern] = [
+            name
+            for name in names
+            if fnmatch.fnmatchcase(name, pattern)
+            or fnmatch.fnmatchcase(name, f"{pattern}/*")
+        ]
+        if not selected[pattern]:
+            close = difflib.get_close_matches(pattern, names, cutoff=0.4)
+            raise ValueError(
+                f"`{argument}` names a layer that is not there. Received: "
+                f"{pattern!r}. Layers: {', '.join(close or names)}."
+            )
+    return selected
+
+
+def _fixed(shapes, sparsity, names, dense, custom):
+    """Sparsities that do not depend on the budget, by name."""
+    check_sparsity(sparsity)
+    names = _names(shapes, names)
+    fixed = {}
+    for pattern, matched in match(custom or {}, names, "custom").items():
+        check_sparsity(custom[pattern], f"custom[{pattern!r}]")
+        fixed.update({name: float(custom[pattern]) for name in matched})
+    for matched in match(dense, names, "dense").values():
+        fixed.update({name: 0.0 for name in matched})
+    return fixed, names
+
+
+def _in_proportion(raw, shapes, sparsity, names, dense, custom):
+    """Densities eps x raw that meet the budget, at most 1."""
+    fixed, names = _fixed(shapes, sparsity, names, dense, custom)
+    sizes = [math.prod(shape) for shape in shapes]
+    free = [i for i, name in enumerate(names) if name not in fixed]
+    if not free:
+        raise ValueError(
+            "Every layer is dense or custom, so there is nothing left to "
+            f"distribute. Received: dense={tuple(dense)!r}, custom={custom!r}."
+        )
+    full = set()
+    while True:
+        open_layers = [i for i in free if i not in full]
+        if not open_layers:
+            eps = 0.0
+            break
+        # What is active in all, less what the full layers take. Zeros are
+        # whole numbers, as in the original code.
+        left = sum(
+            sizes[i] * (i not in full) - math.floor(sparsity * sizes[i])
+            for i in free
+        )
+        eps = left / sum(raw[i] * sizes[i] for i in open_layers)
+        largest = max(raw[i] for i in open_layers)
+        if eps * largest <= 1.0:
+            break
+        full.update(i for i in open_layers if raw[i] == largest)
+    return [
+        fixed[name]
+        if name in fixed
+        else 0.0
+        if i in full
+        else 1.0 - eps * raw[i]
+        for i, name in enumerate(names)
+    ]
+
+
+def _names(shapes, names):
+    if names is None:
+        return [f"layer_{i}" for i in range(len(shapes))]
+    return list(names)
+
+
+def _table(names, shapes, sparsities, active):
+    rows = [("layer", "shape", "sparsity", "active")] + [
+        (name, str(tuple(shape)), f"{s:.6f}", str(n))
+        for name, shape, s, n in zip(
+            names, shapes, sparsities, active, strict=True
+        )
+    ]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join(
+        "  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True))
+        for row in rows
+    )

@@ -1,0 +1,350 @@
+"""Parameters and FLOPs of dense and sparse models.
+
+Two conventions. `"macs2"` counts two operations for each multiply-accumulate
+of a convolution, dense or recurrent layer or of attention, and nothing else;
+it gives both source papers' dense figures. `"micronet"` is the original
+authors' counting: every convolution as if padded to the same size, and for
+each output a bias and a ReLU. Both count one example.
+"""
+
+import contextlib
+import dataclasses
+import math
+
+import keras
+import tensorflow as tf
+from keras import layers as kl
+
+from rigl_tf import algorithms
+from rigl_tf import layers
+from rigl_tf import masks
+
+CONVENTIONS = ("macs2", "micronet")
+
+_CONVOLUTIONS = (
+    kl.Conv1D,
+    kl.Conv2D,
+    kl.Conv3D,
+    kl.DepthwiseConv1D,
+    kl.DepthwiseConv2D,
+    kl.SeparableConv1D,
+    kl.SeparableConv2D,
+)
+_TRANSPOSED = (kl.Conv1DTranspose, kl.Conv2DTranspose, kl.Conv3DTranspose)
+_CELLS = (kl.SimpleRNNCell, kl.LSTMCell, kl.GRUCell)
+_ATTENTION = (kl.MultiHeadAttention, kl.GroupQueryAttention)
+
+
+@dataclasses.dataclass(frozen=True)
+class KernelCost:
+    """What one kernel costs for one example.
+
+    Attributes:
+        name: String, the path of the layer and of the kernel in it.
+        shape: Tuple of integers, the kernel's shape.
+        active: Integer, its active connections.
+        uses: Integer, how often each weight is used.
+        same_uses: Integer, how often it would be used with "same" padding.
+        outputs: Integer, results of one use.
+        sparse: Boolean, whether the kernel has a mask.
+    """
+
+    name: str
+    shape: tuple
+    active: int
+    uses: int
+    same_uses: int
+    outputs: int
+    sparse: bool
+
+    @property
+    def size(self):
+        """Integer, connections if it were dense."""
+        return math.prod(self.shape)
+
+    @property
+    def sparsity(self):
+        """Float in [0, 1), the fraction of zeros."""
+        return 1 - self.active / self.size
+
+    def flops(self, convention="macs2", dense=False):
+        """FLOPs for one example, or those of the dense kernel."""
+        _check_convention(convention)
+        weights = self.size if dense else self.active
+        if convention == "macs2":
+            return 2 * weights * self.uses
+        return (2 * weights + self.outputs) * self.same_uses
+
+
+@dataclasses.dataclass(frozen=True)
+class ModelCost:
+    """What a model costs for one example.
+
+    Attributes:
+        kernels: Tuple of `KernelCost`.
+        attention: Integer, FLOPs of the products between activations in
+            attention, which no mask reduces.
+        other_parameters: Integer, biases and normalization.
+    """
+
+    kernels: tuple
+    attention: int
+    other_parameters: int
+
+    def flops(self, convention="macs2", dense=False):
+        """FLOPs of one forward pass, or those of the dense model."""
+        return self.attention + sum(
+            kernel.flops(convention, dense) for kernel in self.kernels
+        )
+
+    def parameters(self, dense=False):
+        """Active parameters, biases included, or those of the dense model."""
+        return self.other_parameters + sum(
+            kernel.size if dense else kernel.active for kernel in self.kernels
+        )
+
+    def recount(self, model):
+        """The cost of the same model with the masks it has now."""
+        active = {
+            kernel.name: int(masks.count(kernel.mask))
+            for kernel in layers.sparse_kernels(model)
+        }
+        return dataclasses.replace(
+            self,
+            kernels=tuple(
+                dataclasses.replace(
+                    cost, active=active.get(cost.name, cost.active)
+                )
+                for cost in self.kernels
+            ),
+        )
+
+    def ratio(self, convention="macs2"):
+        """FLOPs relative to the dense model."""
+        return self.flops(convention) / self.flops(convention, dense=True)
+
+
+def inference(model, input_shape=None):
+    """Counts what one forward pass of a model costs.
+
+    Args:
+        model: A built `keras.Model`, sparse or not.
+        input_shape: Tuple without the batch, or a structure of tuples; needed
+            where the model does not know it or leaves dimensions open.
+
+    Returns:
+        `ModelCost`.
+
+    Raises:
+        ValueError: If the input shape is not known in full.
+    """
+    network = getattr(model, "network", model)
+    masked = {id(k.variable): k for k in layers.sparse_kernels(network)}
+    costs = {}
+    attention = 0
+    for name, layer, inputs, outputs in _calls(network, input_shape):
+        if isinstance(layer, _ATTENTION):
+            attention += _attention_flops(layer, inputs)
+        for variable, owner, uses, same_uses, per_use in _kernel_uses(
+            layer, inputs, outputs
+        ):
+            kernel = masked.get(id(variable))
+            label = kernel.name if kernel else f"{name}/{variable.name}"
+            before = costs.get(id(variable))
+            costs[id(variable)] = KernelCost(
+                name=label,
+                shape=tuple(variable.shape),
+                active=int(masks.count(kernel.mask))
+                if kernel
+                else math.prod(variable.shape),
+                # A shared layer is used once more at every call.
+                uses=uses + (before.uses if before else 0),
+                same_uses=same_uses + (before.same_uses if before else 0),
+                outputs=per_use,
+                sparse=kernel is not None,
+            )
+    counted = sum(cost.size for cost in costs.values())
+    trainable = sum(math.prod(v.shape) for v in network.trainable_variables)
+    return ModelCost(tuple(costs.values()), attention, trainable - counted)
+
+
+def training(method, sparse, dense, interval=100):
+    """FLOPs of training on one example, averaged over the steps.
+
+    Args:
+        method: `Algorithm`, a registered name, or `"dense"`.
+        sparse: Number, FLOPs of a forward pass of the sparse model: f_s. A
+            running average where the sparsity varies: E[f_{s,t}].
+        dense: Number, FLOPs of a forward pass of the dense model: f_d.
+        interval: Integer, steps between two updates: Delta T.
+
+    Returns:
+        Float.
+
+    Reference:
+        [Sundar & Dwaraknath, 2021](https://arxiv.org/abs/2103.15767),
+        appendix B.2.
+    """
+    if method == "dense":
+        return 3.0 * dense
+    if isinstance(method, str):
+        method = algorithms.get(method)
+    if method.needs_gradient:
+        return (3 * interval * sparse + 2 * sparse + dense) / (interval + 1)
+    return 3.0 * sparse
+
+
+def _check_convention(convention):
+    if convention not in CONVENTIONS:
+        raise ValueError(
+            f"`convention` must be one of {CONVENTIONS}. "
+            f"Received: convention={convention!r}."
+        )
+
+
+def _calls(network, input_shape):
+    """The calls of all layers in one forward pass.
+
+    Returns:
+        List of (path, layer, input shapes, output shape).
+    """
+    calls = []
+    names = dict(_paths(network, ""))
+    specs = _input_specs(network, input_shape)
+    with contextlib.ExitStack() as stack:
+        for layer, name in names.items():
+            stack.enter_context(_recorded(layer, name, calls))
+        tf.function(
+            lambda *args: network(*args, training=False), autograph=False
+        ).get_concrete_function(specs)
+    return calls
+
+
+def _paths(layer, path):
+    for child in layers.children(layer):
+        # A wrapper has the name of what it wraps.
+        inside = isinstance(layer, layers.Sparse)
+        here = path if inside else f"{path}/{child.name}".strip("/")
+        yield child, here
+        if not isinstance(child, kl.RNN):  # its cell runs in a loop
+            yield from _paths(child, here)
+
+
+@contextlib.contextmanager
+def _recorded(layer, name, calls):
+    """Notes the shapes of a layer's calls while the context lasts."""
+    call = layer.call
+
+    def noting(*args, **kwargs):
+        outputs = call(*args, **kwargs)
+        tensors = keras.tree.flatten((args, kwargs))
+        inputs = [tuple(t.shape) for t in tensors if tf.is_tensor(t)]
+        result = keras.tree.flatten(outputs)[0]
+        calls.append((name, layer, inputs, tuple(result.shape)))
+        return outputs
+
+    object.__setattr__(layer, "call", noting)
+    try:
+        yield
+    finally:
+        object.__delattr__(layer, "call")
+
+
+def _input_specs(network, input_shape):
+    def spec(shape, dtype="float32"):
+        if any(d is None for d in shape):
+            raise ValueError(
+                f"FLOPs depend on the whole input shape, and {shape} leaves "
+                "dimensions open. Pass `input_shape`, without the batch."
+            )
+        return tf.TensorSpec([1, *shape], dtype)
+
+    inputs = getattr(network, "inputs", None)
+    if input_shape is None and not inputs:
+        raise ValueError(
+            f"{network.name!r} does not know its input shape. Pass "
+            "`input_shape`, without the batch."
+        )
+    if input_shape is not None:
+        return keras.tree.map_shape_structure(spec, input_shape)
+    return keras.tree.map_structure(
+        lambda tensor: spec(tensor.shape[1:], tensor.dtype),
+        network._inputs_struct
+        if hasattr(network, "_inputs_struct")
+        else inputs[0],
+    )
+
+
+def _kernel_uses(layer, inputs, outputs):
+    """What a call does with its kernels.
+
+    Yields:
+        The variable, its layer, how often a call uses each weight, how often
+        with "same" padding, and the outputs of one use.
+    """
+    if isinstance(layer, kl.RNN):
+        cell = layer.cell
+        steps = inputs[0][1]
+        if isinstance(cell, _CELLS):
+            for variable in (cell.kernel, cell.recurrent_kernel):
+                yield variable, cell, steps, steps, variable.shape[-1]
+    elif isinstance(layer, kl.EinsumDense):
+        _, kept = layers.einsum_sides(layer)
+        shape = layer.kernel.shape
+        per_use = math.prod(
+            d for d, side in zip(shape, kept, strict=True) if side
+        )
+        uses = math.prod(outputs) // per_use
+        yield layer.kernel, layer, uses, uses, per_use
+    elif isinstance(layer, kl.Dense):
+        uses = math.prod(outputs) // layer.units
+        yield layer.kernel, layer, uses, uses, layer.units
+    elif isinstance(layer, _TRANSPOSED):
+        uses = _positions(layer, inputs[0])
+        yield layer.kernel, layer, uses, uses, layer.filters
+    elif isinstance(layer, _CONVOLUTIONS):
+        yield from _convolution_uses(layer, inputs[0], outputs)
+
+
+def _convolution_uses(layer, inputs, outputs):
+    uses = _positions(layer, outputs)
+    same = math.prod(
+        # As the original authors count an output's side.
+        math.ceil((side - k + 1 + 2 * (k // 2)) / stride)
+        for side, k, stride in zip(
+            _spatial(layer, inputs),
+            layer.kernel_size,
+            layer.strides,
+            strict=True,
+        )
+    )
+    if isinstance(layer, kl.SeparableConv1D | kl.SeparableConv2D):
+        depthwise, pointwise = layer.depthwise_kernel, layer.pointwise_kernel
+        channels = math.prod(depthwise.shape[-2:])
+        yield depthwise, layer, uses, same, channels
+        yield pointwise, layer, uses, same, pointwise.shape[-1]
+    elif isinstance(layer, kl.DepthwiseConv1D | kl.DepthwiseConv2D):
+        channels = math.prod(layer.kernel.shape[-2:])
+        yield layer.kernel, layer, uses, same, channels
+    else:
+        yield layer.kernel, layer, uses, same, layer.filters
+
+
+def _spatial(layer, shape):
+    if layer.data_format == "channels_first":
+        return shape[2:]
+    return shape[1:-1]
+
+
+def _positions(layer, shape):
+    return math.prod(_spatial(layer, shape))
+
+
+def _attention_flops(layer, inputs):
+    """The products of queries with keys, and of weights with values."""
+    query, value = inputs[0], inputs[1] if len(inputs) > 1 else inputs[0]
+    heads = getattr(layer, "num_heads", None) or layer.num_query_heads
+    key_dim = getattr(layer, "key_dim", None) or layer.head_dim
+    value_dim = getattr(layer, "value_dim", None) or key_dim
+    pairs = math.prod(query[1:-1]) * math.prod(value[1:-1])
+    return 2 * heads * pairs * (key_dim + value_dim)

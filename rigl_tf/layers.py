@@ -1,0 +1,375 @@
+"""The wrapper that owns the masks of a layer."""
+
+import dataclasses
+import math
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import layers as kl
+
+# Layers that hold kernels of their own, and the kernels' attributes.
+_KERNELS = {
+    kl.Dense: ("kernel",),
+    kl.EinsumDense: ("kernel",),
+    kl.Conv1D: ("kernel",),
+    kl.Conv2D: ("kernel",),
+    kl.Conv3D: ("kernel",),
+    kl.Conv1DTranspose: ("kernel",),
+    kl.Conv2DTranspose: ("kernel",),
+    kl.Conv3DTranspose: ("kernel",),
+    kl.DepthwiseConv1D: ("kernel",),
+    kl.DepthwiseConv2D: ("kernel",),
+    kl.SeparableConv1D: ("pointwise_kernel",),
+    kl.SeparableConv2D: ("pointwise_kernel",),
+    kl.Embedding: ("embeddings",),
+    kl.SimpleRNNCell: ("kernel", "recurrent_kernel"),
+    kl.LSTMCell: ("kernel", "recurrent_kernel"),
+    kl.GRUCell: ("kernel", "recurrent_kernel"),
+}
+# Their kernels have the outputs before the inputs.
+_TRANSPOSED = (kl.Conv1DTranspose, kl.Conv2DTranspose, kl.Conv3DTranspose)
+# Layers that are made of the ones above.
+_CONTAINERS = (
+    kl.MultiHeadAttention,
+    kl.GroupQueryAttention,
+    kl.RNN,
+    kl.Bidirectional,
+    kl.TimeDistributed,
+)
+# Few weights that matter much, or a table of rows: dense unless asked.
+_ON_REQUEST = (kl.DepthwiseConv1D, kl.DepthwiseConv2D, kl.Embedding)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class SparseKernel:
+    """One masked kernel.
+
+    Attributes:
+        name: String, unique in its model: the path of the layer, followed by
+            the kernel's own name if the layer has several.
+        variable: `keras.Variable`, the kernel. Zero where the mask is `False`.
+        mask: Boolean `keras.Variable` of the kernel's shape.
+        layer: The `keras.layers.Layer` that computes with the kernel.
+        shape: Tuple of integers, the kernel's shape for a distribution: that
+            of the kernel, or (in, out) for an `EinsumDense`.
+    """
+
+    name: str
+    variable: keras.Variable
+    mask: keras.Variable
+    layer: kl.Layer
+    shape: tuple
+
+    @property
+    def size(self):
+        """Integer, connections of the dense kernel."""
+        return math.prod(self.shape)
+
+
+class KeepZeros(keras.constraints.Constraint):
+    """Puts zeros where a mask is `False`, after the user's own constraint."""
+
+    def __init__(self, mask, inner=None):
+        self.mask = mask
+        self.inner = inner
+
+    def __call__(self, w):
+        if self.inner is not None:
+            w = self.inner(w)
+        return masked(w, self.mask)
+
+
+@keras.saving.register_keras_serializable(package="rigl_tf")
+class Sparse(kl.Wrapper):
+    """Wraps a layer and owns one boolean mask for each of its kernels.
+
+    The masks start dense. The wrapped layer computes with its kernels as they
+    are: they hold exact zeros wherever their mask is `False`, which a kernel
+    constraint renews after every optimizer step.
+
+    Args:
+        layer: A layer with kernels: Dense, EinsumDense, a convolution,
+            Embedding, attention or a recurrent layer. Layers that need
+            several input shapes, such as attention, must be built.
+
+    Raises:
+        TypeError: If the layer cannot be sparse.
+    """
+
+    def __init__(self, layer, **kwargs):
+        check_can_be_sparse(layer)
+        kwargs.setdefault("name", layer.name)
+        super().__init__(layer, **kwargs)
+        # The wrapped layer casts its inputs itself.
+        self.autocast = False
+        self.supports_masking = layer.supports_masking
+        self._masks = []
+        if layer.built:
+            self._add_masks()
+            self.built = True
+
+    @property
+    def kernels(self):
+        """List of `SparseKernel`, named relative to this layer."""
+        found = list(_find_kernels(self.layer))
+        return [
+            SparseKernel(
+                name if len(found) > 1 else "",
+                variable,
+                mask,
+                owner,
+                _distribution_shape(owner, variable),
+            )
+            for (name, owner, variable), mask in zip(
+                found, self._masks, strict=True
+            )
+        ]
+
+    def set_masks(self, masks):
+        """Sets every mask and zeroes the kernels under them.
+
+        Args:
+            masks: List of boolean arrays, one a kernel, of kernel shape.
+
+        Raises:
+            ValueError: If a mask is not boolean, has another shape, or leaves
+                a kernel without a single connection.
+        """
+        kernels = self.kernels
+        if len(masks) != len(kernels):
+            raise ValueError(
+                f"Layer {self.name!r} has {len(kernels)} kernels, each with "
+                f"a mask. Received: {len(masks)} masks."
+            )
+        for kernel, mask in zip(kernels, masks, strict=True):
+            checked = _checked_mask(mask, kernel.mask.shape, self.name)
+            kernel.mask.assign(checked)
+            kernel.variable.assign(masked(kernel.variable, checked))
+
+    def build(self, input_shape=None):
+        if isinstance(self.layer, _CONTAINERS[:2]):
+            raise ValueError(
+                f"Layer {self.layer.name!r} takes several inputs. Build it "
+                "before it is wrapped: `layer.build(query_shape, value_shape)`."
+            )
+        super().build(input_shape)
+        self._add_masks()
+
+    def _add_masks(self):
+        for name, _, variable in _find_kernels(self.layer):
+            mask = self.add_weight(
+                name=f"{name.replace('/', '_')}_mask",
+                shape=variable.shape,
+                initializer="ones",
+                dtype="bool",
+                trainable=False,
+            )
+            self._masks.append(mask)
+            variable.constraint = KeepZeros(mask, variable.constraint)
+
+    def call(self, *args, **kwargs):
+        return self.layer(*args, **kwargs)
+
+    def compute_output_spec(self, *args, **kwargs):
+        return self.layer.compute_output_spec(*args, **kwargs)
+
+    def compute_mask(self, inputs, previous_mask=None):
+        return self.layer.compute_mask(inputs, previous_mask)
+
+    def get_build_config(self):
+        return {"layer": self.layer.get_build_config()}
+
+    def build_from_config(self, config):
+        self.layer.build_from_config(config["layer"])
+        self._add_masks()
+        self.built = True
+
+    def load_own_variables(self, store):
+        self._check_load_own_variables(store)
+        for i, mask in enumerate(self._masks):
+            loaded = np.asarray(store[str(i)])
+            mask.assign(_checked_mask(loaded, mask.shape, self.name))
+
+    def quantize(self, *args, **kwargs):
+        del args, kwargs
+        refuse_to_quantize(self.name)
+
+
+def masked(values, mask):
+    """`values` where `mask` is `True`, and exact zeros elsewhere."""
+    values = tf.convert_to_tensor(values)
+    return tf.where(mask, values, tf.zeros([], values.dtype))
+
+
+def sparse_layers(model):
+    """The `Sparse` layers of a model, each once, in the order of the model."""
+    return [layer for _, layer in _walk(model, "", set())]
+
+
+def sparse_kernels(model):
+    """The masked kernels of a model, as a list of `SparseKernel`."""
+    return [
+        dataclasses.replace(
+            kernel, name="/".join(filter(None, (path, kernel.name)))
+        )
+        for path, layer in _walk(model, "", set())
+        for kernel in layer.kernels
+    ]
+
+
+def as_matrix(values, kernel):
+    """An array of kernel shape as a matrix, inputs by outputs.
+
+    Args:
+        values: Array of the kernel's shape.
+        kernel: `SparseKernel`.
+    """
+    columns = kernel.shape[-1]
+    if isinstance(kernel.layer, _TRANSPOSED):
+        values = values.swapaxes(-1, -2)
+        columns = values.shape[-1]
+    return values.reshape(-1, columns)
+
+
+def can_be_sparse(layer):
+    """Whether `sparsify` masks layers of this kind unless told otherwise."""
+    return _has_kernels(layer) and not _on_request(layer)
+
+
+def check_can_be_sparse(layer):
+    """Raises a TypeError that says why a layer cannot be wrapped, if so."""
+    hint = f"Leave it out, for example with `exclude=[{layer.name!r}]`."
+    if type(layer).__module__.startswith("tf_keras"):
+        raise TypeError(
+            f"Layer {layer.name!r} comes from Keras 2 (tf_keras), and models "
+            "cannot mix the two. Build it with Keras 3 and copy the weights "
+            "with `set_weights`."
+        )
+    if isinstance(layer, Sparse):
+        raise TypeError(f"Layer {layer.name!r} is sparse already. {hint}")
+    if not isinstance(layer, kl.Layer) or not _has_kernels(layer):
+        raise TypeError(
+            f"Layer {layer.name!r} of type {type(layer).__name__} has no "
+            f"kernel that can be sparse. {hint}"
+        )
+    for part in _parts(layer):
+        if getattr(part, "lora_enabled", False):
+            raise TypeError(
+                f"Layer {layer.name!r} has LoRA enabled, whose kernel is a "
+                f"sum that no mask can zero. {hint}"
+            )
+        if getattr(part, "quantization_mode", None):
+            raise TypeError(
+                f"Layer {layer.name!r} is quantized to "
+                f"{part.quantization_mode}. Make it sparse before it is "
+                f"quantized. {hint}"
+            )
+
+
+def refuse_to_quantize(name):
+    """Raises the error of every sparse thing that is asked to quantize."""
+    raise ValueError(
+        f"{name!r} is sparse, and quantizing it would break its masks. Call "
+        "`rigl_tf.densify(model)` first: its zeros survive quantization."
+    )
+
+
+def children(layer):
+    """The layers directly inside a layer or model."""
+    return list(layer._flatten_layers(include_self=False, recursive=False))
+
+
+def _walk(layer, path, seen):
+    """Pairs of path and `Sparse` layer, each layer once."""
+    for child in children(layer):
+        if id(child) in seen:
+            continue
+        seen.add(id(child))
+        here = f"{path}/{child.name}" if path else child.name
+        if isinstance(child, Sparse):
+            yield here, child
+        else:
+            yield from _walk(child, here, seen)
+
+
+def _parts(layer):
+    """The layer itself, or what a container is made of."""
+    if isinstance(layer, _CONTAINERS):
+        for child in children(layer):
+            yield from _parts(child)
+    else:
+        yield layer
+
+
+def _attributes(layer):
+    for kind, attributes in _KERNELS.items():
+        if isinstance(layer, kind):
+            return attributes
+    return ()
+
+
+def _has_kernels(layer):
+    if isinstance(layer, kl.MultiHeadAttention | kl.GroupQueryAttention):
+        return True  # even before it is built
+    return any(_attributes(part) for part in _parts(layer))
+
+
+def _on_request(layer):
+    return isinstance(layer, _ON_REQUEST)
+
+
+def _find_kernels(layer, path=""):
+    """Triples of name, layer and variable."""
+    if isinstance(layer, _CONTAINERS):
+        for child in children(layer):
+            cell = isinstance(layer, kl.RNN)
+            name = path if cell else f"{path}/{child.name}".strip("/")
+            yield from _find_kernels(child, name)
+    else:
+        for attribute in _attributes(layer):
+            several = len(_attributes(layer)) > 1 or not path
+            name = f"{path}/{attribute}".strip("/") if several else path
+            yield name, layer, getattr(layer, attribute)
+
+
+def _distribution_shape(layer, variable):
+    """The kernel's shape; (in, out) where it has several of either."""
+    shape = tuple(int(d) for d in variable.shape)
+    if not isinstance(layer, kl.EinsumDense):
+        return shape
+    inputs, outputs = einsum_sides(layer)
+    return (
+        math.prod(d for d, side in zip(shape, inputs, strict=True) if side),
+        math.prod(d for d, side in zip(shape, outputs, strict=True) if side),
+    )
+
+
+def einsum_sides(layer):
+    """Which kernel dimensions of an `EinsumDense` are summed, which are kept.
+
+    Returns:
+        Two lists of booleans, one entry for each kernel dimension.
+    """
+    left, output = layer.equation.replace(" ", "").split("->")
+    kernel = left.split(",")[1]
+    kept = [letter in output for letter in kernel]
+    return [not side for side in kept], kept
+
+
+def _checked_mask(mask, shape, name):
+    """A boolean array of the right shape with something in it."""
+    mask = np.asarray(mask)
+    problem = None
+    if mask.dtype != np.bool_:
+        problem = f"be boolean. Received: dtype={mask.dtype}"
+    elif mask.shape != tuple(shape):
+        problem = f"have shape {tuple(shape)}. Received: shape={mask.shape}"
+    elif not mask.any():
+        problem = (
+            "keep at least one connection: nothing could ever pass or grow. "
+            "Received: a mask that is `False` everywhere"
+        )
+    if problem:
+        raise ValueError(f"A mask of layer {name!r} must {problem}.")
+    return mask

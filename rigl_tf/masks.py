@@ -1,0 +1,310 @@
+"""Exact selection: scores and a count become a boolean mask.
+
+Selection never sorts. A radix selection over the bits of the scores finds the
+k-th largest in two histograms of 16 bits each, so its cost is linear in the
+number of scores. It gives the same mask in eager mode, in a graph and under
+XLA.
+"""
+
+import math
+
+import tensorflow as tf
+
+_DIGIT_BITS = 16
+_NUM_BINS = 1 << _DIGIT_BITS
+_LOWEST = tf.int32.min  # not a candidate
+_NAN = tf.int32.min + 1  # below the key of -inf
+_ROW = 256  # counts that are added before totals are compared
+
+
+def top_k_mask(scores, k, candidates=None):
+    """Marks the `k` highest scores.
+
+    Args:
+        scores: Tensor of floats or of 8- to 32-bit integers, any shape. Ties
+            go to the lower flat index. NaN ranks below everything, `-inf`
+            included. 64-bit floats are compared as 32-bit ones.
+        k: Integer or integer scalar tensor, from 0 to the number of
+            candidates. A symbolic tensor outside this range is clipped.
+        candidates: Boolean tensor, shape of `scores`: where a score may win.
+            All of them by default.
+
+    Returns:
+        Boolean tensor, shape of `scores`, with exactly `k` `True` entries.
+
+    Raises:
+        ValueError: If `k` is negative or larger than the number of candidates.
+    """
+    scores = tf.convert_to_tensor(scores)
+    keys = _sortable(scores)
+    if candidates is None:
+        available = tf.size(keys, out_type=tf.int64)
+    else:
+        candidates = tf.reshape(candidates, [-1])
+        # max() keeps a NaN candidate above everything that is no candidate.
+        keys = tf.where(candidates, tf.maximum(keys, _NAN), _LOWEST)
+        available = count(candidates)
+    k = _checked_count(k, available, "k", "scores")
+    return tf.reshape(_select(keys, k), tf.shape(scores))
+
+
+def random_mask(shape, k, seed):
+    """Marks `k` positions, each set of `k` equally likely.
+
+    Args:
+        shape: Tuple of integers.
+        k: Integer or integer scalar tensor, from 0 to the number of positions.
+        seed: Integer, or integer tensor of shape (2,). The same seed gives the
+            same mask on every device.
+
+    Returns:
+        Boolean tensor of shape `shape` with exactly `k` `True` entries.
+
+    Raises:
+        ValueError: If `k` is out of range.
+    """
+    return top_k_mask(random_scores(shape, seed), k)
+
+
+def random_scores(shape, seed):
+    """Independent uniform 32-bit integers, the scores of a random choice.
+
+    Args:
+        shape: Tuple of integers.
+        seed: Integer, or integer tensor of shape (2,).
+
+    Returns:
+        int32 tensor of shape `shape`. Integers, because random floats have
+        only 23 random bits, and ties favour low indices.
+    """
+    return tf.random.stateless_uniform(
+        shape,
+        _seed_pair(seed),
+        minval=None,
+        maxval=None,
+        dtype=tf.int32,
+        alg="philox",
+    )
+
+
+def drop_and_grow(mask, drop_scores, grow_scores, num_drop, num_grow):
+    """Replaces the weakest active connections by the most promising others.
+
+    Only active connections can be dropped. Growth considers everything that
+    is inactive after the drop, so a connection may be dropped and grown in
+    the same update.
+
+    Args:
+        mask: Boolean tensor, kernel shape. `True` marks active connections.
+        drop_scores: Tensor, kernel shape. The lowest-scoring active
+            connections are dropped, of equals those with the higher index.
+        grow_scores: Tensor, kernel shape. The highest-scoring inactive
+            connections are grown, of equals those with the lower index. Not
+            looked at, and may be `None`, if `num_grow` is the integer 0.
+        num_drop: Integer or integer scalar tensor, connections to drop.
+        num_grow: Integer or integer scalar tensor, connections to grow.
+
+    Returns:
+        Boolean tensor, kernel shape, with `num_grow - num_drop` more `True`
+        entries than `mask`.
+
+    Raises:
+        ValueError: If there are fewer connections to drop or to grow than
+            asked. In a graph, the counts are clipped instead.
+
+    Reference:
+        [Evci et al., 2020](https://arxiv.org/abs/1911.11134), Algorithm 1.
+    """
+    mask = tf.convert_to_tensor(mask)
+    num_active = count(mask)
+    num_drop = _checked_count(num_drop, num_active, "num_drop", "connections")
+    kept = top_k_mask(drop_scores, num_active - num_drop, candidates=mask)
+    if isinstance(num_grow, int) and num_grow == 0:
+        return kept
+    num_inactive = tf.size(mask, out_type=tf.int64) - num_active + num_drop
+    num_grow = _checked_count(num_grow, num_inactive, "num_grow", "connections")
+    grown = top_k_mask(grow_scores, num_grow, candidates=tf.logical_not(kept))
+    return tf.logical_or(kept, grown)
+
+
+def count(mask):
+    """Counts the `True` entries of a mask exactly, as an int64 scalar."""
+    # Rows are added in int32 first: an int64 copy would be eight masks large.
+    rows = _rows(tf.cast(tf.reshape(mask, [-1]), tf.int32))
+    return tf.reduce_sum(_row_sums(rows))
+
+
+def count_in_top_k(scores, k):
+    """Counts how many of the `k` highest scores fall in each of many layers.
+
+    The layers are looked at one after another, never side by side, so this
+    needs the memory of the largest. Ties go to the earlier layer.
+
+    Args:
+        scores: List of functions without arguments, one a layer. Each returns
+            a tensor of scores and a boolean tensor of candidates, both of
+            kernel shape. Each is called several times.
+        k: Integer or integer scalar tensor, at most all candidates.
+
+    Returns:
+        List of int64 scalars that add up to `k`.
+    """
+
+    def keys_of(layer):
+        values, candidates = layer()
+        keys = tf.maximum(_sortable(tf.convert_to_tensor(values)), _NAN)
+        return tf.where(tf.reshape(candidates, [-1]), keys, _LOWEST)
+
+    k = tf.cast(k, tf.int64)
+    threshold, above = _threshold([lambda s=s: keys_of(s) for s in scores], k)
+    ties_left = k - above
+    counts = []
+    for layer in scores:
+        keys = keys_of(layer)
+        ties = tf.minimum(count(tf.equal(keys, threshold)), ties_left)
+        counts.append(count(keys > threshold) + ties)
+        ties_left -= ties
+    return counts
+
+
+def _seed_pair(seed):
+    if isinstance(seed, int):
+        # An ordinary seed fills the first word, the sign and overflow the next.
+        return tf.constant([seed & 0x7FFFFFFF, seed >> 31], tf.int64)
+    return seed
+
+
+def _sortable(scores):
+    """Flat int32 keys in the order of the scores; NaN below everything."""
+    scores = tf.reshape(scores, [-1])
+    if scores.dtype.is_integer or scores.dtype.is_bool:
+        return tf.maximum(tf.cast(scores, tf.int32), _NAN)
+    scores = tf.cast(scores, tf.float32)
+    bits = tf.bitcast(scores, tf.int32)
+    # Negative floats have the sign bit set and count backwards. -0.0 becomes
+    # the key of +0.0.
+    keys = tf.where(bits >= 0, bits, tf.int32.min - bits)
+    return tf.where(tf.math.is_nan(scores), _NAN, keys)
+
+
+def _checked_count(k, available, name, what):
+    """`k` as an int64 scalar between 0 and `available`."""
+    value = tf.get_static_value(k)
+    limit = tf.get_static_value(available)
+    if value is None:
+        zero = tf.constant(0, tf.int64)
+        return tf.clip_by_value(tf.cast(k, tf.int64), zero, available)
+    if value != math.floor(value):
+        raise ValueError(
+            f"`{name}` counts connections and must be an integer. "
+            f"Received: {name}={value}."
+        )
+    if value < 0 or (limit is not None and value > limit):
+        upper = "their number" if limit is None else int(limit)
+        raise ValueError(
+            f"`{name}` must be between 0 and the {what} available ({upper}). "
+            f"Received: {name}={value}."
+        )
+    if limit is None:
+        return tf.minimum(tf.constant(int(value), tf.int64), available)
+    return tf.constant(int(value), tf.int64)
+
+
+@tf.function(
+    input_signature=[
+        tf.TensorSpec([None], tf.int32),
+        tf.TensorSpec([], tf.int64),
+    ],
+    autograph=False,
+)
+def _select(keys, k):
+    """The mask of the `k` largest keys, of equals those that come first.
+
+    A function of its own, so that it is traced once for all kernels.
+    """
+    threshold, above = _threshold([lambda: keys], k)
+    ties = tf.equal(keys, threshold)
+    ties_to_keep = k - above
+    settled = tf.cond(
+        tf.equal(count(ties), ties_to_keep),
+        lambda: ties,
+        lambda: _first(ties, ties_to_keep),
+    )
+    return tf.logical_or(keys > threshold, settled)
+
+
+def _threshold(layers, k):
+    """The k-th largest key, and how many keys are larger."""
+    k = tf.maximum(k, 1)  # for k = 0, the largest key; nothing is above it
+    high, above = _digit(layers, k, lambda keys: _high_digit(keys))
+    low, above_low = _digit(
+        layers,
+        k - above,
+        lambda keys: tf.where(
+            tf.equal(_high_digit(keys), high),
+            tf.bitwise.bitwise_and(keys, _NUM_BINS - 1),
+            _NUM_BINS,  # outside the histogram
+        ),
+    )
+    shifted = tf.bitwise.left_shift(high - _NUM_BINS // 2, _DIGIT_BITS)
+    return tf.bitwise.bitwise_or(shifted, low), above + above_low
+
+
+def _high_digit(keys):
+    return tf.bitwise.right_shift(keys, _DIGIT_BITS) + _NUM_BINS // 2
+
+
+def _digit(layers, k, digits):
+    """The digit of the k-th largest key, and how many keys have a larger."""
+    histogram = tf.zeros([_NUM_BINS], tf.int64)
+    for keys in layers:
+        histogram += tf.cast(
+            tf.raw_ops.DenseBincount(
+                input=digits(keys()),
+                size=_NUM_BINS,
+                weights=tf.constant([], tf.int32),
+            ),
+            tf.int64,
+        )
+    place, larger = _crossing(histogram[::-1], k, levels=2)
+    return _NUM_BINS - 1 - place, larger
+
+
+def _first(mask, k):
+    """Keeps the first `k` `True` entries of a flat mask."""
+    last, _ = _crossing(tf.cast(mask, tf.int32), k, levels=4)
+    early = tf.logical_and(tf.range(tf.size(mask)) <= last, k > 0)
+    return tf.logical_and(mask, early)
+
+
+def _crossing(counts, k, levels):
+    """Where the running total of `counts` reaches `k`, and the total before.
+
+    Totals of rows come first, then one row, so that only short running totals
+    are taken: up to `_ROW ** levels` counts. They are products with a triangle
+    of ones, in floats that hold every count exactly, because XLA needs
+    seconds to compile a cumulative sum.
+    """
+    if levels > 1:
+        rows = _rows(counts)
+        row, before = _crossing(_row_sums(rows), k, levels - 1)
+        place, within = _crossing(rows[row], k - before, 1)
+        return row * _ROW + place, before + within
+    counts = tf.cast(counts, tf.float64)
+    size = tf.size(counts)
+    ones = tf.ones([size, size], tf.float64)
+    totals = tf.linalg.matvec(tf.linalg.band_part(ones, -1, 0), counts)
+    short = totals < tf.cast(k, tf.float64)
+    place = tf.minimum(tf.reduce_sum(tf.cast(short, tf.int32)), size - 1)
+    # The largest total that falls short is that of all counts before.
+    before = tf.reduce_max(tf.where(short, totals, 0))
+    return place, tf.cast(before, tf.int64)
+
+
+def _row_sums(rows):
+    return tf.cast(tf.reduce_sum(rows, axis=1), tf.int64)
+
+
+def _rows(values):
+    padding = -tf.size(values) % _ROW
+    return tf.reshape(tf.pad(values, [[0, padding]]), [-1, _ROW])

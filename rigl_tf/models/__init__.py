@@ -1,0 +1,5 @@
+"""Architectures, each a function that returns a plain Keras model."""
+
+from rigl_tf.models.lenet5 import lenet5 as lenet5
+from rigl_tf.models.mlp import mlp as mlp
+from rigl_tf.models.wide_resnet import wide_resnet as wide_resnet

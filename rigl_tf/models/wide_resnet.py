@@ -1,0 +1,116 @@
+"""Wide residual networks."""
+
+import keras
+from keras import layers
+
+from rigl_tf.models.mlp import check_shape
+from rigl_tf.models.mlp import check_size
+
+_STEM_CHANNELS = 16
+_STRIDES = (1, 2, 2)  # of the first residual block in each of three groups
+
+
+def wide_resnet(input_shape, num_classes, depth=22, width=2, dropout=0.3):
+    """Builds a WideResNet of pre-activation blocks; by default WRN-22-2.
+
+    A residual block is BN, ReLU, 3x3 convolution, BN, ReLU, dropout, 3x3
+    convolution. Where it changes the number of channels, its input is
+    activated before it is split, so that the 1x1 shortcut sees what the first
+    convolution sees; elsewhere, the shortcut is the identity.
+
+    Strided convolutions are padded by one pixel on each side, as in the
+    reference code. Keras's own `padding="same"` would pad only on the right
+    and below.
+
+    Layers with kernels are named `conv1`, `block<group>_<index>_conv1`,
+    `..._conv2` and `..._shortcut`, with groups from 1 and indices from 0, and
+    `logits`.
+
+    Args:
+        input_shape: Tuple of positive integers, (height, width, channels).
+        num_classes: Integer, at least 1.
+        depth: Integer, 6n + 4 for n >= 1: layers, with n blocks in each group.
+        width: Integer, at least 1. Groups have 16, 32 and 64 times as many
+            channels.
+        dropout: Float in [0, 1), fraction of activations dropped within a
+            block.
+
+    Returns:
+        `keras.Model` from (batch, *input_shape) to logits, (batch,
+        num_classes). WRN-22-2 has 1,079,642 trainable parameters on 32x32x3
+        pixels and 10 classes.
+
+    Raises:
+        ValueError: If an argument is not as described.
+
+    Reference:
+        [Zagoruyko & Komodakis, 2016](https://arxiv.org/abs/1605.07146).
+    """
+    check_shape("input_shape", input_shape, num=3)
+    check_size("num_classes", num_classes)
+    check_size("depth", depth)
+    check_size("width", width)
+    if depth < 10 or depth % 6 != 4:
+        raise ValueError(
+            "`depth` must be 6n + 4 with n >= 1, such as 10, 16, 22 or 28. "
+            f"Received: depth={depth}."
+        )
+    if not 0 <= dropout < 1:
+        raise ValueError(
+            "`dropout` is a fraction of the activations and must be in "
+            f"[0, 1). Received: dropout={dropout}."
+        )
+    inputs = keras.Input(input_shape)
+    x = _conv(_STEM_CHANNELS, 3, "conv1")(inputs)
+    for group, first_stride in enumerate(_STRIDES, start=1):
+        channels = _STEM_CHANNELS * width * 2 ** (group - 1)
+        for index in range((depth - 4) // 6):
+            stride = first_stride if index == 0 else 1
+            name = f"block{group}_{index}"
+            x = _residual_block(x, channels, stride, dropout, name)
+    x = _activation(x, "bn", "relu")
+    x = layers.GlobalAveragePooling2D(name="pool")(x)
+    outputs = layers.Dense(
+        num_classes,
+        # Uniform within 1 / sqrt(inputs), the reference code's default.
+        kernel_initializer=keras.initializers.VarianceScaling(
+            1 / 3, mode="fan_in", distribution="uniform"
+        ),
+        name="logits",
+    )(x)
+    return keras.Model(inputs, outputs, name=f"wide_resnet_{depth}_{width}")
+
+
+def _residual_block(x, channels, stride, dropout, name):
+    shortcut = x
+    x = _activation(x, f"{name}_bn1", f"{name}_relu1")
+    if shortcut.shape[-1] != channels:
+        shortcut = _conv(channels, 1, f"{name}_shortcut", stride)(x)
+    if stride > 1:
+        x = layers.ZeroPadding2D(1, name=f"{name}_pad")(x)
+    x = _conv(channels, 3, f"{name}_conv1", stride)(x)
+    x = _activation(x, f"{name}_bn2", f"{name}_relu2")
+    if dropout:
+        x = layers.Dropout(dropout, name=f"{name}_dropout")(x)
+    x = _conv(channels, 3, f"{name}_conv2")(x)
+    return layers.Add(name=f"{name}_add")([x, shortcut])
+
+
+def _conv(channels, size, name, stride=1):
+    return layers.Conv2D(
+        channels,
+        size,
+        strides=stride,
+        padding="same" if stride == 1 else "valid",
+        use_bias=False,
+        # One per layer: an initializer that is shared repeats its values.
+        kernel_initializer=keras.initializers.VarianceScaling(
+            2, mode="fan_out", distribution="untruncated_normal"
+        ),
+        name=name,
+    )
+
+
+def _activation(x, bn_name, relu_name):
+    x = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=bn_name)(x)
+    return layers.ReLU(name=relu_name)(x)

@@ -1,0 +1,190 @@
+"""A run's record: written once, read by many, made into tables."""
+
+import collections
+import dataclasses
+import json
+import os
+import pathlib
+import statistics
+
+SCHEMA_VERSION = 1
+RECORD = "record.json"
+
+
+@dataclasses.dataclass(frozen=True)
+class Record:
+    """What a finished run leaves behind.
+
+    Attributes:
+        task: String, its name.
+        method: String, its name; `"dense"` for the baseline.
+        sparsity: Float, the fraction of zeros asked for; 0 for dense.
+        seed: Integer.
+        test: Dictionary from metric to its value on the test set.
+        history: Dictionary from metric to its value after each epoch.
+        densities: Dictionary from kernel to its final density.
+        parameters: Dictionary: `active`, `dense`, biases included.
+        flops: Dictionary: `inference`, `inference_dense`, `training`,
+            `training_dense`, each for one example, and `convention`.
+        steps: Integer, optimizer steps, updates included.
+        seconds: Float, wall time of training.
+        versions: Dictionary from package to version.
+        device: String.
+        schema_version: Integer.
+    """
+
+    task: str
+    method: str
+    sparsity: float
+    seed: int
+    test: dict
+    history: dict
+    densities: dict
+    parameters: dict
+    flops: dict
+    steps: int
+    seconds: float
+    versions: dict
+    device: str
+    schema_version: int = SCHEMA_VERSION
+
+    @property
+    def title(self):
+        """String: the method and its sparsity."""
+        if self.method == "dense":
+            return self.method
+        return f"{self.method} {self.sparsity:g}"
+
+
+def claim(directory, resume):
+    """Makes sure that a run may write to a directory.
+
+    Args:
+        directory: Path of the run.
+        resume: Whether an existing run may go on.
+
+    Returns:
+        The `Record` if the run is finished already, else `None`.
+
+    Raises:
+        FileExistsError: If there is a run and it may not go on.
+    """
+    directory = pathlib.Path(directory)
+    if directory.exists() and any(directory.iterdir()):
+        if not resume:
+            raise FileExistsError(
+                f"{directory} holds a run already. Choose another "
+                "--output_dir, or pass --resume to go on with it."
+            )
+        if (directory / RECORD).exists():
+            return read(directory / RECORD)
+    directory.mkdir(parents=True, exist_ok=True)
+    return None
+
+
+def write(directory, record):
+    """Writes a record into a run's directory, all of it or nothing."""
+    path = pathlib.Path(directory) / RECORD
+    partial = path.with_suffix(".partial")
+    text = json.dumps(dataclasses.asdict(record), indent=2, allow_nan=True)
+    partial.write_text(text + "\n", encoding="utf-8")
+    os.replace(partial, path)
+
+
+def read(path):
+    """Reads one record.
+
+    Raises:
+        ValueError: If the file is no record of this version.
+    """
+    try:
+        values = json.loads(pathlib.Path(path).read_text(encoding="utf-8"))
+        record = Record(**values)
+    except (TypeError, json.JSONDecodeError) as error:
+        raise ValueError(f"{path} is not a run's record: {error}.") from error
+    if record.schema_version != SCHEMA_VERSION:
+        raise ValueError(
+            f"{path} has schema version {record.schema_version}; this version "
+            f"of rigl_tf reads {SCHEMA_VERSION}."
+        )
+    return record
+
+
+def read_all(directory):
+    """Reads every record below a directory, in the order of their paths."""
+    return [read(p) for p in sorted(pathlib.Path(directory).rglob(RECORD))]
+
+
+def group(records):
+    """Records by (task, method, sparsity), in the order of first appearance.
+
+    The dense baseline of a task comes first, then falls the accuracy's rival,
+    sparsity.
+    """
+    groups = collections.defaultdict(list)
+    for record in records:
+        groups[record.task, record.method, record.sparsity].append(record)
+    return dict(
+        sorted(
+            groups.items(),
+            key=lambda item: (item[0][0], item[0][2], item[0][1]),
+        )
+    )
+
+
+def table(records):
+    """The records as a Markdown table, mean and deviation over seeds.
+
+    Args:
+        records: List of `Record`.
+
+    Returns:
+        String. Accuracy in per cent, with the sample standard deviation;
+        FLOPs relative to the dense model.
+    """
+    rows = [
+        (
+            "task",
+            "method",
+            "sparsity",
+            "test accuracy, %",
+            "seeds",
+            "parameters active",
+            "FLOPs inference",
+            "FLOPs training",
+        )
+    ]
+    for (task, method, sparsity), runs in group(records).items():
+        costs = [run.flops for run in runs]
+        rows.append(
+            (
+                task,
+                method,
+                f"{sparsity:g}",
+                _spread([100 * run.test["accuracy"] for run in runs]),
+                str(len(runs)),
+                f"{statistics.mean(r.parameters['active'] for r in runs):,.0f}",
+                _relative(costs, "inference"),
+                _relative(costs, "training"),
+            )
+        )
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = [
+        "| "
+        + " | ".join(c.ljust(w) for c, w in zip(row, widths, strict=True))
+        + " |"
+        for row in rows
+    ]
+    rule = "|" + "|".join("-" * (width + 2) for width in widths) + "|"
+    return "\n".join([lines[0], rule, *lines[1:]])
+
+
+def _spread(values):
+    if len(values) == 1:
+        return f"{values[0]:.2f}"
+    return f"{statistics.mean(values):.2f} ± {statistics.stdev(values):.2f}"
+
+
+def _relative(costs, what):
+    ratio = statistics.mean(c[what] / c[f"{what}_dense"] for c in costs)
+    return f"{ratio:.4f}x"

@@ -1,0 +1,251 @@
+"""From a Keras model to a sparse one and back."""
+
+import keras
+from keras.src.models import Functional  # keras exports no name for it
+
+from rigl_tf import distributions
+from rigl_tf import layers
+from rigl_tf import masks
+from rigl_tf import schedules
+from rigl_tf.algorithms import Algorithm
+from rigl_tf.model import SparseModel
+
+_COPYABLE = keras.Sequential | Functional
+
+
+def sparsify(
+    model,
+    algorithm,
+    *,
+    sparsity,
+    distribution=distributions.erdos_renyi_kernel,
+    schedule=None,
+    drop_fraction=None,
+    exclude=(),
+    include=(),
+    seed=0,
+):
+    """Makes a sparse copy of a model that trains with an algorithm.
+
+    The copy starts from the model's weights, with a random mask of exactly
+    the wanted count over each kernel; the model itself is left alone. A
+    pruning algorithm starts from dense masks.
+
+    Masked are the kernels of Dense, EinsumDense, convolution, attention and
+    recurrent layers, also inside nested models. Biases and normalization are
+    never masked; depthwise convolutions and embeddings only if named in
+    `include`. If the model contains `Sparse` layers, exactly those are masked:
+    that is how a subclassed model, which cannot be copied, is made sparse.
+
+    Args:
+        model: A built `keras.Model`.
+        algorithm: `Algorithm`, for example `rigl_tf.algorithms.RigL()`.
+        sparsity: Float in [0, 1), the fraction of zeros. With a pruning
+            algorithm also a schedule: `PolynomialSparsity`, or any callable
+            from step to (whether to prune, sparsity).
+        distribution: How layers share the sparsity, a function of
+            `rigl_tf.distributions`. Bind further arguments with
+            `functools.partial`.
+        schedule: `UpdateSchedule`. By default every 100 steps, in the first
+            three quarters of training.
+        drop_fraction: Callable from step to the fraction of active
+            connections replaced. `Cosine(0.3)` by default.
+        exclude: Names of layers to keep dense, or patterns with `*`.
+        include: Names of depthwise convolutions and embeddings to mask.
+        seed: Integer. Everything random here and in the updates follows it.
+
+    Returns:
+        `SparseModel`. Compile it next.
+
+    Raises:
+        TypeError: If `model` or `algorithm` is of the wrong kind.
+        ValueError: If a value is out of range or a name matches no layer.
+    """
+    _check_model(model)
+    if not isinstance(algorithm, Algorithm):
+        raise TypeError(
+            "`algorithm` must be an `rigl_tf.algorithms.Algorithm`, for "
+            f"example `RigL()`. Received: algorithm={algorithm!r}."
+        )
+    if isinstance(seed, bool) or not isinstance(seed, int):
+        raise ValueError(f"`seed` must be an integer. Received: seed={seed!r}.")
+    schedule = schedule or schedules.UpdateSchedule()
+    if not isinstance(schedule, schedules.UpdateSchedule):
+        raise TypeError(
+            "`schedule` must be an `UpdateSchedule`. A schedule of sparsities "
+            f"goes to `sparsity`. Received: schedule={schedule!r}."
+        )
+    changing = algorithm.follows_sparsity
+    wanted = _sparsity_schedule(sparsity, changing)
+    network = _wrap(model, exclude, include)
+    kernels = layers.sparse_kernels(network)
+    final = schedules.final_sparsity(wanted) if changing else sparsity
+    shapes = [kernel.shape for kernel in kernels]
+    names = [kernel.name for kernel in kernels]
+    budgets = distributions.budgets(
+        shapes, distribution(shapes, float(final), names=names), names=names
+    )
+    sparse = SparseModel(
+        network,
+        algorithm,
+        schedule,
+        drop_fraction or schedules.Cosine(),
+        wanted,
+        budgets,
+        seed,
+    )
+    if not changing:
+        for i, (kernel, budget) in enumerate(
+            zip(kernels, budgets, strict=True)
+        ):
+            kernel.mask.assign(
+                masks.random_mask(kernel.mask.shape, budget, (seed, i))
+            )
+        sparse.impose_masks()
+    return sparse
+
+
+def densify(model):
+    """Makes a plain copy of a sparse model, exact zeros where it was masked.
+
+    Args:
+        model: `SparseModel`, or a model with `Sparse` layers.
+
+    Returns:
+        `keras.Model` of the kind that went into `sparsify`, without masks.
+
+    Raises:
+        TypeError: If the network is a subclassed model, which cannot be
+            copied layer by layer.
+    """
+    network = getattr(model, "network", model)
+
+    def plain(layer):
+        if isinstance(layer, layers.Sparse):
+            layer = layer.layer
+        return _copy(layer)
+
+    if not isinstance(network, _COPYABLE):
+        raise TypeError(
+            f"{network.name!r} is a subclassed model, which cannot be copied "
+            "layer by layer. Build one without the `Sparse` wrappers and copy "
+            "the weights: `plain.set_weights(sparse.layer.get_weights())`."
+        )
+    return _clone(network, plain)
+
+
+def _check_model(model):
+    module = type(model).__module__
+    if module.startswith("tf_keras"):
+        raise TypeError(
+            "The model comes from Keras 2 (tf_keras). Build the same model "
+            "with Keras 3 and copy the weights: "
+            "`new.set_weights(old.get_weights())`."
+        )
+    if not isinstance(model, keras.Model):
+        raise TypeError(
+            f"`model` must be a `keras.Model`. Received: model={model!r}."
+        )
+    if isinstance(model, SparseModel):
+        raise TypeError(
+            f"{model.name!r} is sparse already. To start over, pass "
+            "`rigl_tf.densify(model)`."
+        )
+    if not model.built:
+        raise ValueError(
+            f"{model.name!r} has no weights yet. Give it an `Input`, or call "
+            "`model.build(input_shape)`, before `sparsify`."
+        )
+
+
+def _sparsity_schedule(sparsity, changing):
+    """The schedule of a pruning algorithm; `None` for all others."""
+    if not callable(sparsity):
+        distributions.check_sparsity(sparsity)
+        return schedules.PolynomialSparsity(sparsity) if changing else None
+    if not changing:
+        raise ValueError(
+            "The algorithm keeps the sparsity constant, so `sparsity` must be "
+            f"a number. Received: sparsity={sparsity!r}. For a schedule, use "
+            "`GradualPruning()`."
+        )
+    return sparsity
+
+
+def _wrap(model, exclude, include):
+    """A copy of the model with its chosen layers in `Sparse` wrappers."""
+    if layers.sparse_layers(model):
+        return model
+    if not isinstance(model, _COPYABLE):
+        raise TypeError(
+            f"{model.name!r} is a subclassed model, whose layers cannot be "
+            "replaced from outside. Wrap them where they are made, "
+            "`self.dense = rigl_tf.Sparse(keras.layers.Dense(10))`, and pass "
+            "the model again."
+        )
+    paths = dict(_leaves(model, ""))
+    names = list(paths)
+    excluded = _chosen(exclude, names, "exclude")
+    included = _chosen(include, names, "include")
+    chosen = {
+        id(layer)
+        for name, layer in paths.items()
+        if name in included
+        or (layers.can_be_sparse(layer) and name not in excluded)
+    }
+    if not chosen:
+        raise ValueError(
+            f"{model.name!r} has no layer to make sparse. Layers: "
+            f"{', '.join(names)}."
+        )
+
+    def wrapped(layer):
+        copy = _copy(layer)
+        if id(layer) not in chosen:
+            return copy
+        layers.check_can_be_sparse(layer)
+        copy.build_from_config(layer.get_build_config())
+        return layers.Sparse(copy)
+
+    return _clone(model, wrapped)
+
+
+def _chosen(patterns, names, argument):
+    selected = distributions.match(patterns, names, argument)
+    return {name for matched in selected.values() for name in matched}
+
+
+def _leaves(model, path):
+    """Pairs of path and layer, nested models opened."""
+    for layer in model.layers:
+        here = f"{path}/{layer.name}" if path else layer.name
+        if isinstance(layer, _COPYABLE):
+            yield from _leaves(layer, here)
+        elif not isinstance(layer, keras.layers.InputLayer):
+            yield here, layer
+
+
+def _copy(layer):
+    return type(layer).from_config(layer.get_config())
+
+
+def _clone(model, function):
+    """Clones a model layer by layer, weights and all."""
+    copies = []
+
+    def remember(layer):
+        copy = function(layer)
+        copies.append((layer, copy))
+        return copy
+
+    clone = keras.models.clone_model(
+        model, clone_function=remember, recursive=True
+    )
+    for layer, copy in copies:
+        _plain(copy).set_weights(_plain(layer).get_weights())
+        copy.trainable = layer.trainable
+    return clone
+
+
+def _plain(layer):
+    return layer.layer if isinstance(layer, layers.Sparse) else layer
