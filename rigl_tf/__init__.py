@@ -2,8 +2,10 @@
 
 from rigl_tf import algorithms as algorithms
 from rigl_tf import distributions as distributions
+from rigl_tf import flops as flops
 from rigl_tf import masks as masks
 from rigl_tf import schedules as schedules
+from rigl_tf.callbacks import SparsityMonitor as SparsityMonitor
 from rigl_tf.layers import Sparse as Sparse
 from rigl_tf.layers import sparse_layers as sparse_layers
 from rigl_tf.model import SparseModel as SparseModel

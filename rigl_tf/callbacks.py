@@ -123,6 +123,8 @@ class Backup(keras.callbacks.Callback):
         except FileNotFoundError:
             return None, 0, {}
         model = keras.saving.load_model(self.directory / saved["model"])
+        for state, value in zip(_seeds(model), saved["seeds"], strict=True):
+            state.assign(value)
         return model, saved["epochs"], saved["history"]
 
     def on_train_begin(self, logs=None):
@@ -146,6 +148,7 @@ class Backup(keras.callbacks.Callback):
         saved = {
             "model": name,
             "epochs": epoch + 1,
+            "seeds": [np.array(state).tolist() for state in _seeds(self.model)],
             "history": self.history,
         }
         partial = self.directory / "backup.json.partial"
@@ -155,6 +158,11 @@ class Backup(keras.callbacks.Callback):
             if old.name != name:
                 old.unlink()
         self._last = time.monotonic()
+
+
+def _seeds(model):
+    """The random states of dropout and the like, which Keras does not save."""
+    return [v for v in model.variables if v.name == "seed_generator_state"]
 
 
 def _picture(kernel):

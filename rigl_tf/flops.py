@@ -9,6 +9,7 @@ each output a bias and a ReLU. Both count one example.
 
 import contextlib
 import dataclasses
+import inspect
 import math
 
 import keras
@@ -163,9 +164,12 @@ def inference(model, input_shape=None):
                 outputs=per_use,
                 sparse=kernel is not None,
             )
-    counted = sum(cost.size for cost in costs.values())
-    trainable = sum(math.prod(v.shape) for v in network.trainable_variables)
-    return ModelCost(tuple(costs.values()), attention, trainable - counted)
+    others = sum(
+        math.prod(variable.shape)
+        for variable in _parameters(network)
+        if id(variable) not in costs
+    )
+    return ModelCost(tuple(costs.values()), attention, others)
 
 
 def training(method, sparse, dense, interval=100):
@@ -202,6 +206,16 @@ def _check_convention(convention):
         )
 
 
+def _parameters(network):
+    """The variables that training may change, those of frozen layers too."""
+    parameters = {
+        id(variable): variable
+        for layer in network._flatten_layers()
+        for variable in layer._trainable_variables
+    }
+    return parameters.values()
+
+
 def _calls(network, input_shape):
     """The calls of all layers in one forward pass.
 
@@ -211,12 +225,15 @@ def _calls(network, input_shape):
     calls = []
     names = dict(_paths(network, ""))
     specs = _input_specs(network, input_shape)
+
+    def forward(*args):
+        calls.clear()  # the first of two traces, if it creates variables
+        return network(*args, training=False)
+
     with contextlib.ExitStack() as stack:
         for layer, name in names.items():
             stack.enter_context(_recorded(layer, name, calls))
-        tf.function(
-            lambda *args: network(*args, training=False), autograph=False
-        ).get_concrete_function(specs)
+        tf.function(forward, autograph=False).get_concrete_function(specs)
     return calls
 
 
@@ -234,10 +251,13 @@ def _paths(layer, path):
 def _recorded(layer, name, calls):
     """Notes the shapes of a layer's calls while the context lasts."""
     call = layer.call
+    signature = inspect.signature(call)
 
     def noting(*args, **kwargs):
         outputs = call(*args, **kwargs)
-        tensors = keras.tree.flatten((args, kwargs))
+        # In the order of the signature, however the caller named them.
+        arguments = signature.bind(*args, **kwargs).arguments
+        tensors = keras.tree.flatten(list(arguments.values()))
         inputs = [tuple(t.shape) for t in tensors if tf.is_tensor(t)]
         result = keras.tree.flatten(outputs)[0]
         calls.append((name, layer, inputs, tuple(result.shape)))
@@ -283,11 +303,13 @@ def _kernel_uses(layer, inputs, outputs):
         with "same" padding, and the outputs of one use.
     """
     if isinstance(layer, kl.RNN):
-        cell = layer.cell
         steps = inputs[0][1]
-        if isinstance(cell, _CELLS):
-            for variable in (cell.kernel, cell.recurrent_kernel):
-                yield variable, cell, steps, steps, variable.shape[-1]
+        for cell in getattr(layer.cell, "cells", [layer.cell]):
+            if isinstance(cell, _CELLS):
+                for variable in (cell.kernel, cell.recurrent_kernel):
+                    yield variable, cell, steps, steps, variable.shape[-1]
+    elif isinstance(layer, kl.Embedding):
+        yield layer.embeddings, layer, 0, 0, 0  # looked up, not multiplied
     elif isinstance(layer, kl.EinsumDense):
         _, kept = layers.einsum_sides(layer)
         shape = layer.kernel.shape

@@ -105,6 +105,7 @@ class Sparse(kl.Wrapper):
         self.autocast = False
         self.supports_masking = layer.supports_masking
         self._masks = []
+        self._refusal = None
         if layer.built:
             self._add_masks()
             self.built = True
@@ -168,7 +169,9 @@ class Sparse(kl.Wrapper):
             self._masks.append(mask)
             variable.constraint = KeepZeros(mask, variable.constraint)
 
-    def call(self, *args, **kwargs):
+    def call(self, inputs=None, *args, **kwargs):
+        if inputs is not None:  # attention may take all of them by name
+            args = (inputs, *args)
         return self.layer(*args, **kwargs)
 
     def compute_output_spec(self, *args, **kwargs):
@@ -186,10 +189,16 @@ class Sparse(kl.Wrapper):
         self.built = True
 
     def load_own_variables(self, store):
+        if self._refusal is not None:  # Keras tries again, with nothing
+            raise self._refusal
         self._check_load_own_variables(store)
         for i, mask in enumerate(self._masks):
             loaded = np.asarray(store[str(i)])
-            mask.assign(_checked_mask(loaded, mask.shape, self.name))
+            try:
+                mask.assign(_checked_mask(loaded, mask.shape, self.name))
+            except ValueError as error:
+                self._refusal = error
+                raise
 
     def quantize(self, *args, **kwargs):
         del args, kwargs
@@ -204,7 +213,7 @@ def masked(values, mask):
 
 def sparse_layers(model):
     """The `Sparse` layers of a model, each once, in the order of the model."""
-    return [layer for _, layer in _walk(model, "", set())]
+    return [layer for _, layer in _walk(_network(model), "", set())]
 
 
 def sparse_kernels(model):
@@ -213,7 +222,7 @@ def sparse_kernels(model):
         dataclasses.replace(
             kernel, name="/".join(filter(None, (path, kernel.name)))
         )
-        for path, layer in _walk(model, "", set())
+        for path, layer in _walk(_network(model), "", set())
         for kernel in layer.kernels
     ]
 
@@ -278,6 +287,11 @@ def refuse_to_quantize(name):
 def children(layer):
     """The layers directly inside a layer or model."""
     return list(layer._flatten_layers(include_self=False, recursive=False))
+
+
+def _network(model):
+    """The network inside a `SparseModel`, or the model itself."""
+    return getattr(model, "network", model)
 
 
 def _walk(layer, path, seen):

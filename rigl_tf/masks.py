@@ -21,8 +21,8 @@ def top_k_mask(scores, k, candidates=None):
     """Marks the `k` highest scores.
 
     Args:
-        scores: Tensor of floats or of 8- to 32-bit integers, any shape. Ties
-            go to the lower flat index. NaN ranks below everything, `-inf`
+        scores: Tensor of floats or of integers that int32 holds, any shape.
+            Ties go to the lower flat index. NaN ranks below everything, `-inf`
             included. 64-bit floats are compared as 32-bit ones.
         k: Integer or integer scalar tensor, from 0 to the number of
             candidates. A symbolic tensor outside this range is clipped.
@@ -288,7 +288,7 @@ def _crossing(counts, k, levels):
     if levels > 1:
         rows = _rows(counts)
         row, before = _crossing(_row_sums(rows), k, levels - 1)
-        place, within = _crossing(rows[row], k - before, 1)
+        place, within = _crossing(tf.gather(rows, row), k - before, 1)
         return row * _ROW + place, before + within
     counts = tf.cast(counts, tf.float64)
     size = tf.size(counts)

@@ -1,13 +1,11 @@
 """The sparse model: its train step and its update of the masks."""
 
-import dataclasses
-import warnings
-
 import keras
 import tensorflow as tf
 from keras import tree
 
 from rigl_tf import layers
+from rigl_tf import plan
 from rigl_tf import schedules
 from rigl_tf import slots
 from rigl_tf import update
@@ -93,10 +91,11 @@ class SparseModel(keras.Model):
 
     def train_step(self, data):
         x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
-        self._check_schedule()
+        self.plan(None)
         # What a forward pass changes: moving averages, metrics. Read first,
         # so that a step that is skipped can put it back.
-        state = [v for v in self._state_of_forward() if "float" in v.dtype]
+        state = self.non_trainable_variables + self.metrics_variables
+        state = [v for v in state if "float" in v.dtype]
         before = [tf.identity(v.value) for v in state]
 
         with tf.GradientTape() as tape:
@@ -172,11 +171,6 @@ class SparseModel(keras.Model):
         replica.merge_call(choose, args=(num_bad, list(gradients), before))
         return logs
 
-    def _state_of_forward(self):
-        fixed = {id(kernel.mask) for kernel in self.kernels}
-        variables = self.non_trainable_variables + self.metrics_variables
-        return [v for v in variables if id(v) not in fixed]
-
     def _apply(self, gradients, variables):
         """Steps the optimizer with the gradient of active connections."""
         mask_of = {id(k.variable): k.mask for k in self.kernels}
@@ -219,17 +213,12 @@ class SparseModel(keras.Model):
             due = self.schedule(step)
         return tf.logical_or(due, tf.convert_to_tensor(self._overdue))
 
-    def _sparsity_decides(self):
-        return self.sparsity is not None and schedules.decides_when(
-            self.sparsity
-        )
-
     def current_budgets(self):
         """Connections granted to each kernel now, as int64 scalars."""
         if self.sparsity is None:
             return [tf.constant(b, tf.int64) for b in self.budgets]
         wanted = self.current_sparsity(tf.convert_to_tensor(self.step))
-        done = tf.cast(wanted, tf.float64) / max(self.final_sparsity(), 1e-9)
+        done = schedules.exactly(wanted) / max(self.final_sparsity(), 1e-9)
         return [
             kernel.size
             # The nudge is for quotients a rounding error below 1.
@@ -265,6 +254,7 @@ class SparseModel(keras.Model):
             )
         super().compile(optimizer, *args, **kwargs)
         if self.built and self.optimizer is not None:
+            slots.prepare(self.optimizer)
             # Not in the first step: a branch cannot create variables.
             self.optimizer.build(self.trainable_variables)
 
@@ -285,66 +275,23 @@ class SparseModel(keras.Model):
             kernel.variable.assign(layers.masked(kernel.variable, kernel.mask))
 
     def plan(self, num_steps):
-        """Fixes open ends of the schedules; warns of what will not happen.
+        """Fixes the open ends of the schedules before the first step.
 
         Args:
             num_steps: Integer, steps of the `fit` that begins, or `None` if
                 they cannot be known.
-
-        Raises:
-            ValueError: If an `end_step` is open and `num_steps` is `None`.
         """
-        if not self.algorithm.updates_masks:
-            return
-        start = int(self.step)
-        if self.schedule.end_step is None and not self._sparsity_decides():
-            if num_steps is None:
-                self._check_schedule()
-            self.schedule = dataclasses.replace(
+        if self.algorithm.updates_masks:
+            self.schedule, self.drop_fraction, self.sparsity = plan.complete(
                 self.schedule,
-                end_step=max(
-                    start + num_steps * 3 // 4, self.schedule.begin_step
-                ),
+                self.drop_fraction,
+                self.sparsity,
+                0 if num_steps is None else int(self.step),
+                num_steps,
             )
-        updates = self.schedule
-        self.drop_fraction = schedules.complete(self.drop_fraction, updates)
-        self.sparsity = schedules.complete(self.sparsity, updates)
-        if num_steps is not None and not self._sparsity_decides():
-            self._warn_of(start, start + num_steps)
 
-    def _warn_of(self, start, stop):
-        due = self.schedule.steps(start, stop)
-        if not due and start == 0:
-            warnings.warn(
-                f"No update of the masks is due in the {stop - start} steps "
-                f"of this `fit`, with {self.schedule}. For ten updates, use "
-                f"interval={max((stop - start) * 3 // 40, 1)} and "
-                "end_step=None.",
-                stacklevel=2,
-            )
-        elif due and self.sparsity is not None:
-            last = float(self.sparsity(due[-1]))
-            if last < self.final_sparsity() - 1e-9:
-                warnings.warn(
-                    f"This `fit` ends at step {stop}, when pruning has "
-                    f"reached a sparsity of {last:.4f} and not of "
-                    f"{self.final_sparsity():.4f}. Train longer, or let the "
-                    "schedule end sooner.",
-                    stacklevel=2,
-                )
-
-    def _check_schedule(self):
-        if (
-            self.algorithm.updates_masks
-            and self.schedule.end_step is None
-            and not self._sparsity_decides()
-        ):
-            raise ValueError(
-                "`end_step` is three quarters of the first `fit` unless given, "
-                "and here the number of steps cannot be known. Give a number: "
-                "`sparsify(..., schedule=UpdateSchedule(end_step=10_000))`, "
-                "or `steps_per_epoch` to `fit`."
-            )
+    def _sparsity_decides(self):
+        return schedules.decides_when(self.sparsity)
 
     def quantize(self, *args, **kwargs):
         del args, kwargs

@@ -45,7 +45,8 @@ def accuracy(records, path, metric="val_accuracy"):
         )
     axes.set_xlabel("epoch")
     axes.set_ylabel(f"{metric.replace('val_', 'validation ')}, %")
-    axes.legend(frameon=False)
+    if axes.lines:
+        axes.legend(frameon=False)
     _save(figure, path)
 
 

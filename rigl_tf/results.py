@@ -100,7 +100,7 @@ def read(path):
     try:
         values = json.loads(pathlib.Path(path).read_text(encoding="utf-8"))
         record = Record(**values)
-    except (TypeError, json.JSONDecodeError) as error:
+    except (TypeError, json.JSONDecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"{path} is not a run's record: {error}.") from error
     if record.schema_version != SCHEMA_VERSION:
         raise ValueError(
@@ -116,10 +116,10 @@ def read_all(directory):
 
 
 def group(records):
-    """Records by (task, method, sparsity), in the order of first appearance.
+    """Records by (task, method, sparsity).
 
-    The dense baseline of a task comes first, then falls the accuracy's rival,
-    sparsity.
+    In the order of task, sparsity and method, so that the dense baseline of a
+    task comes first.
     """
     groups = collections.defaultdict(list)
     for record in records:

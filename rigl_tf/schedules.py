@@ -63,7 +63,8 @@ class Constant(Config):
 
     def __call__(self, step):
         del step
-        return self.initial
+        # A Python float would become a 32-bit tensor.
+        return np.float64(self.initial)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -138,7 +139,8 @@ class ConstantSparsity(Config):
 
     def __call__(self, step):
         del step
-        return self.sparsity
+        # A Python float would become a 32-bit tensor.
+        return np.float64(self.sparsity)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -210,9 +212,17 @@ def decides_when(schedule):
 
     The dataclasses of this module return a sparsity. Anything else, such as
     the schedules of the TensorFlow Model Optimization toolkit, must return a
-    pair.
+    pair. `None`, where the sparsity does not change, decides nothing.
     """
-    return not isinstance(schedule, ConstantSparsity | PolynomialSparsity)
+    ours = ConstantSparsity | PolynomialSparsity | None
+    return not isinstance(schedule, ours)
+
+
+def exactly(value):
+    """A schedule's value as a 64-bit tensor; TensorFlow rounds to 32 bits."""
+    return tf.cast(
+        value if tf.is_tensor(value) else np.float64(value), "float64"
+    )
 
 
 def final_sparsity(schedule):

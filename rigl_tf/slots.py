@@ -53,3 +53,15 @@ def of(optimizer, variable):
         for slot in slots
         if isinstance(slot, keras.Variable) and slot.shape == variable.shape
     ]
+
+
+def prepare(optimizer):
+    """Keeps a stock optimizer from dividing 0 by 0 on sparse gradients.
+
+    Adafactor's second moment of a weight is a product of one for its row and
+    one for its column. Where neither has an active connection, both are
+    `epsilon_1`, and the square of the default, 1e-30, is 0 in float32.
+    """
+    optimizer = inner(optimizer)
+    if isinstance(optimizer, keras.optimizers.Adafactor):
+        optimizer.epsilon_1 = max(optimizer.epsilon_1, 1e-18)

@@ -46,6 +46,13 @@ class Task:
         from_logits=True
     )
 
+    def __post_init__(self):
+        if not isinstance(self.epochs, int) or self.epochs < 1:
+            raise ValueError(
+                "`epochs` must be an integer of at least 1. "
+                f"Received: epochs={self.epochs!r}."
+            )
+
 
 @dataclasses.dataclass(frozen=True)
 class Method:

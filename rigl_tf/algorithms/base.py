@@ -9,6 +9,7 @@ import tensorflow as tf
 from keras import ops
 
 from rigl_tf import masks
+from rigl_tf import schedules
 from rigl_tf.config import Config
 
 
@@ -83,7 +84,7 @@ class Algorithm(Config, abc.ABC):
             floats, which are exact for kernels of any size.
         """
         del budgets
-        fraction = tf.cast(fraction, tf.float64)
+        fraction = schedules.exactly(fraction)
         return [
             tf.cast(
                 tf.floor(

@@ -1,6 +1,7 @@
 """What the command-line programs share."""
 
 import os
+import re
 import sys
 import traceback
 
@@ -22,10 +23,16 @@ def run(main):
         except (ValueError, TypeError, OSError) as error:
             if os.environ.get("RIGL_TF_TRACEBACK"):
                 traceback.print_exc()
-            return _fail(" ".join(str(error).split()))
+            return _fail(one_line(error))
 
     logging.set_verbosity(logging.WARNING)
     app.run(guarded)
+
+
+def one_line(error):
+    """An error's message, without line breaks and gin's addresses."""
+    message = " ".join(str(error).split())
+    return re.sub(r" \(<[^<>]* at 0x[^<>]*>\)", "", message)
 
 
 def _fail(message):

@@ -2,6 +2,8 @@
 
 import contextlib
 import difflib
+import functools
+import logging
 import pathlib
 import re
 
@@ -58,12 +60,34 @@ def parsed(files, bindings):
     """
     gin.clear_config()
     try:
-        gin.add_config_file_search_path(str(folder()))
-        _parse(files, bindings)
+        _search_folder()
+        with _quiet():
+            _parse(files, bindings)
         _check_macros()
         yield
     finally:
         gin.clear_config()
+
+
+@functools.cache
+def _search_folder():
+    """Lets includes start from `gin_configs/`. Gin has no way back."""
+    gin.add_config_file_search_path(str(folder()))
+
+
+@contextlib.contextmanager
+def _quiet():
+    """Keeps gin from reporting each place where an included file is not."""
+
+    def wanted(record):
+        return not str(record.msg).startswith("Path not found")
+
+    logger = logging.getLogger()
+    logger.addFilter(wanted)
+    try:
+        yield
+    finally:
+        logger.removeFilter(wanted)
 
 
 def _parse(files, bindings):
@@ -85,8 +109,8 @@ def _check_macros():
     bound = set(re.findall(r"^([A-Z_][A-Z0-9_]*) = ", text, re.MULTILINE))
     for name in sorted(bound - used):
         close = difflib.get_close_matches(name, used)
-        hint = f"Did you mean {close[0]}?" if close else ""
+        hint = f" Did you mean {close[0]}?" if close else ""
         raise ValueError(
-            f"The macro {name} is set and used nowhere. {hint} "
+            f"The macro {name} is set and used nowhere.{hint} "
             f"Macros in use: {', '.join(sorted(used))}."
         )

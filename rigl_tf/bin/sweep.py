@@ -62,6 +62,12 @@ def grid(tasks, methods, sparsities, seeds):
 
 def main():
     """Lists or trains the runs that the flags describe."""
+    for flag in flags.FLAGS.get_flags_for_module(train):
+        if flag.present and flag.name != _SWEEP_DIR:
+            raise ValueError(
+                f"--{flag.name} is for rigl-train. What the runs of a sweep "
+                "are is written in its file in gin_configs/sweeps."
+            )
     if _SWEEP.value is None:
         raise ValueError("Say which sweep: --sweep=digits. See --help.")
     with configs.parsed([configs.find("sweeps", _SWEEP.value)], []):

@@ -13,6 +13,7 @@
 A gin file is code: run only files that you trust.
 """
 
+import enum
 import pathlib
 
 import gin
@@ -22,6 +23,15 @@ from rigl_tf import results
 from rigl_tf import training
 from rigl_tf.bin import command
 from rigl_tf.bin import configs
+
+
+class Progress(enum.Enum):
+    """What a run shows of itself, as Keras's `verbose`."""
+
+    NONE = 0
+    BAR = 1
+    LINE = 2
+
 
 _TASK = flags.DEFINE_string("task", None, "What to learn: a task's name.")
 _METHOD = flags.DEFINE_string(
@@ -48,8 +58,8 @@ _RESUME = flags.DEFINE_bool(
 )
 _VERBOSE = flags.DEFINE_enum_class(
     "progress",
-    "bar",
-    __import__("enum").Enum("Progress", {"none": 0, "bar": 1, "line": 2}),
+    Progress.BAR,
+    Progress,
     "What to show: nothing, a bar, or a line an epoch.",
 )
 
@@ -100,7 +110,7 @@ def main():
         _RESUME.value,
         _VERBOSE.value.value,
     )
-    print(results.table([record]))  # noqa: T201
+    print(results.table([record]))
 
 
 def run():

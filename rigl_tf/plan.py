@@ -1,0 +1,67 @@
+"""Fixes what the schedules leave open, and warns of what will not happen."""
+
+import dataclasses
+import warnings
+
+from rigl_tf import schedules
+
+
+def complete(updates, drop_fraction, sparsity, start, num_steps):
+    """Fills in the `end_step`s that wait for the first `fit`.
+
+    Args:
+        updates: `UpdateSchedule`.
+        drop_fraction: Callable from step to fraction.
+        sparsity: Callable from step to sparsity, or `None`.
+        start: Integer, steps done before this `fit`.
+        num_steps: Integer, steps of this `fit`, or `None` if unknown.
+
+    Returns:
+        The three schedules, complete.
+
+    Raises:
+        ValueError: If an end is open and `num_steps` is `None`.
+    """
+    if schedules.decides_when(sparsity):
+        return updates, drop_fraction, sparsity
+    if updates.end_step is None and num_steps is not None:
+        end_step = max(start + num_steps * 3 // 4, updates.begin_step)
+        updates = dataclasses.replace(updates, end_step=end_step)
+    _check_known(updates)
+    drop_fraction = schedules.complete(drop_fraction, updates)
+    sparsity = schedules.complete(sparsity, updates)
+    if num_steps is not None:
+        _warn(updates, sparsity, start, start + num_steps)
+    return updates, drop_fraction, sparsity
+
+
+def _check_known(updates):
+    if updates.end_step is None:
+        raise ValueError(
+            "`end_step` is three quarters of the first `fit` unless given, "
+            "and here the number of steps cannot be known. Give a number, "
+            "`sparsify(..., schedule=UpdateSchedule(end_step=10_000))`, or "
+            "pass `steps_per_epoch` to `fit`."
+        )
+
+
+def _warn(updates, sparsity, start, stop):
+    due = updates.steps(start, stop)
+    if not due and start == 0:
+        interval = max(stop * 3 // 40, 1)
+        warnings.warn(
+            f"No update of the masks is due in the {stop} steps of this "
+            f"`fit`, with {updates}. For ten updates, use interval={interval} "
+            "and end_step=None.",
+            stacklevel=2,
+        )
+    elif due and sparsity is not None:
+        final = schedules.final_sparsity(sparsity)
+        reached = float(sparsity(due[-1]))
+        if reached < final - 1e-9:
+            warnings.warn(
+                f"This `fit` ends at step {stop}, when pruning has reached a "
+                f"sparsity of {reached:.4f} and not of {final:.4f}. Train "
+                "longer, or let the schedule end sooner.",
+                stacklevel=2,
+            )

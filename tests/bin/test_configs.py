@@ -1,0 +1,160 @@
+"""Tests of the gin files and of how they are read."""
+
+import logging
+
+import gin
+import pytest
+
+from rigl_tf import algorithms
+from rigl_tf import training
+from rigl_tf.bin import configs
+from rigl_tf.bin import train
+
+TASKS = sorted(p.stem for p in (configs.folder() / "tasks").glob("*.gin"))
+SWEEPS = sorted(p.stem for p in (configs.folder() / "sweeps").glob("*.gin"))
+
+
+def files(task="digits_mlp", method="rigl"):
+    return [configs.find("tasks", task), configs.find("methods", method)]
+
+
+def error_of(bindings, paths=None):
+    """The message of the error that a run ends with before it trains."""
+    with pytest.raises(ValueError) as caught:
+        with configs.parsed(paths or files(), bindings):
+            gin.get_configurable(training.Method)()
+    assert "\n" not in str(caught.value)
+    assert gin.config_str() == ""
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("name", sorted(algorithms.ALGORITHMS))
+def test_every_task_composes_with_every_algorithm(task, name):
+    with configs.parsed(files(task, name), ["SPARSITY = 0.9"]):
+        method = gin.get_configurable(training.Method)()
+        trained = gin.query_parameter("training.train.task")
+
+    assert (method.name, method.sparsity) == (name, 0.9)
+    assert isinstance(method.algorithm, algorithms.ALGORITHMS[name])
+    assert trained.selector.endswith("Task")
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_every_task_composes_with_the_dense_baseline(task):
+    with configs.parsed(files(task, "dense"), []):
+        assert gin.query_parameter("training.train.method") is None
+
+
+def test_the_digits_task_is_named_like_its_file():
+    with configs.parsed(files(method="dense"), ["EPOCHS = 2"]):
+        task = gin.get_configurable(training.Task)()
+
+    assert (task.name, task.epochs) == ("digits_mlp", 2)
+
+
+def test_configs_are_forgotten_afterwards():
+    with configs.parsed(files(), ["SPARSITY = 0.9"]):
+        assert "SPARSITY = 0.9" in gin.config_str()
+
+    assert gin.config_str() == ""
+
+
+def test_parsing_logs_nothing_about_the_search(caplog, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)  # the include is not in this directory
+
+    with caplog.at_level(logging.ERROR):
+        with configs.parsed(files(), ["SPARSITY = 0.9"]):
+            pass
+
+    assert caplog.records == []
+    assert not logging.getLogger().filters
+
+
+def test_a_misspelt_macro_is_refused_with_a_hint():
+    message = error_of(["SPARSITY = 0.9", "EPOCS = 3"])
+
+    assert "EPOCS is set and used nowhere. Did you mean EPOCHS?" in message
+
+
+def test_a_macro_of_sparse_methods_is_refused_for_the_dense_one():
+    message = error_of(["SPARSITY = 0.9"], files(method="dense"))
+
+    assert "The macro SPARSITY is set and used nowhere. Macros" in message
+
+
+def test_a_misspelt_binding_is_refused():
+    message = error_of(["SPARSITY = 0.9", "training.Task.epocs = 3"])
+
+    assert "doesn't have a parameter named 'epocs'" in message
+
+
+@pytest.mark.parametrize("binding", ["SPARSITY", "SPARSITY =", "A = 1 2"])
+def test_a_binding_that_is_no_gin_is_refused(binding):
+    assert "line 1" in error_of([binding])
+
+
+def test_a_missing_macro_is_named():
+    assert "SPARSITY" in error_of([])
+
+
+def test_a_missing_file_is_named(tmp_path):
+    message = error_of([], [tmp_path / "nope.gin"])
+
+    assert f"Unable to open file: {tmp_path}/nope.gin" in message
+
+
+def test_a_missing_include_is_named_once_with_its_search_path(tmp_path):
+    path = tmp_path / "a.gin"
+    path.write_text("include 'methods/nope.gin'\n")
+
+    message = error_of([], [path])
+
+    assert "methods/nope.gin" in message
+    assert message.count(str(configs.folder())) == 1
+
+
+def test_files_that_include_one_another_are_refused(tmp_path):
+    a, b = tmp_path / "a.gin", tmp_path / "b.gin"
+    a.write_text(f"include '{b}'\n")
+    b.write_text(f"include '{a}'\n")
+
+    assert "include one another in a circle" in error_of([], [a])
+
+
+@pytest.mark.parametrize(
+    ("binding", "message"),
+    [
+        ("SPARSITY = 'a'", "`sparsity`.*number in.*sparsity='a'"),
+        ("SPARSITY = 1.5", "`sparsity`.*number in.*sparsity=1.5"),
+        ("EPOCHS = 'a'", "`epochs` must be an integer.*epochs='a'"),
+        ("INTERVAL = 'a'", "`interval` counts steps.*interval='a'"),
+        ("ALPHA = 2", "`initial` is a fraction.*initial=2"),
+        ("BATCH_SIZE = 0", "`batch_size` must be at least 1.*batch_size=0"),
+    ],
+)
+def test_a_value_of_the_wrong_kind_is_refused(tmp_path, binding, message):
+    bindings = ["SPARSITY = 0.9", binding]
+
+    with pytest.raises(ValueError, match=message):
+        train.run_one(files(), bindings, tmp_path / "run", verbose=0)
+
+    assert gin.config_str() == ""
+    assert not list(tmp_path.rglob("*.*"))
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "message"),
+    [
+        ("methods", "rigel", "no method 'rigel'. Did you mean 'rigl'?.*set"),
+        ("tasks", "zzz", "There is no task 'zzz'. Tasks: .*digits_mlp"),
+        ("sweeps", "digit", "no sweep 'digit'. Did you mean 'digits'?"),
+    ],
+)
+def test_an_unknown_name_is_refused_with_those_there_are(kind, name, message):
+    with pytest.raises(ValueError, match=message):
+        configs.find(kind, name)
+
+
+def test_there_is_a_sweep():
+    assert "digits" in SWEEPS

@@ -1,0 +1,110 @@
+"""Tests of sweeps."""
+
+import pytest
+from absl import flags
+from absl.testing import flagsaver
+
+from rigl_tf.bin import configs
+from rigl_tf.bin import sweep
+from rigl_tf.bin import train
+
+SWEEPS = sorted(p.stem for p in (configs.folder() / "sweeps").glob("*.gin"))
+
+
+@pytest.fixture
+def parsed_flags():
+    """Parses a command line; the flags are as before afterwards."""
+    with flagsaver.flagsaver():
+        yield lambda *arguments: flags.FLAGS(["rigl-sweep", *arguments])
+
+
+def test_the_grid_counts_seeds_fastest_and_gives_dense_no_sparsity():
+    runs = sweep.grid(["t"], ["dense", "rigl"], [0.9, 0.98], [0, 1])
+
+    assert [str(run.path) for run in runs] == [
+        "t/dense/seed=0",
+        "t/dense/seed=1",
+        "t/rigl/sparsity=0.9/seed=0",
+        "t/rigl/sparsity=0.9/seed=1",
+        "t/rigl/sparsity=0.98/seed=0",
+        "t/rigl/sparsity=0.98/seed=1",
+    ]
+
+
+def test_runs_bind_their_seed_and_sparsity():
+    dense, rigl = sweep.grid(["t"], ["dense", "rigl"], [0.95], [7])
+
+    assert dense.bindings == ["SEED = 7"]
+    assert rigl.bindings == ["SEED = 7", "SPARSITY = 0.95"]
+
+
+def test_tasks_come_before_methods():
+    runs = sweep.grid(["a", "b"], ["x", "y"], [0.5], [0])
+
+    assert [(run.task, run.method) for run in runs] == [
+        ("a", "x"),
+        ("a", "y"),
+        ("b", "x"),
+        ("b", "y"),
+    ]
+
+
+@pytest.mark.parametrize("name", SWEEPS)
+def test_every_sweep_lists_runs_of_files_that_are_there(
+    name, parsed_flags, capsys
+):
+    parsed_flags(f"--sweep={name}", "--list")
+
+    sweep.main()
+
+    lines = capsys.readouterr().out.splitlines()
+    numbers, paths = zip(*(line.split() for line in lines), strict=True)
+    assert list(numbers) == [str(i) for i in range(len(lines))]
+    assert len(set(paths)) == len(paths)
+    for path in paths:
+        task, method, *_ = path.split("/")
+        configs.find("tasks", task)
+        configs.find("methods", method)
+
+
+def test_an_index_does_that_run_only(
+    parsed_flags, tmp_path, monkeypatch, capsys
+):
+    done = []
+
+    def run_one(files, bindings, output_dir, **arguments):
+        done.append(([path.stem for path in files], bindings, output_dir))
+        raise InterruptedError
+
+    monkeypatch.setattr(train, "run_one", run_one)
+    parsed_flags("--sweep=digits", "--index=4", f"--output_dir={tmp_path}")
+
+    with pytest.raises(InterruptedError):
+        sweep.main()
+
+    assert done == [
+        (
+            ["digits_mlp", "static"],
+            ["SEED = 1", "SPARSITY = 0.98"],
+            tmp_path / "digits_mlp/static/sparsity=0.98/seed=1",
+        )
+    ]
+    assert "[1/1]" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "Say which sweep"),
+        (["--sweep=digits"], "Say where the runs go"),
+        (["--sweep=nope", "--list"], "There is no sweep 'nope'"),
+        (["--sweep=digits", "--index=99"], "between 0 and 11.*Received: 99"),
+        (["--sweep=digits", "--set=EPOCHS = 1"], "--set is for rigl-train"),
+        (["--sweep=digits", "--seed=1"], "--seed is for rigl-train"),
+    ],
+)
+def test_bad_arguments_are_refused(parsed_flags, arguments, message):
+    parsed_flags(*arguments)
+
+    with pytest.raises(ValueError, match=message):
+        sweep.main()

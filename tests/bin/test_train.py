@@ -1,0 +1,179 @@
+"""Tests of the program that trains one run, as users start it."""
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+
+import pytest
+from absl import flags
+from absl.testing import flagsaver
+
+import rigl_tf
+from rigl_tf.bin import command
+from rigl_tf.bin import train
+
+ROOT = pathlib.Path(rigl_tf.__file__).parent.parent
+RUN = ["--task=digits_mlp", "--method=rigl", "--progress=none"]
+SETTINGS = ["--set=SPARSITY = 0.9", "--gin_param=EPOCHS = 1", "--seed=5"]
+
+
+def start(directory, *arguments):
+    """Starts the program in a directory that is not the project's."""
+    path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
+    return subprocess.Popen(
+        [sys.executable, "-m", "rigl_tf.bin.train", *arguments],
+        cwd=directory,
+        env=os.environ | {"PYTHONPATH": path, "TF_CPP_MIN_LOG_LEVEL": "3"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def errors(stderr):
+    """The lines of stderr that are the program's, not TensorFlow's."""
+    lines = stderr.splitlines()
+    return [line for line in lines if line.startswith(("error", "Traceback"))]
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """The directory and the output of a run of one epoch."""
+    directory = tmp_path_factory.mktemp("elsewhere")
+    process = start(directory, *RUN, *SETTINGS, "--output_dir=run")
+    stdout, stderr = process.communicate(timeout=120)
+    assert process.returncode == 0, stderr
+    return directory, stdout, stderr
+
+
+@pytest.fixture
+def parsed_flags():
+    """Parses a command line; the flags are as before afterwards."""
+    with flagsaver.flagsaver():
+        yield lambda *arguments: flags.FLAGS(["rigl-train", *arguments])
+
+
+def test_a_run_leaves_what_it_promises(trained):
+    run = trained[0] / "run"
+
+    names = {str(p.relative_to(run)) for p in run.rglob("*") if p.is_file()}
+
+    assert names >= {
+        "record.json",
+        "config.gin",
+        "model.keras",
+        "figures/accuracy.png",
+        "figures/densities.png",
+        "figures/mask.png",
+    }
+
+
+def test_a_run_records_what_it_was_told(trained):
+    record = json.loads((trained[0] / "run" / "record.json").read_text())
+    config = (trained[0] / "run" / "config.gin").read_text()
+
+    assert (record["task"], record["method"]) == ("digits_mlp", "rigl")
+    assert (record["sparsity"], record["seed"]) == (0.9, 5)
+    assert record["steps"] == 40  # 1,259 examples in batches of 32
+    assert "EPOCHS = 1" in config
+    assert "algorithm = @algorithms.RigL()" in config
+
+
+def test_a_run_prints_its_row_and_no_complaints(trained):
+    _, stdout, stderr = trained
+
+    assert len(stdout.splitlines()) == 3
+    assert "| digits_mlp | rigl " in stdout
+    assert errors(stderr) == []
+    assert "Path not found" not in stderr
+
+
+def test_a_second_start_is_refused_unless_it_resumes(trained):
+    directory, stdout, _ = trained
+    before = (directory / "run" / "record.json").read_bytes()
+    arguments = [*RUN, *SETTINGS, "--output_dir=run"]
+
+    # Side by side: most of the time goes into imports.
+    refused = start(directory, *arguments)
+    resumed = start(directory, *arguments, "--resume")
+    _, complaint = refused.communicate(timeout=120)
+    row, _ = resumed.communicate(timeout=120)
+
+    assert refused.returncode == 2
+    assert errors(complaint) == [complaint.splitlines()[-1]]
+    assert complaint.splitlines()[-1].startswith("error: run holds a run")
+    assert (resumed.returncode, row) == (0, stdout)
+    assert (directory / "run" / "record.json").read_bytes() == before
+
+
+def test_an_unknown_method_ends_in_one_line_that_lists_them(tmp_path):
+    process = start(
+        tmp_path, "--task=digits_mlp", "--method=rigel", "--output_dir=run"
+    )
+
+    stdout, stderr = process.communicate(timeout=120)
+
+    assert process.returncode == 2
+    assert stdout == ""
+    (line,) = errors(stderr)
+    assert line.startswith("error: There is no method 'rigel'.")
+    assert "gradual_pruning, rigl, set" in line.replace("sparse, ", "")
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--task=digits_mlp"], "Say where the run goes"),
+        (["--output_dir=run"], "Say what to train"),
+        (["--output_dir=run", "--task=nope"], "There is no task 'nope'"),
+    ],
+)
+def test_missing_arguments_are_asked_for(parsed_flags, arguments, message):
+    parsed_flags(*arguments)
+
+    with pytest.raises(ValueError, match=message):
+        train.main()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "verbose"), [([], 1), (["--progress=line"], 2)]
+)
+def test_flags_reach_the_run(parsed_flags, monkeypatch, arguments, verbose):
+    runs = []
+
+    def run_one(*arguments):
+        runs.append(arguments)
+        raise InterruptedError
+
+    monkeypatch.setattr(train, "run_one", run_one)
+    parsed_flags(
+        "--gin_file=a.gin",
+        "--method=set",
+        "--gin_bindings=A = 1",
+        "--gin_param=B = 2",
+        "--set=C = 3",
+        "--seed=4",
+        "--output_dir=run",
+        *arguments,
+    )
+
+    with pytest.raises(InterruptedError):
+        train.main()
+
+    ((files, bindings, *rest),) = runs
+    assert [pathlib.Path(path).name for path in files] == ["a.gin", "set.gin"]
+    assert bindings == ["C = 3", "A = 1", "B = 2", "SEED = 4"]
+    assert rest == ["run", False, verbose]
+
+
+def test_messages_lose_line_breaks_and_addresses():
+    error = ValueError(
+        "Bad.\n  In call to configurable 'train' (<function train at 0x7f>)"
+    )
+
+    message = command.one_line(error)
+
+    assert message == "Bad. In call to configurable 'train'"

@@ -1,0 +1,21 @@
+"""What all tests share."""
+
+import keras
+import numpy as np
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def fresh_state():
+    keras.utils.set_random_seed(0)
+    yield
+    keras.config.set_dtype_policy("float32")
+
+
+@pytest.fixture
+def data():
+    """Two hundred examples that a small network can learn."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(200, 16)).astype("float32")
+    y = (x[:, 0] + x[:, 1] * x[:, 2] > 0).astype("int32")
+    return x, y

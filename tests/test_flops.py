@@ -1,0 +1,449 @@
+"""Tests of the counting of parameters and FLOPs."""
+
+import dataclasses
+import math
+
+import keras
+import numpy as np
+import pytest
+from keras import layers as kl
+
+import rigl_tf
+from rigl_tf import algorithms
+from rigl_tf import distributions
+from rigl_tf import flops
+from rigl_tf import models
+
+
+def sequential(input_shape, *layers, dtype="float32"):
+    return keras.Sequential([keras.Input(input_shape, dtype=dtype), *layers])
+
+
+def with_sparsity(cost, sparsity):
+    """The cost of one kernel at a sparsity that is not rounded."""
+    (kernel,) = cost.kernels
+    return dataclasses.replace(kernel, active=kernel.size * (1 - sparsity))
+
+
+@pytest.fixture(scope="module")
+def wrn():
+    return models.wide_resnet((32, 32, 3), 10)
+
+
+@pytest.fixture(scope="module")
+def wrn_cost(wrn):
+    return flops.inference(wrn)
+
+
+# Each expectation is 2 x the kernel's connections x the uses of each.
+WORKED_EXAMPLES = {
+    "dense": ((5,), kl.Dense(3), 2 * 5 * 3),
+    "dense on 4 positions": ((4, 5), kl.Dense(3), 2 * 5 * 3 * 4),
+    "conv2d, valid": ((8, 8, 2), kl.Conv2D(4, 3), 2 * 9 * 2 * 4 * 6 * 6),
+    "conv2d, same": (
+        (8, 8, 2),
+        kl.Conv2D(4, 3, padding="same"),
+        2 * 9 * 2 * 4 * 8 * 8,
+    ),
+    "conv2d, strides": (
+        (8, 8, 2),
+        kl.Conv2D(4, 3, strides=2),
+        2 * 9 * 2 * 4 * 3 * 3,
+    ),
+    # A kernel of 3 spreads over 5.
+    "conv2d, dilation": (
+        (8, 8, 2),
+        kl.Conv2D(4, 3, dilation_rate=2),
+        2 * 9 * 2 * 4 * 4 * 4,
+    ),
+    # Each of 6 filters sees 4 / 2 channels.
+    "conv2d, groups": (
+        (8, 8, 4),
+        kl.Conv2D(6, 3, groups=2, padding="same", strides=2),
+        2 * 9 * 2 * 6 * 4 * 4,
+    ),
+    # Each input pixel is multiplied by the whole kernel.
+    "transposed": (
+        (4, 4, 2),
+        kl.Conv2DTranspose(3, 3, strides=2),
+        2 * 9 * 2 * 3 * 4 * 4,
+    ),
+    "depthwise": (
+        (8, 8, 2),
+        kl.DepthwiseConv2D(3, depth_multiplier=2),
+        2 * 9 * 2 * 2 * 6 * 6,
+    ),
+    "separable": (
+        (8, 8, 2),
+        kl.SeparableConv2D(5, 3),
+        2 * (9 * 2 + 2 * 5) * 6 * 6,
+    ),
+    "conv1d": ((10, 2), kl.Conv1D(5, 3), 2 * 3 * 2 * 5 * 8),
+    "conv1d, causal": (
+        (10, 2),
+        kl.Conv1D(5, 3, padding="causal"),
+        2 * 3 * 2 * 5 * 10,
+    ),
+    "conv3d": (
+        (4, 4, 4, 2),
+        kl.Conv3D(3, 2),
+        2 * 8 * 2 * 3 * 3**3,
+    ),
+    "einsum": (
+        (4, 5),
+        kl.EinsumDense("abc,cd->abd", output_shape=(None, 3)),
+        2 * 5 * 3 * 4,
+    ),
+    # A matrix for each of 4 heads, used once.
+    "einsum, batched kernel": (
+        (4, 5),
+        kl.EinsumDense("bhd,hdo->bho", output_shape=(4, 3)),
+        2 * 4 * 5 * 3,
+    ),
+    "simple rnn": ((6, 3), kl.SimpleRNN(4), 2 * (3 * 4 + 4 * 4) * 6),
+    "lstm": ((6, 3), kl.LSTM(4), 2 * 4 * (3 * 4 + 4 * 4) * 6),
+    "gru": ((6, 3), kl.GRU(4), 2 * 3 * (3 * 4 + 4 * 4) * 6),
+    "two cells": (
+        (6, 3),
+        kl.RNN([kl.SimpleRNNCell(4), kl.SimpleRNNCell(2)]),
+        2 * (3 * 4 + 4 * 4 + 4 * 2 + 2 * 2) * 6,
+    ),
+    "bidirectional": (
+        (6, 3),
+        kl.Bidirectional(kl.SimpleRNN(4)),
+        2 * 2 * (3 * 4 + 4 * 4) * 6,
+    ),
+    "time distributed": (
+        (6, 3),
+        kl.TimeDistributed(kl.Dense(4)),
+        2 * 3 * 4 * 6,
+    ),
+    "nothing to multiply": ((8, 8, 2), kl.MaxPooling2D(), 0),
+}
+
+
+@pytest.mark.parametrize("name", WORKED_EXAMPLES)
+def test_a_layer_costs_what_the_worked_example_says(name):
+    input_shape, layer, expected = WORKED_EXAMPLES[name]
+    model = sequential(input_shape, layer)
+
+    cost = flops.inference(model)
+
+    assert cost.flops() == cost.flops(dense=True) == expected
+    assert cost.parameters() == model.count_params()
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda layer, q, v, m: layer(q, v, attention_mask=m),
+        lambda layer, q, v, m: layer(query=q, value=v, attention_mask=m),
+    ],
+    ids=["by position", "by name"],
+)
+def test_attention_costs_projections_and_products(call):
+    query, value = keras.Input((5, 8)), keras.Input((7, 8))
+    mask = keras.Input((5, 7), dtype="bool")
+    layer = kl.MultiHeadAttention(num_heads=2, key_dim=3, value_dim=4)
+    model = keras.Model([query, value, mask], call(layer, query, value, mask))
+
+    cost = flops.inference(model)
+
+    # 5 queries meet 7 keys in 2 heads, in 3 dimensions; then 4 for values.
+    assert cost.attention == 2 * 2 * 5 * 7 * (3 + 4)
+    # Query and output at 5 positions, key and value at 7.
+    projections = 8 * 6 * 5 + 8 * 6 * 7 + 8 * 8 * 7 + 8 * 8 * 5
+    assert cost.flops() == cost.attention + 2 * projections
+
+
+def test_grouped_attention_counts_its_query_heads():
+    query, value = keras.Input((5, 8)), keras.Input((7, 8))
+    layer = kl.GroupQueryAttention(3, num_query_heads=4, num_key_value_heads=2)
+    model = keras.Model([query, value], layer(query, value))
+
+    cost = flops.inference(model)
+
+    assert cost.attention == 2 * 4 * 5 * 7 * (3 + 3)
+
+
+def test_a_shared_layer_costs_twice_and_holds_its_parameters_once():
+    inputs = keras.Input((5,))
+    shared = kl.Dense(5)
+    model = keras.Model(inputs, shared(shared(inputs)))
+
+    cost = flops.inference(model)
+
+    assert cost.flops() == 2 * (2 * 5 * 5)
+    assert cost.parameters() == 5 * 5 + 5
+
+
+def test_a_nested_model_counts_like_its_layers():
+    inner = sequential((5,), kl.Dense(4, name="a"), kl.Dense(5, name="b"))
+    inputs = keras.Input((5,))
+    model = keras.Model(inputs, kl.Dense(3, name="c")(inner(inputs)))
+
+    cost = flops.inference(model)
+
+    assert cost.flops() == 2 * (5 * 4 + 4 * 5 + 5 * 3)
+    assert [kernel.name for kernel in cost.kernels] == [
+        f"{inner.name}/a/kernel",
+        f"{inner.name}/b/kernel",
+        "c/kernel",
+    ]
+
+
+def test_frozen_layers_keep_their_parameters():
+    model = sequential((5,), kl.Dense(4), kl.BatchNormalization(), kl.Dense(3))
+    before = flops.inference(model)
+    model.layers[0].trainable = False
+
+    after = flops.inference(model)
+
+    # Weights and biases, and the scale and the shift of the normalization.
+    assert after == before
+    assert after.parameters() == (5 * 4 + 4) + 2 * 4 + (4 * 3 + 3)
+
+
+def test_a_sparse_embedding_has_fewer_parameters_and_no_flops():
+    model = sequential((6,), kl.Embedding(10, 4), dtype="int32")
+    sparse = rigl_tf.sparsify(
+        model, algorithms.RigL(), sparsity=0.75, include="embedding*"
+    )
+
+    cost = flops.inference(sparse)
+
+    assert (cost.parameters(), cost.parameters(dense=True)) == (10, 40)
+    assert cost.flops() == cost.flops("micronet") == 0
+
+
+def test_a_sparse_model_costs_its_active_connections():
+    model = sequential((10,), kl.Dense(20, name="a"), kl.Dense(10, name="b"))
+    sparse = rigl_tf.sparsify(
+        model,
+        algorithms.RigL(),
+        sparsity=0.9,
+        distribution=distributions.uniform,
+    )
+
+    cost = flops.inference(sparse)
+
+    # The first layer stays dense, the second keeps a tenth of 200.
+    assert cost.flops() == 2 * (200 + 20)
+    assert cost.flops(dense=True) == 2 * (200 + 200)
+    assert cost.ratio() == 0.55
+    assert cost.parameters() == 200 + 20 + 20 + 10
+    assert [kernel.sparsity for kernel in cost.kernels] == [0, 0.9]
+
+
+def test_recount_follows_the_masks():
+    model = sequential((4,), kl.Dense(5))
+    sparse = rigl_tf.sparsify(model, algorithms.RigL(), sparsity=0.5)
+    cost = flops.inference(sparse)
+    mask = np.zeros((4, 5), bool)
+    mask[0, :3] = True
+    rigl_tf.sparse_layers(sparse)[0].set_masks([mask])
+
+    recounted = cost.recount(sparse)
+
+    assert (cost.flops(), recounted.flops()) == (2 * 10, 2 * 3)
+    assert recounted == flops.inference(sparse)
+
+
+@pytest.mark.parametrize(
+    ("input_shape", "layer", "sparsity", "mult", "add"),
+    [
+        (
+            (56, 56, 64),
+            kl.Conv2D(128, 3, padding="same"),
+            0,
+            231_612_416,
+            231_211_008,
+        ),
+        (
+            (56, 56, 64),
+            kl.Conv2D(128, 3, padding="same", strides=2),
+            0.9,
+            5_880_627.2,
+            5_780_275.2,
+        ),
+        ((784,), kl.Dense(300), 0.98, 5_004, 4_704),
+        (
+            (112, 112, 32),
+            kl.DepthwiseConv2D(3, padding="same"),
+            0,
+            4_014_080,
+            3_612_672,
+        ),
+    ],
+)
+def test_micronet_counts_like_the_original_authors(
+    input_shape, layer, sparsity, mult, add
+):
+    cost = flops.inference(sequential(input_shape, layer))
+
+    counted = with_sparsity(cost, sparsity).flops("micronet")
+
+    assert counted == pytest.approx(mult + add, rel=1e-12)
+
+
+def test_micronet_takes_valid_padding_for_same_padding():
+    same, valid = (
+        flops.inference(sequential((9, 9, 2), kl.Conv2D(4, 3, padding=padding)))
+        for padding in ("same", "valid")
+    )
+
+    assert same.flops("micronet") == valid.flops("micronet")
+    assert same.flops() > valid.flops()
+
+
+def test_wrn_22_2_costs_what_the_reproduction_says(wrn_cost):
+    assert wrn_cost.flops() == 315_460_096
+    assert wrn_cost.parameters() == 1_079_642
+
+
+@pytest.mark.parametrize(
+    ("distribution", "sparsity", "expected"),
+    [
+        (distributions.erdos_renyi_kernel, 0.9, 0.1735),
+        (distributions.erdos_renyi_kernel, 0.8, 0.3521),
+        (distributions.uniform, 0.9, 0.1025),
+    ],
+)
+def test_sparse_wrn_22_2_costs_the_ratio_of_the_reproduction(
+    wrn_cost, distribution, sparsity, expected
+):
+    shapes = [kernel.shape for kernel in wrn_cost.kernels]
+    budgets = distributions.budgets(shapes, distribution(shapes, sparsity))
+    sparse = dataclasses.replace(
+        wrn_cost,
+        kernels=tuple(
+            dataclasses.replace(kernel, active=budget)
+            for kernel, budget in zip(wrn_cost.kernels, budgets, strict=True)
+        ),
+    )
+
+    assert sparse.ratio() == pytest.approx(expected, abs=1e-4)
+
+
+def test_sparsified_wrn_22_2_trains_at_the_ratio_of_the_reproduction(wrn):
+    sparse = rigl_tf.sparsify(wrn, algorithms.RigL(), sparsity=0.9)
+
+    cost = flops.inference(sparse)
+    training = flops.training("rigl", cost.flops(), cost.flops(dense=True))
+
+    assert cost.ratio() == pytest.approx(0.1735, abs=1e-4)
+    assert training / (3 * 315_460_096) == pytest.approx(0.1763, abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("sparse", "times", "expected"),
+    [
+        # ResNet-50 in GFLOPs, as the original authors count.
+        (3.4063200533, 5, 2.0861),  # ERK 0.8
+        (1.848468, 5, 1.1396),  # uniform 0.8
+        (1.9943883102, 5, 1.2282),  # ERK 0.9
+        (1.054234, 5, 0.6570),  # uniform 0.9
+        (1.0089506245, 5, 0.6295),  # ERK 0.95
+        (0.4493508167, 100, 5.7903),  # ERK 0.99
+    ],
+)
+def test_training_multipliers_are_those_of_the_original_table(
+    sparse, times, expected
+):
+    dense = 8.202340776
+
+    ratio = flops.training("rigl", sparse, dense) / flops.training(
+        "dense", sparse, dense
+    )
+
+    assert times * ratio == pytest.approx(expected, abs=1e-4)
+
+
+def test_training_follows_the_formulas_of_the_appendix():
+    assert flops.training("dense", 2, 10) == 3 * 10
+    assert flops.training("set", 2, 10) == 3 * 2
+    assert flops.training(algorithms.Static(), 2, 10) == 3 * 2
+    # Four steps of 3 f_s and an update of 2 f_s + f_d, over five steps.
+    assert flops.training("rigl", 2, 10, interval=4) == (4 * 6 + 14) / 5
+
+
+def test_training_refuses_an_unknown_method():
+    with pytest.raises(ValueError, match="'rigel'.*Registered.*rigl"):
+        flops.training("rigel", 1, 2)
+
+
+def test_an_unknown_convention_is_refused():
+    cost = flops.inference(sequential((5,), kl.Dense(3)))
+
+    with pytest.raises(ValueError, match="macs2.*micronet.*convention='macs'"):
+        cost.flops("macs")
+
+
+def test_an_open_input_shape_must_be_filled_in():
+    model = sequential((None, None, 2), kl.Conv2D(4, 3))
+
+    with pytest.raises(ValueError, match="open. Pass `input_shape`"):
+        flops.inference(model)
+
+    cost = flops.inference(model, input_shape=(8, 8, 2))
+    assert cost.flops() == 2 * 9 * 2 * 4 * 6 * 6
+
+
+class Subclassed(keras.Model):
+    def __init__(self):
+        super().__init__()
+        self.dense = kl.Dense(3)
+
+    def call(self, x):
+        return self.dense(x)
+
+
+def test_a_subclassed_model_needs_an_input_shape():
+    model = Subclassed()
+    model(np.zeros((1, 5)))
+
+    with pytest.raises(ValueError, match="does not know its input shape"):
+        flops.inference(model)
+
+    assert flops.inference(model, input_shape=(5,)).flops() == 2 * 5 * 3
+
+
+def test_a_model_that_is_built_by_counting_is_counted_once():
+    assert flops.inference(Subclassed(), input_shape=(5,)).flops() == 30
+
+
+def test_counting_leaves_the_model_as_it_was():
+    model = sequential(
+        (6, 6, 1),
+        kl.Conv2D(2, 3),
+        kl.BatchNormalization(),
+        kl.Dropout(0.5),
+        kl.Flatten(),
+        kl.Dense(3),
+    )
+    sparse = rigl_tf.sparsify(model, algorithms.RigL(), sparsity=0.5)
+    before = [np.array(v) for v in sparse.variables]
+    attributes = [set(vars(layer)) for layer in sparse._flatten_layers()]
+
+    flops.inference(sparse)
+
+    for old, new in zip(before, sparse.variables, strict=True):
+        np.testing.assert_array_equal(old, new)
+    assert attributes == [set(vars(la)) for la in sparse._flatten_layers()]
+
+
+def test_counting_that_fails_leaves_the_model_as_it_was():
+    model = sequential((None, 6, 1), kl.Conv2D(2, 3), kl.Flatten())
+
+    with pytest.raises(ValueError):
+        flops.inference(model, input_shape=(2, 6, 1))  # too small
+
+    assert all("call" not in vars(la) for la in model._flatten_layers())
+
+
+def test_sizes_of_kernels_add_up(wrn_cost):
+    sizes = [math.prod(kernel.shape) for kernel in wrn_cost.kernels]
+
+    assert [kernel.size for kernel in wrn_cost.kernels] == sizes
+    assert sum(sizes) == 1_076_912
+    assert wrn_cost.other_parameters == 2_720 + 10

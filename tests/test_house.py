@@ -1,0 +1,58 @@
+"""The house: short files, imports one way, no gin in the library."""
+
+import ast
+import pathlib
+
+import pytest
+
+import rigl_tf
+
+PACKAGE = pathlib.Path(rigl_tf.__file__).parent
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+# A module may import those before it, never after.
+FLOOR_PLAN = """
+    config masks distributions schedules algorithms layers slots update plan
+    model sparsify flops callbacks datasets models results plots training bin
+    __init__
+""".split()
+
+
+def room(path):
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imported(path):
+    """The modules that a file imports, anywhere in it."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: room(p))
+def test_files_are_short(path):
+    assert len(path.read_text().splitlines()) <= 400
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: room(p))
+def test_imports_flow_one_way(path):
+    for name in imported(path):
+        package, *inside = name.split(".")
+        if package == "rigl_tf" and inside and inside[0] in FLOOR_PLAN:
+            other = inside[0]
+            assert FLOOR_PLAN.index(other) <= FLOOR_PLAN.index(room(path)), (
+                f"{room(path)} must not import {other}: it comes later."
+            )
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: room(p))
+def test_only_the_programs_know_gin_and_flags(path):
+    roots = {name.split(".")[0] for name in imported(path)}
+
+    assert room(path) == "bin" or not roots & {"gin", "absl"}
+
+
+def test_every_module_stands_in_the_floor_plan():
+    assert {room(path) for path in MODULES} == set(FLOOR_PLAN)

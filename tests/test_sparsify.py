@@ -1,0 +1,310 @@
+import keras
+import numpy as np
+import pytest
+from keras import layers as kl
+
+import rigl_tf
+from rigl_tf import algorithms
+from rigl_tf import distributions
+from rigl_tf import layers
+from rigl_tf import masks
+from rigl_tf import schedules
+from tests import networks
+
+RIGL = algorithms.RigL()
+
+
+def names(model):
+    return [kernel.name for kernel in layers.sparse_kernels(model)]
+
+
+def sparse(network="sequential", **kwargs):
+    kwargs.setdefault("sparsity", 0.5)
+    return rigl_tf.sparsify(networks.NETWORKS[network](), RIGL, **kwargs)
+
+
+@pytest.mark.parametrize("network", sorted(networks.NETWORKS))
+def test_the_copy_computes_with_the_masked_weights_of_the_model(network, data):
+    model = networks.NETWORKS[network]()
+
+    copy = rigl_tf.sparsify(model, algorithms.GradualPruning(), sparsity=0.5)
+
+    np.testing.assert_array_equal(
+        model.predict(data[0], verbose=0), copy.predict(data[0], verbose=0)
+    )
+
+
+@pytest.mark.parametrize("network", sorted(networks.NETWORKS))
+def test_densify_gives_a_plain_model_with_the_same_outputs(network, data):
+    model = sparse(network)
+
+    plain = rigl_tf.densify(model)
+
+    assert not rigl_tf.sparse_layers(plain)
+    assert type(plain) is type(networks.NETWORKS[network]())
+    np.testing.assert_array_equal(
+        model.predict(data[0], verbose=0), plain.predict(data[0], verbose=0)
+    )
+
+
+def test_the_model_itself_is_left_alone():
+    model = networks.sequential()
+    before = [np.asarray(w) for w in model.weights]
+
+    rigl_tf.sparsify(model, RIGL, sparsity=0.9)
+
+    for old, new in zip(before, model.weights, strict=True):
+        np.testing.assert_array_equal(old, new)
+
+
+def test_the_counts_are_exactly_those_of_the_distribution():
+    model = sparse(sparsity=0.8)
+
+    shapes = [(16, 24), (24, 12), (12, 2)]
+    sparsities = distributions.erdos_renyi_kernel(shapes, 0.8)
+    expected = distributions.budgets(shapes, sparsities)
+    assert [int(masks.count(k.mask)) for k in model.kernels] == expected
+    # Zeros per layer are whole numbers before they are shared out, as in the
+    # original code: 307 + 230 + 19 of 696.
+    assert sum(expected) == 696 - (307 + 230 + 19)
+
+
+def test_a_mask_costs_one_byte_a_connection():
+    for kernel in sparse().kernels:
+        assert np.asarray(kernel.mask).nbytes == kernel.size
+
+
+def test_a_shared_layer_has_one_mask():
+    assert names(sparse("functional")).count("shared") == 1
+
+
+def test_nested_models_are_opened():
+    assert any(name.startswith("block/") for name in names(sparse("nested")))
+
+
+def test_attention_and_recurrent_layers_have_a_mask_for_each_kernel():
+    assert [n.split("/")[-1] for n in names(sparse("attention"))][:4] == [
+        "query",
+        "key",
+        "value",
+        "attention_output",
+    ]
+    assert [n.split("/")[-1] for n in names(sparse("recurrent"))][:2] == [
+        "kernel",
+        "recurrent_kernel",
+    ]
+
+
+def test_depthwise_kernels_are_masked_only_on_request():
+    model = networks.convolutional()
+    depthwise = next(
+        layer.name
+        for layer in model.layers
+        if isinstance(layer, kl.DepthwiseConv2D)
+    )
+
+    without = rigl_tf.sparsify(model, RIGL, sparsity=0.5)
+    asked = rigl_tf.sparsify(model, RIGL, sparsity=0.5, include=[depthwise])
+
+    assert depthwise not in names(without)
+    assert depthwise in names(asked)
+
+
+def test_embeddings_are_masked_only_on_request():
+    model = keras.Sequential(
+        [
+            keras.Input((5,), dtype="int32"),
+            kl.Embedding(11, 4, name="table"),
+            kl.Flatten(),
+            kl.Dense(2),
+        ]
+    )
+
+    assert "table" not in names(rigl_tf.sparsify(model, RIGL, sparsity=0.5))
+    asked = rigl_tf.sparsify(model, RIGL, sparsity=0.5, include=["table"])
+    assert "table" in names(asked)
+
+
+def test_excluded_layers_stay_plain():
+    model = networks.sequential()
+    first = model.layers[0].name
+
+    assert first not in names(
+        rigl_tf.sparsify(model, RIGL, sparsity=0.5, exclude=[first])
+    )
+
+
+def test_a_subclassed_model_is_sparse_where_its_author_wraps_layers(data):
+    class Net(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.hidden = rigl_tf.Sparse(kl.Dense(20, activation="relu"))
+            self.head = kl.Dense(2)
+
+        def call(self, x):
+            return self.head(self.hidden(x))
+
+    net = Net()
+    net(data[0][:2])
+    model = rigl_tf.sparsify(
+        net,
+        RIGL,
+        sparsity=0.7,
+        schedule=schedules.UpdateSchedule(3),
+    )
+    model.compile("adam", loss="sparse_categorical_crossentropy")
+
+    model.fit(*data, verbose=0, batch_size=20, epochs=2)
+
+    (kernel,) = model.kernels
+    assert int(masks.count(kernel.mask)) == model.budgets[0] == 96
+    assert int(model.num_changed) > 0
+
+
+def test_a_frozen_layer_keeps_its_mask(data):
+    net = networks.sequential()
+    net.layers[0].trainable = False
+    model = rigl_tf.sparsify(
+        net, RIGL, sparsity=0.7, schedule=schedules.UpdateSchedule(2)
+    )
+    model.compile("adam", loss="sparse_categorical_crossentropy")
+    before = [np.asarray(k.mask) for k in model.kernels]
+
+    model.fit(*data, verbose=0, batch_size=20)
+
+    after = [np.asarray(k.mask) for k in model.kernels]
+    assert np.array_equal(before[0], after[0])
+    assert not np.array_equal(before[1], after[1])
+
+
+def test_the_users_own_constraint_holds_beside_the_mask(data):
+    net = keras.Sequential(
+        [
+            keras.Input((16,)),
+            kl.Dense(8, kernel_constraint=keras.constraints.NonNeg()),
+            kl.Dense(2),
+        ]
+    )
+    model = rigl_tf.sparsify(net, algorithms.Static(), sparsity=0.5)
+    model.compile("adam", loss="sparse_categorical_crossentropy")
+
+    model.fit(*data, verbose=0)
+
+    kernel = model.kernels[0]
+    weights = np.asarray(kernel.variable)
+    assert np.all(weights >= 0)
+    assert np.all(weights[~np.asarray(kernel.mask)] == 0)
+
+
+def test_a_custom_loop_keeps_the_zeros_through_the_constraint():
+    model = sparse()
+    optimizer = keras.optimizers.SGD(0.1)
+    kernel = model.kernels[0]
+
+    optimizer.apply(
+        [np.ones(kernel.variable.shape, "float32")], [kernel.variable]
+    )
+
+    weights = np.asarray(kernel.variable)
+    assert np.all(weights[~np.asarray(kernel.mask)] == 0)
+
+
+def _lora():
+    model = networks.sequential()
+    model.layers[0].enable_lora(2)
+    return model
+
+
+def _unbuilt():
+    return keras.Sequential([kl.Dense(2)])
+
+
+def _subclassed():
+    class Net(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.dense = kl.Dense(2)
+
+        def call(self, x):
+            return self.dense(x)
+
+    net = Net()
+    net(np.ones((1, 4)))
+    return net
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "error", "helps"),
+    [
+        ({"sparsity": 1.0}, ValueError, r"\[0, 1\).*sparsity=1.0"),
+        ({"sparsity": -0.1}, ValueError, "sparsity=-0.1"),
+        ({"sparsity": float("nan")}, ValueError, "sparsity=nan"),
+        ({"sparsity": "0.9"}, ValueError, "sparsity='0.9'"),
+        (
+            {"sparsity": 0.999, "distribution": distributions.uniform},
+            ValueError,
+            "without a single connection",
+        ),
+        (
+            {"sparsity": schedules.PolynomialSparsity(0.9)},
+            ValueError,
+            "GradualPruning",
+        ),
+        ({"exclude": ["dens_99"]}, ValueError, "exclude.*dens_99"),
+        ({"include": ["nothing"]}, ValueError, "include.*nothing"),
+        ({"exclude": ["*"]}, ValueError, "no layer to make sparse"),
+        ({"seed": 0.5}, ValueError, "seed=0.5"),
+        ({"schedule": 100}, TypeError, "UpdateSchedule"),
+        ({"algorithm": "rigl"}, TypeError, "algorithm='rigl'"),
+        ({"model": kl.Dense(3)}, TypeError, "keras.Model"),
+        ({"model": _unbuilt}, ValueError, "Input"),
+        ({"model": _subclassed}, TypeError, r"rigl_tf\.Sparse"),
+        ({"model": _lora}, TypeError, "LoRA.*exclude"),
+        ({"model": sparse}, TypeError, "densify"),
+    ],
+)
+def test_bad_input_says_what_to_do(kwargs, error, helps):
+    model = kwargs.pop("model", networks.sequential)
+    model = model() if not isinstance(model, kl.Layer) else model
+    algorithm = kwargs.pop("algorithm", RIGL)
+    kwargs.setdefault("sparsity", 0.5)
+
+    with pytest.raises(error, match=helps):
+        rigl_tf.sparsify(model, algorithm, **kwargs)
+
+
+@pytest.mark.parametrize(
+    ("layer", "helps"),
+    [
+        (lambda: kl.Dropout(0.5), "no kernel"),
+        (lambda: rigl_tf.Sparse(kl.Dense(2)), "sparse already"),
+    ],
+)
+def test_layers_that_cannot_be_sparse_say_why(layer, helps):
+    with pytest.raises(TypeError, match=helps):
+        rigl_tf.Sparse(layer())
+
+
+@pytest.mark.parametrize(
+    ("mask", "helps"),
+    [
+        (np.ones((3, 2)), "boolean"),
+        (np.ones((2, 3), bool), r"shape \(3, 2\)"),
+        (np.zeros((3, 2), bool), "at least one connection"),
+    ],
+)
+def test_bad_masks_are_refused(mask, helps):
+    layer = rigl_tf.Sparse(kl.Dense(2))
+    layer.build((None, 3))
+
+    with pytest.raises(ValueError, match=helps):
+        layer.set_masks([mask])
+
+
+def test_a_collapsed_kernel_in_a_file_is_refused(tmp_path):
+    model = sparse()
+    model.kernels[0].mask.assign(np.zeros((16, 24), bool))
+    model.save(tmp_path / "model.keras")
+
+    with pytest.raises(ValueError, match="at least one connection"):
+        keras.saving.load_model(tmp_path / "model.keras")

@@ -1,0 +1,227 @@
+"""Tests of whole runs, small ones."""
+
+import dataclasses
+import json
+
+import keras
+import numpy as np
+import pytest
+
+import rigl_tf
+from rigl_tf import callbacks
+from rigl_tf import datasets
+from rigl_tf import flops
+from rigl_tf import models
+from rigl_tf import results
+from rigl_tf import schedules
+from rigl_tf import training
+
+EPOCHS = 4
+RIGL = training.Method(
+    name="rigl",
+    algorithm=rigl_tf.algorithms.RigL(),
+    sparsity=0.8,
+    schedule=schedules.UpdateSchedule(interval=3),
+)
+
+
+def network(input_shape, num_classes):
+    inputs = keras.Input(input_shape)
+    x = keras.layers.Dense(16, activation="relu", name="dense1")(inputs)
+    x = keras.layers.Dropout(0.1)(x)
+    return keras.Model(inputs, keras.layers.Dense(num_classes, name="out")(x))
+
+
+@pytest.fixture(scope="module")
+def task():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(96, 8))
+    y = (x[:, 0] > 0).astype(int)
+    return training.Task(
+        name="signs",
+        dataset=datasets.from_arrays(
+            "signs",
+            train=(x[:64], y[:64]),
+            validation=(x[64:80], y[64:80]),
+            test=(x[80:], y[80:]),
+            num_classes=2,
+            batch_size=16,
+        ),
+        model=network,
+        optimizer=lambda: keras.optimizers.Adam(0.01),
+        epochs=EPOCHS,
+    )
+
+
+@pytest.fixture(scope="module")
+def rigl_run(task, tmp_path_factory):
+    """A directory and the record of an uninterrupted run."""
+    directory = tmp_path_factory.mktemp("rigl") / "run"
+    return directory, training.train(directory, task, RIGL, verbose=0)
+
+
+def numbers(record):
+    """What must not depend on the clock."""
+    return dataclasses.replace(record, seconds=0.0)
+
+
+def weights(directory):
+    model = keras.saving.load_model(directory / "model.keras")
+    return [np.array(v) for v in model.weights + model.optimizer.variables]
+
+
+def assert_same_weights(a, b):
+    for one, other in zip(weights(a), weights(b), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_a_dense_run_records_a_dense_model(task, tmp_path):
+    record = training.train(tmp_path, task, seed=3, verbose=0)
+
+    assert (record.task, record.method) == ("signs", "dense")
+    assert (record.sparsity, record.seed) == (0.0, 3)
+    assert record.steps == EPOCHS * 4
+    assert len(record.history["val_accuracy"]) == EPOCHS
+    assert set(record.test) == {"accuracy", "loss"}
+    assert record.densities == {}
+    assert record.parameters == {"active": 178, "dense": 178}
+    per_example = 2 * (8 * 16 + 16 * 2)
+    assert record.flops == {
+        "inference": per_example,
+        "inference_dense": per_example,
+        "training": 3 * per_example,
+        "training_dense": 3 * per_example,
+        "convention": "macs2",
+    }
+    assert set(record.versions) == {"tensorflow", "keras", "numpy"}
+    figures = [path.name for path in (tmp_path / "figures").iterdir()]
+    assert figures == ["accuracy.png"]
+    assert results.read(tmp_path / "record.json") == record
+
+
+def test_a_sparse_run_records_a_sparse_model(rigl_run):
+    directory, record = rigl_run
+    model = keras.saving.load_model(directory / "model.keras")
+
+    # 128 - 102 connections, 32 - 25, and 18 biases.
+    assert record.parameters == {"active": 33 + 18, "dense": 178}
+    assert list(record.densities) == ["dense1", "out"]
+    assert record.flops["inference"] == 2 * 33
+    assert record.flops["training"] == pytest.approx(
+        flops.training("rigl", 66, 320, interval=3)
+    )
+    assert record.history["sparsity"] == pytest.approx([1 - 33 / 160] * EPOCHS)
+    assert sum(record.history["changed"]) > 0
+    assert record.steps == int(model.step) == EPOCHS * 4
+    for kernel in model.kernels:
+        inactive = ~np.array(kernel.mask)
+        assert not np.array(kernel.variable)[inactive].any()
+    figures = {path.name for path in (directory / "figures").iterdir()}
+    assert figures == {"accuracy.png", "densities.png", "mask.png"}
+    assert list((directory / "logs").rglob("events*"))
+
+
+def test_gradual_pruning_pays_for_the_sparsity_of_each_epoch(task, tmp_path):
+    method = dataclasses.replace(
+        RIGL,
+        name="gradual_pruning",
+        algorithm=rigl_tf.algorithms.GradualPruning(),
+    )
+
+    record = training.train(tmp_path, task, method, verbose=0)
+
+    ratios = record.history["flops"]
+    assert ratios[0] > ratios[-1]
+    assert record.flops["inference"] == pytest.approx(320 * ratios[-1])
+    assert record.flops["training"] == pytest.approx(960 * np.mean(ratios))
+
+
+def test_the_same_seed_gives_the_same_numbers(task, rigl_run, tmp_path):
+    directory, record = rigl_run
+
+    again = training.train(tmp_path, task, RIGL, verbose=0)
+
+    assert numbers(again) == numbers(record)
+    assert_same_weights(tmp_path, directory)
+
+
+def test_another_seed_gives_other_numbers(task, rigl_run, tmp_path):
+    other = training.train(tmp_path, task, RIGL, seed=1, verbose=0)
+
+    assert other.history["loss"] != rigl_run[1].history["loss"]
+
+
+def test_an_existing_run_is_refused(task, rigl_run):
+    with pytest.raises(FileExistsError, match="--resume"):
+        training.train(rigl_run[0], task, RIGL, verbose=0)
+
+
+def test_a_finished_run_is_only_read(rigl_run):
+    directory, record = rigl_run
+
+    # Without a task, nothing could be trained.
+    assert training.train(directory, None, resume=True) == record
+
+
+class Interrupted(callbacks.Backup):
+    """Backs up after every epoch and stops after the second."""
+
+    def __init__(self, directory):
+        super().__init__(directory, least_seconds=0)
+
+    def on_epoch_end(self, epoch, logs=None):
+        super().on_epoch_end(epoch, logs)
+        if epoch == 1:
+            raise KeyboardInterrupt
+
+
+def test_an_interrupted_run_ends_like_an_uninterrupted_one(
+    task, rigl_run, tmp_path, monkeypatch
+):
+    directory, expected = rigl_run
+    with monkeypatch.context() as patch:
+        patch.setattr(callbacks, "Backup", Interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            training.train(tmp_path, task, RIGL, verbose=0)
+    saved = json.loads((tmp_path / "backup" / "backup.json").read_text())
+    assert saved["epochs"] == 2
+    assert not (tmp_path / "record.json").exists()
+
+    record = training.train(tmp_path, task, RIGL, resume=True, verbose=0)
+
+    assert numbers(record) == numbers(expected)
+    assert_same_weights(tmp_path, directory)
+
+
+def test_a_backup_replaces_the_one_before(tmp_path):
+    model = models.mlp((2,), 2, hidden=())
+    model.compile("sgd", "mse")
+    backup = callbacks.Backup(tmp_path, least_seconds=0)
+    assert backup.load() == (None, 0, {})
+
+    model.fit(
+        np.ones((4, 2)), np.ones((4, 2)), epochs=3, verbose=0, callbacks=backup
+    )
+
+    names = {path.name for path in tmp_path.iterdir()}
+    assert names == {"backup-0003.keras", "backup.json"}
+    loaded, epochs, history = backup.load()
+    assert epochs == len(history["loss"]) == 3
+    np.testing.assert_array_equal(loaded.weights[0], model.weights[0])
+
+
+def test_no_backup_is_written_before_its_time(tmp_path):
+    model = models.mlp((2,), 2, hidden=())
+    model.compile("sgd", "mse")
+    backup = callbacks.Backup(tmp_path / "backup", least_seconds=3600)
+
+    model.fit(np.ones((4, 2)), np.ones((4, 2)), verbose=0, callbacks=backup)
+
+    assert not (tmp_path / "backup").exists()
+    assert len(backup.history["loss"]) == 1
+
+
+@pytest.mark.parametrize("epochs", ["a", 0, 1.5, None])
+def test_a_task_refuses_epochs_that_cannot_be_counted(task, epochs):
+    with pytest.raises(ValueError, match="`epochs`.*Received: epochs="):
+        dataclasses.replace(task, epochs=epochs)
