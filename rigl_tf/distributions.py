@@ -200,7 +200,7 @@ def _in_proportion(raw, shapes, sparsity, names, dense, custom):
     if not free:
         raise ValueError(
             "Every layer is dense or custom, so there is nothing left to "
-            f"distribute. Received: dense={tuple(dense)!r}, custom={custom!r}."
+            f"distribute. Received: dense={dense!r}, custom={custom!r}."
         )
     full = set()
     while True:

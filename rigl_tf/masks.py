@@ -7,6 +7,7 @@ XLA.
 """
 
 import math
+import numbers
 
 import tensorflow as tf
 
@@ -168,7 +169,8 @@ def count_in_top_k(scores, k):
 
 
 def _seed_pair(seed):
-    if isinstance(seed, int):
+    if isinstance(seed, numbers.Integral):
+        seed = int(seed)
         # An ordinary seed fills the first word, the sign and overflow the next.
         return tf.constant([seed & 0x7FFFFFFF, seed >> 31], tf.int64)
     return seed

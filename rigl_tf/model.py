@@ -229,10 +229,10 @@ class SparseModel(keras.Model):
     def current_drop_fraction(self):
         """The fraction of active connections that an update now replaces."""
         last = self.schedule.end_step
-        over = last is not None and int(self.step) >= last
+        over = last is not None and int(tf.convert_to_tensor(self.step)) >= last
         if over or not self.algorithm.updates_masks or self.sparsity:
             return 0.0
-        return float(self.drop_fraction(int(self.step)))
+        return float(self.drop_fraction(int(tf.convert_to_tensor(self.step))))
 
     def current_sparsity(self, step):
         """The sparsity that the sparsity schedule wants at a step."""
@@ -286,7 +286,9 @@ class SparseModel(keras.Model):
                 self.schedule,
                 self.drop_fraction,
                 self.sparsity,
-                0 if num_steps is None else int(self.step),
+                0
+                if num_steps is None
+                else int(tf.convert_to_tensor(self.step)),
                 num_steps,
             )
 
