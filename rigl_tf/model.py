@@ -184,15 +184,17 @@ class SparseModel(keras.Model):
 
     def _move(self, gradients, variables):
         """Moves connections in every trainable kernel."""
+        step = tf.convert_to_tensor(self.step)
+        pruning = self.sparsity is not None  # goes by its budgets alone
         num_changed = update.move_connections(
             self.kernels,
             self.algorithm,
             self.optimizer,
             dict(zip(map(id, variables), gradients, strict=True)),
-            self.drop_fraction(tf.convert_to_tensor(self.step)),
+            0.0 if pruning else self.drop_fraction(step),
             self.current_budgets(),
             self.seed,
-            tf.convert_to_tensor(self.step),
+            step,
         )
         self.num_changed.assign(self.num_changed + num_changed)
 

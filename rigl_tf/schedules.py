@@ -229,7 +229,8 @@ def final_sparsity(schedule):
     """The sparsity that a pruning schedule ends with, a float."""
     if isinstance(schedule, PolynomialSparsity):
         return float(schedule.final)
-    wanted = schedule(np.int32(2**30))
+    with tf.init_scope():  # a number even where a graph is being built
+        wanted = schedule(np.int32(2**30))
     return float(wanted[1] if decides_when(schedule) else wanted)
 
 
