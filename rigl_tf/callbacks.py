@@ -61,8 +61,8 @@ class SparsityMonitor(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch, logs=None):
         del epoch, logs
-        self._changed = int(tf.convert_to_tensor(self.model.num_changed))
-        self._skipped = int(tf.convert_to_tensor(self.model.num_skipped))
+        self._changed = layers.as_int(self.model.num_changed)
+        self._skipped = layers.as_int(self.model.num_skipped)
 
     def on_epoch_end(self, epoch, logs=None):
         model = self.model
@@ -79,12 +79,8 @@ class SparsityMonitor(keras.callbacks.Callback):
         if logs is not None:
             logs["sparsity"] = 1 - sum(active) / size
             logs["drop_fraction"] = model.current_drop_fraction()
-            logs["changed"] = (
-                int(tf.convert_to_tensor(model.num_changed)) - self._changed
-            )
-            logs["skipped"] = (
-                int(tf.convert_to_tensor(model.num_skipped)) - self._skipped
-            )
+            logs["changed"] = layers.as_int(model.num_changed) - self._changed
+            logs["skipped"] = layers.as_int(model.num_skipped) - self._skipped
             if self._cost is not None:
                 logs["flops"] = self._cost.recount(model).ratio()
         if self._writer is not None:

@@ -211,6 +211,11 @@ def masked(values, mask):
     return tf.where(mask, values, tf.zeros([], values.dtype))
 
 
+def as_int(variable):
+    """The value of an integer variable, mirrored on replicas or not."""
+    return int(tf.convert_to_tensor(variable))
+
+
 def sparse_layers(model):
     """The `Sparse` layers of a model, each once, in the order of the model."""
     return [layer for _, layer in _walk(_network(model), "", set())]

@@ -37,16 +37,12 @@ def top_k_mask(scores, k, candidates=None):
         ValueError: If `k` is negative or larger than the number of candidates.
     """
     scores = tf.convert_to_tensor(scores)
-    keys = _sortable(scores)
     if candidates is None:
-        available = tf.size(keys, out_type=tf.int64)
+        available = tf.size(scores, out_type=tf.int64)
     else:
-        candidates = tf.reshape(candidates, [-1])
-        # max() keeps a NaN candidate above everything that is no candidate.
-        keys = tf.where(candidates, tf.maximum(keys, _NAN), _LOWEST)
         available = count(candidates)
     k = _checked_count(k, available, "k", "scores")
-    return tf.reshape(_select(keys, k), tf.shape(scores))
+    return _highest(scores, k, candidates)
 
 
 def random_mask(shape, k, seed):
@@ -119,12 +115,12 @@ def drop_and_grow(mask, drop_scores, grow_scores, num_drop, num_grow):
     mask = tf.convert_to_tensor(mask)
     num_active = count(mask)
     num_drop = _checked_count(num_drop, num_active, "num_drop", "connections")
-    kept = top_k_mask(drop_scores, num_active - num_drop, candidates=mask)
+    kept = _highest(drop_scores, num_active - num_drop, mask)
     if isinstance(num_grow, int) and num_grow == 0:
         return kept
     num_inactive = tf.size(mask, out_type=tf.int64) - num_active + num_drop
     num_grow = _checked_count(num_grow, num_inactive, "num_grow", "connections")
-    grown = top_k_mask(grow_scores, num_grow, candidates=tf.logical_not(kept))
+    grown = _highest(grow_scores, num_grow, tf.logical_not(kept))
     return tf.logical_or(kept, grown)
 
 
@@ -151,17 +147,12 @@ def count_in_top_k(scores, k):
         List of int64 scalars that add up to `k`.
     """
 
-    def keys_of(layer):
-        values, candidates = layer()
-        keys = tf.maximum(_sortable(tf.convert_to_tensor(values)), _NAN)
-        return tf.where(tf.reshape(candidates, [-1]), keys, _LOWEST)
-
     k = tf.cast(k, tf.int64)
-    threshold, above = _threshold([lambda s=s: keys_of(s) for s in scores], k)
+    threshold, above = _threshold([lambda s=s: _keys(*s()) for s in scores], k)
     ties_left = k - above
     counts = []
     for layer in scores:
-        keys = keys_of(layer)
+        keys = _keys(*layer())
         ties = tf.minimum(count(tf.equal(keys, threshold)), ties_left)
         counts.append(count(keys > threshold) + ties)
         ties_left -= ties
@@ -174,6 +165,21 @@ def _seed_pair(seed):
         # An ordinary seed fills the first word, the sign and overflow the next.
         return tf.constant([seed & 0x7FFFFFFF, seed >> 31], tf.int64)
     return seed
+
+
+def _highest(scores, k, candidates):
+    """The mask of exactly `k` candidates, which must be there."""
+    scores = tf.convert_to_tensor(scores)
+    return tf.reshape(_select(_keys(scores, candidates), k), tf.shape(scores))
+
+
+def _keys(scores, candidates):
+    """Sortable keys, those of NaN above those of what is no candidate."""
+    keys = _sortable(tf.convert_to_tensor(scores))
+    if candidates is None:
+        return keys
+    candidates = tf.reshape(candidates, [-1])
+    return tf.where(candidates, tf.maximum(keys, _NAN), _LOWEST)
 
 
 def _sortable(scores):
@@ -238,7 +244,7 @@ def _select(keys, k):
 def _threshold(layers, k):
     """The k-th largest key, and how many keys are larger."""
     k = tf.maximum(k, 1)  # for k = 0, the largest key; nothing is above it
-    high, above = _digit(layers, k, lambda keys: _high_digit(keys))
+    high, above = _digit(layers, k, _high_digit)
     low, above_low = _digit(
         layers,
         k - above,

@@ -231,10 +231,10 @@ class SparseModel(keras.Model):
     def current_drop_fraction(self):
         """The fraction of active connections that an update now replaces."""
         last = self.schedule.end_step
-        over = last is not None and int(tf.convert_to_tensor(self.step)) >= last
+        over = last is not None and layers.as_int(self.step) >= last
         if over or not self.algorithm.updates_masks or self.sparsity:
             return 0.0
-        return float(self.drop_fraction(int(tf.convert_to_tensor(self.step))))
+        return float(self.drop_fraction(layers.as_int(self.step)))
 
     def current_sparsity(self, step):
         """The sparsity that the sparsity schedule wants at a step."""
@@ -264,11 +264,11 @@ class SparseModel(keras.Model):
         self.compile(**keras.saving.deserialize_keras_object(config))
 
     def fit(self, *args, callbacks=None, **kwargs):
-        plan = _Plan()
+        planner = _Planner()
         if isinstance(callbacks, keras.callbacks.CallbackList):
-            callbacks.append(plan)
+            callbacks.append(planner)
         else:
-            callbacks = [plan, *tree.flatten(callbacks or [])]
+            callbacks = [planner, *tree.flatten(callbacks or [])]
         return super().fit(*args, callbacks=callbacks, **kwargs)
 
     def impose_masks(self):
@@ -288,9 +288,7 @@ class SparseModel(keras.Model):
                 self.schedule,
                 self.drop_fraction,
                 self.sparsity,
-                0
-                if num_steps is None
-                else int(tf.convert_to_tensor(self.step)),
+                0 if num_steps is None else layers.as_int(self.step),
                 num_steps,
             )
 
@@ -303,35 +301,36 @@ class SparseModel(keras.Model):
 
     # Saving.
 
+    _OBJECTS = (
+        "network",
+        "algorithm",
+        "schedule",
+        "drop_fraction",
+        "sparsity",
+    )
+
     def get_config(self):
-        serialize = keras.saving.serialize_keras_object
+        objects = {
+            key: keras.saving.serialize_keras_object(getattr(self, key))
+            for key in self._OBJECTS
+        }
         return {
             "name": self.name,
-            "network": serialize(self.network),
-            "algorithm": serialize(self.algorithm),
-            "schedule": serialize(self.schedule),
-            "drop_fraction": serialize(self.drop_fraction),
-            "sparsity": serialize(self.sparsity),
+            **objects,
             "budgets": self.budgets,
             "seed": self.seed,
         }
 
     @classmethod
     def from_config(cls, config, custom_objects=None):
-        for key in (
-            "network",
-            "algorithm",
-            "schedule",
-            "drop_fraction",
-            "sparsity",
-        ):
+        for key in cls._OBJECTS:
             config[key] = keras.saving.deserialize_keras_object(
                 config[key], custom_objects=custom_objects
             )
         return cls(**config)
 
 
-class _Plan(keras.callbacks.Callback):
+class _Planner(keras.callbacks.Callback):
     """Tells the model how long this `fit` is."""
 
     def on_train_begin(self, logs=None):
