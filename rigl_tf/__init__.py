@@ -11,5 +11,6 @@ from rigl_tf.layers import sparse_layers as sparse_layers
 from rigl_tf.model import SparseModel as SparseModel
 from rigl_tf.sparsify import densify as densify
 from rigl_tf.sparsify import sparsify as sparsify
+from rigl_tf.summary import summary as summary
 
 __version__ = "0.1.0"

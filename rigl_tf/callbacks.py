@@ -167,5 +167,5 @@ def _seeds(model):
 
 def _picture(kernel):
     """A mask as one grey image: inputs downwards, outputs across."""
-    picture = layers.as_matrix(np.asarray(kernel.mask), kernel)
+    picture = kernel.layout.matrix(kernel.mask).numpy()
     return picture[None, :, :, None].astype(np.uint8) * 255

@@ -8,6 +8,8 @@ import difflib
 import fnmatch
 import math
 
+from rigl_tf import tables
+
 
 def uniform(
     shapes,
@@ -131,7 +133,16 @@ def budgets(shapes, sparsities, *, names=None):
         raise ValueError(
             "The sparsity leaves layers without a single connection. Lower "
             "it, or give those layers a sparsity of their own with "
-            "`custom`.\n" + _table(names, shapes, sparsities, whole)
+            "`custom`.\n"
+            + tables.markdown(
+                [("layer", "shape", "sparsity", "active")]
+                + [
+                    (name, str(tuple(shape)), f"{s:.6f}", str(n))
+                    for name, shape, s, n in zip(
+                        names, shapes, sparsities, whole, strict=True
+                    )
+                ]
+            )
         )
     return whole
 
@@ -233,17 +244,3 @@ def _names(shapes, names):
     if names is None:
         return [f"layer_{i}" for i in range(len(shapes))]
     return list(names)
-
-
-def _table(names, shapes, sparsities, active):
-    rows = [("layer", "shape", "sparsity", "active")] + [
-        (name, str(tuple(shape)), f"{s:.6f}", str(n))
-        for name, shape, s, n in zip(
-            names, shapes, sparsities, active, strict=True
-        )
-    ]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join(
-        "  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True))
-        for row in rows
-    )

@@ -18,6 +18,7 @@ from keras import layers as kl
 
 from rigl_tf import algorithms
 from rigl_tf import layers
+from rigl_tf import layout
 from rigl_tf import masks
 
 CONVENTIONS = ("macs2", "micronet")
@@ -311,11 +312,7 @@ def _kernel_uses(layer, inputs, outputs):
     elif isinstance(layer, kl.Embedding):
         yield layer.embeddings, layer, 0, 0, 0  # looked up, not multiplied
     elif isinstance(layer, kl.EinsumDense):
-        _, kept = layers.einsum_sides(layer)
-        shape = layer.kernel.shape
-        per_use = math.prod(
-            d for d, side in zip(shape, kept, strict=True) if side
-        )
+        per_use = layout.of(layer, layer.kernel.shape).outputs
         uses = math.prod(outputs) // per_use
         yield layer.kernel, layer, uses, uses, per_use
     elif isinstance(layer, kl.Dense):

@@ -8,6 +8,8 @@ import numpy as np
 import tensorflow as tf
 from keras import layers as kl
 
+from rigl_tf import layout
+
 # Layers that hold kernels of their own, and the kernels' attributes.
 _KERNELS = {
     kl.Dense: ("kernel",),
@@ -27,8 +29,6 @@ _KERNELS = {
     kl.LSTMCell: ("kernel", "recurrent_kernel"),
     kl.GRUCell: ("kernel", "recurrent_kernel"),
 }
-# Their kernels have the outputs before the inputs.
-_TRANSPOSED = (kl.Conv1DTranspose, kl.Conv2DTranspose, kl.Conv3DTranspose)
 # Layers that are made of the ones above.
 _CONTAINERS = (
     kl.MultiHeadAttention,
@@ -51,15 +51,27 @@ class SparseKernel:
         variable: `keras.Variable`, the kernel. Zero where the mask is `False`.
         mask: Boolean `keras.Variable` of the kernel's shape.
         layer: The `keras.layers.Layer` that computes with the kernel.
-        shape: Tuple of integers, the kernel's shape for a distribution: that
-            of the kernel, or (in, out) for an `EinsumDense`.
     """
 
     name: str
     variable: keras.Variable
     mask: keras.Variable
     layer: kl.Layer
-    shape: tuple
+
+    @property
+    def layout(self):
+        """`Layout`, what the dimensions of the kernel mean."""
+        return layout.of(self.layer, tuple(self.variable.shape))
+
+    @property
+    def shape(self):
+        """Tuple of integers, the shape by which sparsity is distributed.
+
+        That of the kernel, or (in, out) for an `EinsumDense`.
+        """
+        if isinstance(self.layer, kl.EinsumDense):
+            return (self.layout.inputs, self.layout.outputs)
+        return tuple(self.variable.shape)
 
     @property
     def size(self):
@@ -115,13 +127,7 @@ class Sparse(kl.Wrapper):
         """List of `SparseKernel`, named relative to this layer."""
         found = list(_find_kernels(self.layer))
         return [
-            SparseKernel(
-                name if len(found) > 1 else "",
-                variable,
-                mask,
-                owner,
-                _distribution_shape(owner, variable),
-            )
+            SparseKernel(name if len(found) > 1 else "", variable, mask, owner)
             for (name, owner, variable), mask in zip(
                 found, self._masks, strict=True
             )
@@ -232,20 +238,6 @@ def sparse_kernels(model):
     ]
 
 
-def as_matrix(values, kernel):
-    """An array of kernel shape as a matrix, inputs by outputs.
-
-    Args:
-        values: Array of the kernel's shape.
-        kernel: `SparseKernel`.
-    """
-    columns = kernel.shape[-1]
-    if isinstance(kernel.layer, _TRANSPOSED):
-        values = values.swapaxes(-1, -2)
-        columns = values.shape[-1]
-    return values.reshape(-1, columns)
-
-
 def can_be_sparse(layer):
     """Whether `sparsify` masks layers of this kind unless told otherwise."""
     return _has_kernels(layer) and not _on_request(layer)
@@ -350,30 +342,6 @@ def _find_kernels(layer, path=""):
             several = len(_attributes(layer)) > 1 or not path
             name = f"{path}/{attribute}".strip("/") if several else path
             yield name, layer, getattr(layer, attribute)
-
-
-def _distribution_shape(layer, variable):
-    """The kernel's shape; (in, out) where it has several of either."""
-    shape = tuple(int(d) for d in variable.shape)
-    if not isinstance(layer, kl.EinsumDense):
-        return shape
-    inputs, outputs = einsum_sides(layer)
-    return (
-        math.prod(d for d, side in zip(shape, inputs, strict=True) if side),
-        math.prod(d for d, side in zip(shape, outputs, strict=True) if side),
-    )
-
-
-def einsum_sides(layer):
-    """Which kernel dimensions of an `EinsumDense` are summed, which are kept.
-
-    Returns:
-        Two lists of booleans, one entry for each kernel dimension.
-    """
-    left, output = layer.equation.replace(" ", "").split("->")
-    kernel = left.split(",")[1]
-    kept = [letter in output for letter in kernel]
-    return [not side for side in kept], kept
 
 
 def _checked_mask(mask, shape, name):

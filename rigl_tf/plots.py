@@ -6,7 +6,6 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from rigl_tf import layers
 from rigl_tf import results
 
 # Okabe & Ito's colours, which everyone can tell apart.
@@ -87,7 +86,7 @@ def mask(kernel, path):
         kernel: `SparseKernel`.
         path: File to write, PNG by its ending.
     """
-    picture = layers.as_matrix(np.asarray(kernel.mask), kernel)
+    picture = kernel.layout.matrix(kernel.mask).numpy()
     figure, axes = _axes()
     axes.imshow(picture, cmap="Greys", aspect="auto", interpolation="none")
     axes.set_xlabel("output")

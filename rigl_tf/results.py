@@ -7,6 +7,8 @@ import os
 import pathlib
 import statistics
 
+from rigl_tf import tables
+
 SCHEMA_VERSION = 1
 RECORD = "record.json"
 
@@ -168,15 +170,7 @@ def table(records):
                 _relative(costs, "training"),
             )
         )
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = [
-        "| "
-        + " | ".join(c.ljust(w) for c, w in zip(row, widths, strict=True))
-        + " |"
-        for row in rows
-    ]
-    rule = "|" + "|".join("-" * (width + 2) for width in widths) + "|"
-    return "\n".join([lines[0], rule, *lines[1:]])
+    return tables.markdown(rows)
 
 
 def _spread(values):

@@ -419,10 +419,11 @@ def test_an_impossible_target_shows_a_table_of_layers():
     with pytest.raises(ValueError, match="without a single") as error:
         budgets([(784, 300), (2, 2)], [0.9, 0.99], names=["big", "tiny"])
 
-    assert [line.split() for line in str(error.value).splitlines()[1:]] == [
-        ["layer", "shape", "sparsity", "active"],
-        ["big", "(784,", "300)", "0.900000", "23520"],
-        ["tiny", "(2,", "2)", "0.990000", "0"],
+    assert str(error.value).splitlines()[1:] == [
+        "| layer | shape      | sparsity | active |",
+        "|-------|------------|----------|--------|",
+        "| big   | (784, 300) | 0.900000 | 23520  |",
+        "| tiny  | (2, 2)     | 0.990000 | 0      |",
     ]
 
 
