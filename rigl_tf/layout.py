@@ -15,16 +15,16 @@ class Layout:
     """A kernel as a stack of matrices, one for each tap of a window.
 
     Attributes:
+        kernel_shape: Tuple of integers.
         order: Tuple of integers, the kernel's dimensions put in the order
             taps, inputs, outputs.
-        shape: Tuple of integers, the kernel's shape in that order.
         taps: Integer, positions of a convolution's window; 1 for others.
         inputs: Integer, inputs that an output may see: 1 if depthwise.
         outputs: Integer, neurons or channels.
     """
 
+    kernel_shape: tuple
     order: tuple
-    shape: tuple
     taps: int
     inputs: int
     outputs: int
@@ -39,7 +39,8 @@ class Layout:
     def unstack(self, stacked):
         """The inverse of `stack`."""
         inverse = tuple(map(self.order.index, range(len(self.order))))
-        return _permuted(tf.reshape(stacked, self.shape), inverse)
+        ordered = tuple(self.kernel_shape[i] for i in self.order)
+        return _permuted(tf.reshape(stacked, ordered), inverse)
 
     def matrix(self, values):
         """A tensor of kernel shape as a matrix, inputs by outputs."""
@@ -72,8 +73,8 @@ def of(layer, shape):
     taps = [i for i in order if i not in inputs + outputs]
     order = tuple(taps + inputs + outputs)
     return Layout(
+        kernel_shape=tuple(shape),
         order=order,
-        shape=tuple(shape[i] for i in order),
         taps=math.prod(shape[i] for i in taps),
         inputs=math.prod(shape[i] for i in inputs),
         outputs=math.prod(shape[i] for i in outputs),

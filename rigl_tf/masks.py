@@ -8,6 +8,8 @@ XLA.
 
 import math
 import numbers
+from typing import Any
+from typing import NamedTuple
 
 import tensorflow as tf
 
@@ -15,6 +17,7 @@ _DIGIT_BITS = 16
 _NUM_BINS = 1 << _DIGIT_BITS
 _LOWEST = tf.int32.min  # not a candidate
 _NAN = tf.int32.min + 1  # below the key of -inf
+_ALL = tf.int32.max  # of the keys equal to the threshold, all are chosen
 _ROW = 256  # counts that are added before totals are compared
 
 
@@ -96,8 +99,8 @@ def drop_and_grow(mask, drop_scores, grow_scores, num_drop, num_grow):
         drop_scores: Tensor, kernel shape. The lowest-scoring active
             connections are dropped, of equals those with the higher index.
         grow_scores: Tensor, kernel shape. The highest-scoring inactive
-            connections are grown, of equals those with the lower index. Not
-            looked at, and may be `None`, if `num_grow` is the integer 0.
+            connections are grown, of equals those with the lower index. Or
+            a list of scores, as for `grow`.
         num_drop: Integer or integer scalar tensor, connections to drop.
         num_grow: Integer or integer scalar tensor, connections to grow.
 
@@ -113,15 +116,44 @@ def drop_and_grow(mask, drop_scores, grow_scores, num_drop, num_grow):
         [Evci et al., 2020](https://arxiv.org/abs/1911.11134), Algorithm 1.
     """
     mask = tf.convert_to_tensor(mask)
+    kept = chosen(drop_scores, drop_cut(mask, drop_scores, num_drop), mask)
+    return grow(kept, grow_scores, num_grow)
+
+
+def drop_cut(mask, scores, num_drop):
+    """Where the drop ends: the `Cut` of what is kept of the active ones."""
     num_active = count(mask)
     num_drop = _checked_count(num_drop, num_active, "num_drop", "connections")
-    kept = _highest(drop_scores, num_active - num_drop, mask)
+    return _cut(_keys(scores, mask), num_active - num_drop)
+
+
+def grow(mask, scores, num_grow):
+    """Adds the highest-scoring inactive connections to a mask.
+
+    Args:
+        mask: Boolean tensor, kernel shape.
+        scores: Tensor, kernel shape, or a list of them. Each score of a list
+            grows an equal part; the earlier ones choose first and have the
+            odd ones. Not looked at if `num_grow` is the integer 0.
+        num_grow: Integer or integer scalar tensor.
+
+    Returns:
+        Boolean tensor, kernel shape.
+
+    Raises:
+        ValueError: If fewer are inactive.
+    """
     if isinstance(num_grow, int) and num_grow == 0:
-        return kept
-    num_inactive = tf.size(mask, out_type=tf.int64) - num_active + num_drop
-    num_grow = _checked_count(num_grow, num_inactive, "num_grow", "connections")
-    grown = _highest(grow_scores, num_grow, tf.logical_not(kept))
-    return tf.logical_or(kept, grown)
+        return mask
+    inactive = tf.logical_not(mask)
+    left = _checked_count(num_grow, count(inactive), "num_grow", "connections")
+    scores = scores if isinstance(scores, list | tuple) else [scores]
+    for place, score in enumerate(scores):
+        part = -(-left // (len(scores) - place))
+        mask = tf.logical_or(mask, _highest(score, part, inactive))
+        inactive = tf.logical_not(mask)
+        left -= part
+    return mask
 
 
 def count(mask):
@@ -140,23 +172,25 @@ def count_in_top_k(scores, k):
     Args:
         scores: List of functions without arguments, one a layer. Each returns
             a tensor of scores and a boolean tensor of candidates, both of
-            kernel shape. Each is called several times.
+            kernel shape. Each is called twice.
         k: Integer or integer scalar tensor, at most all candidates.
 
     Returns:
         List of int64 scalars that add up to `k`.
     """
-
+    layers = [lambda s=s: _keys(*s()) for s in scores]
     k = tf.cast(k, tf.int64)
-    threshold, above = _threshold([lambda s=s: _keys(*s()) for s in scores], k)
-    ties_left = k - above
-    counts = []
-    for layer in scores:
-        keys = _keys(*layer())
-        ties = tf.minimum(count(tf.equal(keys, threshold)), ties_left)
-        counts.append(count(keys > threshold) + ties)
-        ties_left -= ties
-    return counts
+    high, larger, _ = _shared_digit(layers, k, _high_digit)
+    _, larger_low, equal = _shared_digit(
+        layers,
+        k - tf.reduce_sum(larger),
+        lambda keys: _low_digit(keys, high),
+    )
+    counts = larger + larger_low
+    ties = tf.cumsum(equal)
+    ties_left = k - tf.reduce_sum(counts)
+    counts += tf.minimum(ties, ties_left) - tf.minimum(ties - equal, ties_left)
+    return tf.unstack(counts)
 
 
 def _seed_pair(seed):
@@ -165,12 +199,6 @@ def _seed_pair(seed):
         # An ordinary seed fills the first word, the sign and overflow the next.
         return tf.constant([seed & 0x7FFFFFFF, seed >> 31], tf.int64)
     return seed
-
-
-def _highest(scores, k, candidates):
-    """The mask of exactly `k` candidates, which must be there."""
-    scores = tf.convert_to_tensor(scores)
-    return tf.reshape(_select(_keys(scores, candidates), k), tf.shape(scores))
 
 
 def _keys(scores, candidates):
@@ -218,71 +246,115 @@ def _checked_count(k, available, name, what):
     return tf.constant(int(value), tf.int64)
 
 
+class Cut(NamedTuple):
+    """Where a selection ends.
+
+    Two scalars instead of a mask, to be made into one when it is needed.
+
+    Attributes:
+        threshold: int32, the lowest key that is chosen.
+        last: int32, of the keys equal to it the flat index of the last chosen.
+    """
+
+    threshold: Any
+    last: Any
+
+
+def chosen(scores, cut, candidates=None):
+    """The mask of the scores that a `Cut` chooses."""
+    keys = _keys(scores, candidates)
+    return tf.reshape(_chosen(keys, *cut), tf.shape(scores))
+
+
+_KEYS = tf.TensorSpec([None], tf.int32)
+
+
+# Functions of their own, so that they are traced once for all kernels.
 @tf.function(
-    input_signature=[
-        tf.TensorSpec([None], tf.int32),
-        tf.TensorSpec([], tf.int64),
-    ],
+    input_signature=[_KEYS, tf.TensorSpec([], tf.int64)], autograph=False
+)
+def _cut(keys, k):
+    """The `Cut` of the `k` largest keys, of equals those that come first."""
+    at_least_one = tf.maximum(k, 1)
+    high, above = _digit(_histogram(_high_digit(keys)), at_least_one)
+    low, above_low = _digit(
+        _histogram(_low_digit(keys, high)), at_least_one - above
+    )
+    threshold = tf.bitwise.bitwise_or(
+        tf.bitwise.left_shift(high - _NUM_BINS // 2, _DIGIT_BITS), low
+    )
+    ties = tf.equal(keys, threshold)
+    ties_to_keep = k - above - above_low
+    last = tf.cond(
+        tf.equal(count(ties), ties_to_keep),
+        lambda: tf.constant(_ALL, tf.int32),
+        lambda: _place(ties, ties_to_keep),
+    )
+    return Cut(threshold, tf.where(k > 0, last, -1))
+
+
+@tf.function(
+    input_signature=[_KEYS, *2 * [tf.TensorSpec([], tf.int32)]],
     autograph=False,
 )
-def _select(keys, k):
-    """The mask of the `k` largest keys, of equals those that come first.
-
-    A function of its own, so that it is traced once for all kernels.
-    """
-    threshold, above = _threshold([lambda: keys], k)
-    ties = tf.equal(keys, threshold)
-    ties_to_keep = k - above
-    settled = tf.cond(
-        tf.equal(count(ties), ties_to_keep),
-        lambda: ties,
-        lambda: _first(ties, ties_to_keep),
-    )
-    return tf.logical_or(keys > threshold, settled)
-
-
-def _threshold(layers, k):
-    """The k-th largest key, and how many keys are larger."""
-    k = tf.maximum(k, 1)  # for k = 0, the largest key; nothing is above it
-    high, above = _digit(layers, k, _high_digit)
-    low, above_low = _digit(
-        layers,
-        k - above,
-        lambda keys: tf.where(
-            tf.equal(_high_digit(keys), high),
-            tf.bitwise.bitwise_and(keys, _NUM_BINS - 1),
-            _NUM_BINS,  # outside the histogram
+def _chosen(keys, threshold, last):
+    return tf.cond(
+        tf.equal(last, _ALL),
+        lambda: keys >= threshold,
+        lambda: tf.logical_or(
+            keys > threshold,
+            tf.logical_and(
+                tf.equal(keys, threshold), tf.range(tf.size(keys)) <= last
+            ),
         ),
     )
-    shifted = tf.bitwise.left_shift(high - _NUM_BINS // 2, _DIGIT_BITS)
-    return tf.bitwise.bitwise_or(shifted, low), above + above_low
+
+
+def _highest(scores, k, candidates):
+    """The mask of exactly `k` candidates, which must be there."""
+    keys = _keys(scores, candidates)
+    return tf.reshape(_chosen(keys, *_cut(keys, k)), tf.shape(scores))
 
 
 def _high_digit(keys):
     return tf.bitwise.right_shift(keys, _DIGIT_BITS) + _NUM_BINS // 2
 
 
-def _digit(layers, k, digits):
+def _low_digit(keys, high):
+    """The low digits of the keys with a given high digit."""
+    return tf.where(
+        tf.equal(_high_digit(keys), high),
+        tf.bitwise.bitwise_and(keys, _NUM_BINS - 1),
+        _NUM_BINS,  # outside the histogram
+    )
+
+
+def _histogram(digits):
+    return tf.raw_ops.DenseBincount(
+        input=digits, size=_NUM_BINS, weights=tf.constant([], tf.int32)
+    )
+
+
+def _digit(histogram, k):
     """The digit of the k-th largest key, and how many keys have a larger."""
-    histogram = tf.zeros([_NUM_BINS], tf.int64)
-    for keys in layers:
-        histogram += tf.cast(
-            tf.raw_ops.DenseBincount(
-                input=digits(keys()),
-                size=_NUM_BINS,
-                weights=tf.constant([], tf.int32),
-            ),
-            tf.int64,
-        )
     place, larger = _crossing(histogram[::-1], k, levels=2)
     return _NUM_BINS - 1 - place, larger
 
 
-def _first(mask, k):
-    """Keeps the first `k` `True` entries of a flat mask."""
-    last, _ = _crossing(tf.cast(mask, tf.int32), k, levels=4)
-    early = tf.logical_and(tf.range(tf.size(mask)) <= last, k > 0)
-    return tf.logical_and(mask, early)
+def _shared_digit(layers, k, digits):
+    """The same over many layers, and how many are larger and equal in each."""
+    histograms = tf.stack([_histogram(digits(keys())) for keys in layers])
+    histograms = tf.cast(histograms, tf.int64)
+    digit, _ = _digit(tf.reduce_sum(histograms, axis=0), k)
+    larger = tf.range(_NUM_BINS) > digit
+    larger = tf.where(larger, histograms, tf.zeros([], tf.int64))
+    equal = tf.gather(histograms, digit, axis=1)
+    return digit, tf.reduce_sum(larger, axis=1), equal
+
+
+def _place(mask, k):
+    """The flat index of the k-th `True` entry."""
+    return _crossing(tf.cast(mask, tf.int32), k, levels=4)[0]
 
 
 def _crossing(counts, k, levels):

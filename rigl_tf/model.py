@@ -1,14 +1,20 @@
-"""The sparse model: its train step and its update of the masks."""
+"""The sparse model: what it holds, how it is compiled, fitted and saved."""
+
+import math
 
 import keras
+import numpy as np
 import tensorflow as tf
 from keras import tree
 
+from rigl_tf import granularity as units
+from rigl_tf import grow_init as initialization
 from rigl_tf import layers
+from rigl_tf import masks
 from rigl_tf import plan
 from rigl_tf import schedules
 from rigl_tf import slots
-from rigl_tf import update
+from rigl_tf import step
 
 
 @keras.saving.register_keras_serializable(package="rigl_tf")
@@ -27,8 +33,10 @@ class SparseModel(keras.Model):
         sparsity: Callable from step to the sparsity wanted then, or to a pair
             (whether to update, sparsity). `None` where it does not change.
         budgets: List of integers, the active connections of each kernel in
-            the end.
+            the end, or units of the granularity.
         seed: Integer, for everything random in the updates.
+        granularity: Of `rigl_tf.granularity`, what moves as one.
+        grow_init: `GrowInit`, the weight of new connections.
 
     Attributes:
         step: int64 variable, iterations of `fit` so far, updates included.
@@ -36,6 +44,12 @@ class SparseModel(keras.Model):
             gradient was not finite.
         num_changed: int64 variable, connections that updates have grown where
             there was none before the update.
+        overdue: Boolean variable, whether an update was due at a skipped step.
+        state: Dictionary from name to float32 variable, the algorithm's own.
+        momenta: Dictionary from the id of a kernel variable to the running
+            gradient that the algorithm tracks.
+        signs: Dictionary from the id of a kernel variable to the signs that
+            the algorithm fixes.
     """
 
     def __init__(
@@ -47,6 +61,8 @@ class SparseModel(keras.Model):
         sparsity,
         budgets,
         seed=0,
+        granularity=None,
+        grow_init=None,
         **kwargs,
     ):
         kwargs.setdefault("name", network.name)
@@ -59,19 +75,53 @@ class SparseModel(keras.Model):
         self.sparsity = sparsity
         self.budgets = list(budgets)
         self.seed = seed
+        self.granularity = granularity or units.Connections()
+        self.grow_init = grow_init or initialization.GrowInit()
         self.step = self._counter("step", "int64")
         self.num_skipped = self._counter("num_skipped", "int64")
         self.num_changed = self._counter("num_changed", "int64")
-        self._overdue = self._counter("overdue", "bool")
+        self.overdue = self._counter("overdue", "bool")
+        self.state = {
+            name: self._counter(name, "float32", value)
+            for name, value in algorithm.initial_state().items()
+        }
+        self.momenta, self.signs = {}, {}
         if network.built:
+            self._add_beside_kernels()
             self.built = True
 
-    def _counter(self, name, dtype):
+    def build(self, input_shape):
+        super().build(input_shape)
+        self._add_beside_kernels()
+
+    def _add_beside_kernels(self):
+        """Creates what an algorithm keeps for every connection."""
+        for kernel in self.kernels:
+            key, shape = id(kernel.variable), kernel.variable.shape
+            name = kernel.name.replace("/", "_")
+            if self.algorithm.tracks_gradient:
+                self.momenta[key] = self.add_weight(
+                    name=f"{name}_momentum",
+                    shape=shape,
+                    dtype="float32",
+                    initializer="zeros",
+                    trainable=False,
+                )
+            if self.algorithm.fixes_signs:
+                self.signs[key] = self.add_weight(
+                    name=f"{name}_sign",
+                    shape=shape,
+                    dtype="int8",
+                    initializer="zeros",
+                    trainable=False,
+                )
+
+    def _counter(self, name, dtype, value=0):
         return self.add_weight(
             name=name,
             shape=(),
             dtype=dtype,
-            initializer="zeros",
+            initializer=keras.initializers.Constant(value),
             trainable=False,
             aggregation="only_first_replica",
         )
@@ -87,145 +137,33 @@ class SparseModel(keras.Model):
     def compute_output_spec(self, inputs, training=None):
         return self.network.compute_output_spec(inputs, training=training)
 
-    # What happens in a step.
-
     def train_step(self, data):
-        x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
         self.plan(None)
-        # What a forward pass changes: moving averages, metrics. Read first,
-        # so that a step that is skipped can put it back.
-        state = self.non_trainable_variables + self.metrics_variables
-        state = [v for v in state if "float" in v.dtype]
-        before = [tf.identity(v.value) for v in state]
+        return step.train_step(self, data)
 
-        with tf.GradientTape() as tape:
-            y_pred = self(x, training=True)
-            loss = self.compute_loss(
-                x=x,
-                y=y,
-                y_pred=y_pred,
-                sample_weight=sample_weight,
-                training=True,
-            )
-            self._loss_tracker.update_state(
-                loss * tf.distribute.get_strategy().num_replicas_in_sync,
-                sample_weight=tf.shape(tree.flatten(x)[0])[0],
-            )
-            loss = self.optimizer.scale_loss(loss)
-        variables = self.trainable_variables
-        pairs = [
-            (gradient, variable)
-            for gradient, variable in zip(
-                tape.gradient(loss, variables), variables, strict=True
-            )
-            if gradient is not None
-        ]
-        if not pairs:
-            raise ValueError(
-                "The loss does not depend on any trainable weight. Check the "
-                "model's outputs, and that some layer is trainable."
-            )
-        gradients, variables = zip(*pairs, strict=True)
-        logs = self.compute_metrics(x, y, y_pred, sample_weight=sample_weight)
-
-        replica = tf.distribute.get_replica_context()
-        num_bad = replica.all_reduce(
-            tf.distribute.ReduceOp.SUM, _count_non_finite(gradients)
-        )
-
-        def choose(strategy, num_bad, gradients, before):
-            """Skips the step, moves connections, or applies gradients.
-
-            Across replicas, because an optimizer cannot be applied in a
-            branch inside one (Keras merges replicas there).
-            """
-            num_bad = strategy.experimental_local_results(num_bad)[0]
-
-            def everywhere(function, *args):
-                strategy.extended.call_for_each_replica(function, args=args)
-                return tf.constant(0)
-
-            def apply():
-                with _constraints_off(self.optimizer, self.kernels):
-                    return everywhere(self._apply, gradients, variables)
-
-            def move():
-                if not self.algorithm.replaces_step:
-                    apply()
-                self._overdue.assign(False)
-                return everywhere(self._move, gradients, variables)
-
-            def skip():
-                self.num_skipped.assign(self.num_skipped + 1)
-                self._overdue.assign(self._is_due())
-                return everywhere(self._put_back, state, before)
-
-            def step():
-                if not self.algorithm.updates_masks:
-                    return apply()
-                return tf.cond(self._is_due(), move, apply)
-
-            tf.cond(num_bad == 0, step, skip)
-            self.step.assign(self.step + 1)
-
-        replica.merge_call(choose, args=(num_bad, list(gradients), before))
-        return logs
-
-    def _apply(self, gradients, variables):
-        """Steps the optimizer with the gradient of active connections."""
-        mask_of = {id(k.variable): k.mask for k in self.kernels}
-        shown = [
-            layers.masked(gradient, mask_of[id(variable)])
-            if id(variable) in mask_of
-            else tf.identity(gradient)
-            for gradient, variable in zip(gradients, variables, strict=True)
-        ]
-        self.optimizer.apply(shown, variables)
-
-    def _move(self, gradients, variables):
-        """Moves connections in every trainable kernel."""
-        step = tf.convert_to_tensor(self.step)
-        pruning = self.sparsity is not None  # goes by its budgets alone
-        num_changed = update.move_connections(
-            self.kernels,
-            self.algorithm,
-            self.optimizer,
-            dict(zip(map(id, variables), gradients, strict=True)),
-            0.0 if pruning else self.drop_fraction(step),
-            self.current_budgets(),
-            self.seed,
-            step,
-        )
-        self.num_changed.assign(self.num_changed + num_changed)
-
-    def _put_back(self, state, before):
-        """Undoes what the forward pass of a bad batch has changed."""
-        for variable, value in zip(state, before, strict=True):
-            variable.assign(value)
-        if isinstance(self.optimizer, keras.optimizers.LossScaleOptimizer):
-            self.optimizer.step_counter.assign(0)
-            scale = self.optimizer.dynamic_scale
-            scale.assign(scale * 0.5)
-
-    def _is_due(self):
-        step = tf.convert_to_tensor(self.step)
+    def is_due(self):
+        """Whether this step updates the masks, as a boolean tensor."""
+        now = tf.convert_to_tensor(self.step)
         if self._sparsity_decides():
-            due = self.sparsity(step)[0]
+            due = self.sparsity(now)[0]
         else:
-            due = self.schedule(step)
-        return tf.logical_or(due, tf.convert_to_tensor(self._overdue))
+            due = self.schedule(now)
+        return tf.logical_or(due, tf.convert_to_tensor(self.overdue))
 
     def current_budgets(self):
-        """Connections granted to each kernel now, as int64 scalars."""
+        """Units granted to each kernel now, as int64 scalars."""
         if self.sparsity is None:
             return [tf.constant(b, tf.int64) for b in self.budgets]
         wanted = self.current_sparsity(tf.convert_to_tensor(self.step))
         done = schedules.exactly(wanted) / max(self.final_sparsity(), 1e-9)
+        sizes = [
+            math.prod(self.granularity.shape(kernel.layout))
+            for kernel in self.kernels
+        ]
         return [
-            kernel.size
             # The nudge is for quotients a rounding error below 1.
-            - tf.cast(tf.floor(done * (kernel.size - b) + 1e-6), tf.int64)
-            for kernel, b in zip(self.kernels, self.budgets, strict=True)
+            size - tf.cast(tf.floor(done * (size - b) + 1e-6), tf.int64)
+            for size, b in zip(sizes, self.budgets, strict=True)
         ]
 
     def current_drop_fraction(self):
@@ -259,6 +197,9 @@ class SparseModel(keras.Model):
             slots.prepare(self.optimizer)
             # Not in the first step: a branch cannot create variables.
             self.optimizer.build(self.trainable_variables)
+            if self.algorithm.needs_momentum:
+                for kernel in self.kernels:
+                    slots.momentum(self.optimizer, kernel.variable)
 
     def compile_from_config(self, config):
         self.compile(**keras.saving.deserialize_keras_object(config))
@@ -272,9 +213,13 @@ class SparseModel(keras.Model):
         return super().fit(*args, callbacks=callbacks, **kwargs)
 
     def impose_masks(self):
-        """Zeroes every weight that its mask says is inactive."""
-        for kernel in self.kernels:
+        """Zeroes inactive weights; before the first step, fixes signs."""
+        for i, kernel in enumerate(self.kernels):
             kernel.variable.assign(layers.masked(kernel.variable, kernel.mask))
+            if self.signs and layers.as_int(self.step) == 0:
+                self.signs[id(kernel.variable)].assign(
+                    _signs(kernel, (self.seed, i))
+                )
 
     def plan(self, num_steps):
         """Fixes the open ends of the schedules before the first step.
@@ -307,6 +252,8 @@ class SparseModel(keras.Model):
         "schedule",
         "drop_fraction",
         "sparsity",
+        "granularity",
+        "grow_init",
     )
 
     def get_config(self):
@@ -340,40 +287,10 @@ class _Planner(keras.callbacks.Callback):
         self.model.impose_masks()
 
 
-def _count_non_finite(gradients):
-    """How many gradients are not finite, as an int32 scalar.
-
-    A sum is finite only if what was added is, and it costs one read where
-    testing every number would cost three passes.
-    """
-    sums = [
-        tf.reduce_sum(getattr(gradient, "values", gradient))
-        for gradient in gradients
-    ]
-    bad = [tf.logical_not(tf.math.is_finite(total)) for total in sums]
-    return tf.reduce_sum(tf.cast(tf.stack(bad), tf.int32))
-
-
-class _constraints_off:
-    """Spares optimizers that keep zeros the masking after every step."""
-
-    def __init__(self, optimizer, kernels):
-        self._variables = []
-        if slots.keeps_zeros(optimizer):
-            self._variables = [
-                kernel.variable
-                for kernel in kernels
-                if isinstance(kernel.variable.constraint, layers.KeepZeros)
-                and kernel.variable.constraint.inner is None
-            ]
-        self._constraints = [v.constraint for v in self._variables]
-
-    def __enter__(self):
-        for variable in self._variables:
-            variable.constraint = None
-
-    def __exit__(self, *error):
-        for variable, constraint in zip(
-            self._variables, self._constraints, strict=True
-        ):
-            variable.constraint = constraint
+def _signs(kernel, seed):
+    """Those of the weights, and random ones where a weight is zero."""
+    bits = masks.random_scores(
+        kernel.variable.shape, tf.constant(seed, tf.int64)
+    )
+    sign = np.sign(kernel.variable)
+    return np.where(sign == 0, np.where(bits < 0, -1, 1), sign).astype("int8")

@@ -55,6 +55,24 @@ def of(optimizer, variable):
     ]
 
 
+def momentum(optimizer, variable):
+    """The optimizer's running gradient of a variable.
+
+    Raises:
+        ValueError: If it keeps none.
+    """
+    optimizer = inner(optimizer)
+    for name in ("_momentums", "momentums"):
+        values = getattr(optimizer, name, None)
+        if values:
+            return values[optimizer._get_variable_index(variable)]
+    raise ValueError(
+        "The algorithm looks at the optimizer's momentum, and "
+        f"{type(optimizer).__name__} keeps none as it is set. Use for example "
+        "SGD(momentum=0.9) or Adam."
+    )
+
+
 def prepare(optimizer):
     """Keeps a stock optimizer from dividing 0 by 0 on sparse gradients.
 

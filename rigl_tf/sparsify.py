@@ -4,10 +4,12 @@ import keras
 from keras.src.models import Functional  # keras exports no name for it
 
 from rigl_tf import distributions
+from rigl_tf import granularity as units
 from rigl_tf import layers
 from rigl_tf import masks
 from rigl_tf import schedules
 from rigl_tf.algorithms import Algorithm
+from rigl_tf.grow_init import GrowInit
 from rigl_tf.model import SparseModel
 
 _COPYABLE = keras.Sequential | Functional
@@ -23,6 +25,8 @@ def sparsify(
     drop_fraction=None,
     exclude=(),
     include=(),
+    granularity=None,
+    grow_init=None,
     seed=0,
 ):
     """Makes a sparse copy of a model that trains with an algorithm.
@@ -52,6 +56,10 @@ def sparsify(
             connections replaced. `Cosine(0.3)` by default.
         exclude: Names of layers to keep dense, or patterns with `*`.
         include: Names of depthwise convolutions and embeddings to mask.
+        granularity: What moves as one, of `rigl_tf.granularity`: by default,
+            every connection by itself.
+        grow_init: `GrowInit`, the weight of new connections: by default,
+            zero.
         seed: Integer. Everything random here and in the updates follows it.
 
     Returns:
@@ -75,33 +83,37 @@ def sparsify(
             "`schedule` must be an `UpdateSchedule`. A schedule of sparsities "
             f"goes to `sparsity`. Received: schedule={schedule!r}."
         )
+    granularity = granularity or units.Connections()
+    grow_init = grow_init or GrowInit()
+    _check_fits(algorithm, granularity, grow_init)
     changing = algorithm.follows_sparsity
     wanted = _sparsity_schedule(sparsity, changing)
     network = _wrap(model, exclude, include)
     kernels = layers.sparse_kernels(network)
     final = schedules.final_sparsity(wanted) if changing else sparsity
-    shapes = [kernel.shape for kernel in kernels]
     names = [kernel.name for kernel in kernels]
-    budgets = distributions.budgets(
-        shapes, distribution(shapes, float(final), names=names), names=names
+    sparsities = distribution(
+        [kernel.shape for kernel in kernels], float(final), names=names
     )
+    shapes = [granularity.shape(kernel.layout) for kernel in kernels]
     sparse = SparseModel(
         network,
         algorithm,
         schedule,
         drop_fraction or schedules.Cosine(),
         wanted,
-        budgets,
+        distributions.budgets(shapes, sparsities, names=names),
         seed,
+        granularity,
+        grow_init,
     )
     if not changing:
-        for i, (kernel, budget) in enumerate(
-            zip(kernels, budgets, strict=True)
+        for i, (kernel, shape, budget) in enumerate(
+            zip(kernels, shapes, sparse.budgets, strict=True)
         ):
-            kernel.mask.assign(
-                masks.random_mask(kernel.mask.shape, budget, (seed, i))
-            )
-        sparse.impose_masks()
+            chosen = masks.random_mask(shape, budget, (seed, i))
+            kernel.mask.assign(granularity.spread(chosen, kernel.layout))
+    sparse.impose_masks()
     return sparse
 
 
@@ -155,6 +167,20 @@ def _check_model(model):
         raise ValueError(
             f"{model.name!r} has no weights yet. Give it an `Input`, or call "
             "`model.build(input_shape)`, before `sparsify`."
+        )
+
+
+def _check_fits(algorithm, granularity, grow_init):
+    name = type(algorithm).__name__
+    if algorithm.fixes_signs and not granularity.single:
+        raise ValueError(
+            f"{name} goes by the signs of single connections, and groups of "
+            f"them have none. Received: granularity={granularity}."
+        )
+    if grow_init.kind == "gradient" and not algorithm.needs_gradient:
+        raise ValueError(
+            f"{name} does not see the gradient, so new connections cannot "
+            f"start with it. Received: grow_init={grow_init}."
         )
 
 

@@ -1,125 +1,73 @@
 """One update of the masks: connections move in every kernel."""
 
-import collections.abc
-
 import tensorflow as tf
 
 from rigl_tf import layers
 from rigl_tf import masks
-from rigl_tf import slots
-from rigl_tf.algorithms import LayerView
 
 
-def move_connections(
-    kernels, algorithm, optimizer, gradients, fraction, budgets, seed, step
-):
-    """Drops and grows connections in every trainable kernel.
+def move_connections(views, algorithm, request, grow_init, slots_of):
+    """Drops and grows connections in every kernel.
 
     A connection that was active and still is keeps its weight and optimizer
-    slots. All others end with zeros in both.
+    slots, one that was dropped and grown again among them. All others end
+    with zero slots, inactive ones with zero weights, too.
 
     Args:
-        kernels: List of `SparseKernel`.
+        views: `Views` of the kernels.
         algorithm: `Algorithm`.
-        optimizer: Built `keras.optimizers.Optimizer`.
-        gradients: Dictionary from the id of a kernel variable to its dense
-            gradient in this replica.
-        fraction: Scalar in [0, 1], of active connections to replace.
-        budgets: List of int64 scalars, the connections granted to each kernel.
-        seed: Integer.
-        step: int64 scalar tensor. Random choices depend on it, on `seed` and
-            on the place of the kernel in the list.
+        request: `Request`.
+        grow_init: `GrowInit`.
+        slots_of: Function from a kernel variable to the optimizer's variables
+            beside it.
 
     Returns:
-        int64 scalar, connections that were inactive before and are active now.
+        int64 scalar, connections that were inactive before and are active
+        now, and the algorithm's next state.
     """
-    views = _Views(kernels, algorithm, optimizer, gradients, seed, step)
-    chosen = views.chosen
     num_drop = [
-        # The last connection of a kernel is never dropped.
-        tf.minimum(tf.cast(num, tf.int64), masks.count(kernels[i].mask) - 1)
-        for i, num in zip(
-            chosen,
-            algorithm.num_drop(views, fraction, [budgets[i] for i in chosen]),
-            strict=True,
+        # The last unit of a kernel is never dropped.
+        tf.minimum(tf.cast(num, tf.int64), masks.count(view.mask) - 1)
+        for view, num in zip(
+            views, algorithm.num_drop(views, request), strict=True
         )
     ]
-    num_grow = algorithm.redistribute(views, num_drop)
-    num_changed = tf.constant(0, tf.int64)
-    for place, i in enumerate(chosen):
+    cuts = []
+    for view, num in zip(views, num_drop, strict=True):
         # In turn, so that only one kernel's temporaries are held at a time.
+        with tf.control_dependencies(cuts[-1:] and list(cuts[-1])):
+            cuts.append(masks.drop_cut(view.mask, algorithm.drop(view), num))
+    left = views.after(cuts, algorithm.drop)
+    num_grow = algorithm.redistribute(left, num_drop)
+    state = algorithm.next_state(left, request, num_drop)
+    num_changed = tf.constant(0, tf.int64)
+    for place, kernel in enumerate(views.kernels):
         with tf.control_dependencies([num_changed]):
-            num_changed += _move(
-                kernels[i],
-                algorithm,
-                views[place],
-                num_drop[place],
-                num_grow[place],
-                slots.of(optimizer, kernels[i].variable),
+            view = left[place]
+            units = masks.grow(view.mask, algorithm.grow(view), num_grow[place])
+            num_changed += _assign(
+                kernel,
+                views.granularity.spread(units, kernel.layout),
+                grow_init(
+                    kernel,
+                    views.gradients.get(id(kernel.variable)),
+                    tf.random.experimental.stateless_fold_in(view.seed, 2),
+                ),
+                slots_of(kernel.variable),
             )
-    return num_changed
+    return num_changed, state
 
 
-def _move(kernel, algorithm, view, num_drop, num_grow, kept_beside):
-    mask = masks.drop_and_grow(
-        view.mask,
-        algorithm.drop(view),
-        algorithm.grow(view),
-        num_drop,
-        num_grow,
-    )
-    stayed = tf.logical_and(mask, view.mask)
-    done = [kernel.mask.assign(mask)]
-    for variable in (kernel.variable, *kept_beside):
+def _assign(kernel, mask, fresh, kept_beside):
+    """Gives a kernel a new mask, and new connections their weights."""
+    before = tf.convert_to_tensor(kernel.mask)
+    stayed = tf.logical_and(mask, before)
+    weight = layers.masked(kernel.variable, stayed)
+    if fresh is not None:
+        new = tf.logical_and(mask, tf.logical_not(before))
+        weight += layers.masked(tf.cast(fresh, weight.dtype), new)
+    done = [kernel.mask.assign(mask), kernel.variable.assign(weight)]
+    for variable in kept_beside:
         done.append(variable.assign(layers.masked(variable, stayed)))
     with tf.control_dependencies([d for d in done if d is not None]):
         return masks.count(mask) - masks.count(stayed)
-
-
-class _Views(collections.abc.Sequence):
-    """Builds the view of a kernel when it is asked for.
-
-    Attributes:
-        chosen: List of integers, the kernels that have views: the trainable
-            ones, and of these the ones that have the gradient if it is needed.
-    """
-
-    def __init__(self, kernels, algorithm, optimizer, gradients, seed, step):
-        self._kernels = kernels
-        self._gradients = gradients if algorithm.needs_gradient else {}
-        self._scale = getattr(optimizer, "dynamic_scale", None)
-        self._seed = seed
-        self._step = step
-        self.chosen = [
-            i
-            for i, kernel in enumerate(kernels)
-            if kernel.variable.trainable
-            and (
-                not algorithm.needs_gradient or id(kernel.variable) in gradients
-            )
-        ]
-
-    def __len__(self):
-        return len(self.chosen)
-
-    def __getitem__(self, place):
-        index = self.chosen[place]
-        kernel = self._kernels[index]
-        gradient = self._gradients.get(id(kernel.variable))
-        return LayerView(
-            weight=tf.convert_to_tensor(kernel.variable),
-            mask=tf.convert_to_tensor(kernel.mask),
-            gradient=None if gradient is None else self._averaged(gradient),
-            momentum=None,
-            seed=tf.random.experimental.stateless_fold_in(
-                tf.constant([self._seed, index], tf.int64), self._step
-            ),
-        )
-
-    def _averaged(self, gradient):
-        """The gradient of the mean loss over the batches of all replicas."""
-        # Each replica's loss is divided by their number, so they add up.
-        gradient = tf.distribute.get_replica_context().all_reduce(
-            tf.distribute.ReduceOp.SUM, tf.convert_to_tensor(gradient)
-        )
-        return gradient if self._scale is None else gradient / self._scale

@@ -2,8 +2,19 @@
 
 from rigl_tf.algorithms.base import Algorithm as Algorithm
 from rigl_tf.algorithms.base import LayerView as LayerView
+from rigl_tf.algorithms.base import Request as Request
+from rigl_tf.algorithms.deepr import DeepR as DeepR
+from rigl_tf.algorithms.dsr import DSR as DSR
+from rigl_tf.algorithms.ggr import GGR as GGR
+from rigl_tf.algorithms.ggr import GGRSET as GGRSET
+from rigl_tf.algorithms.ggr import GGRRigL as GGRRigL
+from rigl_tf.algorithms.ggr import SETRigL as SETRigL
 from rigl_tf.algorithms.gradual_pruning import GradualPruning as GradualPruning
+from rigl_tf.algorithms.rewire import Rewire as Rewire
 from rigl_tf.algorithms.rigl import RigL as RigL
+from rigl_tf.algorithms.rigl import RigLSG as RigLSG
+from rigl_tf.algorithms.rigl import RigLSM as RigLSM
+from rigl_tf.algorithms.snfs import SNFS as SNFS
 from rigl_tf.algorithms.sparse_evolutionary import SET as SET
 from rigl_tf.algorithms.static import Static as Static
 
@@ -11,6 +22,15 @@ ALGORITHMS = {
     "static": Static,
     "set": SET,
     "rigl": RigL,
+    "snfs": SNFS,
+    "rigl_sg": RigLSG,
+    "rigl_sm": RigLSM,
+    "dsr": DSR,
+    "deepr": DeepR,
+    "ggr": GGR,
+    "ggr_set": GGRSET,
+    "ggr_rigl": GGRRigL,
+    "set_rigl": SETRigL,
     "gradual_pruning": GradualPruning,
 }
 

@@ -6,25 +6,31 @@ from typing import Any
 from typing import NamedTuple
 
 import tensorflow as tf
-from keras import ops
 
 from rigl_tf import masks
 from rigl_tf import schedules
+from rigl_tf.algorithms import scores
 from rigl_tf.config import Config
 
 
 class LayerView(NamedTuple):
     """What an algorithm may see of one sparse kernel; all of kernel shape.
 
+    Where connections move in groups, a view has one entry for each group: its
+    mean magnitudes, and whether it is active.
+
     Attributes:
         weight: Float tensor, the kernel; zero wherever `mask` is `False`.
         mask: Boolean tensor; `True` marks active connections.
         gradient: Float tensor, d(loss)/d(weight) at every position, active or
             not, averaged over the batch. `None` unless the algorithm sets
-            `needs_gradient`.
-        momentum: Float tensor, a running gradient at every position. `None`
-            where none is kept.
+            `needs_gradient` or `tracks_gradient`.
+        momentum: Float tensor, a running gradient: what `track` keeps, or the
+            optimizer's if the algorithm sets `needs_momentum`, which is zero
+            where nothing is active. `None` otherwise.
         seed: Integer tensor of shape (2,), unique to this kernel and step.
+        sign: Float tensor of -1 and 1, fixed for each connection. `None`
+            unless the algorithm sets `fixes_signs`.
     """
 
     weight: Any
@@ -32,6 +38,23 @@ class LayerView(NamedTuple):
     gradient: Any
     momentum: Any
     seed: Any
+    sign: Any = None
+
+
+class Request(NamedTuple):
+    """What an update is asked for.
+
+    Attributes:
+        fraction: Scalar in [0, 1], the drop fraction now, of active
+            connections.
+        budgets: List of int64 scalars, the connections that the sparsity
+            schedule grants each layer now.
+        state: Dictionary from name to float32 scalar, the algorithm's own.
+    """
+
+    fraction: Any
+    budgets: Any
+    state: Any
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,6 +70,12 @@ class Algorithm(Config, abc.ABC):
 
     # Whether a view needs the dense gradient of the current batch.
     needs_gradient = False
+    # Whether a view needs the optimizer's running gradient.
+    needs_momentum = False
+    # Whether `track` sees the dense gradient of every batch.
+    tracks_gradient = False
+    # Whether every connection has a sign that its weight must keep.
+    fixes_signs = False
     # Whether connections move at all.
     updates_masks = True
     # Whether the sparsity follows a schedule, so that `budgets` change.
@@ -64,27 +93,28 @@ class Algorithm(Config, abc.ABC):
 
     def drop(self, view):
         """Scores to keep: the lowest active ones are dropped. Here, |w|."""
-        return ops.abs(view.weight)
+        return scores.magnitude(view)
 
     @abc.abstractmethod
     def grow(self, view):
-        """Scores to add: the highest inactive ones are grown."""
+        """Scores to add: the highest inactive ones are grown.
 
-    def num_drop(self, views, fraction, budgets):
+        Or a list of such scores, each of which grows an equal part; the
+        earlier ones choose first and have the odd ones.
+        """
+
+    def num_drop(self, views, request):
         """How many connections each layer drops.
 
         Args:
             views: Sequence of `LayerView`.
-            fraction: Scalar, the drop fraction now, of active connections.
-            budgets: List of int64 scalars, the connections that the sparsity
-                schedule grants each layer now.
+            request: `Request`.
 
         Returns:
             List of int64 scalars. Here floor(fraction x active): in 64-bit
             floats, which are exact for kernels of any size.
         """
-        del budgets
-        fraction = schedules.exactly(fraction)
+        fraction = schedules.exactly(request.fraction)
         return [
             tf.cast(
                 tf.floor(
@@ -96,6 +126,44 @@ class Algorithm(Config, abc.ABC):
         ]
 
     def redistribute(self, views, num_dropped):
-        """How many connections each layer grows. Here, what it dropped."""
+        """How many connections each layer grows. Here, what it dropped.
+
+        Args:
+            views: Sequence of `LayerView`, as they are after the drop.
+            num_dropped: List of int64 scalars.
+
+        Returns:
+            List of int64 scalars, each at most what is inactive.
+        """
         del views
         return num_dropped
+
+    # What few algorithms need.
+
+    def initial_state(self):
+        """The algorithm's own state, from name to float. Here, none."""
+        return {}
+
+    def next_state(self, views, request, num_dropped):
+        """The state after an update; arguments as above. Here, the same."""
+        del views, num_dropped
+        return request.state
+
+    def track(self, view):
+        """The running gradient after a batch. Called if `tracks_gradient`."""
+        raise NotImplementedError(
+            f"{type(self).__name__} sets `tracks_gradient` and must say what "
+            "it keeps of `view.gradient` in `view.momentum`: override `track`."
+        )
+
+    def perturb(self, view, learning_rate):
+        """What is added to the gradient of active connections in a step.
+
+        Args:
+            view: `LayerView`.
+            learning_rate: Scalar, the optimizer's.
+
+        Returns:
+            Float tensor of kernel shape, or `None` for nothing, as here.
+        """
+        del view, learning_rate

@@ -3,9 +3,9 @@
 import dataclasses
 
 import tensorflow as tf
-from keras import ops
 
 from rigl_tf import masks
+from rigl_tf.algorithms import scores
 from rigl_tf.algorithms.base import Algorithm
 
 
@@ -36,10 +36,10 @@ class GradualPruning(Algorithm):
             )
 
     def grow(self, view):
-        return ops.abs(view.weight)
+        return scores.magnitude(view)
 
-    def num_drop(self, views, fraction, budgets):
-        del fraction
+    def num_drop(self, views, request):
+        budgets = request.budgets
         active = [masks.count(view.mask) for view in views]
         if self.scope == "global":
             total = tf.minimum(tf.add_n(budgets), tf.add_n(active))

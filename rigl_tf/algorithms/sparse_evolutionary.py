@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from rigl_tf import masks
+from rigl_tf.algorithms import scores
 from rigl_tf.algorithms.base import Algorithm
 
 
@@ -18,4 +18,4 @@ class SET(Algorithm):
     """
 
     def grow(self, view):
-        return masks.random_scores(view.mask.shape, view.seed)
+        return scores.random(view)

@@ -2,8 +2,7 @@
 
 import dataclasses
 
-from keras import ops
-
+from rigl_tf.algorithms import scores
 from rigl_tf.algorithms.base import Algorithm
 
 
@@ -14,4 +13,4 @@ class Static(Algorithm):
     updates_masks = False
 
     def grow(self, view):
-        return ops.cast(view.mask, "float32")
+        return scores.magnitude(view)

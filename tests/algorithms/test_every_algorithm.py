@@ -8,22 +8,28 @@ import tensorflow as tf
 from rigl_tf import algorithms
 from rigl_tf import masks
 from rigl_tf.algorithms import LayerView
+from rigl_tf.algorithms import Request
 
 SHAPES = [(12, 7), (3, 3, 4, 5), (40,), (6, 2, 5)]
+STATE = {"threshold": tf.constant(0.4)}
+# Their choices go by position and seed, not by value alone.
+RANDOM = {"set", "dsr", "deepr", "ggr", "ggr_set", "set_rigl"}
 
 pytestmark = pytest.mark.parametrize("name", sorted(algorithms.ALGORITHMS))
 
 
-def random_view(shape, seed):
+def random_view(shape, seed, density=0.5):
     rng = np.random.default_rng(seed)
     mask = np.zeros(shape, bool)
-    mask.flat[rng.permutation(mask.size)[: mask.size // 2]] = True
+    active = max(int(density * mask.size), 1)
+    mask.flat[rng.permutation(mask.size)[:active]] = True
     return LayerView(
         weight=tf.constant(rng.normal(size=shape) * mask, tf.float32),
         mask=tf.constant(mask),
         gradient=tf.constant(rng.normal(size=shape), tf.float32),
         momentum=tf.constant(rng.normal(size=shape), tf.float32),
         seed=tf.constant([seed, 5], tf.int64),
+        sign=tf.constant(rng.choice([-1.0, 1.0], size=shape), tf.float32),
     )
 
 
@@ -35,17 +41,32 @@ def counts(layers):
     return [int(masks.count(layer)) for layer in layers]
 
 
-def budgets(layers, part=1.0):
-    return [tf.constant(int(part * n), tf.int64) for n in counts(layers)]
+def request(layers, fraction, part=1.0):
+    """An update that wants a fraction, or a part of what is active now."""
+    active = counts(view.mask for view in layers)
+    return Request(
+        fraction=fraction,
+        budgets=[tf.constant(int(part * n), tf.int64) for n in active],
+        state=STATE,
+    )
+
+
+def after_drop(algorithm, view, num_drop):
+    cut = masks.drop_cut(view.mask, algorithm.drop(view), num_drop)
+    kept = masks.chosen(algorithm.drop(view), cut, view.mask)
+    return view._replace(mask=kept)
 
 
 def updated(algorithm, layers, drops):
-    grown = algorithm.redistribute(layers, drops)
+    """How many each layer grows, and the masks after an update."""
+    left = [
+        after_drop(algorithm, view, d)
+        for view, d in zip(layers, drops, strict=True)
+    ]
+    grown = algorithm.redistribute(left, drops)
     return grown, [
-        masks.drop_and_grow(
-            view.mask, algorithm.drop(view), algorithm.grow(view), d, g
-        )
-        for view, d, g in zip(layers, drops, grown, strict=True)
+        masks.grow(view.mask, algorithm.grow(view), g)
+        for view, g in zip(left, grown, strict=True)
     ]
 
 
@@ -54,8 +75,38 @@ def test_moves_exactly_the_connections_it_says(name):
 
     grown, after = updated(algorithms.get(name), layers, drops)
 
-    before = sum(counts(view.mask for view in layers))
-    assert sum(counts(after)) == before - sum(drops) + sum(map(int, grown))
+    before = counts(view.mask for view in layers)
+    assert counts(after) == [
+        b - d + int(g) for b, d, g in zip(before, drops, grown, strict=True)
+    ]
+
+
+def test_grows_what_was_dropped_and_no_layer_beyond_its_size(name):
+    """1,000 sets of layers, from nearly empty to full ones."""
+    algorithm = algorithms.get(name)
+    if algorithm.follows_sparsity:
+        pytest.skip("grows nothing")
+
+    @tf.function
+    def grow(layers, drops):
+        left = [
+            view._replace(mask=mask)
+            for view, mask in zip(views(), layers, strict=True)
+        ]
+        return algorithm.redistribute(left, tf.unstack(drops))
+
+    rng = np.random.default_rng(0)
+    for _ in range(1000):
+        left = [rng.random(shape) < rng.random() for shape in SHAPES]
+        drops = [rng.integers(0, 1 + np.sum(~mask)) for mask in left]
+
+        grown = np.array(
+            grow([tf.constant(mask) for mask in left], tf.constant(drops))
+        )
+
+        assert grown.sum() == sum(drops)
+        assert np.all(grown >= 0)
+        assert np.all(grown <= [np.sum(~mask) for mask in left])
 
 
 def test_drops_only_active_and_grows_only_inactive_connections(name):
@@ -63,13 +114,11 @@ def test_drops_only_active_and_grows_only_inactive_connections(name):
     algorithm = algorithms.get(name)
 
     for view, d in zip(layers, drops, strict=True):
-        kept = masks.drop_and_grow(view.mask, algorithm.drop(view), None, d, 0)
-        after = masks.drop_and_grow(
-            view.mask, algorithm.drop(view), algorithm.grow(view), d, d
-        )
+        kept = after_drop(algorithm, view, d)
+        after = masks.grow(kept.mask, algorithm.grow(kept), d)
 
-        assert np.all(view.mask.numpy()[kept.numpy()])
-        assert np.all(after.numpy()[kept.numpy()])
+        assert np.all(view.mask.numpy()[kept.mask.numpy()])
+        assert np.all(after.numpy()[kept.mask.numpy()])
         assert int(masks.count(after)) == int(masks.count(view.mask))
 
 
@@ -80,12 +129,28 @@ def test_drops_no_more_than_there_is(name):
     for fraction in (0.0, 0.3, 1.0):
         for part in (1.0, 0.5):
             drops = algorithms.get(name).num_drop(
-                layers, fraction, budgets([v.mask for v in layers], part)
+                layers, request(layers, fraction, part)
             )
 
             assert all(
                 0 <= int(d) <= n for d, n in zip(drops, active, strict=True)
             )
+
+
+def test_keeps_the_names_of_its_state(name):
+    algorithm, layers = algorithms.get(name), views()
+    state = algorithm.initial_state()
+
+    after = algorithm.next_state(
+        layers,
+        request(layers, 0.3)._replace(
+            state={k: tf.constant(v) for k, v in state.items()}
+        ),
+        [tf.constant(3, tf.int64)] * len(layers),
+    )
+
+    assert after.keys() == state.keys()
+    assert all(np.isfinite(float(value)) for value in after.values())
 
 
 def test_gives_the_same_masks_for_the_same_views(name):
@@ -100,18 +165,22 @@ def test_puts_out_no_nan(name):
     algorithm = algorithms.get(name)
 
     for view in views():
-        for scores in (algorithm.drop(view), algorithm.grow(view)):
+        grow = algorithm.grow(view)
+        grow = grow if isinstance(grow, list) else [grow]
+        for scores in (algorithm.drop(view), *grow):
             assert np.all(np.isfinite(np.asarray(scores, np.float64)))
 
 
 def test_permuting_a_layer_permutes_its_mask(name):
-    if name == "set":
-        return  # its choices go by position and seed, not by value
+    if name in RANDOM:
+        pytest.skip("chooses at random")
     algorithm = algorithms.get(name)
     view = random_view((30,), 3)
     order = np.random.default_rng(0).permutation(30)
     permuted = LayerView(
-        *(tf.gather(tensor, order) for tensor in view[:4]), view.seed
+        *(tf.gather(tensor, order) for tensor in view[:4]),
+        view.seed,
+        tf.gather(view.sign, order),
     )
 
     _, (straight,) = updated(algorithm, [view], [6])

@@ -1,0 +1,73 @@
+"""DeepR: deep rewiring."""
+
+import dataclasses
+
+import tensorflow as tf
+
+from rigl_tf import masks
+from rigl_tf.algorithms import scores
+from rigl_tf.algorithms.base import Algorithm
+
+
+@dataclasses.dataclass(frozen=True)
+class DeepR(Algorithm):
+    """Drops connections whose weight changes sign, grows others at random.
+
+    Every connection has a sign for good: that of its first weight, or a
+    random one if it starts inactive. Every step adds to the gradient of
+    active connections an L1 pull towards zero and the noise of a random walk.
+    A connection whose weight has crossed zero is dropped, and as many are
+    grown in its layer, each with weight zero and the sign that it always had.
+    The drop fraction plays no part.
+
+    Noise and pull are scaled for SGD without momentum, as the paper trains;
+    other optimizers change their size.
+
+    Args:
+        l1: Float >= 0, the pull: the paper's alpha.
+        temperature: Float >= 0, of the random walk: the paper's T. A step of
+            learning rate eta adds sqrt(2 eta T) times a standard normal
+            variable to a weight. By default what the authors' MNIST script
+            has at its first learning rate, 0.5.
+
+    Reference:
+        [Bellec et al., 2018](https://arxiv.org/abs/1711.05136), Algorithm 1.
+    """
+
+    l1: float = 1e-5
+    temperature: float = 2.5e-11
+
+    fixes_signs = True
+
+    def __post_init__(self):
+        for name in ("l1", "temperature"):
+            value = getattr(self, name)
+            if not 0 <= value < float("inf"):
+                raise ValueError(
+                    f"`{name}` must be a number of at least 0. "
+                    f"Received: {name}={value!r}."
+                )
+
+    def drop(self, view):
+        return view.weight * view.sign
+
+    def grow(self, view):
+        return scores.random(view)
+
+    def num_drop(self, views, request):
+        del request
+        return [
+            masks.count(view.mask & (view.weight * view.sign < 0))
+            for view in views
+        ]
+
+    def perturb(self, view, learning_rate):
+        noise = tf.random.stateless_normal(
+            view.weight.shape,
+            tf.random.experimental.stateless_fold_in(view.seed, 1),
+            alg="philox",
+        )
+        scale = tf.math.divide_no_nan(
+            2 * self.temperature, tf.cast(learning_rate, tf.float32)
+        )
+        return self.l1 * view.sign - tf.sqrt(scale) * noise

@@ -1,0 +1,86 @@
+"""DSR: dynamic sparse reparameterization."""
+
+import dataclasses
+
+import tensorflow as tf
+
+from rigl_tf import masks
+from rigl_tf.algorithms import redistribution
+from rigl_tf.algorithms import scores
+from rigl_tf.algorithms.base import Algorithm
+
+
+@dataclasses.dataclass(frozen=True)
+class DSR(Algorithm):
+    """Drops below one threshold for all layers, which adapts; grows at random.
+
+    The threshold is doubled after an update that dropped too few connections,
+    less than 90 % of the number wanted, and halved after one that dropped
+    more than 110 %. Layers grow in proportion to what survives in them, at
+    random positions, of which those just dropped are not left out.
+
+    Args:
+        threshold: Float > 0, where the threshold starts, in units of |w|.
+        num_wanted: Integer, connections to drop in an update, or `None` for
+            the drop fraction of all active connections.
+
+    Reference:
+        [Mostafa & Wang, 2019](https://arxiv.org/abs/1902.05967), Algorithm 1.
+    """
+
+    threshold: float = 1e-3
+    num_wanted: int | None = None
+
+    def __post_init__(self):
+        if not self.threshold > 0:
+            raise ValueError(
+                "`threshold` must be above 0. "
+                f"Received: threshold={self.threshold!r}."
+            )
+        if self.num_wanted is not None and self.num_wanted < 1:
+            raise ValueError(
+                "`num_wanted` counts connections and must be at least 1. "
+                f"Received: num_wanted={self.num_wanted!r}."
+            )
+
+    def initial_state(self):
+        return {"threshold": self.threshold}
+
+    def num_drop(self, views, request):
+        return [
+            masks.count(
+                view.mask
+                & (
+                    tf.abs(tf.cast(view.weight, tf.float32))
+                    < request.state["threshold"]
+                )
+            )
+            for view in views
+        ]
+
+    def grow(self, view):
+        return scores.random(view)
+
+    def redistribute(self, views, num_dropped):
+        active = [masks.count(view.mask) for view in views]
+        room = [
+            tf.size(view.mask, out_type=tf.int64) - a
+            for view, a in zip(views, active, strict=True)
+        ]
+        return redistribution.in_proportion(active, tf.add_n(num_dropped), room)
+
+    def next_state(self, views, request, num_dropped):
+        dropped = tf.cast(tf.add_n(num_dropped), tf.float32)
+        if self.num_wanted is None:
+            active = tf.add_n([masks.count(view.mask) for view in views])
+            before = dropped + tf.cast(active, tf.float32)
+            wanted = tf.cast(request.fraction, tf.float32) * before
+        else:
+            wanted = float(self.num_wanted)
+        threshold = request.state["threshold"]
+        factor = tf.where(
+            dropped < 0.9 * wanted,
+            2.0,
+            tf.where(dropped > 1.1 * wanted, 0.5, 1.0),
+        )
+        return {"threshold": threshold * factor}

@@ -1,0 +1,67 @@
+"""GGR: global gradient-based redistribution, and its ablations."""
+
+import dataclasses
+
+import tensorflow as tf
+
+from rigl_tf import masks
+from rigl_tf.algorithms import scores
+from rigl_tf.algorithms.base import Algorithm
+
+
+@dataclasses.dataclass(frozen=True)
+class GGR(Algorithm):
+    """Gives layers as many connections as they have of the largest gradients.
+
+    All layers together drop k connections. A layer grows as many as it has
+    among the k largest |gradient| of all inactive connections, those just
+    dropped included: half of them by |gradient| (the odd one too), the other
+    half at random among the rest. The k largest are counted layer by layer,
+    never sorted and never held together.
+
+    Reference:
+        [Parger et al., 2022](https://arxiv.org/abs/2210.14012), section 3.
+    """
+
+    needs_gradient = True
+
+    def grow(self, view):
+        return [scores.gradient(view), scores.random(view)]
+
+    def redistribute(self, views, num_dropped):
+        layers = [lambda i=i: _candidates(views[i]) for i in range(len(views))]
+        return masks.count_in_top_k(layers, tf.add_n(num_dropped))
+
+
+@dataclasses.dataclass(frozen=True)
+class GGRSET(GGR):
+    """GGR that grows at random only (table 3)."""
+
+    def grow(self, view):
+        return scores.random(view)
+
+
+@dataclasses.dataclass(frozen=True)
+class GGRRigL(GGR):
+    """GGR that grows by gradient only (table 3)."""
+
+    def grow(self, view):
+        return scores.gradient(view)
+
+
+@dataclasses.dataclass(frozen=True)
+class SETRigL(Algorithm):
+    """Grows half by gradient, half at random, what each layer dropped.
+
+    Reference:
+        [Parger et al., 2022](https://arxiv.org/abs/2210.14012), table 3.
+    """
+
+    needs_gradient = True
+
+    def grow(self, view):
+        return [scores.gradient(view), scores.random(view)]
+
+
+def _candidates(view):
+    return scores.gradient(view), tf.logical_not(view.mask)

@@ -1,0 +1,52 @@
+"""Any combination of scores."""
+
+import dataclasses
+
+from rigl_tf.algorithms.base import Algorithm
+from rigl_tf.algorithms.scores import SCORES
+
+
+@dataclasses.dataclass(frozen=True)
+class Rewire(Algorithm):
+    """Drops and grows by scores chosen by name.
+
+    Args:
+        drop_by: String: `"magnitude"`, `"gradient"`, `"momentum"`,
+            `"saliency"` (|weight x gradient|) or `"random"`.
+        grow_by: Tuple of such strings. Each grows an equal part; the earlier
+            ones choose first and have the odd ones.
+    """
+
+    drop_by: str = "magnitude"
+    grow_by: tuple = ("random", "gradient")
+
+    def __post_init__(self):
+        if isinstance(self.grow_by, str) or not self.grow_by:
+            raise ValueError(
+                "`grow_by` must be a tuple of names of scores, such as "
+                f"('random', 'gradient'). Received: grow_by={self.grow_by!r}."
+            )
+        object.__setattr__(self, "grow_by", tuple(self.grow_by))
+        for name in (self.drop_by, *self.grow_by):
+            if name not in SCORES:
+                raise ValueError(
+                    f"There is no score {name!r}. Scores: {', '.join(SCORES)}."
+                )
+
+    @property
+    def needs_gradient(self):
+        return not {"gradient", "saliency"}.isdisjoint(self._names)
+
+    @property
+    def needs_momentum(self):
+        return "momentum" in self._names
+
+    @property
+    def _names(self):
+        return {self.drop_by, *self.grow_by}
+
+    def drop(self, view):
+        return SCORES[self.drop_by](view)
+
+    def grow(self, view):
+        return [SCORES[name](view) for name in self.grow_by]

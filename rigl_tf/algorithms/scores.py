@@ -1,0 +1,36 @@
+"""Scores that several algorithms drop or grow by."""
+
+from keras import ops
+
+from rigl_tf import masks
+
+
+def magnitude(view):
+    """|weight|."""
+    return ops.abs(view.weight)
+
+
+def gradient(view):
+    """|gradient|."""
+    return ops.abs(view.gradient)
+
+
+def momentum(view):
+    """|momentum|."""
+    return ops.abs(view.momentum)
+
+
+def saliency(view):
+    """|weight x gradient|, the first-order change of the loss."""
+    return ops.abs(view.weight * view.gradient)
+
+
+def random(view):
+    """Any connection as likely as any other."""
+    return masks.random_scores(view.mask.shape, view.seed)
+
+
+SCORES = {
+    function.__name__: function
+    for function in (magnitude, gradient, momentum, saliency, random)
+}

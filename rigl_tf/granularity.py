@@ -1,0 +1,136 @@
+"""What moves as one: single connections, or groups of them.
+
+A granularity divides every kernel into units. A mask is the same throughout a
+unit, and counts, budgets and scores are of units. A unit's score is the mean
+of the magnitudes in it.
+"""
+
+import dataclasses
+
+import tensorflow as tf
+
+from rigl_tf.config import Config
+
+
+@dataclasses.dataclass(frozen=True)
+class Connections(Config):
+    """Every connection by itself."""
+
+    single = True  # units are connections, and values need no pooling
+
+    def shape(self, layout):
+        """The units of a kernel: here, as many as it has connections."""
+        return layout.kernel_shape
+
+    def pool(self, values, layout):
+        """The mean of each unit: here, the values themselves."""
+        del layout
+        return values
+
+    def spread(self, units, layout):
+        """A value for each unit, given to all its connections."""
+        del layout
+        return units
+
+
+@dataclasses.dataclass(frozen=True)
+class Windows(Config):
+    """All taps from one input channel to one output channel: k x k kernels.
+
+    In a layer without a window, such as Dense, every connection by itself.
+
+    Reference:
+        [Sundar & Dwaraknath, 2021](https://arxiv.org/abs/2103.15767),
+        section 5.6, where scores are pooled with their signs.
+    """
+
+    single = False
+
+    def shape(self, layout):
+        return (layout.inputs, layout.outputs)
+
+    def pool(self, values, layout):
+        return tf.reduce_mean(layout.stack(values), axis=0)
+
+    def spread(self, units, layout):
+        return layout.unstack(tf.repeat(units[None], layout.taps, axis=0))
+
+
+@dataclasses.dataclass(frozen=True)
+class Outputs(Config):
+    """Whole output channels or neurons, with all their inputs.
+
+    The last layer's outputs are the model's: exclude it. The gradient of a
+    ReLU neuron without inputs is zero, so that RigL grows only what it has
+    just dropped; SET does not mind.
+    """
+
+    single = False
+
+    def shape(self, layout):
+        return (layout.outputs,)
+
+    def pool(self, values, layout):
+        return tf.reduce_mean(layout.stack(values), axis=(0, 1))
+
+    def spread(self, units, layout):
+        stack = (layout.taps, layout.inputs, layout.outputs)
+        return layout.unstack(tf.broadcast_to(units, stack))
+
+
+@dataclasses.dataclass(frozen=True)
+class Blocks(Config):
+    """Rectangles of the kernel as a matrix, inputs (with taps) by outputs.
+
+    Those at the lower and right edges are smaller where the matrix is not
+    divisible.
+
+    Args:
+        rows: Integer >= 1, inputs in a block.
+        columns: Integer >= 1, outputs in a block.
+    """
+
+    rows: int = 32
+    columns: int = 32
+
+    single = False
+
+    def __post_init__(self):
+        for name in ("rows", "columns"):
+            value = getattr(self, name)
+            if not isinstance(value, int) or value < 1:
+                raise ValueError(
+                    f"`{name}` must be an integer of at least 1. "
+                    f"Received: {name}={value!r}."
+                )
+
+    def shape(self, layout):
+        return (
+            -(-layout.taps * layout.inputs // self.rows),
+            -(-layout.outputs // self.columns),
+        )
+
+    def pool(self, values, layout):
+        matrix = layout.matrix(values)
+        sums = self._block_sums(matrix, layout)
+        return sums / self._block_sums(tf.ones_like(matrix), layout)
+
+    def spread(self, units, layout):
+        matrix = tf.repeat(
+            tf.repeat(units, self.rows, axis=0), self.columns, axis=1
+        )[: layout.taps * layout.inputs, : layout.outputs]
+        return layout.unstack(matrix)
+
+    def _block_sums(self, matrix, layout):
+        down, across = self.shape(layout)
+        padded = tf.pad(
+            matrix,
+            [
+                [0, down * self.rows - layout.taps * layout.inputs],
+                [0, across * self.columns - layout.outputs],
+            ],
+        )
+        return tf.reduce_sum(
+            tf.reshape(padded, (down, self.rows, across, self.columns)),
+            axis=(1, 3),
+        )
