@@ -6,6 +6,7 @@ from keras import tree
 
 from rigl_tf import layers
 from rigl_tf import plan
+from rigl_tf import refusals
 from rigl_tf import schedules
 from rigl_tf import slots
 from rigl_tf import update
@@ -248,12 +249,7 @@ class SparseModel(keras.Model):
     # Before the first step.
 
     def compile(self, optimizer="rmsprop", *args, **kwargs):
-        if type(optimizer).__module__.startswith("tf_keras"):
-            raise TypeError(
-                "The optimizer comes from Keras 2 (tf_keras), and models "
-                "cannot mix the two. Take the one of the same name from "
-                f"`keras.optimizers`. Received: optimizer={optimizer!r}."
-            )
+        refusals.refuse_keras_2(optimizer, "optimizer")
         super().compile(optimizer, *args, **kwargs)
         if self.built and self.optimizer is not None:
             slots.prepare(self.optimizer)
@@ -297,7 +293,7 @@ class SparseModel(keras.Model):
 
     def quantize(self, *args, **kwargs):
         del args, kwargs
-        layers.refuse_to_quantize(self.name)
+        refusals.refuse_to_quantize(self.name)
 
     # Saving.
 

@@ -12,9 +12,9 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 # A module may import those before it, never after.
 FLOOR_PLAN = """
-    config masks distributions schedules algorithms layers slots update plan
-    model sparsify flops callbacks datasets models results plots training bin
-    __init__
+    config masks distributions schedules algorithms refusals layers slots
+    update plan model sparsify flops callbacks datasets models results plots
+    training bin __init__
 """.split()
 
 
