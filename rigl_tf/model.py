@@ -192,7 +192,7 @@ class SparseModel(keras.Model):
             self.algorithm,
             self.optimizer,
             dict(zip(map(id, variables), gradients, strict=True)),
-            0.0 if pruning else self.drop_fraction(step),
+            0.0 if pruning else schedules.fraction(self.drop_fraction(step)),
             self.current_budgets(),
             self.seed,
             step,
@@ -331,6 +331,10 @@ class _Planner(keras.callbacks.Callback):
 
     def on_train_begin(self, logs=None):
         del logs
+        # Not all would be skipped in training: a fused ReLU of NaN is 0.
+        plan.check_finite(
+            self.model.network.variables + self.model.optimizer.variables
+        )
         steps, epochs = self.params["steps"], self.params["epochs"]
         self.model.plan(None if steps is None else steps * epochs)
         self.model.impose_masks()
