@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import shutil
 import time
 
 import keras
@@ -104,52 +105,63 @@ class Backup(keras.callbacks.Callback):
         directory: Directory for the backup. A file in it is either whole or
             not there.
         least_seconds: Float, time between two backups.
+
+    Attributes:
+        epochs: Integer, epochs done; like the others, from the beginning of
+            the run and not from when it went on.
+        history: Dictionary from metric to its value after each epoch.
+        seconds: Float, time that the epochs have taken.
     """
 
     def __init__(self, directory, least_seconds=30.0):
         super().__init__()
         self.directory = pathlib.Path(directory)
         self.least_seconds = least_seconds
+        self.epochs = 0
         self.history = {}
+        self.seconds = 0.0
 
     def load(self):
-        """The model, the epochs it has done and their logs.
-
-        Returns:
-            `(model, epochs, history)`, or `(None, 0, {})` without a backup.
-        """
+        """Goes back to the last backup: its model, or `None` if none is."""
         try:
             saved = json.loads((self.directory / "backup.json").read_text())
         except FileNotFoundError:
-            return None, 0, {}
+            return None
         model = keras.saving.load_model(self.directory / saved["model"])
         for state, value in zip(_seeds(model), saved["seeds"], strict=True):
             state.assign(value)
-        return model, saved["epochs"], saved["history"]
+        self.epochs = saved["epochs"]
+        self.history = saved["history"]
+        self.seconds = saved["seconds"]
+        return model
+
+    def remove(self):
+        """Removes the backup of a run that is finished."""
+        shutil.rmtree(self.directory, ignore_errors=True)
 
     def on_train_begin(self, logs=None):
         del logs
         self._last = time.monotonic()
-
-    def continue_from(self, history):
-        """Keeps the logs of earlier epochs."""
-        self.history = {name: list(values) for name, values in history.items()}
+        self._start = self._last - self.seconds
 
     def on_epoch_end(self, epoch, logs=None):
+        self.epochs = epoch + 1
+        self.seconds = time.monotonic() - self._start
         for name, value in (logs or {}).items():
             self.history.setdefault(name, []).append(float(value))
         if time.monotonic() - self._last < self.least_seconds:
             return
-        name = f"backup-{epoch + 1:04d}.keras"
+        name = f"backup-{self.epochs:04d}.keras"
         self.directory.mkdir(parents=True, exist_ok=True)
         partial = self.directory / f"partial-{name}"
         self.model.save(partial)
         os.replace(partial, self.directory / name)
         saved = {
             "model": name,
-            "epochs": epoch + 1,
+            "epochs": self.epochs,
             "seeds": [np.array(state).tolist() for state in _seeds(self.model)],
             "history": self.history,
+            "seconds": self.seconds,
         }
         partial = self.directory / "backup.json.partial"
         partial.write_text(json.dumps(saved))

@@ -7,6 +7,7 @@ sparsity per layer; `budgets` turns those into whole connections.
 import difflib
 import fnmatch
 import math
+import numbers
 
 from rigl_tf import tables
 
@@ -85,7 +86,7 @@ def erdos_renyi_kernel(
             `layer_1` and so on.
         dense: Names, or patterns with `*`, of layers to keep dense.
         custom: Dictionary from name, or pattern, to sparsity in [0, 1).
-        power: Float, exponent of the ratio. 0 gives a uniform distribution.
+        power: Number, exponent of the ratio. 0 gives a uniform distribution.
 
     Returns:
         List of floats, a sparsity per layer.
@@ -97,6 +98,10 @@ def erdos_renyi_kernel(
     Reference:
         [Evci et al., 2020](https://arxiv.org/abs/1911.11134), section 3 (1).
     """
+    if not is_number(power):
+        raise ValueError(
+            f"`power` must be a finite number. Received: power={power!r}."
+        )
     raw = [(sum(shape) / math.prod(shape)) ** power for shape in shapes]
     return _in_proportion(raw, shapes, sparsity, names, dense, custom)
 
@@ -116,9 +121,17 @@ def budgets(shapes, sparsities, *, names=None):
         List of integers, at least 1 each.
 
     Raises:
-        ValueError: If a layer would be left without a connection.
+        ValueError: If a layer would be left without a connection, or an
+            argument has another length or is out of range.
     """
     names = _names(shapes, names)
+    if len(sparsities) != len(shapes):
+        raise ValueError(
+            "`sparsities` must have one number for each shape. Received: "
+            f"{len(sparsities)} sparsities for {len(shapes)} shapes."
+        )
+    for name, sparsity in zip(names, sparsities, strict=True):
+        check_sparsity(sparsity, f"sparsities[{name!r}]")
     sizes = [math.prod(shape) for shape in shapes]
     due = [n * (1.0 - s) for n, s in zip(sizes, sparsities, strict=True)]
     total = round(math.fsum(due))
@@ -149,14 +162,17 @@ def budgets(shapes, sparsities, *, names=None):
 
 def check_sparsity(sparsity, name="sparsity"):
     """Raises unless `sparsity` is a number in [0, 1)."""
-    is_number = isinstance(sparsity, int | float) and not isinstance(
-        sparsity, bool
-    )
-    if not is_number or not 0.0 <= sparsity < 1.0:
+    if not is_number(sparsity) or not 0.0 <= sparsity < 1.0:
         raise ValueError(
             f"`{name}` is the fraction of zeros and must be a number in "
             f"[0, 1). Received: {name}={sparsity!r}."
         )
+
+
+def is_number(value):
+    """Whether a value is a finite real number, Python's or NumPy's."""
+    is_real = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    return is_real and math.isfinite(value)
 
 
 def match(patterns, names, argument):
@@ -173,6 +189,12 @@ def match(patterns, names, argument):
     """
     if isinstance(patterns, str):
         patterns = (patterns,)
+    patterns = list(patterns)
+    if not all(isinstance(pattern, str) for pattern in patterns):
+        raise TypeError(
+            f"`{argument}` takes names of layers, or patterns with `*`. "
+            f"Received: {argument}={patterns!r}."
+        )
     selected = {}
     for pattern in patterns:
         selected[pattern] = [
@@ -194,8 +216,14 @@ def _fixed(shapes, sparsity, names, dense, custom):
     """Sparsities that do not depend on the budget, by name."""
     check_sparsity(sparsity)
     names = _names(shapes, names)
+    custom = {} if custom is None else custom
+    if not isinstance(custom, dict):
+        raise TypeError(
+            "`custom` must be a dictionary from a layer's name to its "
+            f"sparsity. Received: custom={custom!r}."
+        )
     fixed = {}
-    for pattern, matched in match(custom or {}, names, "custom").items():
+    for pattern, matched in match(custom, names, "custom").items():
         check_sparsity(custom[pattern], f"custom[{pattern!r}]")
         fixed.update({name: float(custom[pattern]) for name in matched})
     for matched in match(dense, names, "dense").values():
@@ -243,4 +271,9 @@ def _in_proportion(raw, shapes, sparsity, names, dense, custom):
 def _names(shapes, names):
     if names is None:
         return [f"layer_{i}" for i in range(len(shapes))]
+    if len(names) != len(shapes) or len(set(names)) != len(names):
+        raise ValueError(
+            "`names` must give each shape a name of its own. Received: "
+            f"names={list(names)!r} for {len(shapes)} shapes."
+        )
     return list(names)

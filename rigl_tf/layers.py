@@ -9,6 +9,7 @@ import tensorflow as tf
 from keras import layers as kl
 
 from rigl_tf import layout
+from rigl_tf import refusals
 
 # Layers that hold kernels of their own, and the kernels' attributes.
 _KERNELS = {
@@ -125,6 +126,11 @@ class Sparse(kl.Wrapper):
     @property
     def kernels(self):
         """List of `SparseKernel`, named relative to this layer."""
+        if not self.built:
+            raise ValueError(
+                f"Layer {self.name!r} has no kernels yet. Call "
+                "`build(input_shape)`, or give its model an `Input`."
+            )
         found = list(_find_kernels(self.layer))
         return [
             SparseKernel(name if len(found) > 1 else "", variable, mask, owner)
@@ -165,6 +171,11 @@ class Sparse(kl.Wrapper):
 
     def _add_masks(self):
         for name, _, variable in _find_kernels(self.layer):
+            if isinstance(variable.constraint, KeepZeros):
+                raise TypeError(
+                    f"Layer {self.layer.name!r} has a `Sparse` wrapper "
+                    "already. Call that one wherever the layer is used."
+                )
             mask = self.add_weight(
                 name=f"{name.replace('/', '_')}_mask",
                 shape=variable.shape,
@@ -208,7 +219,7 @@ class Sparse(kl.Wrapper):
 
     def quantize(self, *args, **kwargs):
         del args, kwargs
-        refuse_to_quantize(self.name)
+        refusals.refuse_to_quantize(self.name)
 
 
 def masked(values, mask):
@@ -240,21 +251,21 @@ def sparse_kernels(model):
 
 def can_be_sparse(layer):
     """Whether `sparsify` masks layers of this kind unless told otherwise."""
-    return _has_kernels(layer) and not _on_request(layer)
+    return _has_kernels(layer) and not isinstance(layer, _ON_REQUEST)
 
 
 def check_can_be_sparse(layer):
     """Raises a TypeError that says why a layer cannot be wrapped, if so."""
-    hint = f"Leave it out, for example with `exclude=[{layer.name!r}]`."
-    if type(layer).__module__.startswith("tf_keras"):
+    refusals.refuse_keras_2(layer, "layer")
+    if not isinstance(layer, kl.Layer):
         raise TypeError(
-            f"Layer {layer.name!r} comes from Keras 2 (tf_keras), and models "
-            "cannot mix the two. Build it with Keras 3 and copy the weights "
-            "with `set_weights`."
+            "`layer` must be a layer, such as `keras.layers.Dense(10)`. "
+            f"Received: layer={layer!r}."
         )
+    hint = f"Leave it out, for example with `exclude=[{layer.name!r}]`."
     if isinstance(layer, Sparse):
         raise TypeError(f"Layer {layer.name!r} is sparse already. {hint}")
-    if not isinstance(layer, kl.Layer) or not _has_kernels(layer):
+    if not _has_kernels(layer):
         raise TypeError(
             f"Layer {layer.name!r} of type {type(layer).__name__} has no "
             f"kernel that can be sparse. {hint}"
@@ -271,14 +282,6 @@ def check_can_be_sparse(layer):
                 f"{part.quantization_mode}. Make it sparse before it is "
                 f"quantized. {hint}"
             )
-
-
-def refuse_to_quantize(name):
-    """Raises the error of every sparse thing that is asked to quantize."""
-    raise ValueError(
-        f"{name!r} is sparse, and quantizing it would break its masks. Call "
-        "`rigl_tf.densify(model)` first: its zeros survive quantization."
-    )
 
 
 def children(layer):
@@ -324,10 +327,6 @@ def _has_kernels(layer):
     if isinstance(layer, kl.MultiHeadAttention | kl.GroupQueryAttention):
         return True  # even before it is built
     return any(_attributes(part) for part in _parts(layer))
-
-
-def _on_request(layer):
-    return isinstance(layer, _ON_REQUEST)
 
 
 def _find_kernels(layer, path=""):

@@ -12,6 +12,7 @@ from rigl_tf import grow_init as initialization
 from rigl_tf import layers
 from rigl_tf import masks
 from rigl_tf import plan
+from rigl_tf import refusals
 from rigl_tf import schedules
 from rigl_tf import slots
 from rigl_tf import step
@@ -186,12 +187,7 @@ class SparseModel(keras.Model):
     # Before the first step.
 
     def compile(self, optimizer="rmsprop", *args, **kwargs):
-        if type(optimizer).__module__.startswith("tf_keras"):
-            raise TypeError(
-                "The optimizer comes from Keras 2 (tf_keras), and models "
-                "cannot mix the two. Take the one of the same name from "
-                f"`keras.optimizers`. Received: optimizer={optimizer!r}."
-            )
+        refusals.refuse_keras_2(optimizer, "optimizer")
         super().compile(optimizer, *args, **kwargs)
         if self.built and self.optimizer is not None:
             slots.prepare(self.optimizer)
@@ -242,7 +238,7 @@ class SparseModel(keras.Model):
 
     def quantize(self, *args, **kwargs):
         del args, kwargs
-        layers.refuse_to_quantize(self.name)
+        refusals.refuse_to_quantize(self.name)
 
     # Saving.
 
@@ -282,6 +278,10 @@ class _Planner(keras.callbacks.Callback):
 
     def on_train_begin(self, logs=None):
         del logs
+        # Not all would be skipped in training: a fused ReLU of NaN is 0.
+        plan.check_finite(
+            self.model.network.variables + self.model.optimizer.variables
+        )
         steps, epochs = self.params["steps"], self.params["epochs"]
         self.model.plan(None if steps is None else steps * epochs)
         self.model.impose_masks()

@@ -3,6 +3,8 @@
 import dataclasses
 import warnings
 
+import tensorflow as tf
+
 from rigl_tf import schedules
 
 
@@ -33,6 +35,28 @@ def complete(updates, drop_fraction, sparsity, start, num_steps):
     if num_steps is not None:
         _warn(updates, sparsity, start, start + num_steps)
     return updates, drop_fraction, sparsity
+
+
+def check_finite(variables):
+    """Raises a ValueError that names a variable that is not finite.
+
+    Args:
+        variables: List of `keras.Variable`; those of floats are looked at.
+    """
+    floats = [v for v in variables if "float" in v.dtype]
+    finite = tf.stack(
+        [
+            tf.reduce_all(tf.math.is_finite(tf.convert_to_tensor(v)))
+            for v in floats
+        ]
+    )
+    for variable, is_finite in zip(floats, finite.numpy(), strict=True):
+        if not is_finite:
+            raise ValueError(
+                f"Training cannot start from {variable.path!r}, which holds "
+                "NaN or infinity. Load weights from before it did, or make "
+                "the model anew."
+            )
 
 
 def _check_known(updates):

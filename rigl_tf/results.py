@@ -11,6 +11,7 @@ from rigl_tf import tables
 
 SCHEMA_VERSION = 1
 RECORD = "record.json"
+CONFIG = "config.gin"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,7 +30,8 @@ class Record:
         flops: Dictionary: `inference`, `inference_dense`, `training`,
             `training_dense`, each for one example, and `convention`.
         steps: Integer, optimizer steps, updates included.
-        seconds: Float, wall time of training.
+        seconds: Float, wall time of training. That of a run that was stopped
+            and went on counts up to its last backup, and from there.
         versions: Dictionary from package to version.
         device: String.
         schema_version: Integer.
@@ -58,18 +60,21 @@ class Record:
         return f"{self.method} {self.sparsity:g}"
 
 
-def claim(directory, resume):
+def claim(directory, resume, config=None):
     """Makes sure that a run may write to a directory.
 
     Args:
         directory: Path of the run.
         resume: Whether an existing run may go on.
+        config: String, the run's configuration, a setting a line. `None` if
+            it is not known.
 
     Returns:
         The `Record` if the run is finished already, else `None`.
 
     Raises:
-        FileExistsError: If there is a run and it may not go on.
+        FileExistsError: If there is a run and it may not go on, because
+            `resume` is not set or it began with another configuration.
     """
     directory = pathlib.Path(directory)
     if directory.exists() and any(directory.iterdir()):
@@ -78,6 +83,7 @@ def claim(directory, resume):
                 f"{directory} holds a run already. Choose another "
                 "--output_dir, or pass --resume to go on with it."
             )
+        _check_same_config(directory, config)
         if (directory / RECORD).exists():
             return read(directory / RECORD)
     directory.mkdir(parents=True, exist_ok=True)
@@ -85,12 +91,14 @@ def claim(directory, resume):
 
 
 def write(directory, record):
-    """Writes a record into a run's directory, all of it or nothing."""
-    path = pathlib.Path(directory) / RECORD
-    partial = path.with_suffix(".partial")
+    """Writes a record into a run's directory."""
     text = json.dumps(dataclasses.asdict(record), indent=2, allow_nan=True)
-    partial.write_text(text + "\n", encoding="utf-8")
-    os.replace(partial, path)
+    _replace(pathlib.Path(directory) / RECORD, text + "\n")
+
+
+def write_config(directory, config):
+    """Writes what `claim` compares when the run is to go on."""
+    _replace(pathlib.Path(directory) / CONFIG, config)
 
 
 def read(path):
@@ -171,6 +179,33 @@ def table(records):
             )
         )
     return tables.markdown(rows)
+
+
+def _replace(path, text):
+    """Writes a file, all of it or nothing."""
+    partial = path.with_suffix(".partial")
+    partial.write_text(text, encoding="utf-8")
+    os.replace(partial, path)
+
+
+def _check_same_config(directory, config):
+    path = directory / CONFIG
+    if config is None or not path.exists():
+        return
+    there = path.read_text(encoding="utf-8").splitlines()
+    here = config.splitlines()
+    if there != here:
+        raise FileExistsError(
+            f"{directory} holds a run that began with another configuration: "
+            f"{_only(there, here)} there, {_only(here, there)} here. Choose "
+            "another --output_dir, or configure it as it was."
+        )
+
+
+def _only(lines, others):
+    """The settings that are among the first lines only."""
+    found = [line for line in lines if line not in others and line[:1] != "#"]
+    return ", ".join(filter(None, found)) or "nothing more"
 
 
 def _spread(values):

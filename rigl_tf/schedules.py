@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from rigl_tf.config import Config
 from rigl_tf.distributions import check_sparsity
+from rigl_tf.distributions import is_number
 
 
 @dataclasses.dataclass(frozen=True)
@@ -225,13 +226,26 @@ def exactly(value):
     )
 
 
+def fraction(value):
+    """A schedule's value as a 64-bit tensor in [0, 1]; NaN counts as 0."""
+    value = exactly(value)
+    return tf.where(value > 0, tf.minimum(value, 1), 0)
+
+
 def final_sparsity(schedule):
     """The sparsity that a pruning schedule ends with, a float."""
     if isinstance(schedule, PolynomialSparsity):
         return float(schedule.final)
     with tf.init_scope():  # a number even where a graph is being built
         wanted = schedule(np.int32(2**30))
-    return float(wanted[1] if decides_when(schedule) else wanted)
+    if not decides_when(schedule):
+        return float(wanted)
+    if not isinstance(wanted, tuple | list) or len(wanted) != 2:
+        raise TypeError(
+            "A callable for `sparsity` must return a pair, (whether to prune "
+            f"at this step, sparsity). Received: {wanted!r}."
+        )
+    return float(wanted[1])
 
 
 def _progress(step, begin_step, end_step):
@@ -280,8 +294,7 @@ def _check_range(begin_step, end_step):
 
 
 def _check_fraction(fraction):
-    is_number = isinstance(fraction, int | float)
-    if not is_number or not 0.0 <= fraction <= 1.0:
+    if not is_number(fraction) or not 0.0 <= fraction <= 1.0:
         raise ValueError(
             "`initial` is a fraction of the active connections and must be "
             f"in [0, 1]. Received: initial={fraction!r}."
@@ -289,5 +302,7 @@ def _check_fraction(fraction):
 
 
 def _check_power(power):
-    if not isinstance(power, int | float) or not power > 0:
-        raise ValueError(f"`power` must be above 0. Received: power={power!r}.")
+    if not is_number(power) or not power > 0:
+        raise ValueError(
+            f"`power` must be above 0 and finite. Received: power={power!r}."
+        )

@@ -1,12 +1,16 @@
 """From a Keras model to a sparse one and back."""
 
+import numbers
+
 import keras
+import numpy as np
 from keras.src.models import Functional  # keras exports no name for it
 
 from rigl_tf import distributions
 from rigl_tf import granularity as units
 from rigl_tf import layers
 from rigl_tf import masks
+from rigl_tf import refusals
 from rigl_tf import schedules
 from rigl_tf.algorithms import Algorithm
 from rigl_tf.grow_init import GrowInit
@@ -66,7 +70,8 @@ def sparsify(
         `SparseModel`. Compile it next.
 
     Raises:
-        TypeError: If `model` or `algorithm` is of the wrong kind.
+        TypeError: If an argument is of the wrong kind, or a layer makes layers
+            of its own, which cannot be replaced from outside.
         ValueError: If a value is out of range or a name matches no layer.
     """
     _check_model(model)
@@ -75,9 +80,10 @@ def sparsify(
             "`algorithm` must be an `rigl_tf.algorithms.Algorithm`, for "
             f"example `RigL()`. Received: algorithm={algorithm!r}."
         )
-    if isinstance(seed, bool) or not isinstance(seed, int):
+    if isinstance(seed, bool) or not isinstance(seed, numbers.Integral):
         raise ValueError(f"`seed` must be an integer. Received: seed={seed!r}.")
-    schedule = schedule or schedules.UpdateSchedule()
+    if schedule is None:
+        schedule = schedules.UpdateSchedule()
     if not isinstance(schedule, schedules.UpdateSchedule):
         raise TypeError(
             "`schedule` must be an `UpdateSchedule`. A schedule of sparsities "
@@ -86,6 +92,19 @@ def sparsify(
     granularity = granularity or units.Connections()
     grow_init = grow_init or GrowInit()
     _check_fits(algorithm, granularity, grow_init)
+    if drop_fraction is None:
+        drop_fraction = schedules.Cosine()
+    if not callable(drop_fraction):
+        raise TypeError(
+            "`drop_fraction` must be callable with a step, for example "
+            f"`Cosine(0.3)`. Received: drop_fraction={drop_fraction!r}."
+        )
+    if not callable(distribution):
+        raise TypeError(
+            "`distribution` must be a function, for example "
+            "`rigl_tf.distributions.uniform`. "
+            f"Received: distribution={distribution!r}."
+        )
     changing = algorithm.follows_sparsity
     wanted = _sparsity_schedule(sparsity, changing)
     network = _wrap(model, exclude, include)
@@ -100,10 +119,10 @@ def sparsify(
         network,
         algorithm,
         schedule,
-        drop_fraction or schedules.Cosine(),
+        drop_fraction,
         wanted,
         distributions.budgets(shapes, sparsities, names=names),
-        seed,
+        int(seed),
         granularity,
         grow_init,
     )
@@ -130,6 +149,7 @@ def densify(model):
         TypeError: If the network is a subclassed model, which cannot be
             copied layer by layer.
     """
+    _check_is_model(model)
     network = getattr(model, "network", model)
 
     def plain(layer):
@@ -146,18 +166,16 @@ def densify(model):
     return _clone(network, plain)
 
 
-def _check_model(model):
-    module = type(model).__module__
-    if module.startswith("tf_keras"):
-        raise TypeError(
-            "The model comes from Keras 2 (tf_keras). Build the same model "
-            "with Keras 3 and copy the weights: "
-            "`new.set_weights(old.get_weights())`."
-        )
+def _check_is_model(model):
+    refusals.refuse_keras_2(model, "model")
     if not isinstance(model, keras.Model):
         raise TypeError(
             f"`model` must be a `keras.Model`. Received: model={model!r}."
         )
+
+
+def _check_model(model):
+    _check_is_model(model)
     if isinstance(model, SparseModel):
         raise TypeError(
             f"{model.name!r} is sparse already. To start over, pass "
@@ -188,7 +206,9 @@ def _sparsity_schedule(sparsity, changing):
     """The schedule of a pruning algorithm; `None` for all others."""
     if not callable(sparsity):
         distributions.check_sparsity(sparsity)
-        return schedules.PolynomialSparsity(sparsity) if changing else None
+        if changing:
+            return schedules.PolynomialSparsity(float(sparsity))
+        return None
     if not changing:
         raise ValueError(
             "The algorithm keeps the sparsity constant, so `sparsity` must be "
@@ -213,12 +233,13 @@ def _wrap(model, exclude, include):
     names = list(paths)
     excluded = _chosen(exclude, names, "exclude")
     included = _chosen(include, names, "include")
-    chosen = {
-        id(layer)
-        for name, layer in paths.items()
-        if name in included
-        or (layers.can_be_sparse(layer) and name not in excluded)
-    }
+    chosen = set()
+    for name, layer in paths.items():
+        if name in included or layers.can_be_sparse(layer):
+            if name in included or name not in excluded:
+                chosen.add(id(layer))
+        elif name not in excluded:
+            _check_hides_nothing(name, layer)
     if not chosen:
         raise ValueError(
             f"{model.name!r} has no layer to make sparse. Layers: "
@@ -234,6 +255,21 @@ def _wrap(model, exclude, include):
         return layers.Sparse(copy)
 
     return _clone(model, wrapped)
+
+
+def _check_hides_nothing(name, layer):
+    """Raises for a layer whose own layers would silently stay dense."""
+    inside = layer._flatten_layers(include_self=False)
+    hidden = [part.name for part in inside if layers.can_be_sparse(part)]
+    if hidden:
+        raise TypeError(
+            f"Layer {name!r} of type {type(layer).__name__} makes layers of "
+            f"its own ({', '.join(hidden)}), which cannot be replaced from "
+            "outside. Wrap them where they are made, "
+            "`self.dense = rigl_tf.Sparse(keras.layers.Dense(10))`, and then "
+            "all others that shall be sparse; or leave it dense with "
+            f"`exclude=[{name!r}]`."
+        )
 
 
 def _chosen(patterns, names, argument):
@@ -268,9 +304,23 @@ def _clone(model, function):
         model, clone_function=remember, recursive=True
     )
     for layer, copy in copies:
-        _plain(copy).set_weights(_plain(layer).get_weights())
+        _plain(copy).set_weights(_weights(layer))
         copy.trainable = layer.trainable
     return clone
+
+
+def _weights(layer):
+    """A layer's weights, with exact zeros under its masks if it has some."""
+    values = _plain(layer).get_weights()
+    if not isinstance(layer, layers.Sparse):
+        return values
+    mask_of = {id(kernel.variable): kernel.mask for kernel in layer.kernels}
+    return [
+        np.where(np.asarray(mask_of[id(variable)]), value, 0)
+        if id(variable) in mask_of
+        else value
+        for variable, value in zip(layer.layer.weights, values, strict=True)
+    ]
 
 
 def _plain(layer):

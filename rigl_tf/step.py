@@ -6,6 +6,7 @@ from keras import tree
 
 from rigl_tf import granularity
 from rigl_tf import layers
+from rigl_tf import schedules
 from rigl_tf import slots
 from rigl_tf import update
 from rigl_tf import views
@@ -139,7 +140,9 @@ def _move(model, gradients, variables):
     budgets = model.current_budgets()
     pruning = model.sparsity is not None  # goes by its budgets alone
     request = Request(
-        fraction=0.0 if pruning else model.drop_fraction(seen.step),
+        fraction=0.0
+        if pruning
+        else schedules.fraction(model.drop_fraction(seen.step)),
         budgets=[budgets[i] for i in seen.indices],
         state={
             name: tf.convert_to_tensor(variable)

@@ -6,7 +6,6 @@ import importlib.metadata
 import pathlib
 import platform
 import statistics
-import time
 from collections.abc import Callable
 
 import keras
@@ -47,6 +46,17 @@ class Task:
     )
 
     def __post_init__(self):
+        if not isinstance(self.dataset, Dataset):
+            raise TypeError(
+                "`dataset` must be a `rigl_tf.datasets.Dataset`. "
+                f"Received: dataset={self.dataset!r}."
+            )
+        for name in ("model", "optimizer"):
+            if not callable(getattr(self, name)):
+                raise TypeError(
+                    f"`{name}` must be a function that makes one. "
+                    f"Received: {name}={getattr(self, name)!r}."
+                )
         if not isinstance(self.epochs, int) or self.epochs < 1:
             raise ValueError(
                 "`epochs` must be an integer of at least 1. "
@@ -85,11 +95,12 @@ def train(
     strategy=None,
     resume=False,
     verbose=1,
+    config=None,
 ):
     """Trains, tests and records one run.
 
-    The directory then holds `record.json`, `model.keras`, `figures/` and
-    TensorBoard's `logs/`.
+    The directory then holds `record.json`, `model.keras`, `figures/`,
+    TensorBoard's `logs/` and, if it was given, the configuration.
 
     Args:
         output_dir: Directory of the run; must not hold one.
@@ -101,41 +112,50 @@ def train(
             finished one is only read, a stopped one goes on from its backup.
         verbose: Integer, Keras's: 0 silent, 1 a progress bar, 2 a line an
             epoch.
+        config: String that says how the run is configured, a setting a line.
+            A run goes on only with the one that it began with.
 
     Returns:
         `Record`.
 
     Raises:
-        FileExistsError: If the directory holds a run and `resume` is not set.
+        FileExistsError: If the directory holds a run and `resume` is not set,
+            or that run began with another configuration.
+        TypeError: If an argument is of the wrong kind.
     """
     output_dir = pathlib.Path(output_dir)
-    finished = results.claim(output_dir, resume)
+    finished = results.claim(output_dir, resume, config)
     if finished is not None:
         return finished
+    if not isinstance(task, Task):
+        raise TypeError(f"`task` must be a `Task`. Received: task={task!r}.")
+    if not isinstance(method, Method | None):
+        raise TypeError(
+            f"`method` must be a `Method` or `None`. Received: {method!r}."
+        )
     keras.utils.set_random_seed(seed)
     backup = callbacks.Backup(output_dir / "backup")
     scope = strategy.scope() if strategy else contextlib.nullcontext()
     with scope:
-        model, epochs_done, history = backup.load()
+        model = backup.load()
         if model is None:
             model = _build(task, method, seed)
-    backup.continue_from(history)
+    if config is not None:  # from here on, there is a run
+        results.write_config(output_dir, config)
 
-    start = time.monotonic()
-    if epochs_done < task.epochs:
+    if backup.epochs < task.epochs:
         model.fit(
-            task.dataset.train(seed, epochs_done),
+            task.dataset.train(seed, backup.epochs),
             epochs=task.epochs,
-            initial_epoch=epochs_done,
+            initial_epoch=backup.epochs,
             steps_per_epoch=task.dataset.steps_per_epoch,
             validation_data=task.dataset.validation,
             shuffle=False,  # the data set has its own order
             verbose=verbose,
             callbacks=_callbacks(method, output_dir) + [backup],
         )
-    seconds = time.monotonic() - start
     test = model.evaluate(task.dataset.test, verbose=0, return_dict=True)
-    record = _record(task, method, seed, model, backup.history, test, seconds)
+    record = _record(task, method, seed, model, backup, test)
     model.save(output_dir / "model.keras")
     figures = output_dir / "figures"
     plots.accuracy([record], figures / "accuracy.png")
@@ -143,6 +163,7 @@ def train(
         plots.densities([record], figures / "densities.png")
         plots.mask(model.kernels[0], figures / "mask.png")
     results.write(output_dir, record)
+    backup.remove()
     return record
 
 
@@ -175,13 +196,13 @@ def _callbacks(method, output_dir):
     return watching
 
 
-def _record(task, method, seed, model, history, test, seconds):
+def _record(task, method, seed, model, backup, test):
     cost = flops.inference(model)
     sparse, dense = cost.flops(), cost.flops(dense=True)
     if method is None:
         training = flops.training("dense", sparse, dense)
     else:
-        average = dense * statistics.mean(history["flops"])
+        average = dense * statistics.mean(backup.history["flops"])
         training = flops.training(
             method.algorithm, average, dense, method.schedule.interval
         )
@@ -191,7 +212,7 @@ def _record(task, method, seed, model, history, test, seconds):
         sparsity=0.0 if method is None else float(method.sparsity),
         seed=seed,
         test=test,
-        history=history,
+        history=backup.history,
         densities={k.name: 1 - k.sparsity for k in cost.kernels if k.sparse},
         parameters={
             "active": cost.parameters(),
@@ -205,7 +226,7 @@ def _record(task, method, seed, model, history, test, seconds):
             "convention": "macs2",
         },
         steps=task.epochs * task.dataset.steps_per_epoch,
-        seconds=seconds,
+        seconds=backup.seconds,
         versions={
             name: importlib.metadata.version(name)
             for name in ("tensorflow", "keras", "numpy")

@@ -13,8 +13,8 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 # A module may import those before it, never after.
 FLOOR_PLAN = """
     config tables masks distributions schedules algorithms layout granularity
-    layers grow_init slots views update step plan model sparsify flops summary
-    callbacks datasets models results plots training bin __init__
+    refusals layers grow_init slots views update step plan model sparsify
+    flops summary callbacks datasets models results plots training bin __init__
 """.split()
 
 

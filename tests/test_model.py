@@ -387,47 +387,6 @@ def test_end_step_is_three_quarters_of_the_first_fit(data):
     assert model.drop_fraction.end_step == 30
 
 
-def test_an_open_end_step_is_refused_where_steps_are_unknown(data):
-    model = compiled(make(schedule=schedules.UpdateSchedule(2)))
-
-    with pytest.raises(ValueError, match="end_step=10_000"):
-        model.train_on_batch(data[0], data[1])
-
-
-def test_a_schedule_that_never_fires_warns(data):
-    model = compiled(make(schedule=schedules.UpdateSchedule(100)))
-
-    with pytest.warns(UserWarning, match="No update of the masks is due"):
-        fit(model, data)
-
-
-def test_pruning_that_ends_too_early_warns_of_the_sparsity_reached(data):
-    model = compiled(
-        make(
-            "gradual_pruning",
-            schedule=schedules.UpdateSchedule(2, end_step=100),
-        )
-    )
-
-    with pytest.warns(UserWarning, match="reached a sparsity of 0.1"):
-        fit(model, data)
-
-
-def test_weights_that_somebody_has_set_are_masked_before_training(data):
-    model = compiled(make("static"))
-    for kernel in model.kernels:
-        kernel.variable.assign(np.ones(kernel.variable.shape))
-
-    fit(model, data)
-
-    assert_keeps_to_its_masks(model)
-
-
-def test_quantizing_a_sparse_model_is_refused():
-    with pytest.raises(ValueError, match="densify"):
-        make().quantize("int8")
-
-
 def test_seeds_decide_masks_and_updates(data):
     def trained(seed):
         keras.utils.set_random_seed(0)

@@ -62,6 +62,28 @@ def test_an_unfinished_run_may_be_resumed(tmp_path):
     assert results.claim(tmp_path, resume=True) is None
 
 
+@pytest.mark.parametrize("finished", [False, True])
+def test_a_run_of_another_configuration_is_refused(tmp_path, finished):
+    results.write_config(tmp_path, "# Macros:\nEPOCHS = 3\nSEED = 0\n")
+    if finished:
+        results.write(tmp_path, record())
+
+    with pytest.raises(
+        FileExistsError,
+        match="another configuration: SEED = 0 there, SEED = 1, X = 2 here",
+    ):
+        results.claim(tmp_path, True, "EPOCHS = 3\nSEED = 1\nX = 2\n")
+
+
+def test_a_run_of_the_same_or_of_no_known_configuration_may_go_on(tmp_path):
+    (tmp_path / "logs").mkdir()
+
+    assert results.claim(tmp_path, True, "SEED = 0\n") is None
+    results.write_config(tmp_path, "SEED = 0\n")
+    assert results.claim(tmp_path, True, "SEED = 0\n") is None
+    assert results.claim(tmp_path, True) is None
+
+
 def test_a_record_comes_back_as_it_was_written(tmp_path):
     results.write(tmp_path, record())
 

@@ -151,6 +151,47 @@ def test_another_seed_gives_other_numbers(task, rigl_run, tmp_path):
     assert other.history["loss"] != rigl_run[1].history["loss"]
 
 
+def test_a_finished_run_keeps_no_backup(task, tmp_path, monkeypatch):
+    kept = []
+
+    class EveryEpoch(callbacks.Backup):
+        def __init__(self, directory):
+            super().__init__(directory, least_seconds=0)
+
+        def remove(self):
+            kept.append((self.directory / "backup.json").exists())
+            super().remove()
+
+    monkeypatch.setattr(callbacks, "Backup", EveryEpoch)
+
+    training.train(tmp_path, task, verbose=0)
+
+    assert kept == [True]
+    assert not (tmp_path / "backup").exists()
+
+
+def test_a_run_goes_on_only_with_the_configuration_it_began_with(
+    task, tmp_path
+):
+    record = training.train(tmp_path, task, verbose=0, config="SEED = 0\n")
+
+    with pytest.raises(FileExistsError, match="SEED = 0 there, SEED = 1 here"):
+        training.train(tmp_path, task, resume=True, config="SEED = 1\n")
+    assert (
+        training.train(tmp_path, task, resume=True, config="SEED = 0\n")
+        == record
+    )
+
+
+def test_a_run_that_could_not_begin_leaves_its_directory_free(task, tmp_path):
+    wrong = dataclasses.replace(RIGL, sparsity=1.5)
+
+    with pytest.raises(ValueError, match="sparsity=1.5"):
+        training.train(tmp_path, task, wrong, config="SPARSITY = 1.5\n")
+
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_an_existing_run_is_refused(task, rigl_run):
     with pytest.raises(FileExistsError, match="--resume"):
         training.train(rigl_run[0], task, RIGL, verbose=0)
@@ -183,21 +224,24 @@ def test_an_interrupted_run_ends_like_an_uninterrupted_one(
         patch.setattr(callbacks, "Backup", Interrupted)
         with pytest.raises(KeyboardInterrupt):
             training.train(tmp_path, task, RIGL, verbose=0)
-    saved = json.loads((tmp_path / "backup" / "backup.json").read_text())
+    backup = tmp_path / "backup" / "backup.json"
+    saved = json.loads(backup.read_text())
     assert saved["epochs"] == 2
     assert not (tmp_path / "record.json").exists()
+    backup.write_text(json.dumps(saved | {"seconds": 1000.0}))
 
     record = training.train(tmp_path, task, RIGL, resume=True, verbose=0)
 
     assert numbers(record) == numbers(expected)
     assert_same_weights(tmp_path, directory)
+    assert 1000 < record.seconds < 2000  # those before the stop count
 
 
 def test_a_backup_replaces_the_one_before(tmp_path):
     model = models.mlp((2,), 2, hidden=())
     model.compile("sgd", "mse")
     backup = callbacks.Backup(tmp_path, least_seconds=0)
-    assert backup.load() == (None, 0, {})
+    assert backup.load() is None
 
     model.fit(
         np.ones((4, 2)), np.ones((4, 2)), epochs=3, verbose=0, callbacks=backup
@@ -205,8 +249,10 @@ def test_a_backup_replaces_the_one_before(tmp_path):
 
     names = {path.name for path in tmp_path.iterdir()}
     assert names == {"backup-0003.keras", "backup.json"}
-    loaded, epochs, history = backup.load()
-    assert epochs == len(history["loss"]) == 3
+    later = callbacks.Backup(tmp_path)
+    loaded = later.load()
+    assert later.epochs == len(later.history["loss"]) == 3
+    assert 0 < later.seconds == backup.seconds
     np.testing.assert_array_equal(loaded.weights[0], model.weights[0])
 
 
@@ -219,6 +265,23 @@ def test_no_backup_is_written_before_its_time(tmp_path):
 
     assert not (tmp_path / "backup").exists()
     assert len(backup.history["loss"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("part", "value"),
+    [("dataset", "digits"), ("model", 3), ("optimizer", "adam")],
+)
+def test_a_task_refuses_parts_of_the_wrong_kind(task, part, value):
+    with pytest.raises(TypeError, match=f"`{part}` must.*{part}={value!r}"):
+        dataclasses.replace(task, **{part: value})
+
+
+@pytest.mark.parametrize("arguments", [("task", None), (None, "rigl")])
+def test_a_run_refuses_what_is_no_task_or_method(task, tmp_path, arguments):
+    arguments = [argument or task for argument in arguments]
+
+    with pytest.raises(TypeError, match="must be a `(Task|Method)`"):
+        training.train(tmp_path, *arguments)
 
 
 @pytest.mark.parametrize("epochs", ["a", 0, 1.5, None])

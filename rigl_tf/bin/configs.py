@@ -8,8 +8,10 @@ import pathlib
 import re
 
 import gin
+from gin import utils
 
 import rigl_tf
+from rigl_tf.bin import places
 
 _PACKAGE = pathlib.Path(rigl_tf.__file__).parent
 
@@ -35,10 +37,10 @@ def find(kind, name):
     Raises:
         ValueError: If there is none; the error lists those that there are.
     """
-    path = folder() / kind / f"{name}.gin"
-    if path.is_file():
-        return path
-    names = sorted(p.stem for p in path.parent.glob("*.gin"))
+    place = folder() / kind
+    names = sorted(path.stem for path in place.glob("*.gin"))
+    if name in names:
+        return place / f"{name}.gin"
     close = difflib.get_close_matches(name, names)
     hint = f" Did you mean {close[0]!r}?" if close else ""
     raise ValueError(
@@ -56,15 +58,23 @@ def parsed(files, bindings):
         bindings: List of strings such as `"SPARSITY = 0.9"`.
 
     Raises:
-        ValueError: In one line, with file and line number if gin knows them.
+        ValueError: In one line, with file and line number. Errors about a
+            value that is received inside get those of where it is set.
     """
     gin.clear_config()
     try:
         _search_folder()
         with _quiet():
             _parse(files, bindings)
-        _check_macros()
-        yield
+        found = places.statements(files, bindings, folder())
+        _check_macros(found)
+        try:
+            yield
+        except (ValueError, TypeError) as error:
+            place = _place_of(str(error), found)
+            if not place:
+                raise
+            utils.augment_exception_message_and_reraise(error, f"\n  {place}")
     finally:
         gin.clear_config()
 
@@ -94,15 +104,32 @@ def _parse(files, bindings):
     try:
         gin.parse_config_files_and_bindings([str(f) for f in files], bindings)
     except RecursionError:
-        raise ValueError(
-            f"The gin files include one another in a circle: {files}."
-        ) from None
+        places.statements(files, bindings, folder())  # says where
+        raise
     except Exception as error:  # gin raises whatever a config's code raises
-        message = " ".join(str(error).split())
-        raise ValueError(message or type(error).__name__) from error
+        message = " ".join(str(error).split()) or type(error).__name__
+        missing = re.match(r"(\w+)/macro.value set to `%gin.REQUIRED`", message)
+        if missing:
+            name = missing[1]
+            found = places.statements(files, bindings, folder())
+            message = (
+                f"{name} has no value yet. Give it one: --set '{name} = ...'. "
+                + places.of(name, (), found)
+            )
+        raise ValueError(message) from error
 
 
-def _check_macros():
+def _place_of(message, found):
+    """Where the value is set that a message says was received."""
+    received = re.search(r"Received(?: instead)?: (\w+)=", message)
+    if not received:
+        return ""
+    names = re.findall(r"In call to configurable '(\w+)'", message)
+    # What a method binds, the functions called with it check.
+    return places.of(received[1], [*names, "Method"], found)
+
+
+def _check_macros(found):
     """Raises for a macro that is bound but used nowhere: it is misspelt."""
     text = gin.config_str()
     used = set(re.findall(r"%([A-Za-z_][\w.]*)", text))
@@ -112,5 +139,6 @@ def _check_macros():
         hint = f" Did you mean {close[0]}?" if close else ""
         raise ValueError(
             f"The macro {name} is set and used nowhere.{hint} "
-            f"Macros in use: {', '.join(sorted(used))}."
+            f"Macros in use: {', '.join(sorted(used))}. "
+            + places.of(name, (), found)
         )

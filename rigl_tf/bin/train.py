@@ -14,7 +14,6 @@ A gin file is code: run only files that you trust.
 """
 
 import enum
-import pathlib
 
 import gin
 from absl import flags
@@ -79,11 +78,12 @@ def run_one(files, bindings, output_dir, resume=False, verbose=1):
     """
     with configs.parsed(files, bindings):
         train = gin.get_configurable(training.train)
-        record = train(output_dir=output_dir, resume=resume, verbose=verbose)
-        operative = pathlib.Path(output_dir) / "config.gin"
-        if not operative.exists():
-            operative.write_text(gin.operative_config_str())
-    return record
+        return train(
+            output_dir=output_dir,
+            resume=resume,
+            verbose=verbose,
+            config=gin.config_str(),
+        )
 
 
 def main():
@@ -95,7 +95,7 @@ def main():
         files.append(configs.find("tasks", _TASK.value))
     if _METHOD.value:
         files.append(configs.find("methods", _METHOD.value))
-    if not files:
+    if not _TASK.value and not _GIN_FILE.value:
         raise ValueError(
             "Say what to train: --task=digits_mlp --method=rigl, or "
             "--gin_file. See --help."

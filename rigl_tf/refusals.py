@@ -1,0 +1,27 @@
+"""What cannot be made sparse or cannot happen to what is sparse."""
+
+
+def refuse_keras_2(thing, name):
+    """Raises a TypeError if an object, or a base of its class, is Keras 2's.
+
+    Args:
+        thing: What was received.
+        name: String, the argument it was received for.
+    """
+    kinds = type(thing).__mro__
+    if any(kind.__module__.split(".")[0] == "tf_keras" for kind in kinds):
+        raise TypeError(
+            f"The {name} comes from Keras 2 (tf_keras), and models cannot mix "
+            "the two. Make the same one with `keras`, which is Keras 3. "
+            "Weights, if it has any, go over with "
+            "`new.set_weights(old.get_weights())`. "
+            f"Received: {name}={thing!r}."
+        )
+
+
+def refuse_to_quantize(name):
+    """Raises the error of every sparse thing that is asked to quantize."""
+    raise ValueError(
+        f"{name!r} is sparse, and quantizing it would break its masks. Call "
+        "`rigl_tf.densify(model)` first: its zeros survive quantization."
+    )
