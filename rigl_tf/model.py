@@ -217,12 +217,13 @@ class SparseModel(keras.Model):
                     _signs(kernel, (self.seed, i))
                 )
 
-    def plan(self, num_steps):
+    def plan(self, num_steps, steps_per_epoch=None):
         """Fixes the open ends of the schedules before the first step.
 
         Args:
             num_steps: Integer, steps of the `fit` that begins, or `None` if
                 they cannot be known.
+            steps_per_epoch: Integer, or `None` likewise.
         """
         if self.algorithm.updates_masks:
             self.schedule, self.drop_fraction, self.sparsity = plan.complete(
@@ -231,6 +232,7 @@ class SparseModel(keras.Model):
                 self.sparsity,
                 0 if num_steps is None else layers.as_int(self.step),
                 num_steps,
+                steps_per_epoch,
             )
 
     def _sparsity_decides(self):
@@ -283,7 +285,7 @@ class _Planner(keras.callbacks.Callback):
             self.model.network.variables + self.model.optimizer.variables
         )
         steps, epochs = self.params["steps"], self.params["epochs"]
-        self.model.plan(None if steps is None else steps * epochs)
+        self.model.plan(None if steps is None else steps * epochs, steps)
         self.model.impose_masks()
 
 

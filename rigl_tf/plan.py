@@ -8,8 +8,10 @@ import tensorflow as tf
 from rigl_tf import schedules
 
 
-def complete(updates, drop_fraction, sparsity, start, num_steps):
-    """Fills in the `end_step`s that wait for the first `fit`.
+def complete(
+    updates, drop_fraction, sparsity, start, num_steps, steps_per_epoch
+):
+    """Fills in the steps that wait for the first `fit`.
 
     Args:
         updates: `UpdateSchedule`.
@@ -17,18 +19,22 @@ def complete(updates, drop_fraction, sparsity, start, num_steps):
         sparsity: Callable from step to sparsity, or `None`.
         start: Integer, steps done before this `fit`.
         num_steps: Integer, steps of this `fit`, or `None` if unknown.
+        steps_per_epoch: Integer, or `None` if unknown.
 
     Returns:
         The three schedules, complete.
 
     Raises:
-        ValueError: If an end is open and `num_steps` is `None`.
+        ValueError: If a step is open and cannot be known.
     """
     if schedules.decides_when(sparsity):
         return updates, drop_fraction, sparsity
     if updates.end_step is None and num_steps is not None:
-        end_step = max(start + num_steps * 3 // 4, updates.begin_step)
+        end_step = start + int(num_steps * updates.end_fraction)
+        end_step = max(end_step, updates.begin_step)
         updates = dataclasses.replace(updates, end_step=end_step)
+    if updates.interval is None:
+        updates = dataclasses.replace(updates, interval=steps_per_epoch)
     _check_known(updates)
     drop_fraction = schedules.complete(drop_fraction, updates)
     sparsity = schedules.complete(sparsity, updates)
@@ -60,13 +66,17 @@ def check_finite(variables):
 
 
 def _check_known(updates):
-    if updates.end_step is None:
-        raise ValueError(
-            "`end_step` is three quarters of the first `fit` unless given, "
-            "and here the number of steps cannot be known. Give a number, "
-            "`sparsify(..., schedule=UpdateSchedule(end_step=10_000))`, or "
-            "pass `steps_per_epoch` to `fit`."
-        )
+    for name, stands_for in (
+        ("end_step", f"{updates.end_fraction:.0%} of the first `fit`"),
+        ("interval", "an epoch of the first `fit`"),
+    ):
+        if getattr(updates, name) is None:
+            raise ValueError(
+                f"`{name}` is {stands_for} unless given, and here the number "
+                "of steps cannot be known. Give a number, "
+                f"`sparsify(..., schedule=UpdateSchedule({name}=10_000))`, or "
+                "pass `steps_per_epoch` to `fit`."
+            )
 
 
 def _warn(updates, sparsity, start, stop):

@@ -22,18 +22,27 @@ class UpdateSchedule(Config):
 
     Args:
         interval: Integer, steps between two updates. The papers' Delta T.
+            `None` stands for an epoch of the first `fit`.
         begin_step: Integer, the first step at which an update may be due.
         end_step: Integer, the step from which on none is due: the papers'
-            T_end. `None` stands for three quarters of the first `fit`'s steps.
+            T_end. `None` stands for `end_fraction` of the first `fit`'s steps.
+        end_fraction: Float in (0, 1].
     """
 
-    interval: int = 100
+    interval: int | None = 100
     begin_step: int = 0
     end_step: int | None = None
+    end_fraction: float = 0.75
 
     def __post_init__(self):
-        _check_step(self.interval, "interval", least=1)
+        if self.interval is not None:
+            _check_step(self.interval, "interval", least=1)
         _check_range(self.begin_step, self.end_step)
+        if not is_number(self.end_fraction) or not 0 < self.end_fraction <= 1:
+            raise ValueError(
+                "`end_fraction` is a part of training and must be in (0, 1]. "
+                f"Received: end_fraction={self.end_fraction!r}."
+            )
 
     def __call__(self, step):
         """Whether an update is due: a boolean, or a boolean tensor."""

@@ -204,7 +204,7 @@ def _record(task, method, seed, model, backup, test):
     else:
         average = dense * statistics.mean(backup.history["flops"])
         training = flops.training(
-            method.algorithm, average, dense, method.schedule.interval
+            method.algorithm, average, dense, model.schedule.interval
         )
     return results.Record(
         task=task.name,

@@ -387,6 +387,16 @@ def test_end_step_is_three_quarters_of_the_first_fit(data):
     assert model.drop_fraction.end_step == 30
 
 
+def test_an_open_interval_is_an_epoch_of_the_first_fit(data):
+    updates = schedules.UpdateSchedule(interval=None, end_fraction=0.5)
+    model = compiled(make(schedule=updates))
+
+    fit(model, data, epochs=4)
+
+    # 10 steps an epoch, 40 in all: updates at 10 only.
+    assert (model.schedule.interval, model.schedule.end_step) == (10, 20)
+
+
 def test_seeds_decide_masks_and_updates(data):
     def trained(seed):
         keras.utils.set_random_seed(0)

@@ -343,3 +343,9 @@ def test_sparsity_may_fall_where_that_is_wanted():
     schedule = PolynomialSparsity(0.5, 0.8, 0, 10, 1, allow_decrease=True)
 
     assert values(schedule, [0, 5, 10]) == pytest.approx([0.8, 0.65, 0.5])
+
+
+@pytest.mark.parametrize("part", [0, 1.5, math.nan, "half"])
+def test_an_end_fraction_out_of_range_is_named(part):
+    with pytest.raises(ValueError, match="end_fraction="):
+        UpdateSchedule(end_fraction=part)
