@@ -5,10 +5,10 @@ from rigl_tf import distributions as distributions
 from rigl_tf import flops as flops
 from rigl_tf import masks as masks
 from rigl_tf import schedules as schedules
-from rigl_tf.callbacks import SparsityMonitor as SparsityMonitor
 from rigl_tf.layers import Sparse as Sparse
 from rigl_tf.layers import sparse_layers as sparse_layers
 from rigl_tf.model import SparseModel as SparseModel
+from rigl_tf.monitor import SparsityMonitor as SparsityMonitor
 from rigl_tf.sparsify import densify as densify
 from rigl_tf.sparsify import sparsify as sparsify
 from rigl_tf.summary import summary as summary

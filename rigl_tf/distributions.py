@@ -106,6 +106,35 @@ def erdos_renyi_kernel(
     return _in_proportion(raw, shapes, sparsity, names, dense, custom)
 
 
+DISTRIBUTIONS = {
+    function.__name__: function
+    for function in (uniform, erdos_renyi, erdos_renyi_kernel)
+}
+
+
+def get(name):
+    """A distribution by its name; a function comes back as it is.
+
+    Raises:
+        ValueError: If there is none of that name.
+        TypeError: If `name` is neither a string nor a function.
+    """
+    if callable(name):
+        return name
+    if not isinstance(name, str):
+        raise TypeError(
+            "`distribution` must be a function or a name, for example "
+            "`rigl_tf.distributions.uniform` or 'uniform'. "
+            f"Received: distribution={name!r}."
+        )
+    if name not in DISTRIBUTIONS:
+        raise ValueError(
+            f"There is no distribution {name!r}. Distributions: "
+            f"{', '.join(DISTRIBUTIONS)}."
+        )
+    return DISTRIBUTIONS[name]
+
+
 def budgets(shapes, sparsities, *, names=None):
     """Turns sparsities per layer into whole active connections that add up.
 

@@ -194,6 +194,8 @@ def training(method, sparse, dense, interval=100):
         return 3.0 * dense
     if isinstance(method, str):
         method = algorithms.get(method)
+    if method.tracks_gradient:
+        return 2.0 * sparse + dense
     if method.needs_gradient:
         return (3 * interval * sparse + 2 * sparse + dense) / (interval + 1)
     return 3.0 * sparse

@@ -29,7 +29,7 @@ def accuracy(records, path, metric="val_accuracy"):
         metric: String, a key of `Record.history`.
     """
     figure, axes = _axes()
-    for i, runs in enumerate(results.group(records).values()):
+    for i, (kind, runs) in enumerate(results.group(records).items()):
         curves = [run.history[metric] for run in runs if metric in run.history]
         if not curves:
             continue
@@ -37,7 +37,7 @@ def accuracy(records, path, metric="val_accuracy"):
         curves = 100 * np.asarray([curve[:length] for curve in curves])
         epochs = np.arange(1, length + 1)
         colour = _COLOURS[i % len(_COLOURS)]
-        label = f"{runs[0].title} (n = {len(curves)})"
+        label = f"{kind} (n = {len(curves)})"
         axes.plot(epochs, curves.mean(0), color=colour, label=label)
         axes.fill_between(
             epochs, curves.min(0), curves.max(0), color=colour, alpha=0.15
@@ -69,7 +69,7 @@ def densities(records, path):
             values,
             width,
             color=_COLOURS[(i + 1) % len(_COLOURS)],
-            label=runs[0].title,
+            label=str(runs[0].kind),
         )
         axes.set_xticks(range(len(names)), names, rotation=45, ha="right")
     axes.set_ylabel("density, active / all connections")

@@ -6,11 +6,13 @@ import json
 import os
 import pathlib
 import statistics
+from typing import NamedTuple
 
 from rigl_tf import tables
 
 SCHEMA_VERSION = 1
 RECORD = "record.json"
+SHORT = {"erdos_renyi_kernel": "ERK", "erdos_renyi": "ER"}
 CONFIG = "config.gin"
 
 
@@ -21,11 +23,16 @@ class Record:
     Attributes:
         task: String, its name.
         method: String, its name; `"dense"` for the baseline.
+        distribution: String, the function that shares the sparsity among
+            layers; empty where there are no masks.
         sparsity: Float, the fraction of zeros asked for; 0 for dense.
+        extension: Number, how many times as long training took as is usual.
         seed: Integer.
         test: Dictionary from metric to its value on the test set.
         history: Dictionary from metric to its value after each epoch.
         densities: Dictionary from kernel to its final density.
+        structure: Dictionary from kernel to what `rigl_tf.summary` says of
+            its mask: `empty_outputs`, `remaining` and so on.
         parameters: Dictionary: `active`, `dense`, biases included.
         flops: Dictionary: `inference`, `inference_dense`, `training`,
             `training_dense`, each for one example, and `convention`.
@@ -39,11 +46,14 @@ class Record:
 
     task: str
     method: str
+    distribution: str
     sparsity: float
+    extension: float
     seed: int
     test: dict
     history: dict
     densities: dict
+    structure: dict
     parameters: dict
     flops: dict
     steps: int
@@ -53,11 +63,29 @@ class Record:
     schema_version: int = SCHEMA_VERSION
 
     @property
-    def title(self):
-        """String: the method and its sparsity."""
-        if self.method == "dense":
-            return self.method
-        return f"{self.method} {self.sparsity:g}"
+    def kind(self):
+        """What runs that differ only in their seed have in common."""
+        method = self.method
+        if self.extension != 1:
+            method += f"_{self.extension:g}x"
+        return Kind(self.task, self.sparsity, method, self.distribution)
+
+
+class Kind(NamedTuple):
+    """A row of a table; sorts the dense baseline of a task first."""
+
+    task: str
+    sparsity: float
+    method: str
+    distribution: str
+
+    def __str__(self):
+        words = [self.method]
+        if self.sparsity:
+            words.append(f"{self.sparsity:g}")
+        if self.distribution:
+            words.append(SHORT.get(self.distribution, self.distribution))
+        return " ".join(words)
 
 
 def claim(directory, resume, config=None):
@@ -126,20 +154,11 @@ def read_all(directory):
 
 
 def group(records):
-    """Records by (task, method, sparsity).
-
-    In the order of task, sparsity and method, so that the dense baseline of a
-    task comes first.
-    """
+    """Records by `Kind`, in its order."""
     groups = collections.defaultdict(list)
     for record in records:
-        groups[record.task, record.method, record.sparsity].append(record)
-    return dict(
-        sorted(
-            groups.items(),
-            key=lambda item: (item[0][0], item[0][2], item[0][1]),
-        )
-    )
+        groups[record.kind].append(record)
+    return dict(sorted(groups.items()))
 
 
 def table(records):
@@ -156,6 +175,7 @@ def table(records):
         (
             "task",
             "method",
+            "distribution",
             "sparsity",
             "test accuracy, %",
             "seeds",
@@ -164,13 +184,14 @@ def table(records):
             "FLOPs training",
         )
     ]
-    for (task, method, sparsity), runs in group(records).items():
+    for kind, runs in group(records).items():
         costs = [run.flops for run in runs]
         rows.append(
             (
-                task,
-                method,
-                f"{sparsity:g}",
+                kind.task,
+                kind.method,
+                SHORT.get(kind.distribution, kind.distribution),
+                f"{kind.sparsity:g}",
                 _spread([100 * run.test["accuracy"] for run in runs]),
                 str(len(runs)),
                 f"{statistics.mean(r.parameters['active'] for r in runs):,.0f}",

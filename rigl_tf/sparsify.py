@@ -52,7 +52,7 @@ def sparsify(
             algorithm also a schedule: `PolynomialSparsity`, or any callable
             from step to (whether to prune, sparsity).
         distribution: How layers share the sparsity, a function of
-            `rigl_tf.distributions`. Bind further arguments with
+            `rigl_tf.distributions` or its name. Bind further arguments with
             `functools.partial`.
         schedule: `UpdateSchedule`. By default every 100 steps, in the first
             three quarters of training.
@@ -99,12 +99,7 @@ def sparsify(
             "`drop_fraction` must be callable with a step, for example "
             f"`Cosine(0.3)`. Received: drop_fraction={drop_fraction!r}."
         )
-    if not callable(distribution):
-        raise TypeError(
-            "`distribution` must be a function, for example "
-            "`rigl_tf.distributions.uniform`. "
-            f"Received: distribution={distribution!r}."
-        )
+    distribution = distributions.get(distribution)
     changing = algorithm.follows_sparsity
     wanted = _sparsity_schedule(sparsity, changing)
     network = _wrap(model, exclude, include)

@@ -2,23 +2,26 @@
 
 import contextlib
 import dataclasses
-import importlib.metadata
 import pathlib
-import platform
-import statistics
 from collections.abc import Callable
 
 import keras
-import tensorflow as tf
 
 from rigl_tf import callbacks
 from rigl_tf import distributions
-from rigl_tf import flops
 from rigl_tf import plots
+from rigl_tf import recording
 from rigl_tf import results
 from rigl_tf import schedules
 from rigl_tf.algorithms import Algorithm
+from rigl_tf.config import Config
 from rigl_tf.datasets import Dataset
+from rigl_tf.extension import stretch
+from rigl_tf.extension import stretch_optimizer
+from rigl_tf.granularity import Connections
+from rigl_tf.grow_init import GrowInit
+from rigl_tf.models import small_dense
+from rigl_tf.monitor import SparsityMonitor
 from rigl_tf.sparsify import sparsify
 
 
@@ -33,6 +36,9 @@ class Task:
             that gives logits.
         optimizer: Function without arguments to a `keras.optimizers.Optimizer`.
         epochs: Integer.
+        extension: Number > 0, how many times as long training takes: the
+            epochs and all that is counted in steps, such as the schedule of
+            the learning rate, are stretched alike.
         loss: Loss of labels and logits, as Keras takes it.
     """
 
@@ -41,6 +47,7 @@ class Task:
     model: Callable
     optimizer: Callable
     epochs: int
+    extension: float = 1
     loss: Callable = keras.losses.SparseCategoricalCrossentropy(
         from_logits=True
     )
@@ -62,6 +69,16 @@ class Task:
                 "`epochs` must be an integer of at least 1. "
                 f"Received: epochs={self.epochs!r}."
             )
+        if not distributions.is_number(self.extension) or self.extension <= 0:
+            raise ValueError(
+                "`extension` must be a number above 0. "
+                f"Received: extension={self.extension!r}."
+            )
+
+    @property
+    def total_epochs(self):
+        """Integer, with the extension."""
+        return max(round(self.epochs * self.extension), 1)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,19 +89,58 @@ class Method:
         name: String, for records and directories.
         algorithm: `Algorithm`.
         sparsity: Float in [0, 1), the fraction of zeros.
-        distribution: Function of `rigl_tf.distributions`.
+        distribution: Function of `rigl_tf.distributions`, or its name.
         schedule: `UpdateSchedule`.
         drop_fraction: Callable from step to fraction.
         exclude: Names of layers to keep dense.
+        granularity: Of `rigl_tf.granularity`.
+        grow_init: `GrowInit`.
     """
 
     name: str
     algorithm: Algorithm
     sparsity: float
-    distribution: Callable = distributions.erdos_renyi_kernel
+    distribution: Callable | str = distributions.erdos_renyi_kernel
     schedule: schedules.UpdateSchedule = schedules.UpdateSchedule()
     drop_fraction: Callable = schedules.Cosine()
     exclude: tuple = ()
+    granularity: Config = Connections()
+    grow_init: GrowInit = GrowInit()
+
+    def build(self, network, seed, extension=1):
+        """The sparse model of a network, its schedules stretched."""
+        return sparsify(
+            network,
+            self.algorithm,
+            sparsity=self.sparsity,
+            distribution=self.distribution,
+            schedule=stretch(self.schedule, extension),
+            drop_fraction=stretch(self.drop_fraction, extension),
+            exclude=self.exclude,
+            granularity=self.granularity,
+            grow_init=self.grow_init,
+            seed=seed,
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class SmallDense:
+    """A dense network that has fewer channels instead of zeros.
+
+    Attributes:
+        name: String, for records and directories.
+        sparsity: Float in [0, 1), whose number of weights is matched.
+        rounding: String, of widths: see `rigl_tf.models.small_dense`.
+    """
+
+    name: str
+    sparsity: float
+    rounding: str = "floor"
+
+    def build(self, network, seed, extension=1):
+        """The network with fewer channels."""
+        del seed, extension
+        return small_dense(network, self.sparsity, self.rounding)
 
 
 def train(
@@ -105,7 +161,7 @@ def train(
     Args:
         output_dir: Directory of the run; must not hold one.
         task: `Task`.
-        method: `Method`, or `None` for the dense baseline.
+        method: `Method` or `SmallDense`, or `None` for the dense baseline.
         seed: Integer; weights, masks, data order and updates follow it.
         strategy: `tf.distribute.Strategy`, or `None`.
         resume: Whether to go on with a run that the directory holds: a
@@ -129,12 +185,14 @@ def train(
         return finished
     if not isinstance(task, Task):
         raise TypeError(f"`task` must be a `Task`. Received: task={task!r}.")
-    if not isinstance(method, Method | None):
+    if not isinstance(method, Method | SmallDense | None):
         raise TypeError(
-            f"`method` must be a `Method` or `None`. Received: {method!r}."
+            "`method` must be a `Method`, a `SmallDense` or `None`. "
+            f"Received: method={method!r}."
         )
     keras.utils.set_random_seed(seed)
-    backup = callbacks.Backup(output_dir / "backup")
+    watching, monitor = _callbacks(method, output_dir / "logs")
+    backup = callbacks.Backup(output_dir / "backup", monitor)
     scope = strategy.scope() if strategy else contextlib.nullcontext()
     with scope:
         model = backup.load()
@@ -143,23 +201,23 @@ def train(
     if config is not None:  # from here on, there is a run
         results.write_config(output_dir, config)
 
-    if backup.epochs < task.epochs:
+    if backup.epochs < task.total_epochs:
         model.fit(
             task.dataset.train(seed, backup.epochs),
-            epochs=task.epochs,
+            epochs=task.total_epochs,
             initial_epoch=backup.epochs,
             steps_per_epoch=task.dataset.steps_per_epoch,
             validation_data=task.dataset.validation,
             shuffle=False,  # the data set has its own order
             verbose=verbose,
-            callbacks=_callbacks(method, output_dir) + [backup],
+            callbacks=[*watching, backup],
         )
     test = model.evaluate(task.dataset.test, verbose=0, return_dict=True)
-    record = _record(task, method, seed, model, backup, test)
+    record = recording.record(task, method, seed, model, backup, test)
     model.save(output_dir / "model.keras")
     figures = output_dir / "figures"
     plots.accuracy([record], figures / "accuracy.png")
-    if method is not None:
+    if monitor is not None:
         plots.densities([record], figures / "densities.png")
         plots.mask(model.kernels[0], figures / "mask.png")
     results.write(output_dir, record)
@@ -170,76 +228,21 @@ def train(
 def _build(task, method, seed):
     model = task.model(task.dataset.input_shape, task.dataset.num_classes)
     if method is not None:
-        model = sparsify(
-            model,
-            method.algorithm,
-            sparsity=method.sparsity,
-            distribution=method.distribution,
-            schedule=method.schedule,
-            drop_fraction=method.drop_fraction,
-            exclude=method.exclude,
-            seed=seed,
-        )
+        model = method.build(model, seed, task.extension)
+    optimizer = task.optimizer()
+    stretch_optimizer(optimizer, task.extension)
     model.compile(
-        optimizer=task.optimizer(),
+        optimizer=optimizer,
         loss=task.loss,
         metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
     )
     return model
 
 
-def _callbacks(method, output_dir):
-    logs = output_dir / "logs"
-    watching = [keras.callbacks.TensorBoard(logs, write_graph=False)]
-    if method is not None:
-        watching.insert(0, callbacks.SparsityMonitor(log_dir=logs / "masks"))
-    return watching
-
-
-def _record(task, method, seed, model, backup, test):
-    cost = flops.inference(model)
-    sparse, dense = cost.flops(), cost.flops(dense=True)
-    if method is None:
-        training = flops.training("dense", sparse, dense)
-    else:
-        average = dense * statistics.mean(backup.history["flops"])
-        training = flops.training(
-            method.algorithm, average, dense, model.schedule.interval
-        )
-    return results.Record(
-        task=task.name,
-        method="dense" if method is None else method.name,
-        sparsity=0.0 if method is None else float(method.sparsity),
-        seed=seed,
-        test=test,
-        history=backup.history,
-        densities={k.name: 1 - k.sparsity for k in cost.kernels if k.sparse},
-        parameters={
-            "active": cost.parameters(),
-            "dense": cost.parameters(dense=True),
-        },
-        flops={
-            "inference": sparse,
-            "inference_dense": dense,
-            "training": training,
-            "training_dense": flops.training("dense", dense, dense),
-            "convention": "macs2",
-        },
-        steps=task.epochs * task.dataset.steps_per_epoch,
-        seconds=backup.seconds,
-        versions={
-            name: importlib.metadata.version(name)
-            for name in ("tensorflow", "keras", "numpy")
-        },
-        device=_device(),
-    )
-
-
-def _device():
-    accelerators = tf.config.list_physical_devices("GPU")
-    accelerators += tf.config.list_physical_devices("TPU")
-    if accelerators:
-        details = tf.config.experimental.get_device_details(accelerators[0])
-        name = details.get("device_name", accelerators[0].device_type)
-        return f"{len(accelerators)} x {name}"
-    return platform.processor() or platform.machine()
+def _callbacks(method, logs):
+    """The callbacks that watch, in their order, and the monitor of masks."""
+    board = keras.callbacks.TensorBoard(logs, write_graph=False)
+    if not isinstance(method, Method):
+        return [board], None
+    monitor = SparsityMonitor(log_dir=logs / "masks")
+    return [monitor, board], monitor

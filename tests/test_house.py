@@ -14,7 +14,8 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 FLOOR_PLAN = """
     config tables masks distributions schedules algorithms layout granularity
     refusals layers grow_init slots views update step plan model sparsify
-    flops summary callbacks datasets models results plots training bin __init__
+    flops summary monitor callbacks datasets models extension results plots
+    recording training bin __init__
 """.split()
 
 

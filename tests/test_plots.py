@@ -14,6 +14,9 @@ def record(method, seed=0, history=None, densities=None):
     return results.Record(
         task="digits",
         method=method,
+        distribution="",
+        extension=1,
+        structure={},
         sparsity=0.0 if method == "dense" else 0.9,
         seed=seed,
         test={"accuracy": 0.9},

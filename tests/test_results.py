@@ -8,15 +8,26 @@ import pytest
 from rigl_tf import results
 
 
-def record(method="rigl", sparsity=0.9, seed=0, accuracy=0.9, task="digits"):
+def record(
+    method="rigl",
+    sparsity=0.9,
+    seed=0,
+    accuracy=0.9,
+    task="digits",
+    distribution="erdos_renyi_kernel",
+    extension=1,
+):
     return results.Record(
         task=task,
         method=method,
+        distribution="" if method == "dense" else distribution,
         sparsity=sparsity,
+        extension=extension,
         seed=seed,
         test={"accuracy": accuracy, "loss": float("inf")},
         history={"val_accuracy": [0.5, accuracy]},
         densities={"dense1": 0.125},
+        structure={},
         parameters={"active": 1100, "dense": 10_000},
         flops={
             "inference": 200,
@@ -124,9 +135,13 @@ def test_records_are_read_in_the_order_of_their_paths(tmp_path):
     assert results.read_all(tmp_path / "nowhere") == []
 
 
-def test_titles_name_the_sparsity_of_sparse_methods():
-    assert record("rigl", 0.9).title == "rigl 0.9"
-    assert record("dense", 0.0).title == "dense"
+def test_a_kind_says_all_that_a_seed_does_not():
+    assert str(record("rigl", 0.9).kind) == "rigl 0.9 ERK"
+    assert str(record("dense", 0.0).kind) == "dense"
+    assert (
+        str(record("rigl", 0.95, distribution="uniform", extension=2).kind)
+        == "rigl_2x 0.95 uniform"
+    )
 
 
 def test_groups_go_by_task_then_sparsity_then_method():
@@ -141,14 +156,14 @@ def test_groups_go_by_task_then_sparsity_then_method():
 
     groups = results.group(runs)
 
-    assert list(groups) == [
-        ("digits", "dense", 0.0),
-        ("digits", "set", 0.9),
-        ("digits", "rigl", 0.98),
-        ("digits", "set", 0.98),
-        ("mnist", "dense", 0.0),
+    assert [f"{kind.task} {kind}" for kind in groups] == [
+        "digits dense",
+        "digits set 0.9 ERK",
+        "digits rigl 0.98 ERK",
+        "digits set 0.98 ERK",
+        "mnist dense",
     ]
-    assert [run.seed for run in groups["digits", "set", 0.98]] == [0, 1]
+    assert [run.seed for run in groups[runs[0].kind]] == [0, 1]
 
 
 def cells(line):
@@ -165,20 +180,22 @@ def test_the_table_has_the_rows_worked_out_by_hand():
 
     header, rule, *rows = results.table(runs).splitlines()
 
-    assert cells(header)[:4] == [
+    assert cells(header)[:5] == [
         "task",
         "method",
+        "distribution",
         "sparsity",
         "test accuracy, %",
     ]
     assert set(rule) == {"|", "-"}
     # 200 / 1000 and 700 / 3000; one seed has no deviation.
     costs = ["1,100", "0.2000x", "0.2333x"]
-    assert cells(rows[0]) == ["digits", "dense", "0", "95.00", "1", *costs]
+    assert cells(rows[0]) == ["digits", "dense", "", "0", "95.00", "1", *costs]
     # Mean 93; sqrt((9 + 1 + 16) / 2) = 3.61 over n - 1.
     assert cells(rows[1]) == [
         "digits",
         "rigl",
+        "ERK",
         "0.9",
         "93.00 ± 3.61",
         "3",

@@ -155,8 +155,8 @@ def test_a_finished_run_keeps_no_backup(task, tmp_path, monkeypatch):
     kept = []
 
     class EveryEpoch(callbacks.Backup):
-        def __init__(self, directory):
-            super().__init__(directory, least_seconds=0)
+        def __init__(self, directory, monitor):
+            super().__init__(directory, monitor, least_seconds=0)
 
         def remove(self):
             kept.append((self.directory / "backup.json").exists())
@@ -207,8 +207,8 @@ def test_a_finished_run_is_only_read(rigl_run):
 class Interrupted(callbacks.Backup):
     """Backs up after every epoch and stops after the second."""
 
-    def __init__(self, directory):
-        super().__init__(directory, least_seconds=0)
+    def __init__(self, directory, monitor=None):
+        super().__init__(directory, monitor, least_seconds=0)
 
     def on_epoch_end(self, epoch, logs=None):
         super().on_epoch_end(epoch, logs)
@@ -288,3 +288,54 @@ def test_a_run_refuses_what_is_no_task_or_method(task, tmp_path, arguments):
 def test_a_task_refuses_epochs_that_cannot_be_counted(task, epochs):
     with pytest.raises(ValueError, match="`epochs`.*Received: epochs="):
         dataclasses.replace(task, epochs=epochs)
+
+
+def test_small_dense_is_compared_with_the_network_it_is_small_for(
+    task, tmp_path
+):
+    record = training.train(
+        tmp_path, task, training.SmallDense("small_dense", 0.75), verbose=0
+    )
+
+    # Half of the hidden units: 8 x 8 + 8 and 8 x 2 + 2 of 8 x 16 + 16 and
+    # 16 x 2 + 2.
+    assert record.parameters == {"active": 90, "dense": 178}
+    assert record.flops["inference"] == 2 * (64 + 16)
+    assert record.flops["inference_dense"] == 320
+    assert record.flops["training"] / record.flops["training_dense"] == 0.5
+    assert record.densities == record.structure == {}
+
+
+def test_an_extension_stretches_all_that_is_counted_in_steps(task, tmp_path):
+    longer = dataclasses.replace(
+        task,
+        epochs=1,
+        extension=3,
+        optimizer=lambda: keras.optimizers.SGD(
+            keras.optimizers.schedules.PiecewiseConstantDecay([2], [1.0, 0.5])
+        ),
+    )
+    method = dataclasses.replace(
+        RIGL, schedule=rigl_tf.schedules.UpdateSchedule(1, 1, 2)
+    )
+
+    record = training.train(tmp_path, longer, method, verbose=0)
+
+    model = keras.saving.load_model(tmp_path / "model.keras")
+    assert record.steps == int(model.step) == 12
+    assert str(record.kind) == "rigl_3x 0.8 ERK"
+    assert (model.schedule.begin_step, model.schedule.end_step) == (3, 6)
+    assert (model.drop_fraction.begin_step, model.drop_fraction.end_step) == (
+        3,
+        6,
+    )
+    rates = model.optimizer._learning_rate
+    assert [float(rates(step)) for step in (6, 7)] == [1.0, 0.5]
+    once = flops.training("rigl", 66, 320, interval=1)
+    assert record.flops["training"] == pytest.approx(3 * once)
+
+
+@pytest.mark.parametrize("extension", [0, -1, float("nan"), "2"])
+def test_an_extension_out_of_range_is_named(task, extension):
+    with pytest.raises(ValueError, match="`extension`.*extension="):
+        dataclasses.replace(task, extension=extension)

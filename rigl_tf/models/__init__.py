@@ -2,4 +2,5 @@
 
 from rigl_tf.models.lenet5 import lenet5 as lenet5
 from rigl_tf.models.mlp import mlp as mlp
+from rigl_tf.models.small_dense import small_dense as small_dense
 from rigl_tf.models.wide_resnet import wide_resnet as wide_resnet

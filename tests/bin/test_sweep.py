@@ -31,11 +31,14 @@ def test_the_grid_counts_seeds_fastest_and_gives_dense_no_sparsity():
     ]
 
 
-def test_runs_bind_their_seed_and_sparsity():
-    dense, rigl = sweep.grid(["t"], ["dense", "rigl"], [0.95], [7])
+def test_runs_bind_their_seed_sparsity_and_distribution():
+    methods = ["dense", "small_dense", "rigl"]
+    dense, small, rigl = sweep.grid(["t"], methods, [0.95], [7], ["uniform"])
 
     assert dense.bindings == ["SEED = 7"]
-    assert rigl.bindings == ["SEED = 7", "SPARSITY = 0.95"]
+    assert small.bindings == ["SEED = 7", "SPARSITY = 0.95"]
+    assert rigl.bindings == [*small.bindings, "DISTRIBUTION = 'uniform'"]
+    assert str(rigl.path) == "t/rigl/uniform/sparsity=0.95/seed=7"
 
 
 def test_tasks_come_before_methods():

@@ -1,0 +1,109 @@
+"""What a run leaves in its record."""
+
+import importlib.metadata
+import platform
+import statistics
+
+import tensorflow as tf
+
+from rigl_tf import flops
+from rigl_tf import results
+from rigl_tf.summary import summary
+
+
+def record(task, method, seed, model, backup, test):
+    """Collects the record of a run that is finished.
+
+    Args:
+        task: `Task`.
+        method: `Method`, `SmallDense` or `None`.
+        seed: Integer.
+        model: The trained model.
+        backup: `Backup`, which has the history.
+        test: Dictionary from metric to its value on the test set.
+
+    Returns:
+        `Record`.
+    """
+    cost = flops.inference(model)
+    masked = hasattr(model, "kernels")
+    dense = cost if method is None or masked else _cost_of_dense(task)
+    inference, inference_dense = cost.flops(), dense.flops(dense=True)
+    if masked:
+        average = inference_dense * statistics.mean(backup.history["flops"])
+        training = flops.training(
+            model.algorithm, average, inference_dense, model.schedule.interval
+        )
+    else:
+        training = flops.training("dense", inference, inference)
+    return results.Record(
+        task=task.name,
+        method="dense" if method is None else method.name,
+        distribution=_distribution(method),
+        sparsity=0.0 if method is None else float(method.sparsity),
+        extension=task.extension,
+        seed=seed,
+        test=test,
+        history=backup.history,
+        densities={k.name: 1 - k.sparsity for k in cost.kernels if k.sparse},
+        structure=_structure(model) if masked else {},
+        parameters={
+            "active": cost.parameters(),
+            "dense": dense.parameters(dense=True),
+        },
+        flops={
+            "inference": inference,
+            "inference_dense": inference_dense,
+            "training": training * task.extension,
+            "training_dense": 3.0 * inference_dense,
+            "convention": "macs2",
+        },
+        steps=task.total_epochs * task.dataset.steps_per_epoch,
+        seconds=backup.seconds,
+        versions={
+            name: importlib.metadata.version(name)
+            for name in ("tensorflow", "keras", "numpy")
+        },
+        device=_device(),
+    )
+
+
+def _distribution(method):
+    given = getattr(method, "distribution", "")
+    given = getattr(given, "func", given)  # inside a partial
+    return getattr(given, "__name__", given)
+
+
+def _cost_of_dense(task):
+    return flops.inference(
+        task.model(task.dataset.input_shape, task.dataset.num_classes)
+    )
+
+
+def _structure(model):
+    """Empty inputs and outputs and what remains, of every masked kernel."""
+    return {
+        kernel.name: {
+            name: getattr(kernel, name)
+            for name in (
+                "active",
+                "size",
+                "inputs",
+                "empty_inputs",
+                "outputs",
+                "empty_outputs",
+                "remaining",
+            )
+        }
+        for kernel in summary(model).kernels
+    }
+
+
+def _device():
+    accelerators = tf.config.list_physical_devices("GPU")
+    accelerators += tf.config.list_physical_devices("TPU")
+    if accelerators:
+        details = tf.config.experimental.get_device_details(accelerators[0])
+        name = details.get("device_name", accelerators[0].device_type)
+        return f"{len(accelerators)} x {name}"
+    return platform.processor() or platform.machine()

@@ -1,0 +1,58 @@
+"""Small-Dense: the reference's widths, parameters and FLOPs."""
+
+import keras
+import pytest
+
+from rigl_tf import flops
+from rigl_tf import models
+from rigl_tf.models import small_dense
+
+
+@pytest.mark.parametrize(
+    ("sparsity", "rounding", "parameters", "ratio"),
+    [
+        (0.9, "floor", 106_395, 0.0983),
+        (0.8, "floor", 213_136, 0.1943),
+        (0.9, "ceil", None, 0.1108),
+    ],
+)
+def test_wide_resnet_has_the_parameters_and_flops_of_the_reference(
+    sparsity, rounding, parameters, ratio
+):
+    dense = models.wide_resnet((32, 32, 3), 10)
+
+    small = small_dense(dense, sparsity, rounding)
+
+    trainable = sum(
+        v.value.shape.num_elements() for v in small.trainable_variables
+    )
+    assert parameters in (None, trainable)
+    assert flops.inference(small).flops() / flops.inference(
+        dense
+    ).flops() == pytest.approx(ratio, abs=5e-5)
+
+
+def test_the_widths_are_scaled_and_the_outputs_are_not():
+    small = small_dense(models.mlp((64,), 10), 0.9, "nearest")
+
+    widths = [layer.units for layer in small.layers if hasattr(layer, "units")]
+    assert widths == [95, 32, 10]  # 94.87 and 31.6
+
+
+def test_what_cannot_be_scaled_says_why():
+    inner = keras.Sequential(
+        [keras.Input((4,)), keras.layers.Dense(4)], name="block"
+    )
+    nested = keras.Sequential([keras.Input((4,)), inner])
+    behind = keras.Sequential(
+        [keras.Input((4,)), keras.layers.Dense(4), keras.layers.Softmax()]
+    )
+
+    with pytest.raises(TypeError, match="with block"):
+        small_dense(nested, 0.5)
+    with pytest.raises(ValueError, match="ends in softmax"):
+        small_dense(behind, 0.5)
+    with pytest.raises(ValueError, match="rounding='up'"):
+        small_dense(models.mlp((4,), 2), 0.5, "up")
+    with pytest.raises(ValueError, match="'dense1' would have 0.95 units"):
+        small_dense(models.mlp((4,), 2, hidden=(3,)), 0.9)
