@@ -156,7 +156,7 @@ class Sparse(kl.Wrapper):
                 f"a mask. Received: {len(masks)} masks."
             )
         for kernel, mask in zip(kernels, masks, strict=True):
-            checked = _checked_mask(mask, kernel.mask.shape, self.name)
+            checked = checked_mask(mask, kernel.mask.shape, self.name)
             kernel.mask.assign(checked)
             kernel.variable.assign(masked(kernel.variable, checked))
 
@@ -212,7 +212,7 @@ class Sparse(kl.Wrapper):
         for i, mask in enumerate(self._masks):
             loaded = np.asarray(store[str(i)])
             try:
-                mask.assign(_checked_mask(loaded, mask.shape, self.name))
+                mask.assign(checked_mask(loaded, mask.shape, self.name))
             except ValueError as error:
                 self._refusal = error
                 raise
@@ -343,7 +343,7 @@ def _find_kernels(layer, path=""):
             yield name, layer, getattr(layer, attribute)
 
 
-def _checked_mask(mask, shape, name):
+def checked_mask(mask, shape, name):
     """A boolean array of the right shape with something in it."""
     mask = np.asarray(mask)
     problem = None

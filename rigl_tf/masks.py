@@ -158,9 +158,17 @@ def grow(mask, scores, num_grow):
 
 def count(mask):
     """Counts the `True` entries of a mask exactly, as an int64 scalar."""
+    return _count(tf.reshape(mask, [-1]))
+
+
+@tf.function(
+    input_signature=[tf.TensorSpec([None], tf.bool)],
+    autograph=False,
+    experimental_attributes={"_noinline": True},
+)
+def _count(mask):
     # Rows are added in int32 first: an int64 copy would be eight masks large.
-    rows = _rows(tf.cast(tf.reshape(mask, [-1]), tf.int32))
-    return tf.reduce_sum(_row_sums(rows))
+    return tf.reduce_sum(_row_sums(_rows(tf.cast(mask, tf.int32))))
 
 
 def count_in_top_k(scores, k):
@@ -271,7 +279,9 @@ _KEYS = tf.TensorSpec([None], tf.int32)
 
 # Functions of their own, so that they are traced once for all kernels.
 @tf.function(
-    input_signature=[_KEYS, tf.TensorSpec([], tf.int64)], autograph=False
+    input_signature=[_KEYS, tf.TensorSpec([], tf.int64)],
+    autograph=False,
+    experimental_attributes={"_noinline": True},
 )
 def _cut(keys, k):
     """The `Cut` of the `k` largest keys, of equals those that come first."""
@@ -296,6 +306,7 @@ def _cut(keys, k):
 @tf.function(
     input_signature=[_KEYS, *2 * [tf.TensorSpec([], tf.int32)]],
     autograph=False,
+    experimental_attributes={"_noinline": True},
 )
 def _chosen(keys, threshold, last):
     return tf.cond(

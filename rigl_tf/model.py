@@ -217,6 +217,43 @@ class SparseModel(keras.Model):
                     _signs(kernel, (self.seed, i))
                 )
 
+    def set_masks(self, masks):
+        """Replaces masks; weights that become inactive become zero.
+
+        Each layer then has the connections of its new mask.
+
+        Args:
+            masks: Dictionary from the name of a kernel, as in `kernels`, to a
+                boolean array of its shape. Other kernels keep theirs.
+
+        Raises:
+            ValueError: If a name is unknown, or a mask is not boolean, has
+                another shape, is `False` everywhere, or divides what the
+                granularity moves as one.
+        """
+        kernels = {kernel.name: kernel for kernel in self.kernels}
+        if not masks.keys() <= kernels.keys():
+            raise ValueError(
+                "`masks` names kernels that are not there: "
+                f"{', '.join(sorted(masks.keys() - kernels.keys()))}. "
+                f"Kernels: {', '.join(kernels)}."
+            )
+        for i, (name, kernel) in enumerate(kernels.items()):
+            if name not in masks:
+                continue
+            mask = layers.checked_mask(masks[name], kernel.mask.shape, name)
+            part = self.granularity.pool(
+                tf.cast(mask, tf.float32), kernel.layout
+            ).numpy()
+            if np.any((part > 0) & (part < 1)):
+                raise ValueError(
+                    f"The mask of {name!r} divides what {self.granularity} "
+                    "moves as one."
+                )
+            kernel.mask.assign(mask)
+            self.budgets[i] = int(np.count_nonzero(part))
+        self.impose_masks()
+
     def plan(self, num_steps, steps_per_epoch=None):
         """Fixes the open ends of the schedules before the first step.
 

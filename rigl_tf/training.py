@@ -2,10 +2,12 @@
 
 import contextlib
 import dataclasses
+import functools
 import pathlib
 from collections.abc import Callable
 
 import keras
+import numpy as np
 
 from rigl_tf import callbacks
 from rigl_tf import distributions
@@ -95,6 +97,10 @@ class Method:
         exclude: Names of layers to keep dense.
         granularity: Of `rigl_tf.granularity`.
         grow_init: `GrowInit`.
+        source: Directory of a finished sparse run of the same task, to start
+            from what it ended with, or `None`.
+        reuse: String, what of the source: `"masks"`, or `"densities"` of its
+            kernels for new random masks.
     """
 
     name: str
@@ -106,14 +112,35 @@ class Method:
     exclude: tuple = ()
     granularity: Config = Connections()
     grow_init: GrowInit = GrowInit()
+    source: str | None = None
+    reuse: str = "masks"
+
+    def __post_init__(self):
+        if self.reuse not in ("masks", "densities"):
+            raise ValueError(
+                '`reuse` must be "masks" or "densities". '
+                f"Received: reuse={self.reuse!r}."
+            )
 
     def build(self, network, seed, extension=1):
         """The sparse model of a network, its schedules stretched."""
-        return sparsify(
+        distribution = self.distribution
+        if self.source is not None:
+            record = results.read(pathlib.Path(self.source) / results.RECORD)
+            if record.sparsity != self.sparsity:
+                raise ValueError(
+                    f"The run in {self.source} has a sparsity of "
+                    f"{record.sparsity}. Received: sparsity={self.sparsity}."
+                )
+            distribution = functools.partial(
+                distributions.uniform,
+                custom={n: 1 - d for n, d in record.densities.items()},
+            )
+        model = sparsify(
             network,
             self.algorithm,
             sparsity=self.sparsity,
-            distribution=self.distribution,
+            distribution=distribution,
             schedule=stretch(self.schedule, extension),
             drop_fraction=stretch(self.drop_fraction, extension),
             exclude=self.exclude,
@@ -121,6 +148,12 @@ class Method:
             grow_init=self.grow_init,
             seed=seed,
         )
+        if self.source is not None and self.reuse == "masks":
+            other = keras.saving.load_model(
+                pathlib.Path(self.source) / "model.keras"
+            )
+            model.set_masks({k.name: np.array(k.mask) for k in other.kernels})
+        return model
 
 
 @dataclasses.dataclass(frozen=True)

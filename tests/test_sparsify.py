@@ -236,3 +236,24 @@ def test_layers_inside_layers_of_others_may_be_left_dense():
     assert names(
         rigl_tf.sparsify(model, RIGL, sparsity=0.5, exclude=["block"])
     ) == ["head"]
+
+
+def test_masks_may_be_set_by_name():
+    model = rigl_tf.sparsify(
+        keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, name="a")]),
+        rigl_tf.algorithms.RigL(),
+        sparsity=0.5,
+    )
+    mask = np.zeros((4, 3), bool)
+    mask[1] = True
+
+    model.set_masks({"a": mask})
+
+    (kernel,) = model.kernels
+    np.testing.assert_array_equal(kernel.mask, mask)
+    np.testing.assert_array_equal(np.array(kernel.variable)[~mask], 0)
+    assert model.budgets == [3]
+    with pytest.raises(ValueError, match="not there: b. Kernels: a"):
+        model.set_masks({"b": mask})
+    with pytest.raises(ValueError, match="shape"):
+        model.set_masks({"a": mask.T})

@@ -339,3 +339,31 @@ def test_an_extension_stretches_all_that_is_counted_in_steps(task, tmp_path):
 def test_an_extension_out_of_range_is_named(task, extension):
     with pytest.raises(ValueError, match="`extension`.*extension="):
         dataclasses.replace(task, extension=extension)
+
+
+@pytest.mark.parametrize("reuse", ["masks", "densities"])
+def test_a_run_may_start_from_what_another_ended_with(task, rigl_run, reuse):
+    directory, record = rigl_run
+    method = dataclasses.replace(RIGL, source=str(directory), reuse=reuse)
+
+    model = method.build(network((8,), 2), seed=5)
+
+    other = keras.saving.load_model(directory / "model.keras")
+    same = []
+    for kernel, source in zip(model.kernels, other.kernels, strict=True):
+        mask = np.array(kernel.mask)
+        assert mask.mean() == record.densities[kernel.name]
+        same.append(np.array_equal(mask, source.mask))
+    assert model.budgets == [mask.sum() for mask in map(_mask, model.kernels)]
+    assert all(same) == (reuse == "masks")
+
+
+def _mask(kernel):
+    return np.array(kernel.mask)
+
+
+def test_a_source_of_another_sparsity_is_refused(rigl_run):
+    method = dataclasses.replace(RIGL, sparsity=0.5, source=str(rigl_run[0]))
+
+    with pytest.raises(ValueError, match="sparsity of 0.8.*sparsity=0.5"):
+        method.build(network((8,), 2), seed=5)
