@@ -206,7 +206,7 @@ def test_a_custom_loop_keeps_the_zeros_through_the_constraint():
     [
         ({"seed": 0.5}, ValueError, "`seed` must be an integer.*seed=0.5"),
         ({"algorithm": "rigl"}, TypeError, "`RigL.*algorithm='rigl'"),
-        ({"distribution": "erk"}, TypeError, "function.*distribution='erk'"),
+        ({"distribution": "erk"}, ValueError, "no distribution 'erk'.*uniform"),
         ({"model": "net"}, TypeError, "keras.Model.*model='net'"),
     ],
 )
