@@ -14,8 +14,10 @@ import tensorflow as tf
 _DIGIT_BITS = 16
 _NUM_BINS = 1 << _DIGIT_BITS
 _LOWEST = tf.int32.min  # not a candidate
-_NAN = tf.int32.min + 1  # below the key of -inf
-_ROW = 256  # counts that are added before totals are compared
+_ABOVE_LOWEST = tf.int32.min + 1
+_INF = 0x7F800000  # the bits of inf
+_NAN = tf.int32.max - 2 * _INF - 1  # below the key of -inf
+_ROW = 128  # counts that are added before totals are compared; fits in uint8
 
 
 def top_k_mask(scores, k, candidates=None):
@@ -126,9 +128,7 @@ def drop_and_grow(mask, drop_scores, grow_scores, num_drop, num_grow):
 
 def count(mask):
     """Counts the `True` entries of a mask exactly, as an int64 scalar."""
-    # Rows are added in int32 first: an int64 copy would be eight masks large.
-    rows = _rows(tf.cast(tf.reshape(mask, [-1]), tf.int32))
-    return tf.reduce_sum(_row_sums(rows))
+    return tf.reduce_sum(_row_sums(_rows(_ones(mask))))
 
 
 def count_in_top_k(scores, k):
@@ -178,21 +178,30 @@ def _keys(scores, candidates):
     keys = _sortable(tf.convert_to_tensor(scores))
     if candidates is None:
         return keys
-    candidates = tf.reshape(candidates, [-1])
-    return tf.where(candidates, tf.maximum(keys, _NAN), _LOWEST)
+    return tf.where(tf.reshape(candidates, [-1]), keys, _LOWEST)
 
 
 def _sortable(scores):
-    """Flat int32 keys in the order of the scores; NaN below everything."""
+    """Flat int32 keys above `_LOWEST` in the order of the scores.
+
+    In arithmetic that TensorFlow does in place, because a kernel may be large.
+    """
     scores = tf.reshape(scores, [-1])
     if scores.dtype.is_integer or scores.dtype.is_bool:
-        return tf.maximum(tf.cast(scores, tf.int32), _NAN)
-    scores = tf.cast(scores, tf.float32)
-    bits = tf.bitcast(scores, tf.int32)
-    # Negative floats have the sign bit set and count backwards. -0.0 becomes
-    # the key of +0.0.
-    keys = tf.where(bits >= 0, bits, tf.int32.min - bits)
-    return tf.where(tf.math.is_nan(scores), _NAN, keys)
+        return tf.maximum(tf.cast(scores, tf.int32), _ABOVE_LOWEST)
+    keys = tf.bitcast(tf.cast(scores, tf.float32), tf.int32)
+    # Negative floats have the sign bit set and count backwards.
+    flips = tf.bitwise.bitwise_and(_sign(keys), tf.int32.max)
+    keys = tf.bitwise.bitwise_xor(keys, flips)
+    keys -= _sign(keys)  # -0.0 becomes the key of +0.0
+    # Above the key of inf is that of positive NaN, which overflows and so
+    # becomes the lowest of all. Negative NaN, below -inf, is there already.
+    return tf.maximum(keys + (tf.int32.max - _INF), _NAN)
+
+
+def _sign(integers):
+    """-1 for negative integers, 0 for others."""
+    return tf.bitwise.right_shift(integers, 31)
 
 
 def _checked_count(k, available, name, what):
@@ -245,21 +254,22 @@ def _threshold(layers, k):
     """The k-th largest key, and how many keys are larger."""
     k = tf.maximum(k, 1)  # for k = 0, the largest key; nothing is above it
     high, above = _digit(layers, k, _high_digit)
+    high = tf.bitwise.left_shift(high - _NUM_BINS // 2, _DIGIT_BITS)
     low, above_low = _digit(
-        layers,
-        k - above,
-        lambda keys: tf.where(
-            tf.equal(_high_digit(keys), high),
-            tf.bitwise.bitwise_and(keys, _NUM_BINS - 1),
-            _NUM_BINS,  # outside the histogram
-        ),
+        layers, k - above, lambda keys: _low_digit(keys, high)
     )
-    shifted = tf.bitwise.left_shift(high - _NUM_BINS // 2, _DIGIT_BITS)
-    return tf.bitwise.bitwise_or(shifted, low), above + above_low
+    return tf.bitwise.bitwise_or(high, low), above + above_low
 
 
 def _high_digit(keys):
     return tf.bitwise.right_shift(keys, _DIGIT_BITS) + _NUM_BINS // 2
+
+
+def _low_digit(keys, start):
+    """How far keys are above `start`; `_NUM_BINS` if farther, or if below."""
+    # As unsigned integers, a negative difference is a large one.
+    above = tf.bitcast(keys, tf.uint32) - tf.bitcast(start, tf.uint32)
+    return tf.bitcast(tf.minimum(above, _NUM_BINS), tf.int32)
 
 
 def _digit(layers, k, digits):
@@ -274,13 +284,13 @@ def _digit(layers, k, digits):
             ),
             tf.int64,
         )
-    place, larger = _crossing(histogram[::-1], k, levels=2)
+    place, larger = _crossing(histogram[::-1], k, levels=3)
     return _NUM_BINS - 1 - place, larger
 
 
 def _first(mask, k):
     """Keeps the first `k` `True` entries of a flat mask."""
-    last, _ = _crossing(tf.cast(mask, tf.int32), k, levels=4)
+    last, _ = _crossing(_ones(mask), k, levels=5)
     early = tf.logical_and(tf.range(tf.size(mask)) <= last, k > 0)
     return tf.logical_and(mask, early)
 
@@ -309,7 +319,13 @@ def _crossing(counts, k, levels):
     return place, tf.cast(before, tf.int64)
 
 
+def _ones(mask):
+    """A flat mask as 0 and 1, in as few bytes."""
+    return tf.cast(tf.reshape(mask, [-1]), tf.uint8)
+
+
 def _row_sums(rows):
+    """int64 totals. Added up in the type of `rows`, which must hold them."""
     return tf.cast(tf.reduce_sum(rows, axis=1), tf.int64)
 
 
