@@ -114,21 +114,48 @@ def drop_and_grow(mask, drop_scores, grow_scores, num_drop, num_grow):
     Reference:
         [Evci et al., 2020](https://arxiv.org/abs/1911.11134), Algorithm 1.
     """
+    return grow(drop(mask, drop_scores, num_drop), grow_scores, num_grow)
+
+
+def drop(mask, scores, num_drop):
+    """The first half of `drop_and_grow`, its mask after the drop."""
     mask = tf.convert_to_tensor(mask)
     num_active = count(mask)
     num_drop = _checked_count(num_drop, num_active, "num_drop", "connections")
-    kept = _highest(drop_scores, num_active - num_drop, mask)
+    return _highest(scores, num_active - num_drop, mask)
+
+
+def grow(mask, scores, num_grow):
+    """The second half of `drop_and_grow`, from the mask after the drop."""
     if isinstance(num_grow, int) and num_grow == 0:
-        return kept
-    num_inactive = tf.size(mask, out_type=tf.int64) - num_active + num_drop
-    num_grow = _checked_count(num_grow, num_inactive, "num_grow", "connections")
-    grown = _highest(grow_scores, num_grow, tf.logical_not(kept))
-    return tf.logical_or(kept, grown)
+        return mask
+    inactive = tf.logical_not(mask)
+    num_grow = _checked_count(
+        num_grow, count(inactive), "num_grow", "connections"
+    )
+    with tf.control_dependencies([mask]):  # after the drop, not beside it
+        grown = _highest(scores, num_grow, inactive)
+    return tf.logical_or(mask, grown)
 
 
 def count(mask):
     """Counts the `True` entries of a mask exactly, as an int64 scalar."""
     return tf.reduce_sum(_row_sums(_rows(_ones(mask))))
+
+
+def count_each(masks):
+    """Counts the `True` entries of masks in turn, as a list of int64 scalars.
+
+    In a graph, separate counts would hold temporaries of all masks at once.
+
+    Args:
+        masks: Iterable of boolean tensors.
+    """
+    totals = []
+    for mask in masks:
+        with tf.control_dependencies(totals[-1:]):
+            totals.append(count(mask))
+    return totals
 
 
 def count_in_top_k(scores, k):
@@ -146,17 +173,17 @@ def count_in_top_k(scores, k):
     Returns:
         List of int64 scalars that add up to `k`.
     """
-
     k = tf.cast(k, tf.int64)
     threshold, above = _threshold([lambda s=s: _keys(*s()) for s in scores], k)
     ties_left = k - above
-    counts = []
+    totals = []
     for layer in scores:
-        keys = _keys(*layer())
-        ties = tf.minimum(count(tf.equal(keys, threshold)), ties_left)
-        counts.append(count(keys > threshold) + ties)
-        ties_left -= ties
-    return counts
+        with tf.control_dependencies([ties_left, *totals[-1:]]):
+            keys = _keys(*layer())
+            ties = tf.minimum(count(tf.equal(keys, threshold)), ties_left)
+            totals.append(count(keys > threshold) + ties)
+            ties_left -= ties
+    return totals
 
 
 def _seed_pair(seed):
@@ -239,15 +266,18 @@ def _select(keys, k):
 
     A function of its own, so that it is traced once for all kernels.
     """
-    threshold, above = _threshold([lambda: keys], k)
+    threshold, num_above = _threshold([lambda: keys], k)
+    above = keys > threshold
     ties = tf.equal(keys, threshold)
-    ties_to_keep = k - above
+    ties_to_keep = k - num_above
+    with tf.control_dependencies([above]):  # so that the keys are not held
+        num_ties = count(ties)
     settled = tf.cond(
-        tf.equal(count(ties), ties_to_keep),
+        tf.equal(num_ties, ties_to_keep),
         lambda: ties,
         lambda: _first(ties, ties_to_keep),
     )
-    return tf.logical_or(keys > threshold, settled)
+    return tf.logical_or(above, settled)
 
 
 def _threshold(layers, k):
@@ -276,14 +306,16 @@ def _digit(layers, k, digits):
     """The digit of the k-th largest key, and how many keys have a larger."""
     histogram = tf.zeros([_NUM_BINS], tf.int64)
     for keys in layers:
-        histogram += tf.cast(
-            tf.raw_ops.DenseBincount(
-                input=digits(keys()),
-                size=_NUM_BINS,
-                weights=tf.constant([], tf.int32),
-            ),
-            tf.int64,
-        )
+        # In turn, so that only one layer's temporaries are held at a time.
+        with tf.control_dependencies([histogram, k]):
+            histogram += tf.cast(
+                tf.raw_ops.DenseBincount(
+                    input=digits(keys()),
+                    size=_NUM_BINS,
+                    weights=tf.constant([], tf.int32),
+                ),
+                tf.int64,
+            )
     place, larger = _crossing(histogram[::-1], k, levels=3)
     return _NUM_BINS - 1 - place, larger
 

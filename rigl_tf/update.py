@@ -37,18 +37,19 @@ def move_connections(
     chosen = views.chosen
     num_drop = [
         # The last connection of a kernel is never dropped.
-        tf.minimum(tf.cast(num, tf.int64), masks.count(kernels[i].mask) - 1)
-        for i, num in zip(
-            chosen,
+        tf.minimum(tf.cast(num, tf.int64), num_active - 1)
+        for num, num_active in zip(
             algorithm.num_drop(views, fraction, [budgets[i] for i in chosen]),
+            masks.count_each(kernels[i].mask for i in chosen),
             strict=True,
         )
     ]
     num_grow = algorithm.redistribute(views, num_drop)
+    # In turn, so that only one kernel's temporaries are held at a time.
     num_changed = tf.constant(0, tf.int64)
+    in_turn = [*num_drop, *map(tf.convert_to_tensor, num_grow)]
     for place, i in enumerate(chosen):
-        # In turn, so that only one kernel's temporaries are held at a time.
-        with tf.control_dependencies([num_changed]):
+        with tf.control_dependencies([*in_turn, num_changed]):
             num_changed += _move(
                 kernels[i],
                 algorithm,
@@ -61,19 +62,17 @@ def move_connections(
 
 
 def _move(kernel, algorithm, view, num_drop, num_grow, kept_beside):
-    mask = masks.drop_and_grow(
-        view.mask,
-        algorithm.drop(view),
-        algorithm.grow(view),
-        num_drop,
-        num_grow,
-    )
+    kept = masks.drop(view.mask, algorithm.drop(view), num_drop)
+    with tf.control_dependencies([kept]):
+        mask = masks.grow(kept, algorithm.grow(view), num_grow)
     stayed = tf.logical_and(mask, view.mask)
-    done = [kernel.mask.assign(mask)]
+    num_changed = masks.count(tf.not_equal(mask, stayed))
+    done = [num_changed, kernel.mask.assign(mask)]
     for variable in (kernel.variable, *kept_beside):
-        done.append(variable.assign(layers.masked(variable, stayed)))
+        with tf.control_dependencies([d for d in done if d is not None]):
+            done.append(variable.assign(layers.masked(variable, stayed)))
     with tf.control_dependencies([d for d in done if d is not None]):
-        return masks.count(mask) - masks.count(stayed)
+        return tf.identity(num_changed)
 
 
 class _Views(collections.abc.Sequence):

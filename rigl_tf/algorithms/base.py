@@ -87,12 +87,9 @@ class Algorithm(Config, abc.ABC):
         fraction = schedules.exactly(fraction)
         return [
             tf.cast(
-                tf.floor(
-                    fraction * tf.cast(masks.count(view.mask), tf.float64)
-                ),
-                tf.int64,
+                tf.floor(fraction * tf.cast(num_active, tf.float64)), tf.int64
             )
-            for view in views
+            for num_active in masks.count_each(view.mask for view in views)
         ]
 
     def redistribute(self, views, num_dropped):
