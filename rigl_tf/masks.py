@@ -16,9 +16,11 @@ import tensorflow as tf
 _DIGIT_BITS = 16
 _NUM_BINS = 1 << _DIGIT_BITS
 _LOWEST = tf.int32.min  # not a candidate
-_NAN = tf.int32.min + 1  # below the key of -inf
+_ABOVE_LOWEST = tf.int32.min + 1
+_INF = 0x7F800000  # the bits of inf
+_NAN = tf.int32.max - 2 * _INF - 1  # below the key of -inf
 _ALL = tf.int32.max  # of the keys equal to the threshold, all are chosen
-_ROW = 256  # counts that are added before totals are compared
+_ROW = 128  # counts that are added before totals are compared; fits in uint8
 
 
 def top_k_mask(scores, k, candidates=None):
@@ -100,7 +102,7 @@ def drop_and_grow(mask, drop_scores, grow_scores, num_drop, num_grow):
             connections are dropped, of equals those with the higher index.
         grow_scores: Tensor, kernel shape. The highest-scoring inactive
             connections are grown, of equals those with the lower index. Or
-            a list of scores, as for `grow`.
+            a list of functions, as for `grow`.
         num_drop: Integer or integer scalar tensor, connections to drop.
         num_grow: Integer or integer scalar tensor, connections to grow.
 
@@ -132,9 +134,10 @@ def grow(mask, scores, num_grow):
 
     Args:
         mask: Boolean tensor, kernel shape.
-        scores: Tensor, kernel shape, or a list of them. Each score of a list
-            grows an equal part; the earlier ones choose first and have the
-            odd ones. Not looked at if `num_grow` is the integer 0.
+        scores: Tensor, kernel shape, or a list of functions that return one.
+            Each of a list grows an equal part; the earlier ones choose first
+            and have the odd ones. Not looked at if `num_grow` is the integer
+            0.
         num_grow: Integer or integer scalar tensor.
 
     Returns:
@@ -147,10 +150,13 @@ def grow(mask, scores, num_grow):
         return mask
     inactive = tf.logical_not(mask)
     left = _checked_count(num_grow, count(inactive), "num_grow", "connections")
-    scores = scores if isinstance(scores, list | tuple) else [scores]
+    if not isinstance(scores, list | tuple):
+        scores = [lambda score=scores: score]
     for place, score in enumerate(scores):
         part = -(-left // (len(scores) - place))
-        mask = tf.logical_or(mask, _highest(score, part, inactive))
+        with tf.control_dependencies([mask]):  # after the drop, not beside it
+            grown = _highest(score(), part, inactive)
+        mask = tf.logical_or(mask, grown)
         inactive = tf.logical_not(mask)
         left -= part
     return mask
@@ -161,14 +167,30 @@ def count(mask):
     return _count(tf.reshape(mask, [-1]))
 
 
+def count_each(masks):
+    """Counts the `True` entries of masks in turn, as a list of int64 scalars.
+
+    In a graph, separate counts would hold temporaries of all masks at once.
+
+    Args:
+        masks: Iterable of boolean tensors.
+    """
+    totals, masks = [], iter(masks)
+    while True:
+        with tf.control_dependencies(totals[-1:]):
+            mask = next(masks, None)  # made here, after the count before
+            if mask is None:
+                return totals
+            totals.append(count(mask))
+
+
 @tf.function(
     input_signature=[tf.TensorSpec([None], tf.bool)],
     autograph=False,
     experimental_attributes={"_noinline": True},
 )
 def _count(mask):
-    # Rows are added in int32 first: an int64 copy would be eight masks large.
-    return tf.reduce_sum(_row_sums(_rows(tf.cast(mask, tf.int32))))
+    return tf.reduce_sum(_row_sums(_rows(tf.cast(mask, tf.uint8))))
 
 
 def count_in_top_k(scores, k):
@@ -189,10 +211,11 @@ def count_in_top_k(scores, k):
     layers = [lambda s=s: _keys(*s()) for s in scores]
     k = tf.cast(k, tf.int64)
     high, larger, _ = _shared_digit(layers, k, _high_digit)
+    start = _start(high)
     _, larger_low, equal = _shared_digit(
         layers,
         k - tf.reduce_sum(larger),
-        lambda keys: _low_digit(keys, high),
+        lambda keys: _low_digit(keys, start),
     )
     counts = larger + larger_low
     ties = tf.cumsum(equal)
@@ -214,21 +237,30 @@ def _keys(scores, candidates):
     keys = _sortable(tf.convert_to_tensor(scores))
     if candidates is None:
         return keys
-    candidates = tf.reshape(candidates, [-1])
-    return tf.where(candidates, tf.maximum(keys, _NAN), _LOWEST)
+    return tf.where(tf.reshape(candidates, [-1]), keys, _LOWEST)
 
 
 def _sortable(scores):
-    """Flat int32 keys in the order of the scores; NaN below everything."""
+    """Flat int32 keys above `_LOWEST` in the order of the scores.
+
+    In arithmetic that TensorFlow does in place, because a kernel may be large.
+    """
     scores = tf.reshape(scores, [-1])
     if scores.dtype.is_integer or scores.dtype.is_bool:
-        return tf.maximum(tf.cast(scores, tf.int32), _NAN)
-    scores = tf.cast(scores, tf.float32)
-    bits = tf.bitcast(scores, tf.int32)
-    # Negative floats have the sign bit set and count backwards. -0.0 becomes
-    # the key of +0.0.
-    keys = tf.where(bits >= 0, bits, tf.int32.min - bits)
-    return tf.where(tf.math.is_nan(scores), _NAN, keys)
+        return tf.maximum(tf.cast(scores, tf.int32), _ABOVE_LOWEST)
+    keys = tf.bitcast(tf.cast(scores, tf.float32), tf.int32)
+    # Negative floats have the sign bit set and count backwards.
+    flips = tf.bitwise.bitwise_and(_sign(keys), tf.int32.max)
+    keys = tf.bitwise.bitwise_xor(keys, flips)
+    keys -= _sign(keys)  # -0.0 becomes the key of +0.0
+    # Above the key of inf is that of positive NaN, which overflows and so
+    # becomes the lowest of all. Negative NaN, below -inf, is there already.
+    return tf.maximum(keys + (tf.int32.max - _INF), _NAN)
+
+
+def _sign(integers):
+    """-1 for negative integers, 0 for others."""
+    return tf.bitwise.right_shift(integers, 31)
 
 
 def _checked_count(k, available, name, what):
@@ -287,12 +319,11 @@ def _cut(keys, k):
     """The `Cut` of the `k` largest keys, of equals those that come first."""
     at_least_one = tf.maximum(k, 1)
     high, above = _digit(_histogram(_high_digit(keys)), at_least_one)
+    start = _start(high)
     low, above_low = _digit(
-        _histogram(_low_digit(keys, high)), at_least_one - above
+        _histogram(_low_digit(keys, start)), at_least_one - above
     )
-    threshold = tf.bitwise.bitwise_or(
-        tf.bitwise.left_shift(high - _NUM_BINS // 2, _DIGIT_BITS), low
-    )
+    threshold = tf.bitwise.bitwise_or(start, low)
     ties = tf.equal(keys, threshold)
     ties_to_keep = k - above - above_low
     last = tf.cond(
@@ -331,13 +362,16 @@ def _high_digit(keys):
     return tf.bitwise.right_shift(keys, _DIGIT_BITS) + _NUM_BINS // 2
 
 
-def _low_digit(keys, high):
-    """The low digits of the keys with a given high digit."""
-    return tf.where(
-        tf.equal(_high_digit(keys), high),
-        tf.bitwise.bitwise_and(keys, _NUM_BINS - 1),
-        _NUM_BINS,  # outside the histogram
-    )
+def _start(high):
+    """The lowest key with a given high digit."""
+    return tf.bitwise.left_shift(high - _NUM_BINS // 2, _DIGIT_BITS)
+
+
+def _low_digit(keys, start):
+    """How far keys are above `start`; `_NUM_BINS` if farther, or if below."""
+    # As unsigned integers, a negative difference is a large one.
+    above = tf.bitcast(keys, tf.uint32) - tf.bitcast(start, tf.uint32)
+    return tf.bitcast(tf.minimum(above, _NUM_BINS), tf.int32)
 
 
 def _histogram(digits):
@@ -348,14 +382,18 @@ def _histogram(digits):
 
 def _digit(histogram, k):
     """The digit of the k-th largest key, and how many keys have a larger."""
-    place, larger = _crossing(histogram[::-1], k, levels=2)
+    place, larger = _crossing(histogram[::-1], k, levels=3)
     return _NUM_BINS - 1 - place, larger
 
 
 def _shared_digit(layers, k, digits):
     """The same over many layers, and how many are larger and equal in each."""
-    histograms = tf.stack([_histogram(digits(keys())) for keys in layers])
-    histograms = tf.cast(histograms, tf.int64)
+    histograms = []
+    for keys in layers:
+        # In turn, so that only one layer's temporaries are held at a time.
+        with tf.control_dependencies([k, *histograms[-1:]]):
+            histograms.append(_histogram(digits(keys())))
+    histograms = tf.cast(tf.stack(histograms), tf.int64)
     digit, _ = _digit(tf.reduce_sum(histograms, axis=0), k)
     larger = tf.range(_NUM_BINS) > digit
     larger = tf.where(larger, histograms, tf.zeros([], tf.int64))
@@ -365,7 +403,7 @@ def _shared_digit(layers, k, digits):
 
 def _place(mask, k):
     """The flat index of the k-th `True` entry."""
-    return _crossing(tf.cast(mask, tf.int32), k, levels=4)[0]
+    return _crossing(tf.cast(mask, tf.uint8), k, levels=5)[0]
 
 
 def _crossing(counts, k, levels):
@@ -393,6 +431,7 @@ def _crossing(counts, k, levels):
 
 
 def _row_sums(rows):
+    """int64 totals. Added up in the type of `rows`, which must hold them."""
     return tf.cast(tf.reduce_sum(rows, axis=1), tf.int64)
 
 

@@ -27,22 +27,30 @@ def move_connections(views, algorithm, request, grow_init, slots_of):
     """
     num_drop = [
         # The last unit of a kernel is never dropped.
-        tf.minimum(tf.cast(num, tf.int64), masks.count(view.mask) - 1)
-        for view, num in zip(
-            views, algorithm.num_drop(views, request), strict=True
+        tf.minimum(tf.cast(num, tf.int64), num_active - 1)
+        for num, num_active in zip(
+            algorithm.num_drop(views, request),
+            masks.count_each(view.mask for view in views),
+            strict=True,
         )
     ]
-    cuts = []
-    for view, num in zip(views, num_drop, strict=True):
-        # In turn, so that only one kernel's temporaries are held at a time.
-        with tf.control_dependencies(cuts[-1:] and list(cuts[-1])):
+    # In turn, so that only one kernel's temporaries are held at a time.
+    cuts, before = [], num_drop
+    for place, num in enumerate(num_drop):
+        with tf.control_dependencies(before):
+            view = views[place]
             cuts.append(masks.drop_cut(view.mask, algorithm.drop(view), num))
+        before = list(cuts[-1])
     left = views.after(cuts, algorithm.drop)
-    num_grow = algorithm.redistribute(left, num_drop)
-    state = algorithm.next_state(left, request, num_drop)
+    with tf.control_dependencies(before):
+        num_grow = algorithm.redistribute(left, num_drop)
+        num_grow = [tf.convert_to_tensor(num) for num in num_grow]
+    with tf.control_dependencies([*before, *num_grow]):
+        state = algorithm.next_state(left, request, num_drop)
     num_changed = tf.constant(0, tf.int64)
+    before += [*num_grow, *state.values()]
     for place, kernel in enumerate(views.kernels):
-        with tf.control_dependencies([num_changed]):
+        with tf.control_dependencies([*before, num_changed]):
             view = left[place]
             units = masks.grow(view.mask, algorithm.grow(view), num_grow[place])
             num_changed += _assign(
@@ -62,12 +70,15 @@ def _assign(kernel, mask, fresh, kept_beside):
     """Gives a kernel a new mask, and new connections their weights."""
     before = tf.convert_to_tensor(kernel.mask)
     stayed = tf.logical_and(mask, before)
+    new = tf.not_equal(mask, stayed)
+    num_changed = masks.count(new)
     weight = layers.masked(kernel.variable, stayed)
     if fresh is not None:
-        new = tf.logical_and(mask, tf.logical_not(before))
         weight += layers.masked(tf.cast(fresh, weight.dtype), new)
-    done = [kernel.mask.assign(mask), kernel.variable.assign(weight)]
+    done = [num_changed, kernel.mask.assign(mask)]
+    done.append(kernel.variable.assign(weight))
     for variable in kept_beside:
-        done.append(variable.assign(layers.masked(variable, stayed)))
+        with tf.control_dependencies([d for d in done if d is not None]):
+            done.append(variable.assign(layers.masked(variable, stayed)))
     with tf.control_dependencies([d for d in done if d is not None]):
-        return masks.count(mask) - masks.count(stayed)
+        return tf.identity(num_changed)

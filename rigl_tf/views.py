@@ -57,7 +57,13 @@ class Views(collections.abc.Sequence):
         if self.cuts is None:
             return view
         kept = masks.chosen(self.drop(view), self.cuts[place], view.mask)
-        return view._replace(mask=kept)
+        # What is computed from these comes after the mask, not beside it.
+        with tf.control_dependencies([kept]):
+            return view._replace(
+                mask=kept,
+                gradient=_same(view.gradient),
+                momentum=_same(view.momentum),
+            )
 
     def pairs(self):
         """Pairs of kernel and view."""
@@ -93,3 +99,7 @@ class Views(collections.abc.Sequence):
         return (
             self.granularity.pool(tf.cast(mask, "float32"), kernel.layout) > 0
         )
+
+
+def _same(tensor):
+    return None if tensor is None else tf.identity(tensor)

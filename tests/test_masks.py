@@ -92,6 +92,15 @@ def test_nan_wins_over_nothing_and_zeros_are_equal(top_k, k, expected):
 
 
 @EVERY_MODE
+def test_nan_of_any_sign_and_payload_is_below_all_and_equal(top_k):
+    nans = [0xFFFFFFFF, 0x7F800001, 0xFF800001, 0x7FFFFFFF, 0x7FC00000]
+    scores = tf.bitcast(tf.constant([*nans, 0xFF800000], tf.uint32), tf.float32)
+
+    assert text(top_k(scores, tf.constant(1))) == "000001"  # -inf
+    assert text(top_k(scores, tf.constant(3))) == "110001"
+
+
+@EVERY_MODE
 @pytest.mark.parametrize("k, kept", [(-3, 0), (99, 6)])
 def test_a_symbolic_count_out_of_range_is_clipped(top_k, k, kept):
     if top_k is masks.top_k_mask:

@@ -99,8 +99,8 @@ class Algorithm(Config, abc.ABC):
     def grow(self, view):
         """Scores to add: the highest inactive ones are grown.
 
-        Or a list of such scores, each of which grows an equal part; the
-        earlier ones choose first and have the odd ones.
+        Or a list of functions that return such scores. Each grows an equal
+        part; the earlier ones choose first and have the odd ones.
         """
 
     def num_drop(self, views, request):
@@ -117,12 +117,9 @@ class Algorithm(Config, abc.ABC):
         fraction = schedules.exactly(request.fraction)
         return [
             tf.cast(
-                tf.floor(
-                    fraction * tf.cast(masks.count(view.mask), tf.float64)
-                ),
-                tf.int64,
+                tf.floor(fraction * tf.cast(num_active, tf.float64)), tf.int64
             )
-            for view in views
+            for num_active in masks.count_each(view.mask for view in views)
         ]
 
     def redistribute(self, views, num_dropped):

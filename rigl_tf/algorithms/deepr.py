@@ -56,10 +56,9 @@ class DeepR(Algorithm):
 
     def num_drop(self, views, request):
         del request
-        return [
-            masks.count(view.mask & (view.weight * view.sign < 0))
-            for view in views
-        ]
+        return masks.count_each(
+            view.mask & (view.weight * view.sign < 0) for view in views
+        )
 
     def perturb(self, view, learning_rate):
         noise = tf.random.stateless_normal(

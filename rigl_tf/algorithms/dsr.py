@@ -47,22 +47,17 @@ class DSR(Algorithm):
         return {"threshold": self.threshold}
 
     def num_drop(self, views, request):
-        return [
-            masks.count(
-                view.mask
-                & (
-                    tf.abs(tf.cast(view.weight, tf.float32))
-                    < request.state["threshold"]
-                )
-            )
+        threshold = request.state["threshold"]
+        return masks.count_each(
+            view.mask & (tf.abs(tf.cast(view.weight, tf.float32)) < threshold)
             for view in views
-        ]
+        )
 
     def grow(self, view):
         return scores.random(view)
 
     def redistribute(self, views, num_dropped):
-        active = [masks.count(view.mask) for view in views]
+        active = masks.count_each(view.mask for view in views)
         room = [
             tf.size(view.mask, out_type=tf.int64) - a
             for view, a in zip(views, active, strict=True)
@@ -72,7 +67,7 @@ class DSR(Algorithm):
     def next_state(self, views, request, num_dropped):
         dropped = tf.cast(tf.add_n(num_dropped), tf.float32)
         if self.num_wanted is None:
-            active = tf.add_n([masks.count(view.mask) for view in views])
+            active = tf.add_n(masks.count_each(view.mask for view in views))
             before = dropped + tf.cast(active, tf.float32)
             wanted = tf.cast(request.fraction, tf.float32) * before
         else:

@@ -26,7 +26,7 @@ class GGR(Algorithm):
     needs_gradient = True
 
     def grow(self, view):
-        return [scores.gradient(view), scores.random(view)]
+        return _half_and_half(view)
 
     def redistribute(self, views, num_dropped):
         layers = [lambda i=i: _candidates(views[i]) for i in range(len(views))]
@@ -60,7 +60,11 @@ class SETRigL(Algorithm):
     needs_gradient = True
 
     def grow(self, view):
-        return [scores.gradient(view), scores.random(view)]
+        return _half_and_half(view)
+
+
+def _half_and_half(view):
+    return [lambda: scores.gradient(view), lambda: scores.random(view)]
 
 
 def _candidates(view):

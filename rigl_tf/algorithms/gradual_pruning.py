@@ -40,7 +40,7 @@ class GradualPruning(Algorithm):
 
     def num_drop(self, views, request):
         budgets = request.budgets
-        active = [masks.count(view.mask) for view in views]
+        active = masks.count_each(view.mask for view in views)
         if self.scope == "global":
             total = tf.minimum(tf.add_n(budgets), tf.add_n(active))
             layers = [
@@ -62,6 +62,11 @@ class GradualPruning(Algorithm):
 
 def _strongest_first(view):
     """|w|, with the layer's largest raised above all other layers' weights."""
-    size = tf.abs(tf.cast(view.weight, tf.float32))
-    strongest = masks.top_k_mask(size, 1, candidates=view.mask)
-    return tf.where(strongest, float("inf"), size), view.mask
+    strongest = masks.top_k_mask(_size(view), 1, candidates=view.mask)
+    # Anew, because the first would be held all the while.
+    with tf.control_dependencies([strongest]):
+        return tf.where(strongest, float("inf"), _size(view)), view.mask
+
+
+def _size(view):
+    return tf.abs(tf.cast(view.weight, tf.float32))

@@ -73,10 +73,14 @@ def by_mean_over_active(views, num_dropped, attribute):
         List of int64 scalars, connections that each layer grows.
     """
     shares, capacities = [], []
-    for view in views:
-        values = tf.abs(tf.cast(getattr(view, attribute), tf.float32))
-        active = masks.count(view.mask)
-        total = tf.reduce_sum(tf.where(view.mask, values, tf.zeros([])))
-        shares.append(tf.math.divide_no_nan(total, tf.cast(active, tf.float32)))
+    for place in range(len(views)):
+        # In turn, so that only one layer's temporaries are held at a time.
+        with tf.control_dependencies(shares[-1:]):
+            view = views[place]
+            values = tf.abs(tf.cast(getattr(view, attribute), tf.float32))
+            active = masks.count(view.mask)
+            total = tf.reduce_sum(tf.where(view.mask, values, tf.zeros([])))
+            mean = tf.math.divide_no_nan(total, tf.cast(active, tf.float32))
+        shares.append(mean)
         capacities.append(tf.size(view.mask, out_type=tf.int64) - active)
     return in_proportion(shares, tf.add_n(num_dropped), capacities)

@@ -1,6 +1,7 @@
 """Any combination of scores."""
 
 import dataclasses
+import functools
 
 from rigl_tf.algorithms.base import Algorithm
 from rigl_tf.algorithms.scores import SCORES
@@ -49,4 +50,4 @@ class Rewire(Algorithm):
         return SCORES[self.drop_by](view)
 
     def grow(self, view):
-        return [SCORES[name](view) for name in self.grow_by]
+        return [functools.partial(SCORES[name], view) for name in self.grow_by]
