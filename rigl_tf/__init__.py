@@ -3,6 +3,8 @@
 from rigl_tf import algorithms as algorithms
 from rigl_tf import distributions as distributions
 from rigl_tf import flops as flops
+from rigl_tf import granularity as granularity
+from rigl_tf import grow_init as grow_init
 from rigl_tf import masks as masks
 from rigl_tf import schedules as schedules
 from rigl_tf.layers import Sparse as Sparse

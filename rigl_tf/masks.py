@@ -1,26 +1,12 @@
-"""Exact selection: scores and a count become a boolean mask.
-
-Selection never sorts. A radix selection over the bits of the scores finds the
-k-th largest in two histograms of 16 bits each, so its cost is linear in the
-number of scores. It gives the same mask in eager mode, in a graph and under
-XLA.
-"""
+"""Exact masks: scores and a count become a boolean mask."""
 
 import math
 import numbers
-from typing import Any
-from typing import NamedTuple
 
 import tensorflow as tf
 
-_DIGIT_BITS = 16
-_NUM_BINS = 1 << _DIGIT_BITS
-_LOWEST = tf.int32.min  # not a candidate
-_ABOVE_LOWEST = tf.int32.min + 1
-_INF = 0x7F800000  # the bits of inf
-_NAN = tf.int32.max - 2 * _INF - 1  # below the key of -inf
-_ALL = tf.int32.max  # of the keys equal to the threshold, all are chosen
-_ROW = 128  # counts that are added before totals are compared; fits in uint8
+from rigl_tf import selection
+from rigl_tf.selection import count as count
 
 
 def top_k_mask(scores, k, candidates=None):
@@ -118,15 +104,22 @@ def drop_and_grow(mask, drop_scores, grow_scores, num_drop, num_grow):
         [Evci et al., 2020](https://arxiv.org/abs/1911.11134), Algorithm 1.
     """
     mask = tf.convert_to_tensor(mask)
-    kept = chosen(drop_scores, drop_cut(mask, drop_scores, num_drop), mask)
-    return grow(kept, grow_scores, num_grow)
+    cut = drop_cut(mask, drop_scores, num_drop)
+    return grow(after_drop(mask, drop_scores, cut), grow_scores, num_grow)
 
 
 def drop_cut(mask, scores, num_drop):
     """Where the drop ends: the `Cut` of what is kept of the active ones."""
     num_active = count(mask)
     num_drop = _checked_count(num_drop, num_active, "num_drop", "connections")
-    return _cut(_keys(scores, mask), num_active - num_drop)
+    keys = selection.keys_of(scores, mask)
+    return selection.cut(keys, num_active - num_drop)
+
+
+def after_drop(mask, scores, cut):
+    """The mask of what a `Cut` keeps of the active connections."""
+    keys = selection.keys_of(scores, mask)
+    return tf.reshape(selection.chosen(keys, *cut), tf.shape(mask))
 
 
 def grow(mask, scores, num_grow):
@@ -162,11 +155,6 @@ def grow(mask, scores, num_grow):
     return mask
 
 
-def count(mask):
-    """Counts the `True` entries of a mask exactly, as an int64 scalar."""
-    return _count(tf.reshape(mask, [-1]))
-
-
 def count_each(masks):
     """Counts the `True` entries of masks in turn, as a list of int64 scalars.
 
@@ -184,15 +172,6 @@ def count_each(masks):
             totals.append(count(mask))
 
 
-@tf.function(
-    input_signature=[tf.TensorSpec([None], tf.bool)],
-    autograph=False,
-    experimental_attributes={"_noinline": True},
-)
-def _count(mask):
-    return tf.reduce_sum(_row_sums(_rows(tf.cast(mask, tf.uint8))))
-
-
 def count_in_top_k(scores, k):
     """Counts how many of the `k` highest scores fall in each of many layers.
 
@@ -208,20 +187,15 @@ def count_in_top_k(scores, k):
     Returns:
         List of int64 scalars that add up to `k`.
     """
-    layers = [lambda s=s: _keys(*s()) for s in scores]
-    k = tf.cast(k, tf.int64)
-    high, larger, _ = _shared_digit(layers, k, _high_digit)
-    start = _start(high)
-    _, larger_low, equal = _shared_digit(
-        layers,
-        k - tf.reduce_sum(larger),
-        lambda keys: _low_digit(keys, start),
-    )
-    counts = larger + larger_low
-    ties = tf.cumsum(equal)
-    ties_left = k - tf.reduce_sum(counts)
-    counts += tf.minimum(ties, ties_left) - tf.minimum(ties - equal, ties_left)
-    return tf.unstack(counts)
+    layers = [lambda s=s: selection.keys_of(*s()) for s in scores]
+    return selection.counts_in_top_k(layers, tf.cast(k, tf.int64))
+
+
+def _highest(scores, k, candidates):
+    """The mask of exactly `k` candidates, which must be there."""
+    keys = selection.keys_of(scores, candidates)
+    mask = selection.chosen(keys, *selection.cut(keys, k))
+    return tf.reshape(mask, tf.shape(scores))
 
 
 def _seed_pair(seed):
@@ -230,37 +204,6 @@ def _seed_pair(seed):
         # An ordinary seed fills the first word, the sign and overflow the next.
         return tf.constant([seed & 0x7FFFFFFF, seed >> 31], tf.int64)
     return seed
-
-
-def _keys(scores, candidates):
-    """Sortable keys, those of NaN above those of what is no candidate."""
-    keys = _sortable(tf.convert_to_tensor(scores))
-    if candidates is None:
-        return keys
-    return tf.where(tf.reshape(candidates, [-1]), keys, _LOWEST)
-
-
-def _sortable(scores):
-    """Flat int32 keys above `_LOWEST` in the order of the scores.
-
-    In arithmetic that TensorFlow does in place, because a kernel may be large.
-    """
-    scores = tf.reshape(scores, [-1])
-    if scores.dtype.is_integer or scores.dtype.is_bool:
-        return tf.maximum(tf.cast(scores, tf.int32), _ABOVE_LOWEST)
-    keys = tf.bitcast(tf.cast(scores, tf.float32), tf.int32)
-    # Negative floats have the sign bit set and count backwards.
-    flips = tf.bitwise.bitwise_and(_sign(keys), tf.int32.max)
-    keys = tf.bitwise.bitwise_xor(keys, flips)
-    keys -= _sign(keys)  # -0.0 becomes the key of +0.0
-    # Above the key of inf is that of positive NaN, which overflows and so
-    # becomes the lowest of all. Negative NaN, below -inf, is there already.
-    return tf.maximum(keys + (tf.int32.max - _INF), _NAN)
-
-
-def _sign(integers):
-    """-1 for negative integers, 0 for others."""
-    return tf.bitwise.right_shift(integers, 31)
 
 
 def _checked_count(k, available, name, what):
@@ -284,157 +227,3 @@ def _checked_count(k, available, name, what):
     if limit is None:
         return tf.minimum(tf.constant(int(value), tf.int64), available)
     return tf.constant(int(value), tf.int64)
-
-
-class Cut(NamedTuple):
-    """Where a selection ends.
-
-    Two scalars instead of a mask, to be made into one when it is needed.
-
-    Attributes:
-        threshold: int32, the lowest key that is chosen.
-        last: int32, of the keys equal to it the flat index of the last chosen.
-    """
-
-    threshold: Any
-    last: Any
-
-
-def chosen(scores, cut, candidates=None):
-    """The mask of the scores that a `Cut` chooses."""
-    keys = _keys(scores, candidates)
-    return tf.reshape(_chosen(keys, *cut), tf.shape(scores))
-
-
-_KEYS = tf.TensorSpec([None], tf.int32)
-
-
-# Functions of their own, so that they are traced once for all kernels.
-@tf.function(
-    input_signature=[_KEYS, tf.TensorSpec([], tf.int64)],
-    autograph=False,
-    experimental_attributes={"_noinline": True},
-)
-def _cut(keys, k):
-    """The `Cut` of the `k` largest keys, of equals those that come first."""
-    at_least_one = tf.maximum(k, 1)
-    high, above = _digit(_histogram(_high_digit(keys)), at_least_one)
-    start = _start(high)
-    low, above_low = _digit(
-        _histogram(_low_digit(keys, start)), at_least_one - above
-    )
-    threshold = tf.bitwise.bitwise_or(start, low)
-    ties = tf.equal(keys, threshold)
-    ties_to_keep = k - above - above_low
-    last = tf.cond(
-        tf.equal(count(ties), ties_to_keep),
-        lambda: tf.constant(_ALL, tf.int32),
-        lambda: _place(ties, ties_to_keep),
-    )
-    return Cut(threshold, tf.where(k > 0, last, -1))
-
-
-@tf.function(
-    input_signature=[_KEYS, *2 * [tf.TensorSpec([], tf.int32)]],
-    autograph=False,
-    experimental_attributes={"_noinline": True},
-)
-def _chosen(keys, threshold, last):
-    return tf.cond(
-        tf.equal(last, _ALL),
-        lambda: keys >= threshold,
-        lambda: tf.logical_or(
-            keys > threshold,
-            tf.logical_and(
-                tf.equal(keys, threshold), tf.range(tf.size(keys)) <= last
-            ),
-        ),
-    )
-
-
-def _highest(scores, k, candidates):
-    """The mask of exactly `k` candidates, which must be there."""
-    keys = _keys(scores, candidates)
-    return tf.reshape(_chosen(keys, *_cut(keys, k)), tf.shape(scores))
-
-
-def _high_digit(keys):
-    return tf.bitwise.right_shift(keys, _DIGIT_BITS) + _NUM_BINS // 2
-
-
-def _start(high):
-    """The lowest key with a given high digit."""
-    return tf.bitwise.left_shift(high - _NUM_BINS // 2, _DIGIT_BITS)
-
-
-def _low_digit(keys, start):
-    """How far keys are above `start`; `_NUM_BINS` if farther, or if below."""
-    # As unsigned integers, a negative difference is a large one.
-    above = tf.bitcast(keys, tf.uint32) - tf.bitcast(start, tf.uint32)
-    return tf.bitcast(tf.minimum(above, _NUM_BINS), tf.int32)
-
-
-def _histogram(digits):
-    return tf.raw_ops.DenseBincount(
-        input=digits, size=_NUM_BINS, weights=tf.constant([], tf.int32)
-    )
-
-
-def _digit(histogram, k):
-    """The digit of the k-th largest key, and how many keys have a larger."""
-    place, larger = _crossing(histogram[::-1], k, levels=3)
-    return _NUM_BINS - 1 - place, larger
-
-
-def _shared_digit(layers, k, digits):
-    """The same over many layers, and how many are larger and equal in each."""
-    histograms = []
-    for keys in layers:
-        # In turn, so that only one layer's temporaries are held at a time.
-        with tf.control_dependencies([k, *histograms[-1:]]):
-            histograms.append(_histogram(digits(keys())))
-    histograms = tf.cast(tf.stack(histograms), tf.int64)
-    digit, _ = _digit(tf.reduce_sum(histograms, axis=0), k)
-    larger = tf.range(_NUM_BINS) > digit
-    larger = tf.where(larger, histograms, tf.zeros([], tf.int64))
-    equal = tf.gather(histograms, digit, axis=1)
-    return digit, tf.reduce_sum(larger, axis=1), equal
-
-
-def _place(mask, k):
-    """The flat index of the k-th `True` entry."""
-    return _crossing(tf.cast(mask, tf.uint8), k, levels=5)[0]
-
-
-def _crossing(counts, k, levels):
-    """Where the running total of `counts` reaches `k`, and the total before.
-
-    Totals of rows come first, then one row, so that only short running totals
-    are taken: up to `_ROW ** levels` counts. They are products with a triangle
-    of ones, in floats that hold every count exactly, because XLA needs
-    seconds to compile a cumulative sum.
-    """
-    if levels > 1:
-        rows = _rows(counts)
-        row, before = _crossing(_row_sums(rows), k, levels - 1)
-        place, within = _crossing(tf.gather(rows, row), k - before, 1)
-        return row * _ROW + place, before + within
-    counts = tf.cast(counts, tf.float64)
-    size = tf.size(counts)
-    ones = tf.ones([size, size], tf.float64)
-    totals = tf.linalg.matvec(tf.linalg.band_part(ones, -1, 0), counts)
-    short = totals < tf.cast(k, tf.float64)
-    place = tf.minimum(tf.reduce_sum(tf.cast(short, tf.int32)), size - 1)
-    # The largest total that falls short is that of all counts before.
-    before = tf.reduce_max(tf.where(short, totals, 0))
-    return place, tf.cast(before, tf.int64)
-
-
-def _row_sums(rows):
-    """int64 totals. Added up in the type of `rows`, which must hold them."""
-    return tf.cast(tf.reduce_sum(rows, axis=1), tf.int64)
-
-
-def _rows(values):
-    padding = -tf.size(values) % _ROW
-    return tf.reshape(tf.pad(values, [[0, padding]]), [-1, _ROW])

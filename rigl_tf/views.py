@@ -25,7 +25,7 @@ class Views(collections.abc.Sequence):
         momenta: Dictionary from the id of a kernel variable to its running
             gradient.
         signs: Dictionary from the id of a kernel variable to its signs.
-        cuts: List of `masks.Cut`, what the drop keeps of each kernel, or
+        cuts: List of `selection.Cut`, what the drop keeps of each kernel, or
             `None` before the drop.
         drop: Function from a view to the scores by which the cuts were made.
     """
@@ -56,7 +56,7 @@ class Views(collections.abc.Sequence):
         )
         if self.cuts is None:
             return view
-        kept = masks.chosen(self.drop(view), self.cuts[place], view.mask)
+        kept = masks.after_drop(view.mask, self.drop(view), self.cuts[place])
         # What is computed from these comes after the mask, not beside it.
         with tf.control_dependencies([kept]):
             return view._replace(

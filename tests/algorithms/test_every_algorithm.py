@@ -53,7 +53,7 @@ def request(layers, fraction, part=1.0):
 
 def after_drop(algorithm, view, num_drop):
     cut = masks.drop_cut(view.mask, algorithm.drop(view), num_drop)
-    kept = masks.chosen(algorithm.drop(view), cut, view.mask)
+    kept = masks.after_drop(view.mask, algorithm.drop(view), cut)
     return view._replace(mask=kept)
 
 
