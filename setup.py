@@ -44,6 +44,7 @@ setuptools.setup(
             "nbclient>=0.10",
             "nbformat>=5.10",
             "pytest>=9",
+            "pytest-xdist>=3.8",
             "ruff>=0.17",
         ],
     },

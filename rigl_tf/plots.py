@@ -74,6 +74,8 @@ def densities(records, path):
         axes.set_xticks(range(len(names)), names, rotation=45, ha="right")
     axes.set_ylabel("density, active / all connections")
     axes.set_yscale("log")
+    for which in ("major", "minor"):
+        getattr(axes.yaxis, f"set_{which}_formatter")("{x:g}")
     if groups:
         axes.legend(frameon=False)
     _save(figure, path)

@@ -302,15 +302,21 @@ def test_wrn_22_2_costs_what_the_reproduction_says(wrn_cost):
 
 
 @pytest.mark.parametrize(
-    ("distribution", "sparsity", "expected"),
+    ("distribution", "sparsity", "expected", "rigl", "snfs"),
     [
-        (distributions.erdos_renyi_kernel, 0.9, 0.1735),
-        (distributions.erdos_renyi_kernel, 0.8, 0.3521),
-        (distributions.uniform, 0.9, 0.1025),
+        (distributions.erdos_renyi_kernel, 0.95, 0.0881, 0.0911, 0.3921),
+        (distributions.erdos_renyi_kernel, 0.9, 0.1735, 0.1763, 0.4490),
+        (distributions.erdos_renyi_kernel, 0.8, 0.3521, 0.3542, 0.5680),
+        (distributions.erdos_renyi, 0.9, 0.1759, 0.1786, None),
+        (distributions.erdos_renyi, 0.8, 0.3496, 0.3518, None),
+        (distributions.uniform, 0.95, 0.0527, 0.0558, 0.3684),
+        (distributions.uniform, 0.9, 0.1025, 0.1055, 0.4017),
+        (distributions.uniform, 0.8, 0.2022, 0.2049, 0.4682),
+        (distributions.uniform, 0.5, 0.5014, 0.5030, 0.6676),
     ],
 )
-def test_sparse_wrn_22_2_costs_the_ratio_of_the_reproduction(
-    wrn_cost, distribution, sparsity, expected
+def test_sparse_wrn_22_2_costs_the_ratios_of_the_reproduction(
+    wrn_cost, distribution, sparsity, expected, rigl, snfs
 ):
     shapes = [kernel.shape for kernel in wrn_cost.kernels]
     budgets = distributions.budgets(shapes, distribution(shapes, sparsity))
@@ -323,6 +329,37 @@ def test_sparse_wrn_22_2_costs_the_ratio_of_the_reproduction(
     )
 
     assert sparse.ratio() == pytest.approx(expected, abs=1e-4)
+    trained = {
+        name: flops.training(name, sparse.ratio(), 1.0) / 3
+        for name in ("rigl", "snfs")
+    }
+    assert trained["rigl"] == pytest.approx(rigl, abs=1e-4)
+    assert snfs is None or trained["snfs"] == pytest.approx(snfs, abs=1e-4)
+
+
+def test_sharing_by_gradient_costs_wrn_22_2_half_of_the_dense_flops(wrn):
+    """As in table 5 of the reproduction, from a fifth; on random data."""
+    sparse = rigl_tf.sparsify(
+        wrn,
+        algorithms.RigLSG(),
+        sparsity=0.8,
+        distribution=distributions.uniform,
+        schedule=rigl_tf.schedules.UpdateSchedule(2, end_step=100),
+        drop_fraction=rigl_tf.schedules.Constant(0.3),
+    )
+    sparse.compile(
+        keras.optimizers.SGD(0.1, momentum=0.9, nesterov=True),
+        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        run_eagerly=True,
+    )
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(32 * 9, 32, 32, 3)).astype("float32")
+
+    before = flops.inference(sparse)
+    sparse.fit(x, rng.integers(0, 10, len(x)), verbose=0)
+
+    assert before.ratio() == pytest.approx(0.2022, abs=1e-4)
+    assert before.recount(sparse).ratio() == pytest.approx(0.5, abs=0.03)
 
 
 def test_sparsified_wrn_22_2_trains_at_the_ratio_of_the_reproduction(wrn):
@@ -365,6 +402,8 @@ def test_training_follows_the_formulas_of_the_appendix():
     assert flops.training(algorithms.Static(), 2, 10) == 3 * 2
     # Four steps of 3 f_s and an update of 2 f_s + f_d, over five steps.
     assert flops.training("rigl", 2, 10, interval=4) == (4 * 6 + 14) / 5
+    # A dense gradient at every step: 2 f_s + f_d.
+    assert flops.training("snfs", 2, 10) == 14
 
 
 def test_training_refuses_an_unknown_method():
