@@ -22,7 +22,7 @@ train: $(INSTALLED)  ## Train on the digits; ARGS go to rigl-sweep
 	$(BIN)/rigl-sweep --sweep=digits --output_dir=runs $(ARGS)
 
 test: lint  ## Check style, then run the tests; ARGS go to pytest
-	$(BIN)/pytest --numprocesses=2 --dist=loadfile $(ARGS)
+	$(BIN)/pytest --numprocesses=2 --dist=worksteal $(ARGS)
 
 lint: $(INSTALLED)  ## Check style only
 	$(BIN)/ruff check
