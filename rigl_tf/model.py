@@ -97,22 +97,17 @@ class SparseModel(keras.Model):
 
     def _add_beside_kernels(self):
         """Creates what an algorithm keeps for every connection."""
+        kinds = []
+        if self.algorithm.tracks_gradient:
+            kinds.append(("momentum", "float32", self.momenta))
+        if self.algorithm.fixes_signs:
+            kinds.append(("sign", "int8", self.signs))
         for kernel in self.kernels:
-            key, shape = id(kernel.variable), kernel.variable.shape
-            name = kernel.name.replace("/", "_")
-            if self.algorithm.tracks_gradient:
-                self.momenta[key] = self.add_weight(
-                    name=f"{name}_momentum",
-                    shape=shape,
-                    dtype="float32",
-                    initializer="zeros",
-                    trainable=False,
-                )
-            if self.algorithm.fixes_signs:
-                self.signs[key] = self.add_weight(
-                    name=f"{name}_sign",
-                    shape=shape,
-                    dtype="int8",
+            for name, dtype, found in kinds:
+                found[id(kernel.variable)] = self.add_weight(
+                    name=f"{kernel.name.replace('/', '_')}_{name}",
+                    shape=kernel.variable.shape,
+                    dtype=dtype,
                     initializer="zeros",
                     trainable=False,
                 )
