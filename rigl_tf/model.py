@@ -43,6 +43,7 @@ class SparseModel(keras.Model):
         step: int64 variable, iterations of `fit` so far, updates included.
         num_skipped: int64 variable, iterations without effect because a
             gradient was not finite.
+        num_updates: int64 variable, updates of the masks so far.
         num_changed: int64 variable, connections that updates have grown where
             there was none before the update.
         overdue: Boolean variable, whether an update was due at a skipped step.
@@ -80,6 +81,7 @@ class SparseModel(keras.Model):
         self.grow_init = grow_init or initialization.GrowInit()
         self.step = self._counter("step", "int64")
         self.num_skipped = self._counter("num_skipped", "int64")
+        self.num_updates = self._counter("num_updates", "int64")
         self.num_changed = self._counter("num_changed", "int64")
         self.overdue = self._counter("overdue", "bool")
         self.state = {

@@ -17,6 +17,7 @@ class SparsityMonitor(keras.callbacks.Callback):
     - `sparsity`: fraction of zeros over all masked kernels.
     - `drop_fraction`: fraction of active connections that an update at this
       step would replace.
+    - `updates`: updates of the masks in the epoch.
     - `changed`: connections grown in the epoch that were inactive before.
     - `kept`: of the first mask's connections, the fraction active now. A
       random mask with as many in every kernel would share `kept_by_chance`
@@ -74,8 +75,7 @@ class SparsityMonitor(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch, logs=None):
         del epoch, logs
-        self._changed = layers.as_int(self.model.num_changed)
-        self._skipped = layers.as_int(self.model.num_skipped)
+        self._counts = self._counters()
         self._start = self._looked = layers.as_int(self.model.step)
 
     def on_train_batch_end(self, batch, logs=None):
@@ -113,10 +113,10 @@ class SparsityMonitor(keras.callbacks.Callback):
         if logs is not None:
             logs["sparsity"] = 1 - sum(active) / sum(sizes)
             logs["drop_fraction"] = model.current_drop_fraction()
-            logs["changed"] = layers.as_int(model.num_changed) - self._changed
+            for name, count in self._counters().items():
+                logs[name] = count - self._counts[name]
             logs.update(self._overlap(masks))
             logs["explored"] = _count(self._ever) / sum(sizes)
-            logs["skipped"] = layers.as_int(model.num_skipped) - self._skipped
             if self._cost is not None:
                 logs["flops"] = self._cost.recount(model).ratio()
         if self._writer is not None:
@@ -141,6 +141,14 @@ class SparsityMonitor(keras.callbacks.Callback):
         """Goes on with what another monitor has seen."""
         half = len(state) // 2
         self._first, self._ever = state[:half], state[half:]
+
+    def _counters(self):
+        model = self.model
+        return {
+            "updates": layers.as_int(model.num_updates),
+            "changed": layers.as_int(model.num_changed),
+            "skipped": layers.as_int(model.num_skipped),
+        }
 
     def _masks(self):
         return [np.array(kernel.mask) for kernel in self.model.kernels]

@@ -156,6 +156,7 @@ def _move(model, gradients, variables):
         model.grow_init,
         lambda variable: slots.of(model.optimizer, variable),
     )
+    model.num_updates.assign(model.num_updates + 1)
     model.num_changed.assign(model.num_changed + num_changed)
     for name, variable in model.state.items():
         variable.assign(state[name])

@@ -62,6 +62,8 @@ def test_changes_of_an_epoch_add_up_those_of_its_steps(watched):
     np.testing.assert_array_equal(
         history["changed"], grown.reshape(3, 10).sum(axis=1)
     )
+    # Due at steps 3, 6, 9, and so on, the first step being 0.
+    assert history["updates"] == [3, 3, 3]
     assert sum(history["changed"]) > 0
 
 

@@ -32,11 +32,16 @@ def find(kind, name):
 
     Args:
         kind: String, a folder of `gin_configs/`.
-        name: String, a file's name without `.gin`.
+        name: String, a file's name without `.gin`, or the path of a file
+            anywhere, with `.gin`.
 
     Raises:
         ValueError: If there is none; the error lists those that there are.
     """
+    if name.endswith(".gin"):
+        if not pathlib.Path(name).is_file():
+            raise ValueError(f"There is no file {name}.")
+        return pathlib.Path(name)
     place = folder() / kind
     names = sorted(path.stem for path in place.glob("*.gin"))
     if name in names:

@@ -2,14 +2,19 @@
 
 rigl-sweep --sweep=digits --list
 rigl-sweep --sweep=digits --output_dir=runs
+rigl-sweep --sweep=digits --output_dir=runs --jobs=2
 rigl-sweep --sweep=digits --output_dir=runs --index=7
 """
 
+import concurrent.futures
 import dataclasses
+import multiprocessing
+import os
 import pathlib
 import time
 
 import gin
+import tensorflow as tf
 from absl import flags
 
 from rigl_tf.bin import command
@@ -17,9 +22,12 @@ from rigl_tf.bin import configs
 from rigl_tf.bin import report
 from rigl_tf.bin import train
 
-_SWEEP = flags.DEFINE_string("sweep", None, "A file in gin_configs/sweeps.")
+_SWEEP = flags.DEFINE_string("sweep", None, "In gin_configs/sweeps, or a path.")
 _SWEEP_DIR = "output_dir"  # rigl-train's flag
 _LIST = flags.DEFINE_bool("list", False, "Print the numbered runs and stop.")
+_JOBS = flags.DEFINE_integer(
+    "jobs", 1, "How many runs to train at once, each in a process.", 1
+)
 _INDEX = flags.DEFINE_integer("index", None, "Do only the run of this number.")
 
 
@@ -36,7 +44,7 @@ class Run:
     @property
     def path(self):
         """Where the run goes, below the sweep's directory."""
-        parts = [self.task, self.method]
+        parts = [pathlib.Path(n).stem for n in (self.task, self.method)]
         if self.distribution is not None:
             parts.append(self.distribution)
         if self.sparsity is not None:
@@ -98,25 +106,53 @@ def main():
         raise ValueError("Say where the runs go: --output_dir=runs.")
     output_dir = pathlib.Path(output_dir)
     start = time.monotonic()
-    for number, run in enumerate(runs, 1):
-        print(f"[{number}/{len(runs)}] {run.path}", end="  ", flush=True)
-        record = train.run_one(
-            [
-                configs.find("tasks", run.task),
-                configs.find("methods", run.method),
-            ],
-            run.bindings,
-            output_dir / run.path,
-            resume=True,
-            verbose=0,
-        )
+    for number, (run, record) in enumerate(_trained(runs, output_dir), 1):
+        seconds = time.monotonic() - start
+        left = seconds / number * (len(runs) - number)
         print(
+            f"[{number}/{len(runs)}] {run.path}  "
             f"test accuracy {100 * record.test['accuracy']:.2f} %, "
-            f"{record.seconds:.0f} s",
+            f"{record.seconds:.0f} s, about {left:.0f} s left",
             flush=True,
         )
     print(f"{len(runs)} runs in {time.monotonic() - start:.0f} s\n")
     report.show(output_dir)
+
+
+def _trained(runs, output_dir):
+    """Pairs of run and record, as they are finished."""
+    if _JOBS.value == 1:
+        for run in runs:
+            yield run, _train(run, output_dir)
+        return
+    with concurrent.futures.ProcessPoolExecutor(
+        _JOBS.value,
+        multiprocessing.get_context("spawn"),  # TensorFlow does not fork
+        initializer=_share_cores,
+        initargs=(_JOBS.value,),
+    ) as pool:
+        waiting = {pool.submit(_train, run, output_dir): run for run in runs}
+        try:
+            for future in concurrent.futures.as_completed(waiting):
+                yield waiting[future], future.result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _train(run, output_dir):
+    return train.run_one(
+        [configs.find("tasks", run.task), configs.find("methods", run.method)],
+        run.bindings,
+        output_dir / run.path,
+        resume=True,
+        verbose=0,
+    )
+
+
+def _share_cores(jobs):
+    threads = max((os.cpu_count() or 1) // jobs, 1)
+    tf.config.threading.set_intra_op_parallelism_threads(threads)
+    tf.config.threading.set_inter_op_parallelism_threads(threads)
 
 
 def run():

@@ -32,7 +32,9 @@ class Progress(enum.Enum):
     LINE = 2
 
 
-_TASK = flags.DEFINE_string("task", None, "What to learn: a task's name.")
+_TASK = flags.DEFINE_string(
+    "task", None, "What to learn: a task's name, or a gin file's path."
+)
 _METHOD = flags.DEFINE_string(
     "method", None, "How to be sparse: a method's name, or dense."
 )

@@ -4,6 +4,7 @@ import pytest
 from absl import flags
 from absl.testing import flagsaver
 
+from rigl_tf import results
 from rigl_tf.bin import configs
 from rigl_tf.bin import sweep
 from rigl_tf.bin import train
@@ -70,9 +71,7 @@ def test_every_sweep_lists_runs_of_files_that_are_there(
         configs.find("methods", method)
 
 
-def test_an_index_does_that_run_only(
-    parsed_flags, tmp_path, monkeypatch, capsys
-):
+def test_an_index_does_that_run_only(parsed_flags, tmp_path, monkeypatch):
     done = []
 
     def run_one(files, bindings, output_dir, **arguments):
@@ -92,7 +91,33 @@ def test_an_index_does_that_run_only(
             tmp_path / "digits_mlp/static/sparsity=0.98/seed=1",
         )
     ]
-    assert "[1/1]" in capsys.readouterr().out
+
+
+def test_a_sweep_of_ones_own_trains_two_runs_at_once(
+    parsed_flags, tmp_path, capsys
+):
+    (tmp_path / "short.gin").write_text(
+        "include 'tasks/digits_mlp.gin'\nEPOCHS = 1\n"
+    )
+    (tmp_path / "mine.gin").write_text(
+        "from __gin__ import dynamic_registration\n"
+        "from rigl_tf.bin import sweep\n"
+        f"sweep.grid.tasks = ['{tmp_path}/short.gin']\n"
+        "sweep.grid.methods = ['dense', 'set']\n"
+        "sweep.grid.sparsities = [0.9]\n"
+        "sweep.grid.seeds = [0]\n"
+    )
+    parsed_flags(
+        f"--sweep={tmp_path}/mine.gin", "--jobs=2", f"--output_dir={tmp_path}"
+    )
+
+    sweep.main()
+
+    kinds = [str(record.kind) for record in results.read_all(tmp_path)]
+    assert kinds == ["dense", "set 0.9 ERK"]
+    printed = capsys.readouterr().out
+    assert "[2/2] short/" in printed
+    assert "| set " in printed
 
 
 @pytest.mark.parametrize(
@@ -101,6 +126,7 @@ def test_an_index_does_that_run_only(
         ([], "Say which sweep"),
         (["--sweep=digits"], "Say where the runs go"),
         (["--sweep=nope", "--list"], "There is no sweep 'nope'"),
+        (["--sweep=nope.gin", "--list"], "There is no file nope.gin"),
         (["--sweep=digits", "--index=99"], "between 0 and 11.*Received: 99"),
         (["--sweep=digits", "--set=EPOCHS = 1"], "--set is for rigl-train"),
         (["--sweep=digits", "--seed=1"], "--seed is for rigl-train"),
