@@ -1,7 +1,9 @@
-"""Figures from records and models."""
+"""Figures from records and masks."""
 
 import pathlib
+from typing import NamedTuple
 
+import matplotlib
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -18,97 +20,256 @@ _COLOURS = (
     "#E69F00",
     "#56B4E9",
 )
+# What tells methods apart that share a colour.
+_LINES = ("-", "--", ":")
+_HATCHES = (None, "/////", ".....")
 
 
 def accuracy(records, path, metric="val_accuracy"):
     """Draws accuracy per epoch: the mean over seeds and their range.
 
     Args:
-        records: List of `Record`.
+        records: List of `Record`, of one task. There is a panel for each
+            sparsity and distribution, with the dense runs in each.
         path: File to write, PNG by its ending.
         metric: String, a key of `Record.history`.
     """
-    figure, axes = _axes()
-    for i, (kind, runs) in enumerate(results.group(records).items()):
-        curves = [run.history[metric] for run in runs if metric in run.history]
-        if not curves:
-            continue
-        length = min(map(len, curves))
-        curves = 100 * np.asarray([curve[:length] for curve in curves])
-        epochs = np.arange(1, length + 1)
-        colour = _COLOURS[i % len(_COLOURS)]
-        label = f"{kind} (n = {len(curves)})"
-        axes.plot(epochs, curves.mean(0), color=colour, label=label)
-        axes.fill_between(
-            epochs, curves.min(0), curves.max(0), color=colour, alpha=0.15
-        )
-    axes.set_xlabel("epoch")
-    axes.set_ylabel(f"{metric.replace('val_', 'validation ')}, %")
-    if axes.lines:
-        axes.legend(frameon=False)
-    _save(figure, path)
+    name = metric.replace("val_", "validation ")
+    _curves(records, path, metric, 100, f"{name}, %")
+
+
+def flops(records, path):
+    """Draws the FLOPs of a forward pass over the steps of training.
+
+    Args:
+        records: List of `Record`, of one task, as in `accuracy`.
+        path: File to write, PNG by its ending.
+    """
+    label = "FLOPs of inference / those of dense"
+    _curves(records, path, "flops", 1, label, by_step=True)
 
 
 def densities(records, path):
     """Draws the final density of every kernel, a bar for each group of runs.
 
     Args:
-        records: List of `Record`; the dense ones are left out.
+        records: List of `Record`, of one task; dense ones are left out.
         path: File to write, PNG by its ending.
     """
-    groups = [
-        runs for runs in results.group(records).values() if runs[0].densities
-    ]
-    figure, axes = _axes()
-    for i, runs in enumerate(groups):
-        names = list(runs[0].densities)
-        values = np.mean([list(r.densities.values()) for r in runs], axis=0)
-        width = 0.8 / len(groups)
-        axes.bar(
-            np.arange(len(names)) + (i - (len(groups) - 1) / 2) * width,
-            values,
-            width,
-            color=_COLOURS[(i + 1) % len(_COLOURS)],
-            label=str(runs[0].kind),
-        )
-        axes.set_xticks(range(len(names)), names, rotation=45, ha="right")
-    axes.set_ylabel("density, active / all connections")
-    axes.set_yscale("log")
-    for which in ("major", "minor"):
-        getattr(axes.yaxis, f"set_{which}_formatter")("{x:g}")
-    if groups:
-        axes.legend(frameon=False)
-    _save(figure, path)
+    label = "density, active / all connections"
+    _bars(records, path, lambda record: record.densities, label)
 
 
-def mask(kernel, path):
-    """Draws one mask: inputs downwards, outputs across, active is black.
+def active(records, path):
+    """Draws how many connections of every kernel are active in the end.
 
     Args:
-        kernel: `SparseKernel`.
+        records: List of `Record`, of one task; dense ones are left out.
         path: File to write, PNG by its ending.
     """
-    picture = kernel.layout.matrix(kernel.mask).numpy()
-    figure, axes = _axes()
-    axes.imshow(picture, cmap="Greys", aspect="auto", interpolation="none")
-    axes.set_xlabel("output")
-    axes.set_ylabel("input")
-    active = int(picture.sum())
-    axes.set_title(
-        f"{kernel.name}: {active:,} of {picture.size:,} connections active"
-    )
+
+    def counts(record):
+        return {
+            name: kernel["active"] for name, kernel in record.structure.items()
+        }
+
+    _bars(records, path, counts, "active connections")
+
+
+def density_over_time(record, path):
+    """Draws the density of every kernel after each epoch of one run.
+
+    Args:
+        record: `Record`.
+        path: File to write, PNG by its ending.
+    """
+    names = [name for name in record.history if name.startswith("density/")]
+    figure, axes = _figure(1, 1)
+    colours = matplotlib.colormaps["viridis"](np.linspace(0, 0.9, len(names)))
+    for i, (name, colour) in enumerate(zip(names, colours, strict=True)):
+        values = record.history[name]
+        axes[0, 0].plot(
+            range(1, len(values) + 1),
+            values,
+            color=colour,
+            linestyle=_LINES[i % len(_LINES)],
+            label=name.removeprefix("density/"),
+        )
+    axes[0, 0].set_xlabel("epoch")
+    axes[0, 0].set_ylabel("density, active / all connections")
+    axes[0, 0].set_title(str(record.kind))
+    _logarithmic(axes[0, 0])
     _save(figure, path)
 
 
-def _axes():
-    figure = Figure(figsize=(7, 4.5), layout="constrained")
+def masks(kernels, path):
+    """Draws masks: inputs downwards, outputs across, active is black.
+
+    Args:
+        kernels: Dictionary from what to call it to `SparseKernel`.
+        path: File to write, PNG by its ending.
+    """
+    columns = min(len(kernels), 4)
+    figure, axes = _figure(-(-len(kernels) // columns), columns)
+    for panel in axes.flat[len(kernels) :]:
+        panel.set_axis_off()
+    for panel, (name, kernel) in zip(axes.flat, kernels.items(), strict=False):
+        picture = kernel.layout.matrix(kernel.mask).numpy()
+        panel.imshow(
+            picture, cmap="Greys", aspect="auto", interpolation="none", vmin=0
+        )
+        panel.set_title(f"{name}\n{int(picture.sum()):,} of {picture.size:,}")
+        panel.set_xlabel("output")
+        panel.set_ylabel("input")
+    _save(figure, path)
+
+
+def _curves(records, path, metric, scale, ylabel, by_step=False):
+    figure, panels = _panels(records)
+    for axes, groups in panels:
+        for kind, (runs, style) in groups.items():
+            curves = [r.history[metric] for r in runs if metric in r.history]
+            if not curves:
+                continue
+            length = min(map(len, curves))
+            curves = scale * np.asarray([curve[:length] for curve in curves])
+            x = np.arange(1, length + 1)
+            if by_step:
+                x *= runs[0].steps // len(runs[0].history[metric])
+            axes.plot(
+                x,
+                curves.mean(0),
+                color=style.colour,
+                linestyle=style.line,
+                label=kind.method,
+            )
+            axes.fill_between(
+                x,
+                curves.min(0),
+                curves.max(0),
+                color=style.colour,
+                alpha=0.15,
+                linewidth=0,
+            )
+        axes.set_xlabel(("step" if by_step else "epoch") + _seeds(records))
+        axes.set_ylabel(ylabel)
+    _save(figure, path)
+
+
+def _bars(records, path, values_of, ylabel):
+    figure, panels = _panels([r for r in records if values_of(r)], wide=True)
+    for axes, groups in panels:
+        for i, (kind, (runs, style)) in enumerate(groups.items()):
+            names = list(values_of(runs[0]))
+            values = [list(values_of(run).values()) for run in runs]
+            width = 0.8 / len(groups)
+            axes.bar(
+                np.arange(len(names)) + (i - (len(groups) - 1) / 2) * width,
+                np.mean(values, axis=0),
+                width,
+                color=style.colour,
+                hatch=style.hatch,
+                edgecolor="white",
+                linewidth=0,
+                label=kind.method,
+            )
+            axes.set_xticks(
+                range(len(names)), names, rotation=45, ha="right", fontsize=8
+            )
+        axes.set_ylabel(ylabel)
+        _logarithmic(axes)
+    _save(figure, path)
+
+
+class _Style(NamedTuple):
+    colour: str
+    line: str
+    hatch: str | None
+
+
+def _panels(records, wide=False):
+    """A figure, and pairs of a panel and what is in it.
+
+    That is a dictionary from `Kind` to its records and style.
+    """
+    groups = results.group(records)
+    tasks = sorted({kind.task for kind in groups})
+    if len(tasks) > 1:
+        raise ValueError(
+            "A figure shows the runs of one task. Received `records` of "
+            f"{', '.join(tasks)}."
+        )
+    methods = {kind.method for kind in groups} - {"dense"}
+    styles = {
+        method: _Style(
+            _COLOURS[i % len(_COLOURS)],
+            _LINES[i // len(_COLOURS) % len(_LINES)],
+            _HATCHES[i // len(_COLOURS) % len(_HATCHES)],
+        )
+        for i, method in enumerate(["dense", *sorted(methods)])
+    }
+    across = sorted({k.sparsity for k in groups if k.sparsity}) or [0.0]
+    down = sorted({k.distribution for k in groups if k.distribution}) or [""]
+    width = 7 if len(across) == 1 else 4.5
+    if wide:
+        bars = max((len(r.densities) for r in records), default=0)
+        width = max(width, 0.04 * bars * len(methods))
+    figure, axes = _figure(len(down), len(across), width)
+    panels = []
+    for row, distribution in enumerate(down):
+        for column, sparsity in enumerate(across):
+            inside = {
+                kind: (runs, styles[kind.method])
+                for kind, runs in groups.items()
+                if kind.sparsity in (0, sparsity)
+                and kind.distribution in ("", distribution)
+            }
+            name = results.SHORT.get(distribution, distribution)
+            words = [f"sparsity {sparsity:g}"] if sparsity else []
+            axes[row, column].set_title(", ".join(words + [name] * bool(name)))
+            panels.append((axes[row, column], inside))
+    return figure, panels
+
+
+def _seeds(records):
+    """How many runs a mean is over, in words."""
+    counts = sorted({len(runs) for runs in results.group(records).values()})
+    if counts in ([], [1]):
+        return ""
+    return f"\nmean and range of {' or '.join(map(str, counts))} seeds"
+
+
+def _figure(rows, columns, width=7.0):
+    figure = Figure(
+        figsize=(1 + width * columns, 0.5 + 4 * rows), layout="constrained"
+    )
     FigureCanvasAgg(figure)
-    axes = figure.add_subplot()
-    axes.spines[["top", "right"]].set_visible(False)
+    axes = figure.subplots(rows, columns, squeeze=False)
+    for panel in axes.flat:
+        panel.spines[["top", "right"]].set_visible(False)
     return figure, axes
 
 
+def _logarithmic(axes):
+    axes.set_yscale("log")
+    for which in ("major", "minor"):
+        getattr(axes.yaxis, f"set_{which}_formatter")("{x:g}")
+
+
 def _save(figure, path):
+    entries = {}
+    for axes in figure.axes:
+        for handle, label in zip(
+            *axes.get_legend_handles_labels(), strict=True
+        ):
+            entries.setdefault(label, handle)
+    if entries:
+        figure.legend(
+            entries.values(),
+            entries,
+            loc="outside right upper",
+            frameon=False,
+        )
     path = pathlib.Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=150)

@@ -149,8 +149,14 @@ def read(path):
 
 
 def read_all(directory):
-    """Reads every record below a directory, in the order of their paths."""
-    return [read(p) for p in sorted(pathlib.Path(directory).rglob(RECORD))]
+    """Reads every record below a directory.
+
+    Returns:
+        Dictionary from the directory of a run to its `Record`, in the order
+        of their paths.
+    """
+    paths = sorted(pathlib.Path(directory).rglob(RECORD))
+    return {path.parent: read(path) for path in paths}
 
 
 def group(records):

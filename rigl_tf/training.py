@@ -252,7 +252,9 @@ def train(
     plots.accuracy([record], figures / "accuracy.png")
     if monitor is not None:
         plots.densities([record], figures / "densities.png")
-        plots.mask(model.kernels[0], figures / "mask.png")
+        plots.density_over_time(record, figures / "density_over_time.png")
+        sparsest = min(model.kernels, key=lambda k: record.densities[k.name])
+        plots.masks({sparsest.name: sparsest}, figures / "mask.png")
     results.write(output_dir, record)
     backup.remove()
     return record

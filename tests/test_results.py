@@ -131,8 +131,12 @@ def test_records_are_read_in_the_order_of_their_paths(tmp_path):
         directory.mkdir()
         results.write(directory, record(seed=seed))
 
-    assert [run.seed for run in results.read_all(tmp_path)] == [0, 1, 2]
-    assert results.read_all(tmp_path / "nowhere") == []
+    found = results.read_all(tmp_path)
+    assert [run.seed for run in found.values()] == [0, 1, 2]
+    assert [results.read(path / "record.json") for path in found] == list(
+        found.values()
+    )
+    assert results.read_all(tmp_path / "nowhere") == {}
 
 
 def test_a_kind_says_all_that_a_seed_does_not():

@@ -1,10 +1,12 @@
 """Prints the table of all records below a directory and draws them.
 
 rigl-report --runs=runs
+rigl-report --runs=runs --masks=dense_1
 """
 
 import pathlib
 
+import keras
 from absl import flags
 
 from rigl_tf import plots
@@ -12,16 +14,20 @@ from rigl_tf import results
 from rigl_tf.bin import command
 
 _RUNS = flags.DEFINE_string("runs", "runs", "Directory of the runs.")
+_MASKS = flags.DEFINE_string(
+    "masks", None, "Draw this kernel's mask in the first run of each kind."
+)
 
 
-def show(directory):
-    """Prints the table; writes it and two figures into the directory.
+def show(directory, kernel=None):
+    """Prints the table; writes it and figures into the directory.
 
     Args:
         directory: Path below which the records are.
+        kernel: String, the kernel whose masks to draw, or `None`.
 
     Raises:
-        ValueError: If there are none.
+        ValueError: If there are no records, or a model has no such kernel.
     """
     directory = pathlib.Path(directory)
     records = results.read_all(directory)
@@ -30,17 +36,46 @@ def show(directory):
             f"There is no finished run below {directory}. Train one with "
             "rigl-train or rigl-sweep."
         )
-    table = results.table(records)
+    table = results.table(records.values())
     print(table)
     (directory / "table.md").write_text(table + "\n", encoding="utf-8")
-    plots.accuracy(records, directory / "accuracy.png")
-    plots.densities(records, directory / "densities.png")
-    print(f"\nFigures: {directory}/accuracy.png, {directory}/densities.png")
+    figures = directory / "figures"
+    for task in sorted({record.task for record in records.values()}):
+        runs = {p: r for p, r in records.items() if r.task == task}
+        for draw in (
+            plots.accuracy,
+            plots.flops,
+            plots.densities,
+            plots.active,
+        ):
+            draw(list(runs.values()), figures / task / f"{draw.__name__}.png")
+        if kernel is not None:
+            plots.masks(_kernels(runs, kernel), figures / task / "masks.png")
+    print(f"\nFigures: {figures}")
+
+
+def _kernels(records, name):
+    """The kernel of a name in the first run of each kind."""
+    first = {}
+    for path, record in records.items():
+        if record.densities:
+            first.setdefault(str(record.kind), path)
+    found = {}
+    for kind, path in first.items():
+        model = keras.saving.load_model(path / "model.keras")
+        kernels = {kernel.name: kernel for kernel in model.kernels}
+        if name not in kernels:
+            raise ValueError(
+                f"The model of {path} has no kernel {name!r}. "
+                f"Kernels: {', '.join(kernels)}."
+            )
+        found[kind] = kernels[name]
+    return found
 
 
 def main():
     """Reports on the directory that the flags name."""
-    show(_RUNS.value)
+    show(_RUNS.value, _MASKS.value)
 
 
 def run():

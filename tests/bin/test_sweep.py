@@ -103,7 +103,7 @@ def test_a_sweep_of_ones_own_trains_two_runs_at_once(
         "from __gin__ import dynamic_registration\n"
         "from rigl_tf.bin import sweep\n"
         f"sweep.grid.tasks = ['{tmp_path}/short.gin']\n"
-        "sweep.grid.methods = ['dense', 'set']\n"
+        "sweep.grid.methods = ['dense', 'static']\n"
         "sweep.grid.sparsities = [0.9]\n"
         "sweep.grid.seeds = [0]\n"
     )
@@ -113,11 +113,14 @@ def test_a_sweep_of_ones_own_trains_two_runs_at_once(
 
     sweep.main()
 
-    kinds = [str(record.kind) for record in results.read_all(tmp_path)]
-    assert kinds == ["dense", "set 0.9 ERK"]
+    records = results.read_all(tmp_path).values()
+    assert [str(record.kind) for record in records] == [
+        "dense",
+        "static 0.9 ERK",
+    ]
     printed = capsys.readouterr().out
     assert "[2/2] short/" in printed
-    assert "| set " in printed
+    assert "| static " in printed
 
 
 @pytest.mark.parametrize(
