@@ -18,6 +18,8 @@ help:  ## List the targets
 	      printf '  %-12s%s\n' "$$name" "$$does"; \
 	    done
 
+# TensorFlow talks of drivers that are not there.
+train: export TF_CPP_MIN_LOG_LEVEL ?= 3
 train: $(INSTALLED)  ## Train on the digits; ARGS go to rigl-sweep
 	$(BIN)/rigl-sweep --sweep=digits --output_dir=runs $(ARGS)
 

@@ -81,7 +81,8 @@ class Summary:
         return 1 - self.total("active") / self.total("size")
 
     def __str__(self):
-        head = "kernel shape sparsity active FLOPs empty_neurons empty_inputs"
+        head = "kernel shape sparsity active params* FLOPs empty_neurons"
+        head += " empty_inputs"
         rows = [[word.replace("_", " ") for word in head.split()]]
         for k in self.kernels:
             rows.append(
@@ -90,6 +91,7 @@ class Summary:
                     " x ".join(map(str, k.shape)),
                     f"{k.sparsity:.4f}",
                     f"{k.active:,}",
+                    f"{k.remaining:,}",
                     "?" if k.flops is None else f"{k.flops:,}",
                     f"{k.empty_outputs:,} of {k.outputs:,}",
                     f"{k.empty_inputs:,} of {k.inputs:,}",
@@ -102,6 +104,7 @@ class Summary:
                 f"{self.total('size'):,}",
                 f"{self.sparsity:.4f}",
                 f"{self.total('active'):,}",
+                f"{self.total('remaining'):,}",
                 f"{self.total('flops'):,}" if known else "?",
                 f"{self.total('empty_outputs'):,} of {self.total('outputs'):,}",
                 f"{self.total('empty_inputs'):,} of {self.total('inputs'):,}",

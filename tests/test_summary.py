@@ -36,6 +36,18 @@ def test_the_worked_example_is_counted_right():
     assert second.remaining == 2 * 1
 
 
+def test_what_remains_of_a_random_mask_is_what_chance_leaves():
+    mask = np.asarray(rigl_tf.masks.random_mask((2000, 3000), 6000, (0, 1)))
+
+    (kernel,) = rigl_tf.summary(with_masks(mask)).kernels
+
+    # An input is empty with probability 0.999 ** 3000 = 0.0497, an output
+    # with 0.999 ** 2000 = 0.1352.
+    assert kernel.remaining == pytest.approx(
+        2000 * (1 - 0.0497) * 3000 * (1 - 0.1352), rel=0.02
+    )
+
+
 def test_totals_add_up():
     found = rigl_tf.summary(with_masks([[1, 0], [0, 0]], [[1], [1]]))
 
@@ -72,12 +84,13 @@ def test_it_prints_a_row_for_each_kernel_and_the_totals():
         "shape",
         "sparsity",
         "active",
+        "params*",
         "FLOPs",
         "empty neurons",
         "empty inputs",
     ]
-    assert rows[2][1:] == ["2 x 2", "0.7500", "1", "2", "1 of 2", "1 of 2"]
-    assert rows[-1] == ["all", "6", "0.5000", "3", "6", "1 of 3", "1 of 4"]
+    assert rows[2][1:] == ["2 x 2", "0.7500", "1", "1", "2", "1 of 2", "1 of 2"]
+    assert rows[-1] == ["all", "6", "0.5000", "3", "3", "6", "1 of 3", "1 of 4"]
 
 
 def test_a_model_without_masks_says_how_to_get_them():
