@@ -87,7 +87,7 @@ def train_step(model, data):
             if not model.algorithm.replaces_step:
                 apply()
             model.overdue.assign(False)
-            return everywhere(_move, gradients, variables)
+            return everywhere(move, gradients, variables)
 
         def skip():
             model.num_skipped.assign(model.num_skipped + 1)
@@ -128,8 +128,14 @@ def _apply(model, gradients, variables):
             running.assign(model.algorithm.track(view))
 
 
-def _move(model, gradients, variables):
-    """Moves connections in every trainable kernel."""
+def move(model, gradients, variables):
+    """Moves connections in every trainable kernel.
+
+    Args:
+        model: `SparseModel`, compiled.
+        gradients: List of dense gradients, of the mean loss of this replica.
+        variables: List of the variables they belong to.
+    """
     algorithm = model.algorithm
     dense = dict(zip(map(id, variables), gradients, strict=True))
     seen = _views(

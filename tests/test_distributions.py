@@ -277,6 +277,7 @@ def test_budgets_of_vgg_16_are_within_one_of_those_derived_for_ggr():
 
     derived = {0: 1728, 1: 7968, 9: 61243, 10: 730634, 11: 487089, 12: 255437}
     assert {i: active[i] for i in derived} == pytest.approx(derived, abs=1)
+    assert sum(math.prod(shape) for shape in VGG) == 58_783_424
     # 3 % to the connection, plus less than one a layer, as in the original.
     assert 1763503 <= sum(active) < 1763503 + len(VGG)
 

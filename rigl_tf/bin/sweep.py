@@ -4,10 +4,12 @@ rigl-sweep --sweep=digits --list
 rigl-sweep --sweep=digits --output_dir=runs
 rigl-sweep --sweep=digits --output_dir=runs --jobs=2
 rigl-sweep --sweep=digits --output_dir=runs --index=7
+rigl-sweep --sweep=digits --output_dir=runs --only='*/rigl/*'
 """
 
 import concurrent.futures
 import dataclasses
+import fnmatch
 import multiprocessing
 import os
 import pathlib
@@ -29,6 +31,9 @@ _JOBS = flags.DEFINE_integer(
     "jobs", 1, "How many runs to train at once, each in a process.", 1
 )
 _INDEX = flags.DEFINE_integer("index", None, "Do only the run of this number.")
+_ONLY = flags.DEFINE_string(
+    "only", None, "Only the runs whose path is like this, such as '*/rigl/*'."
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,17 +95,12 @@ def main():
         raise ValueError("Say which sweep: --sweep=digits. See --help.")
     with configs.parsed([configs.find("sweeps", _SWEEP.value)], []):
         runs = gin.get_configurable(grid)()
+    chosen = _chosen(runs)
     if _LIST.value:
-        for number, run in enumerate(runs):
+        for number, run in chosen.items():
             print(f"{number:4d}  {run.path}")
         return
-    if _INDEX.value is not None:
-        if not 0 <= _INDEX.value < len(runs):
-            raise ValueError(
-                f"--index must be between 0 and {len(runs) - 1}. "
-                f"Received: {_INDEX.value}."
-            )
-        runs = runs[_INDEX.value :][:1]
+    runs = list(chosen.values())
     output_dir = flags.FLAGS[_SWEEP_DIR].value
     if output_dir is None:
         raise ValueError("Say where the runs go: --output_dir=runs.")
@@ -117,6 +117,29 @@ def main():
         )
     print(f"{len(runs)} runs in {time.monotonic() - start:.0f} s\n")
     report.show(output_dir)
+
+
+def _chosen(runs):
+    """Dictionary from number to run, of those that the flags choose."""
+    chosen = dict(enumerate(runs))
+    if _INDEX.value is not None:
+        if _INDEX.value not in chosen:
+            raise ValueError(
+                f"--index must be between 0 and {len(runs) - 1}. "
+                f"Received: {_INDEX.value}."
+            )
+        chosen = {_INDEX.value: runs[_INDEX.value]}
+    if _ONLY.value is not None:
+        chosen = {
+            number: run
+            for number, run in chosen.items()
+            if fnmatch.fnmatchcase(str(run.path), _ONLY.value)
+        }
+        if not chosen:
+            raise ValueError(
+                f"No run has a path like --only={_ONLY.value!r}. See --list."
+            )
+    return chosen
 
 
 def _trained(runs, output_dir):

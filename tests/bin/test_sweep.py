@@ -93,6 +93,19 @@ def test_an_index_does_that_run_only(parsed_flags, tmp_path, monkeypatch):
     ]
 
 
+def test_only_some_runs_are_listed_by_their_numbers(parsed_flags, capsys):
+    parsed_flags("--sweep=digits", "--list", "--only=*/set/*/seed=[02]")
+
+    sweep.main()
+
+    assert capsys.readouterr().out.split() == [
+        "6",
+        "digits_mlp/set/sparsity=0.98/seed=0",
+        "8",
+        "digits_mlp/set/sparsity=0.98/seed=2",
+    ]
+
+
 def test_a_sweep_of_ones_own_trains_two_runs_at_once(
     parsed_flags, tmp_path, capsys
 ):
@@ -131,6 +144,7 @@ def test_a_sweep_of_ones_own_trains_two_runs_at_once(
         (["--sweep=nope", "--list"], "There is no sweep 'nope'"),
         (["--sweep=nope.gin", "--list"], "There is no file nope.gin"),
         (["--sweep=digits", "--index=99"], "between 0 and 11.*Received: 99"),
+        (["--sweep=digits", "--only=x"], "No run has a path like --only='x'"),
         (["--sweep=digits", "--set=EPOCHS = 1"], "--set is for rigl-train"),
         (["--sweep=digits", "--seed=1"], "--seed is for rigl-train"),
     ],
