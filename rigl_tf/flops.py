@@ -11,6 +11,7 @@ import contextlib
 import dataclasses
 import inspect
 import math
+import warnings
 
 import keras
 import tensorflow as tf
@@ -135,7 +136,7 @@ def inference(model, input_shape=None):
             where the model does not know it or leaves dimensions open.
 
     Returns:
-        `ModelCost`.
+        `ModelCost`. It warns of kernels that it cannot count.
 
     Raises:
         ValueError: If the input shape is not known in full.
@@ -165,12 +166,17 @@ def inference(model, input_shape=None):
                 outputs=per_use,
                 sparse=kernel is not None,
             )
-    others = sum(
-        math.prod(variable.shape)
-        for variable in _parameters(network)
-        if id(variable) not in costs
-    )
-    return ModelCost(tuple(costs.values()), attention, others)
+    others = [v for v in _parameters(network) if id(v) not in costs]
+    unknown = [v.path for v in others if v.name.endswith("kernel")]
+    if unknown:
+        warnings.warn(
+            f"How often {', '.join(unknown)} is used is not known here, so "
+            "its FLOPs are left out. Layers of `keras.layers` are counted, "
+            "but not `ConvLSTM` and cells of your own.",
+            stacklevel=2,
+        )
+    num_others = sum(math.prod(variable.shape) for variable in others)
+    return ModelCost(tuple(costs.values()), attention, num_others)
 
 
 def training(method, sparse, dense, interval=100):

@@ -83,7 +83,7 @@ def train_step(model, data):
             with _constraints_off(model.optimizer, model.kernels):
                 return everywhere(_apply, gradients, variables)
 
-        def move():
+        def update_masks():
             if not model.algorithm.replaces_step:
                 apply()
             model.overdue.assign(False)
@@ -97,7 +97,7 @@ def train_step(model, data):
         def step():
             if not model.algorithm.updates_masks:
                 return apply()
-            return tf.cond(model.is_due(), move, apply)
+            return tf.cond(model.is_due(), update_masks, apply)
 
         tf.cond(num_bad == 0, step, skip)
         model.step.assign(model.step + 1)

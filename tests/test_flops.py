@@ -486,3 +486,15 @@ def test_sizes_of_kernels_add_up(wrn_cost):
     assert [kernel.size for kernel in wrn_cost.kernels] == sizes
     assert sum(sizes) == 1_076_912
     assert wrn_cost.other_parameters == 2_720 + 10
+
+
+def test_a_kernel_that_cannot_be_counted_is_warned_of():
+    model = keras.Sequential(
+        [keras.Input((3, 8, 8, 2)), keras.layers.ConvLSTM2D(4, 3, name="lstm")]
+    )
+
+    with pytest.warns(UserWarning, match="lstm.*/kernel, .*recurrent_kernel"):
+        cost = flops.inference(model)
+
+    assert cost.flops() == 0
+    assert cost.parameters() == model.count_params()
