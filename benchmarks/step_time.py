@@ -4,6 +4,7 @@ Trains a dense and a sparse copy of the same network on the same batch, one
 step each in turns, in one run, and prints the median over rounds of sparse
 over dense, apart for ordinary steps and for those that update the masks. CPU
 time is beside wall time, because wall time on a shared machine varies.
+`--methods` measures every algorithm on WRN-22-2 instead of RigL on all.
 `--quick` takes a quarter of the rounds.
 """
 
@@ -16,6 +17,7 @@ import numpy as np
 import tensorflow as tf
 
 import rigl_tf
+from rigl_tf import algorithms
 from rigl_tf import models
 from rigl_tf import schedules
 
@@ -48,7 +50,7 @@ def seconds(function):
     return time.perf_counter() - wall, time.process_time() - cpu
 
 
-def measure(build, input_shape, batch, rounds, jit):
+def measure(build, input_shape, algorithm, batch, rounds, jit):
     """Wall and CPU ratios of ordinary steps, then of those with updates."""
     rng = np.random.default_rng(0)
     x = rng.normal(size=(batch, *input_shape)).astype("float32")
@@ -56,7 +58,7 @@ def measure(build, input_shape, batch, rounds, jit):
     data = tf.data.Dataset.from_tensors((x, y)).repeat()
     model = rigl_tf.sparsify(
         build(),
-        rigl_tf.algorithms.RigL(),
+        algorithms.get(algorithm),
         sparsity=0.9,
         schedule=schedules.UpdateSchedule(5, end_step=10**9),
     )
@@ -80,18 +82,27 @@ def measure(build, input_shape, batch, rounds, jit):
 def main():
     """Prints the table."""
     fewer = 4 if "--quick" in sys.argv[1:] else 1
-    print("| network | batch | jit | step, wall | step, CPU ", end="")
+    cases = [
+        ("MLP 3 x 2048", "rigl", 128, 200, False),
+        ("MLP 3 x 2048", "rigl", 512, 100, False),
+        ("MLP 3 x 2048", "rigl", 128, 200, True),
+        ("WRN-22-2", "rigl", 128, 40, False),
+    ]
+    if "--methods" in sys.argv[1:]:
+        cases = [
+            ("WRN-22-2", name, 128, 40, False) for name in algorithms.ALGORITHMS
+        ]
+    print(
+        "| network | algorithm | batch | jit | step, wall | step, CPU ", end=""
+    )
     print("| update, wall | update, CPU |")
-    print("|---|---|---|---|---|---|---|")
-    for name, batch, rounds, jit in (
-        ("MLP 3 x 2048", 128, 200, False),
-        ("MLP 3 x 2048", 512, 100, False),
-        ("MLP 3 x 2048", 128, 200, True),
-        ("WRN-22-2", 128, 40, False),
-    ):
-        ratios = measure(*NETWORKS[name], batch, rounds // fewer, jit)
+    print("|---|---|---|---|---|---|---|---|")
+    for name, algorithm, batch, rounds, jit in cases:
+        ratios = measure(
+            *NETWORKS[name], algorithm, batch, rounds // fewer, jit
+        )
         print(
-            f"| {name} | {batch} | {jit} | "
+            f"| {name} | {algorithm} | {batch} | {jit} | "
             + " | ".join(f"{ratio:.3f}" for ratio in ratios)
             + " |",
             flush=True,
