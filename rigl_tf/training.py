@@ -163,12 +163,12 @@ class SmallDense:
     Attributes:
         name: String, for records and directories.
         sparsity: Float in [0, 1), whose number of weights is matched.
-        rounding: String, of widths: see `rigl_tf.models.small_dense`.
+        rounding: `None` or a string: see `rigl_tf.models.small_dense`.
     """
 
     name: str
     sparsity: float
-    rounding: str = "floor"
+    rounding: str | None = None
 
     def build(self, network, seed, extension=1):
         """The network with fewer channels."""

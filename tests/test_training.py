@@ -297,12 +297,14 @@ def test_small_dense_is_compared_with_the_network_it_is_small_for(
         tmp_path, task, training.SmallDense("small_dense", 0.75), verbose=0
     )
 
-    # Half of the hidden units: 8 x 8 + 8 and 8 x 2 + 2 of 8 x 16 + 16 and
-    # 16 x 2 + 2.
-    assert record.parameters == {"active": 90, "dense": 178}
-    assert record.flops["inference"] == 2 * (64 + 16)
+    # Of 8 x 16 + 16 x 2 weights a quarter, and 16 + 2 biases: at most 58.
+    # Five hidden units: 8 x 5 + 5 x 2 and 5 + 2.
+    assert record.parameters == {"active": 57, "dense": 178}
+    assert record.flops["inference"] == 2 * (40 + 10)
     assert record.flops["inference_dense"] == 320
-    assert record.flops["training"] / record.flops["training_dense"] == 0.5
+    assert (
+        record.flops["training"] / record.flops["training_dense"] == 100 / 320
+    )
     assert record.densities == record.structure == {}
 
 

@@ -9,18 +9,22 @@ _ROUNDINGS = {"floor": math.floor, "ceil": math.ceil, "nearest": round}
 _WIDTHS = ("units", "filters")
 
 
-def small_dense(model, sparsity, rounding="floor"):
-    """Builds a dense network with about as many weights as a sparse one.
+def small_dense(model, sparsity, rounding=None):
+    """Builds a dense network with as many parameters as a sparse one.
 
     Every layer's units or filters, but those of the outputs, are multiplied
-    by the square root of the density.
+    by the same factor.
 
     Args:
         model: A Sequential or functional `keras.Model` without models in it.
-        sparsity: Float in [0, 1), whose number of weights is to be matched.
-        rounding: String: `"floor"`, as the code of the reference has it,
-            `"ceil"`, which its FLOPs of WRN-22-2 at 0.9 agree with, or
-            `"nearest"`.
+        sparsity: Float in [0, 1), of the kernels of the network to match;
+            biases and normalization are not sparse there.
+        rounding: `None` for the largest network that has no more trainable
+            parameters. A string for the reference's factor, the square root
+            of the density, and how it rounds widths: `"floor"`, as its code
+            has it, `"ceil"`, which its FLOPs of WRN-22-2 at 0.9 agree with,
+            or `"nearest"`. Layers that inputs or outputs are connected to
+            then have more parameters than is matched.
 
     Returns:
         `keras.Model` of the same kind, newly initialized.
@@ -33,9 +37,9 @@ def small_dense(model, sparsity, rounding="floor"):
         [Sundar & Dwaraknath, 2021](https://arxiv.org/abs/2103.15767),
         section 4.1.
     """
-    if rounding not in _ROUNDINGS:
+    if rounding is not None and rounding not in _ROUNDINGS:
         raise ValueError(
-            f"`rounding` must be one of {', '.join(_ROUNDINGS)}. "
+            f"`rounding` must be None or one of {', '.join(_ROUNDINGS)}. "
             f"Received: rounding={rounding!r}."
         )
     nested = [x.name for x in model.layers if isinstance(x, keras.Model)]
@@ -45,7 +49,47 @@ def small_dense(model, sparsity, rounding="floor"):
             f"be made with fewer channels. Received: model={model!r}"
             + (f" with {', '.join(nested)}." if nested else ".")
         )
-    factor = math.sqrt(1 - sparsity)
+    if rounding is not None:
+        factor = math.sqrt(1 - sparsity)
+        return _scaled(model, factor, _ROUNDINGS[rounding])
+    sizes = [
+        (len(v.shape), math.prod(v.shape)) for v in model.trainable_variables
+    ]
+    most = sum(
+        size if rank < 2 else (1 - sparsity) * size for rank, size in sizes
+    )
+    return _largest(model, most)
+
+
+def _largest(model, most):
+    """The largest network with at most so many trainable parameters."""
+
+    def scaled(factor):
+        return _scaled(model, factor, lambda width: max(math.floor(width), 1))
+
+    def size(small):
+        return sum(math.prod(v.shape) for v in small.trainable_variables)
+
+    if size(model) <= most:
+        return scaled(1.0)
+    found, low, high = scaled(0.0), 0.0, 1.0
+    if size(found) > most:
+        raise ValueError(
+            f"With one unit a layer, {model.name!r} has {size(found)} "
+            f"parameters, and {most:.0f} are to be matched. Lower the sparsity."
+        )
+    while high - low > 1e-3:
+        middle = (low + high) / 2
+        small = scaled(middle)
+        if size(small) <= most:
+            found, low = small, middle
+        else:
+            high = middle
+    return found
+
+
+def _scaled(model, factor, rounded):
+    """The network with its widths multiplied and rounded."""
     outputs = {
         tensor._keras_history.operation.name
         for tensor in keras.tree.flatten(model.outputs)
@@ -56,7 +100,7 @@ def small_dense(model, sparsity, rounding="floor"):
         for width in _WIDTHS:
             if width in config and layer.name not in outputs:
                 wanted = config[width] * factor
-                config[width] = _ROUNDINGS[rounding](wanted)
+                config[width] = rounded(wanted)
                 if config[width] < 1:
                     raise ValueError(
                         f"Layer {layer.name!r} would have {wanted:.2f} "

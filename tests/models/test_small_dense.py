@@ -32,6 +32,21 @@ def test_wide_resnet_has_the_parameters_and_flops_of_the_reference(
     ).flops() == pytest.approx(ratio, abs=5e-5)
 
 
+@pytest.mark.parametrize("sparsity", [0.0, 0.5, 0.9, 0.98])
+def test_the_largest_network_is_found_that_has_no_more_parameters(sparsity):
+    dense = models.mlp((64,), 10)
+
+    small = small_dense(dense, sparsity)
+
+    # 50,200 weights and 410 biases; the hidden layers stay three to one.
+    most = (1 - sparsity) * 50_200 + 410
+    one, two, _ = (x.units for x in small.layers if hasattr(x, "units"))
+    assert small.count_params() <= most
+    assert one == pytest.approx(3 * two, abs=3)
+    wider = models.mlp((64,), 10, hidden=(one + 3, two + 1))
+    assert wider.count_params() > most
+
+
 def test_the_widths_are_scaled_and_the_outputs_are_not():
     small = small_dense(models.mlp((64,), 10), 0.9, "nearest")
 
@@ -55,4 +70,6 @@ def test_what_cannot_be_scaled_says_why():
     with pytest.raises(ValueError, match="rounding='up'"):
         small_dense(models.mlp((4,), 2), 0.5, "up")
     with pytest.raises(ValueError, match="'dense1' would have 0.95 units"):
-        small_dense(models.mlp((4,), 2, hidden=(3,)), 0.9)
+        small_dense(models.mlp((4,), 2, hidden=(3,)), 0.9, "floor")
+    with pytest.raises(ValueError, match="has 9 parameters, and 8 are"):
+        small_dense(models.mlp((4,), 2, hidden=(4,)), 0.9)
