@@ -35,6 +35,40 @@ def wrn_cost(wrn):
     return flops.inference(wrn)
 
 
+@pytest.fixture(scope="module")
+def resnet_cost():
+    """ResNet-50 for 100 classes of 32 x 32 pixels, by hand."""
+    kernels = [((3, 3, 3, 64), 32)]  # shape, and side of the output
+    channels = 64
+    for stage, blocks in enumerate((3, 4, 6, 3)):
+        width, side = 64 << stage, 32 >> stage
+        for block in range(blocks):
+            before = 2 * side if stage and not block else side
+            kernels.append(((1, 1, channels, width), before))
+            kernels.append(((3, 3, width, width), side))
+            kernels.append(((1, 1, width, 4 * width), side))
+            if not block:
+                kernels.append(((1, 1, channels, 4 * width), side))
+            channels = 4 * width
+    kernels.append(((2048, 100), 1))
+    return flops.ModelCost(
+        kernels=tuple(
+            flops.KernelCost(
+                name=str(i),
+                shape=shape,
+                active=math.prod(shape),
+                uses=side**2,
+                same_uses=side**2,
+                outputs=shape[-1],
+                sparse=True,
+            )
+            for i, (shape, side) in enumerate(kernels)
+        ),
+        attention=0,
+        other_parameters=53_120 + 100,
+    )
+
+
 # Each expectation is 2 x the kernel's connections x the uses of each.
 WORKED_EXAMPLES = {
     "dense": ((5,), kl.Dense(3), 2 * 5 * 3),
@@ -301,6 +335,28 @@ def test_wrn_22_2_costs_what_the_reproduction_says(wrn_cost):
     assert wrn_cost.parameters() == 1_079_642
 
 
+def test_resnet_50_costs_what_the_reproduction_says(resnet_cost):
+    assert resnet_cost.flops() == 2_596_028_416
+    assert resnet_cost.parameters() == 23_705_252
+
+
+@pytest.mark.parametrize(
+    ("distribution", "sparsity", "expected", "rigl", "snfs"),
+    [
+        (distributions.erdos_renyi_kernel, 0.95, 0.1136, 0.1165, 0.4091),
+        (distributions.erdos_renyi_kernel, 0.9, 0.2247, 0.2273, 0.4832),
+        (distributions.erdos_renyi, 0.9, 0.2216, 0.2241, None),
+        (distributions.erdos_renyi, 0.8, 0.4152, 0.4171, None),
+        (distributions.uniform, 0.9, 0.1012, 0.1042, 0.4008),
+        (distributions.uniform, 0.8, 0.2011, 0.2037, 0.4674),
+    ],
+)
+def test_sparse_resnet_50_costs_the_ratios_of_the_reproduction(
+    resnet_cost, distribution, sparsity, expected, rigl, snfs
+):
+    check_ratios(resnet_cost, distribution, sparsity, expected, rigl, snfs)
+
+
 @pytest.mark.parametrize(
     ("distribution", "sparsity", "expected", "rigl", "snfs"),
     [
@@ -318,13 +374,18 @@ def test_wrn_22_2_costs_what_the_reproduction_says(wrn_cost):
 def test_sparse_wrn_22_2_costs_the_ratios_of_the_reproduction(
     wrn_cost, distribution, sparsity, expected, rigl, snfs
 ):
-    shapes = [kernel.shape for kernel in wrn_cost.kernels]
+    check_ratios(wrn_cost, distribution, sparsity, expected, rigl, snfs)
+
+
+def check_ratios(cost, distribution, sparsity, expected, rigl, snfs):
+    """Of inference, and of training with RigL and with SNFS at first."""
+    shapes = [kernel.shape for kernel in cost.kernels]
     budgets = distributions.budgets(shapes, distribution(shapes, sparsity))
     sparse = dataclasses.replace(
-        wrn_cost,
+        cost,
         kernels=tuple(
             dataclasses.replace(kernel, active=budget)
-            for kernel, budget in zip(wrn_cost.kernels, budgets, strict=True)
+            for kernel, budget in zip(cost.kernels, budgets, strict=True)
         ),
     )
 
