@@ -54,10 +54,11 @@ def sparsify(
         distribution: How layers share the sparsity, a function of
             `rigl_tf.distributions` or its name. Bind further arguments with
             `functools.partial`.
-        schedule: `UpdateSchedule`. By default every 100 steps, in the first
-            three quarters of training.
+        schedule: `UpdateSchedule`. By default the algorithm's: for most,
+            every 100 steps in the first three quarters of training.
         drop_fraction: Callable from step to the fraction of active
-            connections replaced. `Cosine(0.3)` by default.
+            connections replaced. By default the algorithm's: `Cosine(0.3)`
+            for most.
         exclude: Names of layers to keep dense, or patterns with `*`.
         include: Names of depthwise convolutions and embeddings to mask.
         granularity: What moves as one, of `rigl_tf.granularity`: by default,
@@ -83,7 +84,7 @@ def sparsify(
     if isinstance(seed, bool) or not isinstance(seed, numbers.Integral):
         raise ValueError(f"`seed` must be an integer. Received: seed={seed!r}.")
     if schedule is None:
-        schedule = schedules.UpdateSchedule()
+        schedule = algorithm.default_schedule
     if not isinstance(schedule, schedules.UpdateSchedule):
         raise TypeError(
             "`schedule` must be an `UpdateSchedule`. A schedule of sparsities "
@@ -93,7 +94,7 @@ def sparsify(
     grow_init = grow_init or GrowInit()
     _check_fits(algorithm, granularity, grow_init)
     if drop_fraction is None:
-        drop_fraction = schedules.Cosine()
+        drop_fraction = algorithm.default_drop_fraction
     if not callable(drop_fraction):
         raise TypeError(
             "`drop_fraction` must be callable with a step, for example "

@@ -257,3 +257,24 @@ def test_masks_may_be_set_by_name():
         model.set_masks({"b": mask})
     with pytest.raises(ValueError, match="shape"):
         model.set_masks({"a": mask.T})
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "due", "first_fraction"),
+    [
+        (algorithms.RigL(), [100], 0.3),
+        (algorithms.DeepR(), list(range(1, 160)), 0.3),
+        (algorithms.GGR(), [16, 32, 48, 64], 0.1),
+    ],
+)
+def test_an_algorithm_has_schedules_of_its_own(algorithm, due, first_fraction):
+    model = rigl_tf.sparsify(
+        keras.Sequential([keras.Input((4,)), keras.layers.Dense(4)]),
+        algorithm,
+        sparsity=0.5,
+    )
+
+    model.plan(160, steps_per_epoch=16)
+
+    assert list(model.schedule.steps(0, 160)) == due
+    assert float(model.drop_fraction(0)) == pytest.approx(first_fraction)

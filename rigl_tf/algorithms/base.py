@@ -80,6 +80,9 @@ class Algorithm(Config, abc.ABC):
     updates_masks = True
     # Whether the sparsity follows a schedule, so that `budgets` change.
     follows_sparsity = False
+    # When to update and what fraction to replace, unless `sparsify` is told.
+    default_schedule = schedules.UpdateSchedule()
+    default_drop_fraction = schedules.Cosine()
 
     @property
     def replaces_step(self):

@@ -5,6 +5,7 @@ import dataclasses
 import tensorflow as tf
 
 from rigl_tf import masks
+from rigl_tf import schedules
 from rigl_tf.algorithms import scores
 from rigl_tf.algorithms.base import Algorithm
 
@@ -18,7 +19,7 @@ class DeepR(Algorithm):
     active connections an L1 pull towards zero and the noise of a random walk.
     A connection whose weight has crossed zero is dropped, and as many are
     grown in its layer, each with weight zero and the sign that it always had.
-    The drop fraction plays no part.
+    The drop fraction plays no part. By default, every step updates the masks.
 
     Noise and pull are scaled for SGD without momentum, as the paper trains;
     other optimizers change their size.
@@ -38,6 +39,7 @@ class DeepR(Algorithm):
     temperature: float = 2.5e-11
 
     fixes_signs = True
+    default_schedule = schedules.UpdateSchedule(1, end_fraction=1.0)
 
     def __post_init__(self):
         for name in ("l1", "temperature"):

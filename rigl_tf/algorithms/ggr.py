@@ -5,6 +5,7 @@ import dataclasses
 import tensorflow as tf
 
 from rigl_tf import masks
+from rigl_tf import schedules
 from rigl_tf.algorithms import scores
 from rigl_tf.algorithms.base import Algorithm
 
@@ -17,13 +18,17 @@ class GGR(Algorithm):
     among the k largest |gradient| of all inactive connections, those just
     dropped included: half of them by |gradient| (the odd one too), the other
     half at random among the rest. The k largest are counted layer by layer,
-    never sorted and never held together.
+    never sorted and never held together. By default, masks are updated at the
+    beginning of every epoch but the first, in the first half of training, and
+    the drop fraction falls from 0.1.
 
     Reference:
         [Parger et al., 2022](https://arxiv.org/abs/2210.14012), section 3.
     """
 
     needs_gradient = True
+    default_schedule = schedules.UpdateSchedule(None, end_fraction=0.5)
+    default_drop_fraction = schedules.Cosine(0.1)
 
     def grow(self, view):
         return _half_and_half(view)
@@ -58,6 +63,8 @@ class SETRigL(Algorithm):
     """
 
     needs_gradient = True
+    default_schedule = GGR.default_schedule
+    default_drop_fraction = GGR.default_drop_fraction
 
     def grow(self, view):
         return _half_and_half(view)
