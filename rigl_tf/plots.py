@@ -208,26 +208,22 @@ def _panels(records, wide=False):
         )
         for i, method in enumerate(["dense", *sorted(methods)])
     }
-    across = sorted({k.sparsity for k in groups if k.sparsity}) or [0.0]
-    down = sorted({k.distribution for k in groups if k.distribution}) or [""]
-    width = 7 if len(across) == 1 else 4.5
+    settings = results.settings(groups)
+    columns = len({setting.sparsity for setting in settings})
+    width = 7 if columns == 1 else 4.5
     if wide:
         bars = max((len(r.densities) for r in records), default=0)
         width = max(width, 0.04 * bars * len(methods))
-    figure, axes = _figure(len(down), len(across), width)
+    figure, axes = _figure(len(settings) // columns, columns, width)
     panels = []
-    for row, distribution in enumerate(down):
-        for column, sparsity in enumerate(across):
-            inside = {
-                kind: (runs, styles[kind.method])
-                for kind, runs in groups.items()
-                if kind.sparsity in (0, sparsity)
-                and kind.distribution in ("", distribution)
-            }
-            name = results.SHORT.get(distribution, distribution)
-            words = [f"sparsity {sparsity:g}"] if sparsity else []
-            axes[row, column].set_title(", ".join(words + [name] * bool(name)))
-            panels.append((axes[row, column], inside))
+    for panel, setting in zip(axes.flat, settings, strict=True):
+        inside = {
+            kind: (runs, styles[kind.method])
+            for kind, runs in groups.items()
+            if kind.compares_in(setting)
+        }
+        panel.set_title(f"sparsity {setting}" if setting.sparsity else "")
+        panels.append((panel, inside))
     return figure, panels
 
 

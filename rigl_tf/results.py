@@ -80,12 +80,33 @@ class Kind(NamedTuple):
     distribution: str
 
     def __str__(self):
-        words = [self.method]
-        if self.sparsity:
-            words.append(f"{self.sparsity:g}")
+        return f"{self.method} {Setting(*self[1::2])}".strip()
+
+    def compares_in(self, setting):
+        """Whether it belongs there: dense belongs everywhere."""
+        return self.sparsity in (0, setting.sparsity) and (
+            self.distribution in ("", setting.distribution)
+        )
+
+
+class Setting(NamedTuple):
+    """What methods are compared in."""
+
+    sparsity: float
+    distribution: str
+
+    def __str__(self):
+        words = [f"{self.sparsity:g}"] if self.sparsity else []
         if self.distribution:
             words.append(SHORT.get(self.distribution, self.distribution))
         return " ".join(words)
+
+
+def settings(kinds):
+    """The settings of kinds: every distribution at every sparsity."""
+    sparsities = sorted({k.sparsity for k in kinds if k.sparsity}) or [0.0]
+    names = sorted({k.distribution for k in kinds if k.distribution}) or [""]
+    return [Setting(s, name) for name in names for s in sparsities]
 
 
 def claim(directory, resume, config=None):
@@ -205,6 +226,33 @@ def table(records):
                 _relative(costs, "training"),
             )
         )
+    return tables.markdown(rows)
+
+
+def comparison(records, metric="accuracy"):
+    """A Markdown table of methods against settings.
+
+    Args:
+        records: List of `Record`, of one task.
+        metric: String, a key of `Record.test`.
+
+    Returns:
+        String. The metric in per cent: mean and sample standard deviation
+        over seeds. Dense networks have the same in every column.
+    """
+    groups = group(records)
+    columns = settings(groups)
+    rows = [(f"{metric}, %", *map(str, columns))]
+    for method in dict.fromkeys(kind.method for kind in sorted(groups)):
+        row = [method]
+        for column in columns:
+            cells = [
+                _spread([100 * run.test[metric] for run in runs])
+                for kind, runs in groups.items()
+                if kind.method == method and kind.compares_in(column)
+            ]
+            row.append(", ".join(cells))
+        rows.append(tuple(row))
     return tables.markdown(rows)
 
 

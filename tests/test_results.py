@@ -211,3 +211,29 @@ def test_the_table_is_aligned():
     lines = results.table([record(), record("dense", 0.0)]).splitlines()
 
     assert len({len(line) for line in lines}) == 1
+
+
+def test_a_comparison_has_methods_down_and_settings_across():
+    runs = [
+        record("dense", 0.0, distribution="", accuracy=0.95),
+        record("small_dense", 0.9, distribution="", accuracy=0.8),
+        record("rigl", 0.9, accuracy=0.90),
+        record("rigl", 0.9, seed=1, accuracy=0.92),
+        record("rigl", 0.98, accuracy=0.7),
+        record("set", 0.98, distribution="uniform", accuracy=0.6),
+    ]
+
+    header, _, *rows = results.comparison(runs).splitlines()
+
+    assert cells(header)[1:] == [
+        "0.9 ERK",
+        "0.98 ERK",
+        "0.9 uniform",
+        "0.98 uniform",
+    ]
+    assert [cells(row) for row in rows] == [
+        ["dense", "95.00", "95.00", "95.00", "95.00"],
+        ["rigl", "91.00 ± 1.41", "70.00", "", ""],
+        ["small_dense", "80.00", "", "80.00", ""],
+        ["set", "", "", "", "60.00"],
+    ]

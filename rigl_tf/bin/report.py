@@ -36,12 +36,12 @@ def show(directory, kernel=None):
             f"There is no finished run below {directory}. Train one with "
             "rigl-train or rigl-sweep."
         )
-    table = results.table(records.values())
-    print(table)
-    (directory / "table.md").write_text(table + "\n", encoding="utf-8")
+    report = [results.table(records.values())]
     figures = directory / "figures"
     for task in sorted({record.task for record in records.values()}):
         runs = {p: r for p, r in records.items() if r.task == task}
+        if len(results.settings(results.group(runs.values()))) > 1:
+            report += [f"{task}:", results.comparison(runs.values())]
         for draw in (
             plots.accuracy,
             plots.flops,
@@ -51,6 +51,9 @@ def show(directory, kernel=None):
             draw(list(runs.values()), figures / task / f"{draw.__name__}.png")
         if kernel is not None:
             plots.masks(_kernels(runs, kernel), figures / task / "masks.png")
+    text = "\n\n".join(report)
+    print(text)
+    (directory / "table.md").write_text(text + "\n", encoding="utf-8")
     print(f"\nFigures: {figures}")
 
 
