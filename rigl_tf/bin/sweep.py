@@ -16,6 +16,7 @@ import pathlib
 import time
 
 import gin
+import keras
 import tensorflow as tf
 from absl import flags
 
@@ -153,6 +154,7 @@ def _trained(runs, output_dir):
         multiprocessing.get_context("spawn"),  # TensorFlow does not fork
         initializer=_share_cores,
         initargs=(_JOBS.value,),
+        max_tasks_per_child=100,  # TensorFlow keeps some memory of each
     ) as pool:
         waiting = {pool.submit(_train, run, output_dir): run for run in runs}
         try:
@@ -163,6 +165,7 @@ def _trained(runs, output_dir):
 
 
 def _train(run, output_dir):
+    keras.backend.clear_session()  # layers are named as in a first run
     return train.run_one(
         [configs.find("tasks", run.task), configs.find("methods", run.method)],
         run.bindings,
