@@ -12,11 +12,17 @@ import tensorflow as tf
 from rigl_tf.config import Config
 
 
+class Granularity(Config):
+    """Has `shape`, `pool` and `spread`, as `Connections` does."""
+
+    single = False  # whether units are connections, so that nothing is pooled
+
+
 @dataclasses.dataclass(frozen=True)
-class Connections(Config):
+class Connections(Granularity):
     """Every connection by itself."""
 
-    single = True  # units are connections, and values need no pooling
+    single = True
 
     def shape(self, layout):
         """The units of a kernel: here, as many as it has connections."""
@@ -34,7 +40,7 @@ class Connections(Config):
 
 
 @dataclasses.dataclass(frozen=True)
-class Windows(Config):
+class Windows(Granularity):
     """All taps from one input channel to one output channel: k x k kernels.
 
     In a layer without a window, such as Dense, every connection by itself.
@@ -43,8 +49,6 @@ class Windows(Config):
         [Sundar & Dwaraknath, 2021](https://arxiv.org/abs/2103.15767),
         section 5.6, where scores are pooled with their signs.
     """
-
-    single = False
 
     def shape(self, layout):
         return (layout.inputs, layout.outputs)
@@ -57,15 +61,13 @@ class Windows(Config):
 
 
 @dataclasses.dataclass(frozen=True)
-class Outputs(Config):
+class Outputs(Granularity):
     """Whole output channels or neurons, with all their inputs.
 
     The last layer's outputs are the model's: exclude it. The gradient of a
     ReLU neuron without inputs is zero, so that RigL grows only what it has
     just dropped; SET does not mind.
     """
-
-    single = False
 
     def shape(self, layout):
         return (layout.outputs,)
@@ -79,7 +81,7 @@ class Outputs(Config):
 
 
 @dataclasses.dataclass(frozen=True)
-class Blocks(Config):
+class Blocks(Granularity):
     """Rectangles of the kernel as a matrix, inputs (with taps) by outputs.
 
     Those at the lower and right edges are smaller where the matrix is not
@@ -92,8 +94,6 @@ class Blocks(Config):
 
     rows: int = 32
     columns: int = 32
-
-    single = False
 
     def __post_init__(self):
         for name in ("rows", "columns"):

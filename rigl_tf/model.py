@@ -1,6 +1,7 @@
 """The sparse model: what it holds, how it is compiled, fitted and saved."""
 
 import math
+import warnings
 
 import keras
 import numpy as np
@@ -89,6 +90,8 @@ class SparseModel(keras.Model):
             for name, value in algorithm.initial_state().items()
         }
         self.momenta, self.signs = {}, {}
+        # Whether the schedule ends where a part of a `fit` does.
+        self._end_is_of_fit = False
         if network.built:
             self._add_beside_kernels()
             self.built = True
@@ -260,11 +263,15 @@ class SparseModel(keras.Model):
             steps_per_epoch: Integer, or `None` likewise.
         """
         if self.algorithm.updates_masks:
+            start = 0 if num_steps is None else layers.as_int(self.step)
+            if self._end_is_of_fit:
+                plan.warn_if_over(self.schedule, start)
+            self._end_is_of_fit |= self.schedule.end_step is None
             self.schedule, self.drop_fraction, self.sparsity = plan.complete(
                 self.schedule,
                 self.drop_fraction,
                 self.sparsity,
-                0 if num_steps is None else layers.as_int(self.step),
+                start,
                 num_steps,
                 steps_per_epoch,
             )
@@ -276,7 +283,21 @@ class SparseModel(keras.Model):
         del args, kwargs
         refusals.refuse_to_quantize(self.name)
 
+    @property
+    def input_shape(self):
+        """That of the network, with the batch."""
+        return self.network.input_shape
+
+    @property
+    def output_shape(self):
+        """That of the network, with the batch."""
+        return self.network.output_shape
+
     # Saving.
+
+    def export(self, *args, **kwargs):
+        """Exports the network for serving, as `keras.Model.export` does."""
+        return self.network.export(*args, **kwargs)
 
     _OBJECTS = (
         "network",
@@ -321,6 +342,32 @@ class _Planner(keras.callbacks.Callback):
         steps, epochs = self.params["steps"], self.params["epochs"]
         self.model.plan(None if steps is None else steps * epochs, steps)
         self.model.impose_masks()
+
+    def on_epoch_begin(self, epoch, logs=None):
+        del epoch, logs
+        self._start = self._counts()
+
+    def on_epoch_end(self, epoch, logs=None):
+        steps, skipped = np.subtract(self._counts(), self._start)
+        if skipped == steps:  # metrics of nothing would be 0
+            for name in logs or {}:
+                if not name.startswith("val_"):
+                    logs[name] = float("nan")
+        # Scaling the loss begins with some steps whose gradients overflow.
+        scaled = isinstance(
+            self.model.optimizer, keras.optimizers.LossScaleOptimizer
+        )
+        if skipped and (skipped == steps or not scaled):
+            warnings.warn(
+                f"In epoch {epoch + 1}, {skipped} of {steps} steps were "
+                "skipped: their gradients were NaN or infinite. Look for NaN "
+                "in the data, or lower the learning rate.",
+                stacklevel=2,
+            )
+
+    def _counts(self):
+        model = self.model
+        return layers.as_int(model.step), layers.as_int(model.num_skipped)
 
 
 def _signs(kernel, seed):

@@ -43,6 +43,19 @@ def complete(
     return updates, drop_fraction, sparsity
 
 
+def warn_if_over(updates, start):
+    """Warns that a `fit` begins after the last update."""
+    if start >= updates.end_step:
+        warnings.warn(
+            "The masks stay as they are: without an `end_step`, updates end "
+            f"with {updates.end_fraction:.0%} of the first `fit`, here at "
+            f"step {updates.end_step}, and this `fit` begins at {start}. To "
+            "train in several, say when to end: "
+            "`sparsify(..., schedule=UpdateSchedule(end_step=10_000))`.",
+            stacklevel=2,
+        )
+
+
 def check_finite(variables):
     """Raises a ValueError that names a variable that is not finite.
 

@@ -95,6 +95,7 @@ def density_over_time(record, path):
             linestyle=_LINES[i % len(_LINES)],
             label=name.removeprefix("density/"),
         )
+    axes[0, 0].xaxis.get_major_locator().set_params(integer=True)
     axes[0, 0].set_xlabel("epoch")
     axes[0, 0].set_ylabel("density, active / all connections")
     axes[0, 0].set_title(str(record.kind))
@@ -115,8 +116,13 @@ def masks(kernels, path):
         panel.set_axis_off()
     for panel, (name, kernel) in zip(axes.flat, kernels.items(), strict=False):
         picture = kernel.layout.matrix(kernel.mask).numpy()
+        long = max(picture.shape) > 4 * min(picture.shape)
         panel.imshow(
-            picture, cmap="Greys", aspect="auto", interpolation="none", vmin=0
+            picture,
+            cmap="Greys",
+            aspect="auto" if long else "equal",
+            interpolation="none",
+            vmin=0,
         )
         panel.set_title(f"{name}\n{int(picture.sum()):,} of {picture.size:,}")
         panel.set_xlabel("output")
@@ -141,6 +147,7 @@ def _curves(records, path, metric, scale, ylabel, by_step=False):
                 curves.mean(0),
                 color=style.colour,
                 linestyle=style.line,
+                marker="o" if length == 1 else "",  # no line to see
                 label=kind.method,
             )
             axes.fill_between(
@@ -151,6 +158,9 @@ def _curves(records, path, metric, scale, ylabel, by_step=False):
                 alpha=0.15,
                 linewidth=0,
             )
+        axes.xaxis.get_major_locator().set_params(integer=True)
+        if by_step:
+            axes.set_ylim(bottom=0)
         axes.set_xlabel(("step" if by_step else "epoch") + _seeds(records))
         axes.set_ylabel(ylabel)
     _save(figure, path)

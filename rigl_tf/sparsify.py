@@ -91,6 +91,11 @@ def sparsify(
             f"goes to `sparsity`. Received: schedule={schedule!r}."
         )
     granularity = granularity or units.Connections()
+    if not isinstance(granularity, units.Granularity):
+        raise TypeError(
+            "`granularity` must be of `rigl_tf.granularity`, for example "
+            f"`Blocks(16, 16)`. Received: granularity={granularity!r}."
+        )
     grow_init = grow_init or GrowInit()
     _check_fits(algorithm, granularity, grow_init)
     if drop_fraction is None:
@@ -157,7 +162,8 @@ def densify(model):
         raise TypeError(
             f"{network.name!r} is a subclassed model, which cannot be copied "
             "layer by layer. Build one without the `Sparse` wrappers and copy "
-            "the weights: `plain.set_weights(sparse.layer.get_weights())`."
+            "the weights of each: "
+            "`plain.dense.set_weights(sparse.network.dense.layer.get_weights())`."
         )
     return _clone(network, plain)
 

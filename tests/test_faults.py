@@ -280,6 +280,11 @@ FAULTS = {
         TypeError,
         "`schedule` must be an `UpdateSchedule`.*schedule=0",
     ),
+    "2-granularity-a-name": (
+        lambda: sparse(granularity="blocks"),
+        TypeError,
+        "`granularity` must be of `rigl_tf.granularity`.*granularity='blocks'",
+    ),
     "3-final-below-initial": (
         lambda: schedules.PolynomialSparsity(0.5, initial=0.8),
         ValueError,

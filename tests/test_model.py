@@ -337,10 +337,61 @@ def test_the_loss_of_an_epoch_leaves_skipped_steps_out(data):
     x[45] = np.nan
     model = compiled(make())
 
-    history = model.fit(x, y, batch_size=20, shuffle=False, verbose=0)
+    with pytest.warns(UserWarning, match="epoch 1, 1 of 10 steps were skipped"):
+        history = model.fit(x, y, batch_size=20, shuffle=False, verbose=0)
 
     assert np.isfinite(history.history["loss"][0])
     assert int(model.num_skipped) == 1
+
+
+def test_the_loss_of_an_epoch_of_skipped_steps_is_not_zero(data):
+    x, y = data
+    model = compiled(make())
+
+    with pytest.warns(UserWarning, match="10 of 10 steps were skipped"):
+        history = model.fit(x * np.nan, y, batch_size=20, verbose=0)
+
+    assert np.isnan(history.history["loss"][0])
+    assert int(model.num_skipped) == 10
+
+
+def test_the_first_steps_of_a_scaled_loss_may_overflow_in_silence(data):
+    keras.config.set_dtype_policy("mixed_float16")
+    model = make(network="functional")
+    model.compile(
+        keras.optimizers.LossScaleOptimizer(
+            keras.optimizers.SGD(0.01), initial_scale=2.0**30
+        ),
+        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+    )
+    x, y = data
+
+    model.fit(x, y, batch_size=1, epochs=4, verbose=0)
+
+    assert 0 < int(model.num_skipped) < int(model.step)
+
+
+def test_a_second_fit_after_the_last_update_says_that_masks_stay(data):
+    x, y = data
+    model = compiled(
+        make(schedule=rigl_tf.schedules.UpdateSchedule(interval=2))
+    )
+    model.fit(x, y, batch_size=10, verbose=0)
+
+    with pytest.warns(UserWarning, match="75% of the first `fit`, here at"):
+        model.fit(x, y, batch_size=10, verbose=0)
+
+
+def test_an_exported_model_predicts_like_the_sparse_one(data, tmp_path):
+    model = make()
+
+    model.export(tmp_path, verbose=False)
+
+    loaded = tf.saved_model.load(tmp_path)
+    served = loaded.serve(data[0])
+    np.testing.assert_allclose(served, model.predict(data[0], verbose=0), 1e-5)
+    assert model.input_shape == (None, *data[0].shape[1:])
+    assert model.output_shape == (None, *served.shape[1:])
 
 
 def test_a_saved_model_goes_on_as_if_it_had_not_been_saved(data, tmp_path):

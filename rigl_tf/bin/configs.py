@@ -138,9 +138,9 @@ def _check_macros(found):
     """Raises for a macro that is bound but used nowhere: it is misspelt."""
     text = gin.config_str()
     used = set(re.findall(r"%([A-Za-z_][\w.]*)", text))
-    bound = set(re.findall(r"^([A-Z_][A-Z0-9_]*) = ", text, re.MULTILINE))
+    bound = set(re.findall(r"^([A-Za-z_]\w*) = ", text, re.MULTILINE))
     for name in sorted(bound - used):
-        close = difflib.get_close_matches(name, used)
+        close = difflib.get_close_matches(name.upper(), used)
         hint = f" Did you mean {close[0]}?" if close else ""
         raise ValueError(
             f"The macro {name} is set and used nowhere.{hint} "

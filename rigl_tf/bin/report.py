@@ -1,7 +1,7 @@
 """Prints the table of all records below a directory and draws them.
 
 rigl-report --runs=runs
-rigl-report --runs=runs --masks=dense_1
+rigl-report --runs=runs --masks=dense2
 """
 
 import pathlib

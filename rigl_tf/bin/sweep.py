@@ -8,7 +8,6 @@ rigl-sweep --sweep=digits --output_dir=runs --only='*/rigl/*'
 """
 
 import concurrent.futures
-import dataclasses
 import fnmatch
 import multiprocessing
 import os
@@ -22,6 +21,7 @@ from absl import flags
 
 from rigl_tf.bin import command
 from rigl_tf.bin import configs
+from rigl_tf.bin import grids
 from rigl_tf.bin import report
 from rigl_tf.bin import train
 
@@ -37,53 +37,6 @@ _ONLY = flags.DEFINE_string(
 )
 
 
-@dataclasses.dataclass(frozen=True)
-class Run:
-    """One run of a sweep."""
-
-    task: str
-    method: str
-    distribution: str | None
-    sparsity: float | None
-    seed: int
-
-    @property
-    def path(self):
-        """Where the run goes, below the sweep's directory."""
-        parts = [pathlib.Path(n).stem for n in (self.task, self.method)]
-        if self.distribution is not None:
-            parts.append(self.distribution)
-        if self.sparsity is not None:
-            parts.append(f"sparsity={self.sparsity:g}")
-        return pathlib.Path(*parts, f"seed={self.seed}")
-
-    @property
-    def bindings(self):
-        """What the run sets in gin."""
-        bindings = [f"SEED = {self.seed}"]
-        if self.sparsity is not None:
-            bindings.append(f"SPARSITY = {self.sparsity}")
-        if self.distribution is not None:
-            bindings.append(f"DISTRIBUTION = {self.distribution!r}")
-        return bindings
-
-
-def grid(tasks, methods, sparsities, seeds, distributions=(None,)):
-    """Every combination, in order.
-
-    `"dense"` has no sparsity, and it and `"small_dense"` no distribution:
-    `None` stands for what a method's file says.
-    """
-    return [
-        Run(task, method, distribution, sparsity, seed)
-        for task in tasks
-        for method in methods
-        for distribution in ([None] if "dense" in method else distributions)
-        for sparsity in ([None] if method == "dense" else sparsities)
-        for seed in seeds
-    ]
-
-
 def main():
     """Lists or trains the runs that the flags describe."""
     for flag in flags.FLAGS.get_flags_for_module(train):
@@ -95,7 +48,7 @@ def main():
     if _SWEEP.value is None:
         raise ValueError("Say which sweep: --sweep=digits. See --help.")
     with configs.parsed([configs.find("sweeps", _SWEEP.value)], []):
-        runs = gin.get_configurable(grid)()
+        runs = gin.get_configurable(grids.grid)()
     chosen = _chosen(runs)
     if _LIST.value:
         for number, run in chosen.items():

@@ -6,6 +6,7 @@ from absl.testing import flagsaver
 
 from rigl_tf import results
 from rigl_tf.bin import configs
+from rigl_tf.bin import grids
 from rigl_tf.bin import sweep
 from rigl_tf.bin import train
 
@@ -20,7 +21,7 @@ def parsed_flags():
 
 
 def test_the_grid_counts_seeds_fastest_and_gives_dense_no_sparsity():
-    runs = sweep.grid(["t"], ["dense", "rigl"], [0.9, 0.98], [0, 1])
+    runs = grids.grid(["t"], ["dense", "rigl"], [0.9, 0.98], [0, 1])
 
     assert [str(run.path) for run in runs] == [
         "t/dense/seed=0",
@@ -34,7 +35,7 @@ def test_the_grid_counts_seeds_fastest_and_gives_dense_no_sparsity():
 
 def test_runs_bind_their_seed_sparsity_and_distribution():
     methods = ["dense", "small_dense", "rigl"]
-    dense, small, rigl = sweep.grid(["t"], methods, [0.95], [7], ["uniform"])
+    dense, small, rigl = grids.grid(["t"], methods, [0.95], [7], ["uniform"])
 
     assert dense.bindings == ["SEED = 7"]
     assert small.bindings == ["SEED = 7", "SPARSITY = 0.95"]
@@ -43,7 +44,7 @@ def test_runs_bind_their_seed_sparsity_and_distribution():
 
 
 def test_tasks_come_before_methods():
-    runs = sweep.grid(["a", "b"], ["x", "y"], [0.5], [0])
+    runs = grids.grid(["a", "b"], ["x", "y"], [0.5], [0])
 
     assert [(run.task, run.method) for run in runs] == [
         ("a", "x"),
@@ -114,11 +115,11 @@ def test_a_sweep_of_ones_own_trains_two_runs_at_once(
     )
     (tmp_path / "mine.gin").write_text(
         "from __gin__ import dynamic_registration\n"
-        "from rigl_tf.bin import sweep\n"
-        f"sweep.grid.tasks = ['{tmp_path}/short.gin']\n"
-        "sweep.grid.methods = ['dense', 'static']\n"
-        "sweep.grid.sparsities = [0.9]\n"
-        "sweep.grid.seeds = [0]\n"
+        "from rigl_tf.bin import grids\n"
+        f"grids.grid.tasks = ['{tmp_path}/short.gin']\n"
+        "grids.grid.methods = ['dense', 'static']\n"
+        "grids.grid.sparsities = [0.9]\n"
+        "grids.grid.seeds = [0]\n"
     )
     parsed_flags(
         f"--sweep={tmp_path}/mine.gin", "--jobs=2", f"--output_dir={tmp_path}"
