@@ -12,16 +12,11 @@ import numbers
 from rigl_tf import tables
 
 
-def uniform(
-    shapes,
-    sparsity,
-    *,
-    names=None,
-    dense=(),
-    custom=None,
-    first_layer_dense=True,
-):
-    """Gives every layer the same sparsity.
+def uniform(shapes, sparsity, *, names=None, dense=(), custom=None):
+    """Gives every layer but the first the same sparsity.
+
+    The first layer stays dense, as in the RigL papers. Where it is large, the
+    network has far fewer zeros than `sparsity` says: see `uniform_all`.
 
     Args:
         shapes: List of tuples, the kernel shapes in the order of the model.
@@ -31,8 +26,6 @@ def uniform(
             `layer_1` and so on.
         dense: Names, or patterns with `*`, of layers to keep dense.
         custom: Dictionary from name, or pattern, to sparsity in [0, 1).
-        first_layer_dense: Whether the first layer stays dense, as in the
-            papers.
 
     Returns:
         List of floats, a sparsity per layer.
@@ -44,8 +37,20 @@ def uniform(
         [Evci et al., 2020](https://arxiv.org/abs/1911.11134), section 3 (1).
     """
     fixed, names = _fixed(shapes, sparsity, names, dense, custom)
-    if first_layer_dense and names:
+    if names:
         fixed.setdefault(names[0], 0.0)
+    return [fixed.get(name, float(sparsity)) for name in names]
+
+
+def uniform_all(shapes, sparsity, *, names=None, dense=(), custom=None):
+    """Gives every layer the same sparsity, the first one too.
+
+    See `uniform` for the arguments.
+
+    Reference:
+        [Parger et al., 2022](https://arxiv.org/abs/2210.14012), section 5.
+    """
+    fixed, names = _fixed(shapes, sparsity, names, dense, custom)
     return [fixed.get(name, float(sparsity)) for name in names]
 
 
@@ -108,7 +113,7 @@ def erdos_renyi_kernel(
 
 DISTRIBUTIONS = {
     function.__name__: function
-    for function in (uniform, erdos_renyi, erdos_renyi_kernel)
+    for function in (uniform, uniform_all, erdos_renyi, erdos_renyi_kernel)
 }
 
 

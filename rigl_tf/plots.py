@@ -111,7 +111,8 @@ def masks(kernels, path):
         path: File to write, PNG by its ending.
     """
     columns = min(len(kernels), 4)
-    figure, axes = _figure(-(-len(kernels) // columns), columns)
+    rows = -(-len(kernels) // columns)
+    figure, axes = _figure(rows, columns, width=4)
     for panel in axes.flat[len(kernels) :]:
         panel.set_axis_off()
     for panel, (name, kernel) in zip(axes.flat, kernels.items(), strict=False):
@@ -258,8 +259,10 @@ def _figure(rows, columns, width=7.0):
 
 def _logarithmic(axes):
     axes.set_yscale("log")
-    for which in ("major", "minor"):
-        getattr(axes.yaxis, f"set_{which}_formatter")("{x:g}")
+    low, high = axes.get_ylim()
+    axes.set_ylim(bottom=low / 2)  # or the lowest bar could not be seen
+    axes.yaxis.set_major_formatter("{x:g}")
+    axes.yaxis.set_minor_formatter("{x:g}" if high < 30 * low else "")
 
 
 def _save(figure, path):

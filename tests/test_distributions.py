@@ -17,6 +17,7 @@ from rigl_tf.distributions import budgets
 from rigl_tf.distributions import erdos_renyi
 from rigl_tf.distributions import erdos_renyi_kernel
 from rigl_tf.distributions import uniform
+from rigl_tf.distributions import uniform_all
 
 few = settings(max_examples=60, deadline=None, derandomize=True)
 
@@ -359,7 +360,7 @@ def test_power_0_is_uniform():
     sparsities = erdos_renyi_kernel(shapes, 0.9, power=0)
 
     assert sparsities == pytest.approx([0.9] * 3)
-    assert uniform(shapes, 0.9, first_layer_dense=False) == [0.9] * 3
+    assert uniform_all(shapes, 0.9) == [0.9] * 3
 
 
 def test_uniform_keeps_the_first_layer_unless_told():

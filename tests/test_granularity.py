@@ -1,7 +1,5 @@
 """Units of kernels: pooled, and spread over their connections."""
 
-import functools
-
 import keras
 import numpy as np
 import pytest
@@ -124,9 +122,7 @@ def test_an_empty_relu_channel_has_no_gradient_to_grow_by(data):
         schedule=rigl_tf.schedules.UpdateSchedule(1, end_step=5),
         exclude=["logits"],
         granularity=granularity.Outputs(),
-        distribution=functools.partial(
-            rigl_tf.distributions.uniform, first_layer_dense=False
-        ),
+        distribution=rigl_tf.distributions.uniform_all,
     )
     model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(True))
     model.fit(*data, verbose=0)

@@ -1,5 +1,3 @@
-import functools
-
 import keras
 import numpy as np
 import pytest
@@ -469,9 +467,7 @@ def test_snfs_averages_the_dense_gradient_of_every_batch():
         ),
         algorithms.SNFS(decay=0.5),
         sparsity=0.5,
-        distribution=functools.partial(
-            rigl_tf.distributions.uniform, first_layer_dense=False
-        ),
+        distribution=rigl_tf.distributions.uniform_all,
         schedule=schedules.UpdateSchedule(100, end_step=1000),
     )
     model.compile("sgd", loss=lambda y, out: out)

@@ -115,7 +115,7 @@ def test_masks_stand_four_in_a_row(tmp_path, kernels, axes):
     )
 
     height, width, _ = read(tmp_path / "masks.png").shape
-    assert round((width / 150 - 1) / 7) * round((height / 150) / 4.25) == axes
+    assert round((width / 150 - 1) / 4) * round((height / 150) / 4.25) == axes
 
 
 @pytest.mark.filterwarnings("error")

@@ -1,7 +1,6 @@
 """Pruning by magnitude, against tensorflow-model-optimization."""
 
 import ast
-import functools
 import subprocess
 import sys
 
@@ -99,9 +98,7 @@ def test_tfmot_keeps_the_connections_that_gradual_pruning_keeps(
         network,
         rigl_tf.algorithms.GradualPruning(scope),
         sparsity=lambda step: (step == 0, sparsity),
-        distribution=functools.partial(
-            rigl_tf.distributions.uniform, first_layer_dense=False
-        ),
+        distribution=rigl_tf.distributions.uniform_all,
     )
     model.compile(keras.optimizers.SGD(0.0), "mse")
 
