@@ -93,6 +93,7 @@ def density_over_time(record, path):
             values,
             color=colour,
             linestyle=_LINES[i % len(_LINES)],
+            linewidth=2,
             label=name.removeprefix("density/"),
         )
     axes[0, 0].xaxis.get_major_locator().set_params(integer=True)
@@ -262,7 +263,7 @@ def _logarithmic(axes):
     low, high = axes.get_ylim()
     axes.set_ylim(bottom=low / 2)  # or the lowest bar could not be seen
     axes.yaxis.set_major_formatter("{x:g}")
-    axes.yaxis.set_minor_formatter("{x:g}" if high < 30 * low else "")
+    axes.yaxis.set_minor_formatter("{x:g}" if high < 15 * low else "")
 
 
 def _save(figure, path):
