@@ -266,7 +266,7 @@ class SparseModel(keras.Model):
             start = 0 if num_steps is None else layers.as_int(self.step)
             if self._end_is_of_fit:
                 plan.warn_if_over(self.schedule, start)
-            self._end_is_of_fit |= self.schedule.end_step is None
+            is_open = self.schedule.end_step is None
             self.schedule, self.drop_fraction, self.sparsity = plan.complete(
                 self.schedule,
                 self.drop_fraction,
@@ -275,6 +275,8 @@ class SparseModel(keras.Model):
                 num_steps,
                 steps_per_epoch,
             )
+            if is_open and self.schedule.end_step is not None:
+                self._end_is_of_fit = True
 
     def _sparsity_decides(self):
         return schedules.decides_when(self.sparsity)
