@@ -341,44 +341,44 @@ def test_resnet_50_costs_what_the_reproduction_says(resnet_cost):
 
 
 @pytest.mark.parametrize(
-    ("distribution", "sparsity", "expected", "rigl", "snfs"),
+    ("network", "distribution", "sparsity", "expected", "rigl", "snfs"),
     [
-        (distributions.erdos_renyi_kernel, 0.95, 0.1136, 0.1165, 0.4091),
-        (distributions.erdos_renyi_kernel, 0.9, 0.2247, 0.2273, 0.4832),
-        (distributions.erdos_renyi, 0.9, 0.2216, 0.2241, None),
-        (distributions.erdos_renyi, 0.8, 0.4152, 0.4171, None),
-        (distributions.uniform, 0.9, 0.1012, 0.1042, 0.4008),
-        (distributions.uniform, 0.8, 0.2011, 0.2037, 0.4674),
+        (
+            "resnet",
+            distributions.erdos_renyi_kernel,
+            0.95,
+            0.1136,
+            0.1165,
+            0.4091,
+        ),
+        (
+            "resnet",
+            distributions.erdos_renyi_kernel,
+            0.9,
+            0.2247,
+            0.2273,
+            0.4832,
+        ),
+        ("resnet", distributions.erdos_renyi, 0.9, 0.2216, 0.2241, None),
+        ("resnet", distributions.erdos_renyi, 0.8, 0.4152, 0.4171, None),
+        ("resnet", distributions.uniform, 0.9, 0.1012, 0.1042, 0.4008),
+        ("resnet", distributions.uniform, 0.8, 0.2011, 0.2037, 0.4674),
+        ("wrn", distributions.erdos_renyi_kernel, 0.95, 0.0881, 0.0911, 0.3921),
+        ("wrn", distributions.erdos_renyi_kernel, 0.9, 0.1735, 0.1763, 0.4490),
+        ("wrn", distributions.erdos_renyi_kernel, 0.8, 0.3521, 0.3542, 0.5680),
+        ("wrn", distributions.erdos_renyi, 0.9, 0.1759, 0.1786, None),
+        ("wrn", distributions.erdos_renyi, 0.8, 0.3496, 0.3518, None),
+        ("wrn", distributions.uniform, 0.95, 0.0527, 0.0558, 0.3684),
+        ("wrn", distributions.uniform, 0.9, 0.1025, 0.1055, 0.4017),
+        ("wrn", distributions.uniform, 0.8, 0.2022, 0.2049, 0.4682),
+        ("wrn", distributions.uniform, 0.5, 0.5014, 0.5030, 0.6676),
     ],
 )
-def test_sparse_resnet_50_costs_the_ratios_of_the_reproduction(
-    resnet_cost, distribution, sparsity, expected, rigl, snfs
+def test_sparse_networks_cost_the_ratios_of_the_reproduction(
+    request, network, distribution, sparsity, expected, rigl, snfs
 ):
-    check_ratios(resnet_cost, distribution, sparsity, expected, rigl, snfs)
-
-
-@pytest.mark.parametrize(
-    ("distribution", "sparsity", "expected", "rigl", "snfs"),
-    [
-        (distributions.erdos_renyi_kernel, 0.95, 0.0881, 0.0911, 0.3921),
-        (distributions.erdos_renyi_kernel, 0.9, 0.1735, 0.1763, 0.4490),
-        (distributions.erdos_renyi_kernel, 0.8, 0.3521, 0.3542, 0.5680),
-        (distributions.erdos_renyi, 0.9, 0.1759, 0.1786, None),
-        (distributions.erdos_renyi, 0.8, 0.3496, 0.3518, None),
-        (distributions.uniform, 0.95, 0.0527, 0.0558, 0.3684),
-        (distributions.uniform, 0.9, 0.1025, 0.1055, 0.4017),
-        (distributions.uniform, 0.8, 0.2022, 0.2049, 0.4682),
-        (distributions.uniform, 0.5, 0.5014, 0.5030, 0.6676),
-    ],
-)
-def test_sparse_wrn_22_2_costs_the_ratios_of_the_reproduction(
-    wrn_cost, distribution, sparsity, expected, rigl, snfs
-):
-    check_ratios(wrn_cost, distribution, sparsity, expected, rigl, snfs)
-
-
-def check_ratios(cost, distribution, sparsity, expected, rigl, snfs):
     """Of inference, and of training with RigL and with SNFS at first."""
+    cost = request.getfixturevalue(f"{network}_cost")
     shapes = [kernel.shape for kernel in cost.kernels]
     budgets = distributions.budgets(shapes, distribution(shapes, sparsity))
     sparse = dataclasses.replace(
