@@ -38,8 +38,22 @@ _CELLS = (kl.SimpleRNNCell, kl.LSTMCell, kl.GRUCell)
 _ATTENTION = (kl.MultiHeadAttention, kl.GroupQueryAttention)
 
 
+class Counted:
+    """What follows from a kernel's `shape` and `active` connections."""
+
+    @property
+    def size(self):
+        """Integer, connections if it were dense."""
+        return math.prod(self.shape)
+
+    @property
+    def sparsity(self):
+        """Float in [0, 1), the fraction of zeros."""
+        return 1 - self.active / self.size
+
+
 @dataclasses.dataclass(frozen=True)
-class KernelCost:
+class KernelCost(Counted):
     """What one kernel costs for one example.
 
     Attributes:
@@ -59,16 +73,6 @@ class KernelCost:
     same_uses: int
     outputs: int
     sparse: bool
-
-    @property
-    def size(self):
-        """Integer, connections if it were dense."""
-        return math.prod(self.shape)
-
-    @property
-    def sparsity(self):
-        """Float in [0, 1), the fraction of zeros."""
-        return 1 - self.active / self.size
 
     def flops(self, convention="macs2", dense=False):
         """FLOPs for one example, or those of the dense kernel."""

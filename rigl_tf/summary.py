@@ -1,7 +1,6 @@
 """What the masks of a model look like."""
 
 import dataclasses
-import math
 
 import tensorflow as tf
 
@@ -11,7 +10,7 @@ from rigl_tf import tables
 
 
 @dataclasses.dataclass(frozen=True)
-class KernelSummary:
+class KernelSummary(flops.Counted):
     """What a mask leaves of one kernel.
 
     Attributes:
@@ -36,16 +35,6 @@ class KernelSummary:
     empty_inputs: int
     outputs: int
     empty_outputs: int
-
-    @property
-    def size(self):
-        """Integer, connections if it were dense."""
-        return math.prod(self.shape)
-
-    @property
-    def sparsity(self):
-        """Float in [0, 1), the fraction of zeros."""
-        return 1 - self.active / self.size
 
     @property
     def remaining(self):
