@@ -102,19 +102,24 @@ def _trained(runs, output_dir):
         for run in runs:
             yield run, _train(run, output_dir)
         return
-    with concurrent.futures.ProcessPoolExecutor(
-        _JOBS.value,
-        multiprocessing.get_context("spawn"),  # TensorFlow does not fork
-        initializer=_share_cores,
-        initargs=(_JOBS.value,),
-        max_tasks_per_child=100,  # TensorFlow keeps some memory of each
-    ) as pool:
-        waiting = {pool.submit(_train, run, output_dir): run for run in runs}
-        try:
-            for future in concurrent.futures.as_completed(waiting):
-                yield waiting[future], future.result()
-        finally:
-            pool.shutdown(cancel_futures=True)
+    # New processes now and then, because TensorFlow keeps some memory of each
+    # run. Not by `max_tasks_per_child`, with which pools have been seen to hang.
+    many = 50 * _JOBS.value
+    for some in (runs[i : i + many] for i in range(0, len(runs), many)):
+        with concurrent.futures.ProcessPoolExecutor(
+            _JOBS.value,
+            multiprocessing.get_context("spawn"),  # TensorFlow does not fork
+            initializer=_share_cores,
+            initargs=(_JOBS.value,),
+        ) as pool:
+            waiting = {
+                pool.submit(_train, run, output_dir): run for run in some
+            }
+            try:
+                for future in concurrent.futures.as_completed(waiting):
+                    yield waiting[future], future.result()
+            finally:
+                pool.shutdown(cancel_futures=True)
 
 
 def _train(run, output_dir):
