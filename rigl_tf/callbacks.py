@@ -1,106 +1,304 @@
-"""A callback that saves a run between its epochs."""
+"""A callback that saves everything, so that training can go on bit for bit."""
 
-import json
-import os
+import dataclasses
+import importlib.metadata
 import pathlib
 import shutil
+import signal
+import sys
 import time
+import warnings
 
 import keras
-import numpy as np
+
+from rigl_tf import checkpoints
+from rigl_tf import locks
+from rigl_tf import strategies
+from rigl_tf.snapshot import Facts
+from rigl_tf.snapshot import Snapshot
+
+STOPPED = 75
+"""Exit code of a process that was told to stop and has saved its work."""
 
 
-class Backup(keras.callbacks.Callback):
-    """Saves the model between epochs, so that a stopped run can go on.
+class Checkpoint(keras.callbacks.Callback):
+    """Saves weights, masks, optimizer, step, random states and metrics.
+
+    ```python
+    with rigl_tf.Checkpoint("checkpoints") as checkpoint:
+        checkpoint.restore(model, data.train(seed))
+        model.fit(
+            data.train(seed, checkpoint.epoch, checkpoint.batch),
+            epochs=100,
+            steps_per_epoch=data.steps_per_epoch,
+            callbacks=[checkpoint],
+        )
+    ```
+
+    A `fit` that was stopped, even by force in the middle of an epoch or of a
+    save, goes on from the last checkpoint and ends with the weights that it
+    would have ended with, bit for bit. For that, the data have to go on where
+    they were: an endless dataset whose order depends on nothing but a seed
+    and where it begins, such as those of `rigl_tf.datasets`. Other callbacks
+    begin anew.
+
+    Within the `with` block, no other process may use the directory, and after
+    SIGTERM or SIGINT (Ctrl-C) the process saves at the next step and exits
+    with code 75; in the last step of an epoch, after its validation. A second
+    signal exits at once. A full disk is warned of, and training goes on.
 
     Args:
-        directory: Directory for the backup. A file in it is either whole or
-            not there.
+        directory: Path, for checkpoints alone.
+        every: Integer, steps between two checkpoints. By default, as many as
+            `seconds` takes.
+        seconds: Number, least time between two checkpoints where `every` is
+            not given.
+        keep: Integer, at least 1, how many of the last checkpoints stay.
         monitor: `SparsityMonitor` that comes before this in the list of
             callbacks, if there is one. What it has seen is saved, too.
-        least_seconds: Float, time between two backups.
+        strategy: `tf.distribute.Strategy` of the model, or `None`. Of several
+            workers, who all see the directory, the chief writes. Their clocks
+            differ, so that without `every` they save at the end of epochs;
+            signals are heeded only when they save.
 
     Attributes:
-        epochs: Integer, epochs done; like the others, from the beginning of
+        epoch: Integer, epochs done; like the others, from the beginning of
             the run and not from when it went on.
+        batch: Integer, batches done of the epoch after those.
         history: Dictionary from metric to its value after each epoch; the
             density of a kernel is the metric `density/` and its name.
-        seconds: Float, time that the epochs have taken.
+        elapsed: Float, seconds that training has taken.
+
+    Raises:
+        FileExistsError: On entry, if another process uses the directory.
+        ValueError: If an argument is out of range.
     """
 
-    def __init__(self, directory, monitor=None, least_seconds=30.0):
+    def __init__(
+        self,
+        directory,
+        every=None,
+        seconds=30.0,
+        keep=2,
+        monitor=None,
+        strategy=None,
+    ):
         super().__init__()
-        self.monitor = monitor
+        for name, value in (("every", every), ("keep", keep)):
+            if value is not None and (not isinstance(value, int) or value < 1):
+                raise ValueError(
+                    f"`{name}` must be an integer of at least 1. "
+                    f"Received: {name}={value!r}."
+                )
         self.directory = pathlib.Path(directory)
-        self.least_seconds = least_seconds
-        self.epochs = 0
+        self.every = every
+        self.seconds = seconds
+        self.keep = keep
+        self.monitor = monitor
+        self.epoch = self.batch = 0
         self.history = {}
-        self.seconds = 0.0
+        self.elapsed = 0.0
+        self._several = strategies.has_several_workers(strategy)
+        self._is_chief = strategies.is_chief(strategy)
+        self._lock = locks.Lock(directory)
+        self._handlers = None
+        self._signal = None
+        self._snapshot = None
+        self._arrays = None  # of a checkpoint, for when its epoch goes on
+        self._skip = 0  # batches of this epoch that were done before
+        self._saved = (0, 0)  # epoch and batch of the last checkpoint
+        self._since = 0  # steps since then
 
-    def load(self):
-        """Goes back to the last backup: its model, or `None` if none is."""
+    def __enter__(self):
+        if self._is_chief:
+            self._lock.__enter__()
+        self._handlers = {}
         try:
-            saved = json.loads((self.directory / "backup.json").read_text())
-        except FileNotFoundError:
-            return None
-        model = keras.saving.load_model(self.directory / saved["model"])
-        for state, value in zip(_seeds(model), saved["seeds"], strict=True):
-            state.assign(value)
-        self.epochs = saved["epochs"]
-        self.history = saved["history"]
-        self.seconds = saved["seconds"]
-        if self.monitor is not None:
-            with np.load(self.directory / saved["monitor"]) as state:
-                self.monitor.restore([state[name] for name in state])
-        return model
+            for number in (signal.SIGTERM, signal.SIGINT):
+                self._handlers[number] = signal.signal(number, self._stop)
+        except ValueError:  # not in the main thread, which gets the signals
+            pass
+        return self
+
+    def __exit__(self, kind, error, traceback):
+        for number, handler in self._handlers.items():
+            signal.signal(number, handler)
+        self._handlers = None
+        if self._is_chief:
+            self._lock.__exit__()
+        last = checkpoints.paths(self.directory)[-1:]
+        if isinstance(error, Exception) and last:
+            error.add_note(f"The last checkpoint is {last[0]}.")
+
+    def restore(self, model, dataset=None):
+        """Goes back to the last checkpoint that is whole, if there is one.
+
+        Args:
+            model: Compiled `keras.Model`, made as the saved one was. Nothing
+                in it changes unless everything can.
+            dataset: `tf.data.Dataset` like the one to train on; only the
+                types and shapes of its batches matter. Without it, an epoch
+                that had begun cannot go on.
+
+        Returns:
+            Whether there was one.
+
+        Raises:
+            ValueError: If there are checkpoints and none of them will do.
+        """
+        self._snapshot = Snapshot(model, self.monitor, dataset)
+        problems = []
+        for path in reversed(checkpoints.paths(self.directory)):
+            try:
+                values = checkpoints.read_facts(path)
+                facts = Facts.of(values)
+                specs = self._snapshot.specs(facts.batch > 0)
+                arrays = checkpoints.read_arrays(path, values, specs)
+            except (ValueError, OSError) as error:
+                problems.append(f"{path} {error}")
+                continue
+            for problem in problems:
+                warnings.warn(f"Passed over: {problem}.", stacklevel=2)
+            self._go_back(model, facts, arrays)
+            return True
+        if problems:
+            raise ValueError(
+                f"No checkpoint can be used: {'; '.join(problems)}. Choose "
+                "another directory, or remove them to begin anew."
+            )
+        return False
+
+    def _go_back(self, model, facts, arrays):
+        if facts.plan is not None:
+            model.planned = facts.plan
+        self._snapshot.put_back(arrays, facts.batch > 0)
+        self._arrays = arrays if facts.batch else None
+        self.epoch, self.batch = self._saved = facts.epoch, facts.batch
+        self._skip = facts.batch
+        self.history = facts.history
+        self.elapsed = facts.elapsed
+
+    def save(self):
+        """Saves training as it is now, or warns that it could not."""
+        self._last = time.monotonic()
+        self.elapsed = self._last - self._start
+        self._saved = (self.epoch, self.batch)
+        self._since = 0
+        arrays = self._snapshot.arrays(self.batch > 0)
+        if not self._is_chief:
+            for _ in arrays:  # reading takes all workers
+                pass
+            return
+        facts = Facts(
+            epoch=self.epoch,
+            batch=self.batch,
+            elapsed=self.elapsed,
+            history=self.history,
+            plan=getattr(self.model, "planned", None),
+            versions={
+                name: importlib.metadata.version(name)
+                for name in ("keras", "tensorflow", "numpy")
+            },
+        )
+        try:
+            checkpoints.write(
+                self.directory / f"epoch-{self.epoch:06d}-{self.batch:09d}",
+                self._snapshot.specs(self.batch > 0),
+                arrays,
+                dataclasses.asdict(facts),
+                self.keep,
+            )
+        except OSError as error:
+            warnings.warn(
+                f"Epoch {self.epoch}, batch {self.batch} could not be saved: "
+                f"{error}. Training goes on; stopped now, it would go on from "
+                "an earlier checkpoint.",
+                stacklevel=2,
+            )
 
     def remove(self):
-        """Removes the backup of a run that is finished."""
-        shutil.rmtree(self.directory, ignore_errors=True)
+        """Removes the checkpoints of a run that is finished."""
+        for path in checkpoints.paths(self.directory):
+            shutil.rmtree(path, ignore_errors=True)
 
     def on_train_begin(self, logs=None):
         del logs
+        if self._handlers is None:
+            raise ValueError(
+                "Training with a `Checkpoint` goes into a `with` block: "
+                "`with rigl_tf.Checkpoint(directory) as checkpoint:`."
+            )
+        steps = self.params["steps"]
+        if self._skip and steps is None:
+            raise ValueError(
+                "To go on in the middle of an epoch takes `steps_per_epoch`. "
+                "Pass it to `fit`, with a dataset that does not end."
+            )
+        if steps and steps % self.model.steps_per_execution:
+            raise ValueError(
+                "With a `Checkpoint`, `steps_per_execution` must divide the "
+                f"steps of an epoch, {steps}. "
+                f"Received: {self.model.steps_per_execution}."
+            )
+        if self._snapshot is None:
+            self._snapshot = Snapshot(self.model, self.monitor)
+        self.model._initial_epoch = self.epoch or None
         self._last = time.monotonic()
-        self._start = self._last - self.seconds
+        self._start = self._last - self.elapsed
+
+    def on_epoch_begin(self, epoch, logs=None):
+        del epoch, logs
+        if self._arrays is not None:
+            self._snapshot.resume_epoch(self._arrays, within_epoch=True)
+            self._arrays = None
+
+    def on_train_batch_end(self, batch, logs=None):
+        del logs
+        self.batch = self._skip + batch + 1
+        self._since += self.model.steps_per_execution
+        if self.batch == self.params["steps"]:
+            # Saved with what ends the epoch. If some of it was done before,
+            # Keras has to be told that it is over.
+            self.model.stop_training |= self._skip > 0
+        elif self._is_due(epoch_ends=False):
+            self._save_or_exit()
 
     def on_epoch_end(self, epoch, logs=None):
-        self.epochs = epoch + 1
-        self.seconds = time.monotonic() - self._start
+        if self._skip:
+            self.model.stop_training = False
+            self._skip = 0
+        self.epoch, self.batch = epoch + 1, 0
         logs = dict(logs or {})
         if self.monitor is not None:
             for name, density in self.monitor.densities.items():
                 logs[f"density/{name}"] = density
         for name, value in logs.items():
             self.history.setdefault(name, []).append(float(value))
-        if time.monotonic() - self._last < self.least_seconds:
-            return
-        name = f"backup-{self.epochs:04d}"
-        self.directory.mkdir(parents=True, exist_ok=True)
-        self._write(f"{name}.keras", self.model.save)
-        if self.monitor is not None:
-            state = self.monitor.state()
-            self._write(f"{name}.npz", lambda p: np.savez_compressed(p, *state))
-        saved = {
-            "model": f"{name}.keras",
-            "monitor": f"{name}.npz",
-            "epochs": self.epochs,
-            "seeds": [np.array(state).tolist() for state in _seeds(self.model)],
-            "history": self.history,
-            "seconds": self.seconds,
-        }
-        self._write("backup.json", lambda p: p.write_text(json.dumps(saved)))
-        for old in self.directory.glob("backup-*"):
-            if old.stem != name:
-                old.unlink()
-        self._last = time.monotonic()
+        if self._is_due(epoch_ends=True):
+            self._save_or_exit()
 
-    def _write(self, name, write):
-        """Writes a file under another name first: all of it or nothing."""
-        partial = self.directory / f"partial-{name}"
-        write(partial)
-        os.replace(partial, self.directory / name)
+    def on_train_end(self, logs=None):
+        del logs
+        self.elapsed = time.monotonic() - self._start
 
+    def _is_due(self, epoch_ends):
+        if self.every is not None and self._since >= self.every:
+            return True
+        if self._several:  # all of them or none
+            return epoch_ends and self.every is None
+        if self._signal is not None:
+            return True
+        late = time.monotonic() - self._last >= self.seconds
+        return late and self.every is None
 
-def _seeds(model):
-    """The random states of dropout and the like, which Keras does not save."""
-    return [v for v in model.variables if v.name == "seed_generator_state"]
+    def _save_or_exit(self):
+        if self._saved != (self.epoch, self.batch):
+            self.save()
+        if self._signal is not None:
+            sys.exit(STOPPED)
+
+    def _stop(self, number, frame):
+        del frame
+        if self._signal is not None:
+            sys.exit(128 + number)
+        self._signal = number

@@ -228,9 +228,14 @@ def masked(values, mask):
     return tf.where(mask, values, tf.zeros([], values.dtype))
 
 
+def as_array(variable):
+    """The value of a variable, mirrored on replicas or not."""
+    return tf.convert_to_tensor(variable).numpy()
+
+
 def as_int(variable):
     """The value of an integer variable, mirrored on replicas or not."""
-    return int(tf.convert_to_tensor(variable))
+    return int(as_array(variable))
 
 
 def sparse_layers(model):

@@ -1,7 +1,7 @@
 """The sparse model: what it holds, how it is compiled, fitted and saved."""
 
+import dataclasses
 import math
-import warnings
 
 import keras
 import numpy as np
@@ -17,10 +17,12 @@ from rigl_tf import refusals
 from rigl_tf import schedules
 from rigl_tf import slots
 from rigl_tf import step
+from rigl_tf.guard import Guard
+from rigl_tf.multi_worker import MultiWorkerFit
 
 
 @keras.saving.register_keras_serializable(package="rigl_tf")
-class SparseModel(keras.Model):
+class SparseModel(MultiWorkerFit, keras.Model):
     """Trains a network whose `Sparse` layers keep to their masks.
 
     Build it with `rigl_tf.sparsify`. It compiles, fits, saves and loads like
@@ -44,6 +46,8 @@ class SparseModel(keras.Model):
         step: int64 variable, iterations of `fit` so far, updates included.
         num_skipped: int64 variable, iterations without effect because a
             gradient was not finite.
+        num_skipped_last: int64 variable, how many of them were the last ones
+            in a row.
         num_updates: int64 variable, updates of the masks so far.
         num_changed: int64 variable, connections that updates have grown where
             there was none before the update.
@@ -82,6 +86,7 @@ class SparseModel(keras.Model):
         self.grow_init = grow_init or initialization.GrowInit()
         self.step = self._counter("step", "int64")
         self.num_skipped = self._counter("num_skipped", "int64")
+        self.num_skipped_last = self._counter("num_skipped_last", "int64")
         self.num_updates = self._counter("num_updates", "int64")
         self.num_changed = self._counter("num_changed", "int64")
         self.overdue = self._counter("overdue", "bool")
@@ -201,11 +206,10 @@ class SparseModel(keras.Model):
         self.compile(**keras.saving.deserialize_keras_object(config))
 
     def fit(self, *args, callbacks=None, **kwargs):
-        planner = _Planner()
         if isinstance(callbacks, keras.callbacks.CallbackList):
-            callbacks.append(planner)
+            callbacks.append(Guard())
         else:
-            callbacks = [planner, *tree.flatten(callbacks or [])]
+            callbacks = [Guard(), *tree.flatten(callbacks or [])]
         return super().fit(*args, callbacks=callbacks, **kwargs)
 
     def impose_masks(self):
@@ -278,6 +282,18 @@ class SparseModel(keras.Model):
             if is_open and self.schedule.end_step is not None:
                 self._end_is_of_fit = True
 
+    @property
+    def planned(self):
+        """Dictionary: `interval` and `end_step`, which a `fit` may have set."""
+        return {
+            "interval": self.schedule.interval,
+            "end_step": self.schedule.end_step,
+        }
+
+    @planned.setter
+    def planned(self, values):
+        self.schedule = dataclasses.replace(self.schedule, **values)
+
     def _sparsity_decides(self):
         return schedules.decides_when(self.sparsity)
 
@@ -330,46 +346,6 @@ class SparseModel(keras.Model):
                 config[key], custom_objects=custom_objects
             )
         return cls(**config)
-
-
-class _Planner(keras.callbacks.Callback):
-    """Tells the model how long this `fit` is."""
-
-    def on_train_begin(self, logs=None):
-        del logs
-        # Not all would be skipped in training: a fused ReLU of NaN is 0.
-        plan.check_finite(
-            self.model.network.variables + self.model.optimizer.variables
-        )
-        steps, epochs = self.params["steps"], self.params["epochs"]
-        self.model.plan(None if steps is None else steps * epochs, steps)
-        self.model.impose_masks()
-
-    def on_epoch_begin(self, epoch, logs=None):
-        del epoch, logs
-        self._start = self._counts()
-
-    def on_epoch_end(self, epoch, logs=None):
-        steps, skipped = np.subtract(self._counts(), self._start)
-        if skipped == steps:  # metrics of nothing would be 0
-            for name in logs or {}:
-                if not name.startswith("val_"):
-                    logs[name] = float("nan")
-        # Scaling the loss begins with some steps whose gradients overflow.
-        scaled = isinstance(
-            self.model.optimizer, keras.optimizers.LossScaleOptimizer
-        )
-        if skipped and (skipped == steps or not scaled):
-            warnings.warn(
-                f"In epoch {epoch + 1}, {skipped} of {steps} steps were "
-                "skipped: their gradients were NaN or infinite. Look for NaN "
-                "in the data, or lower the learning rate.",
-                stacklevel=2,
-            )
-
-    def _counts(self):
-        model = self.model
-        return layers.as_int(model.step), layers.as_int(model.num_skipped)
 
 
 def _signs(kernel, seed):

@@ -53,7 +53,7 @@ class SparsityMonitor(keras.callbacks.Callback):
         self.densities = {}
         self._writer = None
         self._cost = None
-        self._first = self._ever = None
+        self._first = self._ever = self._counts = None
 
     def on_train_begin(self, logs=None):
         del logs
@@ -67,9 +67,7 @@ class SparsityMonitor(keras.callbacks.Callback):
             self._cost = flops.inference(self.model)
         except ValueError:  # the input shape is not known
             self._cost = None
-        if self._first is None:
-            self._first = self._masks()
-            self._ever = self._masks()
+        self.start(self.model)
         if self.log_dir:
             self._writer = tf.summary.create_file_writer(str(self.log_dir))
 
@@ -133,14 +131,25 @@ class SparsityMonitor(keras.callbacks.Callback):
         if self._writer is not None:
             self._writer.close()
 
+    def start(self, model):
+        """Takes the masks as they are for the first, unless it has some."""
+        self.set_model(model)
+        if self._first is None:
+            self._first = self._masks()
+            self._ever = self._masks()
+            self._counts = self._counters()
+
     def state(self):
         """What `restore` needs in another process, as a list of arrays."""
-        return [*self._first, *self._ever]
+        counts = np.array(list(self._counts.values()), np.int64)
+        return [counts, *self._first, *self._ever]
 
     def restore(self, state):
         """Goes on with what another monitor has seen."""
-        half = len(state) // 2
-        self._first, self._ever = state[:half], state[half:]
+        counts, *masks = state
+        self._counts = dict(zip(self._counts, counts.tolist(), strict=True))
+        half = len(masks) // 2
+        self._first, self._ever = masks[:half], masks[half:]
 
     def _counters(self):
         model = self.model
@@ -151,7 +160,7 @@ class SparsityMonitor(keras.callbacks.Callback):
         }
 
     def _masks(self):
-        return [np.array(kernel.mask) for kernel in self.model.kernels]
+        return [layers.as_array(k.mask) for k in self.model.kernels]
 
     def _overlap(self, masks):
         pairs = list(zip(self._first, masks, strict=True))

@@ -11,7 +11,7 @@ from rigl_tf import results
 from rigl_tf.summary import summary
 
 
-def record(task, method, seed, model, backup, test):
+def record(task, method, seed, model, checkpoint, test):
     """Collects the record of a run that is finished.
 
     Args:
@@ -19,7 +19,7 @@ def record(task, method, seed, model, backup, test):
         method: `Method`, `SmallDense` or `None`.
         seed: Integer.
         model: The trained model.
-        backup: `Backup`, which has the history.
+        checkpoint: `Checkpoint`, which has the history.
         test: Dictionary from metric to its value on the test set.
 
     Returns:
@@ -30,7 +30,7 @@ def record(task, method, seed, model, backup, test):
     dense = cost if method is None or masked else _cost_of_dense(task)
     inference, inference_dense = cost.flops(), dense.flops(dense=True)
     if masked:
-        average = inference_dense * statistics.mean(backup.history["flops"])
+        average = inference_dense * statistics.mean(checkpoint.history["flops"])
         training = flops.training(
             model.algorithm, average, inference_dense, model.schedule.interval
         )
@@ -44,7 +44,7 @@ def record(task, method, seed, model, backup, test):
         extension=task.extension,
         seed=seed,
         test=test,
-        history=backup.history,
+        history=checkpoint.history,
         densities={k.name: 1 - k.sparsity for k in cost.kernels if k.sparse},
         structure=_structure(model) if masked else {},
         parameters={
@@ -59,7 +59,7 @@ def record(task, method, seed, model, backup, test):
             "convention": "macs2",
         },
         steps=task.total_epochs * task.dataset.steps_per_epoch,
-        seconds=backup.seconds,
+        seconds=checkpoint.elapsed,
         versions={
             name: importlib.metadata.version(name)
             for name in ("tensorflow", "keras", "numpy")

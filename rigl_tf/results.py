@@ -8,6 +8,7 @@ import pathlib
 import statistics
 from typing import NamedTuple
 
+from rigl_tf import locks
 from rigl_tf import tables
 
 SCHEMA_VERSION = 1
@@ -126,17 +127,23 @@ def claim(directory, resume, config=None):
             `resume` is not set or it began with another configuration.
     """
     directory = pathlib.Path(directory)
-    if directory.exists() and any(directory.iterdir()):
+    there = set(directory.iterdir()) if directory.exists() else set()
+    if there - {directory / locks.NAME}:
         if not resume:
             raise FileExistsError(
                 f"{directory} holds a run already. Choose another "
                 "--output_dir, or pass --resume to go on with it."
             )
         _check_same_config(directory, config)
-        if (directory / RECORD).exists():
-            return read(directory / RECORD)
+        return find(directory)
     directory.mkdir(parents=True, exist_ok=True)
     return None
+
+
+def find(directory):
+    """The `Record` of the run in a directory if it is finished, or `None`."""
+    path = pathlib.Path(directory) / RECORD
+    return read(path) if path.exists() else None
 
 
 def write(directory, record):

@@ -6,6 +6,7 @@ from keras import tree
 
 from rigl_tf import granularity
 from rigl_tf import layers
+from rigl_tf import replicas
 from rigl_tf import schedules
 from rigl_tf import slots
 from rigl_tf import update
@@ -26,9 +27,11 @@ def train_step(model, data):
     x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
     # What a forward pass changes: moving averages, metrics. Read first, so
     # that a step that is skipped can put it back.
-    state = model.network.non_trainable_variables + model.metrics_variables
-    state = [v for v in state if "float" in v.dtype]
+    moving = _floats(model.network.non_trainable_variables)
+    state = moving + _floats(model.metrics_variables)
     before = [tf.identity(v.value) for v in state]
+    num_examples = tf.shape(tree.flatten(x)[0])[0]
+    num_replicas = tf.distribute.get_strategy().num_replicas_in_sync
 
     with tf.GradientTape() as tape:
         y_pred = model(x, training=True)
@@ -39,11 +42,17 @@ def train_step(model, data):
             sample_weight=sample_weight,
             training=True,
         )
-        model._loss_tracker.update_state(
-            loss * tf.distribute.get_strategy().num_replicas_in_sync,
-            sample_weight=tf.shape(tree.flatten(x)[0])[0],
-        )
+        loss *= num_replicas  # by which Keras has divided it
+        if num_replicas > 1:  # their batches may differ in size, or be empty
+            seen = tf.cast(num_examples > 0, loss.dtype)
+            loss = tf.math.multiply_no_nan(loss, seen)
+        model._loss_tracker.update_state(loss, sample_weight=num_examples)
+        if num_replicas > 1:
+            share = replicas.share(num_examples)
+            loss *= tf.cast(share, loss.dtype)
         loss = model.optimizer.scale_loss(loss)
+    if num_replicas > 1:
+        replicas.average(moving, share)
     variables = model.trainable_variables
     pairs = [
         (gradient, variable)
@@ -58,6 +67,8 @@ def train_step(model, data):
             "model's outputs, and that some layer is trainable."
         )
     gradients, variables = zip(*pairs, strict=True)
+    if num_replicas > 1:
+        gradients = _nothing_of_nothing(gradients, num_examples)
     logs = model.compute_metrics(x, y, y_pred, sample_weight=sample_weight)
 
     replica = tf.distribute.get_replica_context()
@@ -91,10 +102,12 @@ def train_step(model, data):
 
         def skip():
             model.num_skipped.assign(model.num_skipped + 1)
+            model.num_skipped_last.assign(model.num_skipped_last + 1)
             model.overdue.assign(model.is_due())
             return everywhere(_put_back, state, before)
 
         def step():
+            model.num_skipped_last.assign(0)
             if not model.algorithm.updates_masks:
                 return apply()
             return tf.cond(model.is_due(), update_masks, apply)
@@ -166,6 +179,21 @@ def move(model, gradients, variables):
     model.num_changed.assign(model.num_changed + num_changed)
     for name, variable in model.state.items():
         variable.assign(state[name])
+
+
+def _nothing_of_nothing(gradients, num_examples):
+    """Zeros where a replica has no examples and statistics of none."""
+    dense = {i: g for i, g in enumerate(gradients) if isinstance(g, tf.Tensor)}
+    dense = tf.cond(
+        num_examples > 0,
+        lambda: {i: tf.identity(g) for i, g in dense.items()},
+        lambda: {i: tf.zeros_like(g) for i, g in dense.items()},
+    )
+    return [dense.get(i, g) for i, g in enumerate(gradients)]
+
+
+def _floats(variables):
+    return [v for v in variables if "float" in v.dtype]
 
 
 def _put_back(model, state, before):

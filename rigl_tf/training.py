@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import functools
 import pathlib
+import tempfile
 from collections.abc import Callable
 
 import keras
@@ -11,10 +12,13 @@ import numpy as np
 
 from rigl_tf import callbacks
 from rigl_tf import distributions
+from rigl_tf import locks
+from rigl_tf import multi_worker
 from rigl_tf import plots
 from rigl_tf import recording
 from rigl_tf import results
 from rigl_tf import schedules
+from rigl_tf import strategies
 from rigl_tf.algorithms import Algorithm
 from rigl_tf.config import Config
 from rigl_tf.datasets import Dataset
@@ -185,79 +189,98 @@ def train(
     resume=False,
     verbose=1,
     config=None,
+    checkpoint_every=None,
 ):
     """Trains, tests and records one run.
 
     The directory then holds `record.json`, `model.keras`, `figures/`,
-    TensorBoard's `logs/` and, if it was given, the configuration.
+    TensorBoard's `logs/` and, if it was given, the configuration. While it is
+    trained, it also holds `checkpoints/`, from which a run that was stopped
+    goes on and ends with the same weights, bit for bit.
 
     Args:
         output_dir: Directory of the run; must not hold one.
         task: `Task`.
         method: `Method` or `SmallDense`, or `None` for the dense baseline.
         seed: Integer; weights, masks, data order and updates follow it.
-        strategy: `tf.distribute.Strategy`, or `None`.
+        strategy: `tf.distribute.Strategy`, or `None`. Of several workers,
+            each calls this with the same directory, and the chief writes.
         resume: Whether to go on with a run that the directory holds: a
-            finished one is only read, a stopped one goes on from its backup.
+            finished one is only read, a stopped one goes on from its last
+            checkpoint.
         verbose: Integer, Keras's: 0 silent, 1 a progress bar, 2 a line an
             epoch.
         config: String that says how the run is configured, a setting a line.
             A run goes on only with the one that it began with.
+        checkpoint_every: Integer, steps between two checkpoints. By default,
+            one is written every 30 seconds; with several workers, after every
+            epoch.
 
     Returns:
         `Record`.
 
     Raises:
         FileExistsError: If the directory holds a run and `resume` is not set,
-            or that run began with another configuration.
+            that run began with another configuration, or another process is
+            in the directory.
         TypeError: If an argument is of the wrong kind.
+        ValueError: If there are checkpoints and none can be used.
+        SystemExit: With code `callbacks.STOPPED`, after SIGTERM or SIGINT.
     """
     output_dir = pathlib.Path(output_dir)
-    finished = results.claim(output_dir, resume, config)
-    if finished is not None:
-        return finished
-    if not isinstance(task, Task):
-        raise TypeError(f"`task` must be a `Task`. Received: task={task!r}.")
-    if not isinstance(method, Method | SmallDense | None):
-        raise TypeError(
-            "`method` must be a `Method`, a `SmallDense` or `None`. "
-            f"Received: method={method!r}."
+    with contextlib.ExitStack() as stack:
+        written = output_dir
+        if strategies.is_chief(strategy):
+            stack.enter_context(locks.Lock(output_dir))
+            finished = results.claim(output_dir, resume, config)
+        else:  # Keras saves on every worker or on none
+            written = stack.enter_context(tempfile.TemporaryDirectory())
+            written = pathlib.Path(written)
+            finished = results.find(output_dir) if resume else None
+        if finished is not None:
+            return finished
+        if not isinstance(task, Task):
+            raise TypeError(
+                f"`task` must be a `Task`. Received: task={task!r}."
+            )
+        if not isinstance(method, Method | SmallDense | None):
+            raise TypeError(
+                "`method` must be a `Method`, a `SmallDense` or `None`. "
+                f"Received: method={method!r}."
+            )
+        keras.utils.set_random_seed(seed)
+        watching, monitor = _callbacks(method, written / "logs")
+        checkpoint = callbacks.Checkpoint(
+            output_dir / "checkpoints",
+            every=checkpoint_every,
+            monitor=monitor,
+            strategy=strategy,
         )
-    keras.utils.set_random_seed(seed)
-    watching, monitor = _callbacks(method, output_dir / "logs")
-    backup = callbacks.Backup(output_dir / "backup", monitor)
-    scope = strategy.scope() if strategy else contextlib.nullcontext()
-    with scope:
-        model = backup.load()
-        if model is None:
+        with strategy.scope() if strategy else contextlib.nullcontext():
             model = _build(task, method, seed)
-    if config is not None:  # from here on, there is a run
-        results.write_config(output_dir, config)
+        stack.enter_context(checkpoint)
+        checkpoint.restore(model, task.dataset.train(seed))
+        if config is not None:  # from here on, there is a run
+            results.write_config(written, config)
 
-    if backup.epochs < task.total_epochs:
-        model.fit(
-            task.dataset.train(seed, backup.epochs),
-            epochs=task.total_epochs,
-            initial_epoch=backup.epochs,
-            steps_per_epoch=task.dataset.steps_per_epoch,
-            validation_data=task.dataset.validation,
-            shuffle=False,  # the data set has its own order
-            verbose=verbose,
-            callbacks=[*watching, backup],
-        )
-    test = model.evaluate(task.dataset.test, verbose=0, return_dict=True)
-    record = recording.record(task, method, seed, model, backup, test)
-    model.save(output_dir / "model.keras")
-    figures = output_dir / "figures"
-    plots.accuracy([record], figures / "accuracy.png")
-    if monitor is not None:
-        plots.densities([record], figures / "densities.png")
-        plots.density_over_time(record, figures / "density_over_time.png")
-        sparsest = min(model.kernels, key=lambda k: record.densities[k.name])
-        plots.masks({sparsest.name: sparsest}, figures / "mask.png")
-    results.write(output_dir, record)
-    backup.remove()
-    return record
+        if checkpoint.epoch < task.total_epochs:
+            model.fit(
+                task.dataset.train(seed, checkpoint.epoch, checkpoint.batch),
+                epochs=task.total_epochs,
+                steps_per_epoch=task.dataset.steps_per_epoch,
+                validation_data=task.dataset.validation,
+                shuffle=False,  # the data set has its own order
+                verbose=verbose,
+                callbacks=[*watching, checkpoint],
+            )
+        test = model.evaluate(task.dataset.test, verbose=0, return_dict=True)
+        record = recording.record(task, method, seed, model, checkpoint, test)
+        model.save(written / "model.keras")
+        _draw(record, model, written / "figures")
+        results.write(written, record)
+        if written == output_dir:
+            checkpoint.remove()
+        return record
 
 
 def _build(task, method, seed):
@@ -271,7 +294,19 @@ def _build(task, method, seed):
         loss=task.loss,
         metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
     )
+    if model.distribute_strategy.num_replicas_in_sync > 1:
+        if not isinstance(method, Method):
+            multi_worker.mend(model)
     return model
+
+
+def _draw(record, model, figures):
+    plots.accuracy([record], figures / "accuracy.png")
+    if record.densities:
+        plots.densities([record], figures / "densities.png")
+        plots.density_over_time(record, figures / "density_over_time.png")
+        sparsest = min(model.kernels, key=lambda k: record.densities[k.name])
+        plots.masks({sparsest.name: sparsest}, figures / "mask.png")
 
 
 def _callbacks(method, logs):

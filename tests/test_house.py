@@ -12,10 +12,11 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 # A module may import those before it, never after.
 FLOOR_PLAN = """
-    config tables selection masks distributions schedules algorithms layout
-    granularity refusals layers grow_init slots views update step plan model
-    sparsify flops summary monitor callbacks datasets models extension results
-    plots recording training bin __init__
+    config tables locks checkpoints strategies selection masks distributions
+    schedules algorithms layout granularity refusals layers grow_init slots
+    views update replicas step plan guard multi_worker model sparsify flops
+    summary monitor snapshot callbacks datasets models extension results plots
+    recording training bin __init__
 """.split()
 
 

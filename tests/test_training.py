@@ -1,17 +1,16 @@
 """Tests of whole runs, small ones."""
 
 import dataclasses
-import json
+import functools
 
 import keras
 import numpy as np
 import pytest
 
 import rigl_tf
-from rigl_tf import callbacks
 from rigl_tf import datasets
 from rigl_tf import flops
-from rigl_tf import models
+from rigl_tf import recording
 from rigl_tf import results
 from rigl_tf import schedules
 from rigl_tf import training
@@ -53,11 +52,29 @@ def task():
     )
 
 
+def method(name):
+    if name == "dense":
+        return None
+    algorithm = rigl_tf.algorithms.get(name)
+    return dataclasses.replace(RIGL, name=name, algorithm=algorithm)
+
+
 @pytest.fixture(scope="module")
-def rigl_run(task, tmp_path_factory):
+def whole_run(task, tmp_path_factory):
+    """Directory and record of the uninterrupted run of a method."""
+
+    @functools.cache
+    def run(name):
+        place = tmp_path_factory.mktemp(name) / "run"
+        return place, training.train(place, task, method(name), verbose=0)
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def rigl_run(whole_run):
     """A directory and the record of an uninterrupted run."""
-    directory = tmp_path_factory.mktemp("rigl") / "run"
-    return directory, training.train(directory, task, RIGL, verbose=0)
+    return whole_run("rigl")
 
 
 def numbers(record):
@@ -152,23 +169,20 @@ def test_another_seed_gives_other_numbers(task, rigl_run, tmp_path):
     assert other.history["loss"] != rigl_run[1].history["loss"]
 
 
-def test_a_finished_run_keeps_no_backup(task, tmp_path, monkeypatch):
+def test_a_finished_run_keeps_no_checkpoints(task, tmp_path, monkeypatch):
     kept = []
+    remove = rigl_tf.Checkpoint.remove
 
-    class EveryEpoch(callbacks.Backup):
-        def __init__(self, directory, monitor):
-            super().__init__(directory, monitor, least_seconds=0)
+    def seen(checkpoint):
+        kept.extend(checkpoint.directory.iterdir())
+        remove(checkpoint)
 
-        def remove(self):
-            kept.append((self.directory / "backup.json").exists())
-            super().remove()
+    monkeypatch.setattr(rigl_tf.Checkpoint, "remove", seen)
 
-    monkeypatch.setattr(callbacks, "Backup", EveryEpoch)
+    training.train(tmp_path, task, verbose=0, checkpoint_every=3)
 
-    training.train(tmp_path, task, verbose=0)
-
-    assert kept == [True]
-    assert not (tmp_path / "backup").exists()
+    assert len(kept) == 3  # two checkpoints and the lock
+    assert not (tmp_path / "checkpoints").exists()
 
 
 def test_a_run_goes_on_only_with_the_configuration_it_began_with(
@@ -188,7 +202,7 @@ def test_a_run_that_could_not_begin_leaves_its_directory_free(task, tmp_path):
     wrong = dataclasses.replace(RIGL, sparsity=1.5)
 
     with pytest.raises(ValueError, match="sparsity=1.5"):
-        training.train(tmp_path, task, wrong, config="SPARSITY = 1.5\n")
+        training.train(tmp_path / "run", task, wrong, config="SPARSITY = 1.5")
 
     assert list(tmp_path.iterdir()) == []
 
@@ -205,67 +219,60 @@ def test_a_finished_run_is_only_read(rigl_run):
     assert training.train(directory, None, resume=True) == record
 
 
-class Interrupted(callbacks.Backup):
-    """Backs up after every epoch and stops after the second."""
+def stop_after(step, monkeypatch):
+    """Lets a run end by force when it has done so many steps."""
+    on_train_batch_end = rigl_tf.Checkpoint.on_train_batch_end
 
-    def __init__(self, directory, monitor=None):
-        super().__init__(directory, monitor, least_seconds=0)
-
-    def on_epoch_end(self, epoch, logs=None):
-        super().on_epoch_end(epoch, logs)
-        if epoch == 1:
+    def stopping(checkpoint, batch, logs=None):
+        on_train_batch_end(checkpoint, batch, logs)
+        if 4 * checkpoint.epoch + checkpoint.batch == step:
             raise KeyboardInterrupt
 
+    monkeypatch.setattr(rigl_tf.Checkpoint, "on_train_batch_end", stopping)
 
-def test_an_interrupted_run_ends_like_an_uninterrupted_one(
-    task, rigl_run, tmp_path, monkeypatch
+
+# There are four steps in an epoch and updates at 3, 6 and 9.
+@pytest.mark.parametrize(
+    ("name", "step"),
+    [("rigl", step) for step in (2, 3, 4, 13)]
+    + [(name, 6) for name in ("dense", "snfs", "dsr", "deepr")]
+    + [("gradual_pruning", 7)],
+)
+def test_a_stopped_run_ends_like_one_that_was_not(
+    task, whole_run, tmp_path, name, step, monkeypatch
 ):
-    directory, expected = rigl_run
+    place, expected = whole_run(name)
+    train = functools.partial(
+        training.train,
+        tmp_path,
+        task,
+        method(name),
+        verbose=0,
+        checkpoint_every=1,
+    )
     with monkeypatch.context() as patch:
-        patch.setattr(callbacks, "Backup", Interrupted)
+        stop_after(step, patch)
         with pytest.raises(KeyboardInterrupt):
-            training.train(tmp_path, task, RIGL, verbose=0)
-    backup = tmp_path / "backup" / "backup.json"
-    saved = json.loads(backup.read_text())
-    assert saved["epochs"] == 2
-    assert not (tmp_path / "record.json").exists()
-    backup.write_text(json.dumps(saved | {"seconds": 1000.0}))
+            train()
 
-    record = training.train(tmp_path, task, RIGL, resume=True, verbose=0)
+    record = train(resume=True)
 
     assert numbers(record) == numbers(expected)
-    assert_same_weights(tmp_path, directory)
-    assert 1000 < record.seconds < 2000  # those before the stop count
+    assert_same_weights(tmp_path, place)
 
 
-def test_a_backup_replaces_the_one_before(tmp_path):
-    model = models.mlp((2,), 2, hidden=())
-    model.compile("sgd", "mse")
-    backup = callbacks.Backup(tmp_path, least_seconds=0)
-    assert backup.load() is None
+def test_a_run_with_nothing_but_one_epoch_left_only_tests(
+    task, rigl_run, tmp_path, monkeypatch
+):
+    with monkeypatch.context() as patch:
+        patch.setattr(recording, "record", lambda *args: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            training.train(tmp_path, task, RIGL, verbose=0, checkpoint_every=1)
 
-    model.fit(
-        np.ones((4, 2)), np.ones((4, 2)), epochs=3, verbose=0, callbacks=backup
-    )
+    record = training.train(tmp_path, task, RIGL, verbose=0, resume=True)
 
-    names = {path.name for path in tmp_path.iterdir()}
-    assert names == {"backup-0003.keras", "backup.json"}
-    later = callbacks.Backup(tmp_path)
-    loaded = later.load()
-    assert later.epochs == len(later.history["loss"]) == 3
-    assert 0 < later.seconds == backup.seconds
-    np.testing.assert_array_equal(loaded.weights[0], model.weights[0])
-
-
-def test_no_backup_is_written_before_its_time(tmp_path):
-    model = models.mlp((2,), 2, hidden=())
-    model.compile("sgd", "mse")
-    backup = callbacks.Backup(tmp_path / "backup", least_seconds=3600)
-
-    model.fit(np.ones((4, 2)), np.ones((4, 2)), verbose=0, callbacks=backup)
-
-    assert not (tmp_path / "backup").exists()
-    assert len(backup.history["loss"]) == 1
+    assert numbers(record) == numbers(rigl_run[1])
+    assert_same_weights(tmp_path, rigl_run[0])
 
 
 @pytest.mark.parametrize(

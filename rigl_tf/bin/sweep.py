@@ -102,8 +102,8 @@ def _trained(runs, output_dir):
         for run in runs:
             yield run, _train(run, output_dir)
         return
-    # New processes now and then, because TensorFlow keeps some memory of each
-    # run. Not by `max_tasks_per_child`, with which pools have been seen to hang.
+    # New processes now and then: TensorFlow keeps some memory of each run.
+    # Not by `max_tasks_per_child`, with which pools have been seen to hang.
     many = 50 * _JOBS.value
     for some in (runs[i : i + many] for i in range(0, len(runs), many)):
         with concurrent.futures.ProcessPoolExecutor(

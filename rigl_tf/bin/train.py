@@ -16,9 +16,11 @@ A gin file is code: run only files that you trust.
 import enum
 
 import gin
+import keras
 from absl import flags
 
 from rigl_tf import results
+from rigl_tf import strategies
 from rigl_tf import training
 from rigl_tf.bin import command
 from rigl_tf.bin import configs
@@ -57,6 +59,19 @@ _SEED = flags.DEFINE_integer(
 _RESUME = flags.DEFINE_bool(
     "resume", False, "Go on with the run that --output_dir holds."
 )
+_STRATEGY = flags.DEFINE_enum(
+    "strategy",
+    "none",
+    list(strategies.STRATEGIES),
+    "Where to compute: on one device; on all of this machine (mirrored); on "
+    "all machines in TF_CONFIG (multi_worker); on a TPU, in bfloat16.",
+)
+_CHECKPOINT_EVERY = flags.DEFINE_integer(
+    "checkpoint_every",
+    None,
+    "Steps between two checkpoints; 30 seconds by default.",
+    1,
+)
 _VERBOSE = flags.DEFINE_enum_class(
     "progress",
     Progress.BAR,
@@ -65,27 +80,21 @@ _VERBOSE = flags.DEFINE_enum_class(
 )
 
 
-def run_one(files, bindings, output_dir, resume=False, verbose=1):
+def run_one(files, bindings, output_dir, **kwargs):
     """Trains the run that gin files and bindings describe.
 
     Args:
         files: List of paths of gin files.
         bindings: List of strings.
         output_dir: Directory of the run.
-        resume: Whether to go on with a run that is there.
-        verbose: Integer, Keras's.
+        **kwargs: Further arguments of `rigl_tf.training.train`.
 
     Returns:
         `Record`.
     """
     with configs.parsed(files, bindings):
         train = gin.get_configurable(training.train)
-        return train(
-            output_dir=output_dir,
-            resume=resume,
-            verbose=verbose,
-            config=gin.config_str(),
-        )
+        return train(output_dir=output_dir, config=gin.config_str(), **kwargs)
 
 
 def main():
@@ -105,12 +114,16 @@ def main():
     bindings = _SET.value + _GIN_BINDINGS.value
     if _SEED.value is not None:
         bindings.append(f"SEED = {_SEED.value}")
+    if _STRATEGY.value == "tpu":
+        keras.config.set_dtype_policy("mixed_bfloat16")
     record = run_one(
         files,
         bindings,
         _OUTPUT_DIR.value,
-        _RESUME.value,
-        _VERBOSE.value.value,
+        strategy=strategies.STRATEGIES[_STRATEGY.value](),
+        resume=_RESUME.value,
+        verbose=_VERBOSE.value.value,
+        checkpoint_every=_CHECKPOINT_EVERY.value,
     )
     print(results.table([record]))
 

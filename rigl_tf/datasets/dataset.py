@@ -21,10 +21,10 @@ class Dataset:
         num_train: Integer, training examples in one epoch.
         batch_size: Integer, examples in a batch. The last batch of an epoch
             has what is left.
-        train: Function `train(seed, epoch=0)` that returns an endless
-            `tf.data.Dataset` of batches, from the beginning of the given
-            epoch on. The order within an epoch depends on nothing but `seed`
-            and the epoch's number.
+        train: Function `train(seed, epoch=0, batch=0)` that returns an
+            endless `tf.data.Dataset` of batches, from the given batch of the
+            given epoch on. The order within an epoch depends on nothing but
+            `seed` and the epoch's number.
         validation: `tf.data.Dataset` of batches, or `None`.
         test: `tf.data.Dataset` of batches.
     """
@@ -99,9 +99,10 @@ def _shuffled_by_epoch(arrays, batch_size):
     """The function `train` of a `Dataset`."""
     x, y = _on_host(arrays)
 
-    def train(seed, epoch=0):
+    def train(seed, epoch=0, batch=0):
         _check_integer(seed, "seed")
         _check_integer(epoch, "epoch", least=0)
+        _check_integer(batch, "batch", least=0)
 
         def one_epoch(number):
             order = tf.random.experimental.stateless_shuffle(
@@ -115,8 +116,10 @@ def _shuffled_by_epoch(arrays, batch_size):
         return (
             tf.data.Dataset.counter(epoch)
             .flat_map(one_epoch)
+            .skip(batch)
             .map(lambda chosen: (tf.gather(x, chosen), tf.gather(y, chosen)))
             .prefetch(tf.data.AUTOTUNE)
+            .with_options(_by_example())
         )
 
     return train
@@ -124,7 +127,17 @@ def _shuffled_by_epoch(arrays, batch_size):
 
 def _in_order(arrays, batch_size):
     batches = tf.data.Dataset.from_tensor_slices(_on_host(arrays))
-    return batches.batch(batch_size).prefetch(tf.data.AUTOTUNE)
+    batches = batches.batch(batch_size).prefetch(tf.data.AUTOTUNE)
+    return batches.with_options(_by_example())
+
+
+def _by_example():
+    """Options by which workers share examples, as there are no files."""
+    options = tf.data.Options()
+    options.experimental_distribute.auto_shard_policy = (
+        tf.data.experimental.AutoShardPolicy.DATA
+    )
+    return options
 
 
 def _on_host(arrays):
