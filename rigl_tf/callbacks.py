@@ -31,6 +31,7 @@ class Checkpoint(keras.callbacks.Callback):
             data.train(seed, checkpoint.epoch, checkpoint.batch),
             epochs=100,
             steps_per_epoch=data.steps_per_epoch,
+            shuffle=False,  # the data have an order of their own
             callbacks=[checkpoint],
         )
     ```

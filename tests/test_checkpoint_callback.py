@@ -1,0 +1,299 @@
+"""Tests of the callback that saves everything."""
+
+import os
+import shutil
+import signal
+
+import keras
+import numpy as np
+import pytest
+
+import rigl_tf
+from rigl_tf import callbacks
+from rigl_tf import checkpoints
+from rigl_tf import datasets
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(60, 16))
+DATA = datasets.from_arrays(
+    "signs",
+    train=(X, (X[:, 0] > 0).astype(int)),
+    test=(X, (X[:, 0] > 0).astype(int)),
+    num_classes=2,
+    batch_size=10,
+)
+STEPS = 6
+
+
+def compiled(**kwargs):
+    keras.utils.set_random_seed(0)
+    model = rigl_tf.sparsify(
+        keras.Sequential(
+            [
+                keras.Input((16,)),
+                keras.layers.Dropout(0.2),
+                keras.layers.Dense(2),
+            ]
+        ),
+        rigl_tf.algorithms.RigL(),
+        sparsity=0.5,
+        schedule=rigl_tf.schedules.UpdateSchedule(2),
+    )
+    model.compile(
+        "adam",
+        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        metrics=["accuracy"],
+        **kwargs,
+    )
+    return model
+
+
+class At(keras.callbacks.Callback):
+    """Does something after so many batches."""
+
+    def __init__(self, batch, action):
+        super().__init__()
+        self._left = batch
+        self._action = action
+
+    def on_train_batch_end(self, batch, logs=None):
+        self._left -= 1
+        if self._left == 0:
+            self._action()
+
+
+def fit(model, checkpoint, *others, epochs=2, **kwargs):
+    return model.fit(
+        DATA.train(0, checkpoint.epoch, checkpoint.batch),
+        epochs=epochs,
+        steps_per_epoch=STEPS,
+        shuffle=False,
+        verbose=0,
+        callbacks=[*others, checkpoint],
+        **kwargs,
+    )
+
+
+def values(model):
+    variables = model.variables + model.optimizer.variables
+    return [np.array(v) for v in variables]
+
+
+def assert_equal(model, other):
+    for one, two in zip(values(model), values(other), strict=True):
+        np.testing.assert_array_equal(one, two)
+
+
+def raise_signal(number=signal.SIGTERM):
+    return lambda: os.kill(os.getpid(), number)
+
+
+@pytest.fixture(scope="module")
+def stopped_once(tmp_path_factory):
+    directory = tmp_path_factory.mktemp("stopped")
+    with pytest.raises(SystemExit):
+        with rigl_tf.Checkpoint(directory, every=1) as checkpoint:
+            fit(compiled(), checkpoint, At(8, raise_signal()))
+    return directory
+
+
+@pytest.fixture
+def stopped(stopped_once, tmp_path):
+    """A directory with the checkpoints of steps 7 and 8 of 12."""
+    return shutil.copytree(stopped_once, tmp_path / "stopped")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_saves_at_the_next_step_and_exits(tmp_path, number):
+    before = signal.getsignal(number)
+    with pytest.raises(SystemExit) as stop:
+        with rigl_tf.Checkpoint(tmp_path) as checkpoint:
+            fit(compiled(), checkpoint, At(8, raise_signal(number)))
+
+    assert stop.value.code == callbacks.STOPPED == 75
+    (path,) = checkpoints.paths(tmp_path)
+    facts = checkpoints.read_facts(path)
+    assert (facts["epoch"], facts["batch"]) == (1, 2)
+    assert signal.getsignal(number) is before
+
+
+def test_a_signal_in_the_last_step_of_an_epoch_waits_for_its_end(tmp_path):
+    with pytest.raises(SystemExit):
+        with rigl_tf.Checkpoint(tmp_path) as checkpoint:
+            fit(compiled(), checkpoint, At(6, raise_signal()))
+
+    facts = checkpoints.read_facts(checkpoints.paths(tmp_path)[-1])
+    assert (facts["epoch"], facts["batch"]) == (1, 0)
+    assert len(facts["history"]["loss"]) == 1
+
+
+def test_a_second_signal_exits_at_once(tmp_path):
+    def twice():
+        raise_signal()()
+        raise_signal()()
+
+    with pytest.raises(SystemExit) as stop:
+        with rigl_tf.Checkpoint(tmp_path) as checkpoint:
+            fit(compiled(), checkpoint, At(2, twice))
+
+    assert stop.value.code == 128 + signal.SIGTERM
+    assert checkpoints.paths(tmp_path) == []
+
+
+@pytest.mark.parametrize("steps_per_execution", [1, 2])
+def test_training_goes_on_in_the_middle_of_an_epoch(
+    tmp_path, steps_per_execution
+):
+    def model():
+        return compiled(steps_per_execution=steps_per_execution)
+
+    whole, stopped, resumed = model(), model(), model()
+    with rigl_tf.Checkpoint(tmp_path / "whole") as checkpoint:
+        fit(whole, checkpoint, epochs=3)
+        expected = checkpoint.history
+    with pytest.raises(SystemExit):
+        with rigl_tf.Checkpoint(tmp_path / "cut") as checkpoint:
+            after = 8 // steps_per_execution
+            fit(stopped, checkpoint, At(after, raise_signal()), epochs=3)
+
+    with rigl_tf.Checkpoint(tmp_path / "cut") as checkpoint:
+        assert checkpoint.restore(resumed, DATA.train(0))
+        assert (checkpoint.epoch, checkpoint.batch) == (1, 2)
+        history = fit(resumed, checkpoint, epochs=3)
+
+    assert_equal(resumed, whole)
+    assert history.epoch == [1, 2]
+    assert checkpoint.history == expected  # metrics of the cut epoch, too
+
+
+def test_what_was_planned_of_updates_comes_back(stopped):
+    model = compiled()
+
+    rigl_tf.Checkpoint(stopped).restore(model, DATA.train(0))
+
+    assert model.schedule.end_step == 9  # of 12 steps and not of those left
+
+
+def test_a_damaged_checkpoint_is_passed_over(stopped):
+    before, last = checkpoints.paths(stopped)
+    (last / "arrays.bin").write_bytes(b"")
+    checkpoint = rigl_tf.Checkpoint(stopped)
+
+    with pytest.warns(UserWarning, match=f"{last} arrays.bin is not what was"):
+        assert checkpoint.restore(compiled(), DATA.train(0))
+
+    assert (checkpoint.epoch, checkpoint.batch) == (1, 1)
+
+
+def test_without_a_whole_checkpoint_nothing_changes(stopped):
+    for path in checkpoints.paths(stopped):
+        (path / "facts.json").unlink()
+    model = compiled()
+    before = values(model)
+    with pytest.raises(
+        ValueError, match="(?s)facts.json is missing.*another d"
+    ):
+        rigl_tf.Checkpoint(stopped).restore(model, DATA.train(0))
+
+    for one, two in zip(values(model), before, strict=True):
+        np.testing.assert_array_equal(one, two)
+
+
+def test_another_model_is_refused(stopped):
+    other = keras.Sequential([keras.Input((16,)), keras.layers.Dense(2)])
+    other.compile("sgd", "mse")
+
+    with pytest.raises(ValueError, match="belongs to another model: .* there"):
+        rigl_tf.Checkpoint(stopped).restore(other, DATA.train(0))
+
+
+def test_an_empty_directory_is_no_checkpoint(tmp_path):
+    assert not rigl_tf.Checkpoint(tmp_path).restore(compiled())
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"epoch": -1},
+        {"batch": 1.5},
+        {"batch": True},
+        {"elapsed": "long"},
+        {"elapsed": float("inf")},
+        {"history": [1.0]},
+        {"history": {"loss": ["high"]}},
+        {"plan": {"interval": 5}},
+        {"plan": {"interval": "5", "end_step": 9}},
+        {"versions": None},
+    ],
+)
+def test_facts_of_the_wrong_kind_are_refused(stopped, change):
+    for path in checkpoints.paths(stopped):
+        facts = checkpoints.read_facts(path)
+        checkpoints.write(
+            path,
+            facts["arrays"],
+            [(path / "arrays.bin").read_bytes()],
+            {**facts, **change},
+            keep=2,
+        )
+
+    with pytest.raises(ValueError, match="says of itself what cannot be"):
+        rigl_tf.Checkpoint(stopped).restore(compiled(), DATA.train(0))
+
+
+def test_a_full_disk_is_warned_of_and_training_goes_on(tmp_path, monkeypatch):
+    def full(*args):
+        raise OSError(28, "No space left on device")
+
+    model = compiled()
+    monkeypatch.setattr(checkpoints, "_write", full)
+    with rigl_tf.Checkpoint(tmp_path, every=5) as checkpoint:
+        with pytest.warns(UserWarning, match="No space .* Training goes on"):
+            fit(model, checkpoint)
+
+    assert int(model.step) == 12
+
+
+def test_an_error_says_where_the_last_checkpoint_is(tmp_path):
+    with pytest.raises(ZeroDivisionError) as error:
+        with rigl_tf.Checkpoint(tmp_path, every=3) as checkpoint:
+            fit(compiled(), checkpoint, At(5, lambda: 1 / 0))
+
+    (note,) = error.value.__notes__
+    assert note.endswith("epoch-000000-000000003.")
+
+
+def test_checkpoints_are_written_by_the_clock(tmp_path):
+    with rigl_tf.Checkpoint(tmp_path, seconds=3600) as checkpoint:
+        fit(compiled(), checkpoint)
+    assert checkpoints.paths(tmp_path) == []
+
+    with rigl_tf.Checkpoint(tmp_path, seconds=0, keep=99) as checkpoint:
+        fit(compiled(), checkpoint)
+    assert len(checkpoints.paths(tmp_path)) == 12
+
+
+def test_training_outside_of_the_with_block_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="goes into a `with` block"):
+        fit(compiled(), rigl_tf.Checkpoint(tmp_path))
+
+
+def test_an_execution_that_ends_in_another_epoch_is_refused(tmp_path):
+    with rigl_tf.Checkpoint(tmp_path) as checkpoint:
+        with pytest.raises(ValueError, match="must divide .*, 6. Received: 4"):
+            fit(compiled(steps_per_execution=4), checkpoint)
+
+
+def test_the_rest_of_an_epoch_takes_its_steps(stopped):
+    model = compiled()
+    with rigl_tf.Checkpoint(stopped) as checkpoint:
+        checkpoint.restore(model, DATA.train(0))
+        with pytest.raises(ValueError, match="takes `steps_per_epoch`"):
+            model.fit(DATA.train(0), shuffle=False, callbacks=[checkpoint])
+
+
+@pytest.mark.parametrize("argument", ["every", "keep"])
+@pytest.mark.parametrize("value", [0, 1.5, "2"])
+def test_a_number_of_steps_that_is_none_is_refused(tmp_path, argument, value):
+    with pytest.raises(ValueError, match=f"`{argument}` must be an integer"):
+        rigl_tf.Checkpoint(tmp_path, **{argument: value})
