@@ -218,9 +218,8 @@ class Checkpoint(keras.callbacks.Callback):
             )
 
     def remove(self):
-        """Removes the checkpoints of a run that is finished."""
-        for path in checkpoints.paths(self.directory):
-            shutil.rmtree(path, ignore_errors=True)
+        """Removes the directory, when a run is finished."""
+        shutil.rmtree(self.directory, ignore_errors=True)
 
     def on_train_begin(self, logs=None):
         del logs

@@ -1,5 +1,6 @@
 """One process at a time in a directory."""
 
+import contextlib
 import fcntl
 import json
 import os
@@ -50,8 +51,9 @@ class Lock:
     def __exit__(self, *error):
         self._path.unlink(missing_ok=True)
         self._file.close()
-        if self._is_new and not any(self._path.parent.iterdir()):
-            self._path.parent.rmdir()
+        if self._is_new:
+            with contextlib.suppress(OSError):  # not empty, or gone
+                self._path.parent.rmdir()
 
     def _is_current(self):
         try:

@@ -68,9 +68,9 @@ class Snapshot:
         self._monitor = monitor
         if monitor is not None:
             monitor.start(model)
-        model.optimizer.build(model.trainable_variables)
-        if dataset is not None:
-            with model.distribute_strategy.scope():
+        with model.distribute_strategy.scope():
+            model.optimizer.build(model.trainable_variables)
+            if dataset is not None:
                 model._symbolic_build(data_batch=dataset.element_spec)
 
     def specs(self, within_epoch):

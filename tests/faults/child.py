@@ -1,0 +1,129 @@
+"""A process that trains, and may be killed at a chosen place.
+
+python -m tests.faults.child DIRECTORY [METHOD] [--resume] [--strategy=NAME]
+    [--devices=2] [--kill=PLACE:CALL:before|after] [--epochs=4] [--every=1]
+
+PLACE is a function that checkpoints are written with, or `step`: the process
+kills itself with SIGKILL before or after that call of it.
+"""
+
+import argparse
+import os
+import pathlib
+import shutil
+import signal
+import types
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+import rigl_tf
+from rigl_tf import checkpoints
+from rigl_tf import datasets
+from rigl_tf import schedules
+from rigl_tf import strategies
+from rigl_tf import training
+
+STEPS = 4  # in an epoch; updates are at 3, 6, 9, ...
+
+
+def network(input_shape, num_classes):
+    inputs = keras.Input(input_shape)
+    x = keras.layers.Dense(16, activation="relu", name="dense1")(inputs)
+    x = keras.layers.BatchNormalization()(x)
+    x = keras.layers.Dropout(0.1)(x)
+    return keras.Model(inputs, keras.layers.Dense(num_classes, name="out")(x))
+
+
+def task(epochs=4):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(95, 8))
+    y = (x[:, 0] > 0).astype(int)
+    return training.Task(
+        name="signs",
+        dataset=datasets.from_arrays(
+            "signs",
+            train=(x[:63], y[:63]),
+            validation=(x[63:79], y[63:79]),
+            test=(x[79:], y[79:]),
+            num_classes=2,
+            batch_size=16,
+        ),
+        model=network,
+        optimizer=lambda: keras.optimizers.Adam(0.01),
+        epochs=epochs,
+    )
+
+
+def method(name):
+    if name == "dense":
+        return None
+    return training.Method(
+        name=name,
+        algorithm=rigl_tf.algorithms.get(name),
+        sparsity=0.8,
+        schedule=schedules.UpdateSchedule(interval=3),
+    )
+
+
+def kill_at(place, call, when):
+    """Lets the process kill itself around one call of a function."""
+    left = int(call)
+
+    def around(function):
+        def patched(*args, **kwargs):
+            nonlocal left
+            left -= 1
+            if left == 0 and when == "before":
+                os.kill(os.getpid(), signal.SIGKILL)
+            result = function(*args, **kwargs)
+            if left == 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return result
+
+        return patched
+
+    if place == "step":
+        kind = rigl_tf.Checkpoint
+        kind.on_train_batch_end = around(kind.on_train_batch_end)
+        return
+    # Only as `checkpoints` sees them.
+    for name, module in (("os", os), ("shutil", shutil)):
+        functions = dict(vars(module))
+        if place in functions:
+            functions[place] = around(functions[place])
+            setattr(checkpoints, name, types.SimpleNamespace(**functions))
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("directory", type=pathlib.Path)
+    parser.add_argument("method", nargs="?", default="rigl")
+    parser.add_argument("--resume", action="store_true")
+    parser.add_argument("--strategy", default="none")
+    parser.add_argument("--devices", type=int, default=1)
+    parser.add_argument("--kill")
+    parser.add_argument("--epochs", type=int, default=4)
+    parser.add_argument("--every", type=int, default=1)
+    args = parser.parse_args()
+    if args.kill:
+        kill_at(*args.kill.split(":"))
+    tf.config.set_logical_device_configuration(
+        tf.config.list_physical_devices("CPU")[0],
+        [tf.config.LogicalDeviceConfiguration()] * args.devices,
+    )
+    strategy = strategies.STRATEGIES[args.strategy]()  # before any tensor
+    training.train(
+        args.directory,
+        task(args.epochs),
+        method(args.method),
+        strategy=strategy,
+        resume=args.resume,
+        verbose=0,
+        checkpoint_every=args.every,
+    )
+
+
+if __name__ == "__main__":
+    main()

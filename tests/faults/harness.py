@@ -1,0 +1,91 @@
+"""What the modules of injected faults share."""
+
+import argparse
+import contextlib
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+import traceback
+
+import keras
+import numpy as np
+
+import rigl_tf  # noqa: F401  so that sparse models can be loaded
+
+ROOT = pathlib.Path(__file__).parent.parent.parent
+FEW = "--smoke"
+
+
+def main(faults):
+    """Injects faults and prints a line of JSON for each.
+
+    Args:
+        faults: Function of `few`, whether a few will do, that yields triples:
+            the kind of fault, the case, and a function that injects it and
+            raises an error if something is lost. It gets an empty directory.
+    """
+    parser = argparse.ArgumentParser()
+    parser.add_argument(FEW, action="store_true")
+    args = parser.parse_args()
+    for kind, case, inject in faults(args.smoke):
+        error = None
+        with tempfile.TemporaryDirectory() as directory:
+            try:
+                inject(pathlib.Path(directory))
+            except Exception:
+                error = traceback.format_exc()
+        print(json.dumps({"kind": kind, "case": case, "error": error}))
+        sys.stdout.flush()
+
+
+def start(directory, *args, env=None, **kwargs):
+    """Starts `tests.faults.child`, its messages in a file beside it."""
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    log = directory.with_suffix(".log").open("ab")
+    with contextlib.closing(log):
+        return subprocess.Popen(
+            [sys.executable, "-m", "tests.faults.child", directory, *args],
+            cwd=ROOT,
+            env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", **(env or {})},
+            stdout=log,
+            stderr=log,
+            **kwargs,
+        )
+
+
+def train(directory, *args, code=0, **kwargs):
+    """Runs the child to its end, which must have an exit code."""
+    child = start(directory, *args, **kwargs)
+    check_end(child, directory, code)
+
+
+def check_end(child, directory, code):
+    """Waits for a child, which must end with an exit code."""
+    found = child.wait(timeout=300)
+    if found != code:
+        messages = directory.with_suffix(".log").read_text()[-3000:]
+        raise AssertionError(f"Exit code {found}, not {code}.\n{messages}")
+
+
+def outcome(directory):
+    """What must not depend on how often a run was stopped."""
+    record = json.loads((directory / "record.json").read_text())
+    model = keras.saving.load_model(directory / "model.keras")
+    variables = model.weights + model.optimizer.variables
+    return {
+        "history": record["history"],
+        "test": record["test"],
+        "weights": [np.array(v).tobytes() for v in variables],
+    }
+
+
+def check_same(directory, other):
+    """Raises an AssertionError if two runs ended with anything different."""
+    one, two = outcome(directory), outcome(other)
+    for what in one:
+        assert one[what] == two[what], f"The {what} is not the same."
+    left = {path.name for path in directory.iterdir()}
+    assert "checkpoints" not in left, "A finished run has checkpoints."
