@@ -8,7 +8,7 @@ INSTALLED := .venv/.installed
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help train test lint benchmarks clean
+.PHONY: help train test lint faults benchmarks clean
 
 help:  ## List the targets
 	@echo "Usage: make TARGET [PYTHON=python3.12] [ARGS='...']"
@@ -29,6 +29,9 @@ test: lint  ## Check style, then run the tests; ARGS go to pytest
 lint: $(INSTALLED)  ## Check style only
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
+
+faults: $(INSTALLED)  ## Kill, corrupt, fill, poison; ARGS such as soak
+	$(BIN)/python -m tests.faults $(ARGS)
 
 benchmarks: $(INSTALLED)  ## Run every script in benchmarks/; ARGS go to each
 	@set -e; for script in benchmarks/*.py; do \

@@ -12,6 +12,7 @@ from gin import utils
 
 import rigl_tf
 from rigl_tf.bin import places
+from rigl_tf.bin import trust
 
 _PACKAGE = pathlib.Path(rigl_tf.__file__).parent
 
@@ -55,12 +56,14 @@ def find(kind, name):
 
 
 @contextlib.contextmanager
-def parsed(files, bindings):
+def parsed(files, bindings, allow_code=False):
     """Parses gin files and bindings; forgets them afterwards.
 
     Args:
         files: List of paths.
         bindings: List of strings such as `"SPARSITY = 0.9"`.
+        allow_code: Whether files outside of `gin_configs/` may import more
+            than Keras and this library.
 
     Raises:
         ValueError: In one line, with file and line number. Errors about a
@@ -70,7 +73,7 @@ def parsed(files, bindings):
     try:
         _search_folder()
         with _quiet():
-            _parse(files, bindings)
+            _parse(files, bindings, allow_code)
         found = places.statements(files, bindings, folder())
         _check_macros(found)
         try:
@@ -105,7 +108,10 @@ def _quiet():
         logger.removeFilter(wanted)
 
 
-def _parse(files, bindings):
+def _parse(files, bindings, allow_code):
+    if not allow_code:
+        with contextlib.suppress(SyntaxError, OSError):  # gin will say
+            trust.check(places.statements(files, bindings, folder()), folder())
     try:
         gin.parse_config_files_and_bindings([str(f) for f in files], bindings)
     except RecursionError:

@@ -48,7 +48,11 @@ def of(name, configurables, found):
         return ""
     last = set_here[-1]
     macro = isinstance(last.value, _Macro)
-    return macro and of(last.value, (), found) or _in_words(last)
+    return macro and of(last.value, (), found) or in_words(last)
+
+
+class Reference(str):
+    """The name of something that a value refers to."""
 
 
 class _Macro(str):
@@ -60,7 +64,7 @@ class _Raw(config_parser.ParserDelegate):
 
     def configurable_reference(self, name, evaluate):
         del evaluate
-        return name
+        return Reference(name)
 
     def macro(self, name):
         return _Macro(name)
@@ -77,7 +81,7 @@ def _of_file(path, folder, above):
             if included.resolve() in (path.resolve(), *above):
                 raise ValueError(
                     "The gin files include one another in a circle: "
-                    f"{included}. Take one include out. {_in_words(statement)}"
+                    f"{included}. Take one include out. {in_words(statement)}"
                 )
             found += _of_file(included, folder, (path.resolve(), *above))
     return found
@@ -88,7 +92,8 @@ def _located(path, folder):
     return path if path.exists() else folder / path
 
 
-def _in_words(statement):
+def in_words(statement):
+    """Where a statement stands, in gin's words."""
     place = statement.location
     file = f'file "{place.filename}",' if place.filename else "bindings string"
     return f"In {file} line {place.line_num} {place.line_content.strip()}"

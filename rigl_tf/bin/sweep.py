@@ -26,7 +26,8 @@ from rigl_tf.bin import report
 from rigl_tf.bin import train
 
 _SWEEP = flags.DEFINE_string("sweep", None, "In gin_configs/sweeps, or a path.")
-_SWEEP_DIR = "output_dir"  # rigl-train's flag
+_SWEEP_DIR = "output_dir"  # rigl-train's flags
+_ALLOW_CODE = "allow_config_code"
 _LIST = flags.DEFINE_bool("list", False, "Print the numbered runs and stop.")
 _JOBS = flags.DEFINE_integer(
     "jobs", 1, "How many runs to train at once, each in a process.", 1
@@ -40,14 +41,16 @@ _ONLY = flags.DEFINE_string(
 def main():
     """Lists or trains the runs that the flags describe."""
     for flag in flags.FLAGS.get_flags_for_module(train):
-        if flag.present and flag.name != _SWEEP_DIR:
+        if flag.present and flag.name not in (_SWEEP_DIR, _ALLOW_CODE):
             raise ValueError(
                 f"--{flag.name} is for rigl-train. What the runs of a sweep "
                 "are is written in its file in gin_configs/sweeps."
             )
     if _SWEEP.value is None:
         raise ValueError("Say which sweep: --sweep=digits. See --help.")
-    with configs.parsed([configs.find("sweeps", _SWEEP.value)], []):
+    allow_code = flags.FLAGS[_ALLOW_CODE].value
+    files = [configs.find("sweeps", _SWEEP.value)]
+    with configs.parsed(files, [], allow_code):
         runs = gin.get_configurable(grids.grid)()
     chosen = _chosen(runs)
     if _LIST.value:
@@ -60,7 +63,9 @@ def main():
         raise ValueError("Say where the runs go: --output_dir=runs.")
     output_dir = pathlib.Path(output_dir)
     start = time.monotonic()
-    for number, (run, record) in enumerate(_trained(runs, output_dir), 1):
+    for number, (run, record) in enumerate(
+        _trained(runs, output_dir, allow_code), 1
+    ):
         seconds = time.monotonic() - start
         left = seconds / number * (len(runs) - number)
         print(
@@ -96,11 +101,11 @@ def _chosen(runs):
     return chosen
 
 
-def _trained(runs, output_dir):
+def _trained(runs, output_dir, allow_code):
     """Pairs of run and record, as they are finished."""
     if _JOBS.value == 1:
         for run in runs:
-            yield run, _train(run, output_dir)
+            yield run, _train(run, output_dir, allow_code)
         return
     # New processes now and then: TensorFlow keeps some memory of each run.
     # Not by `max_tasks_per_child`, with which pools have been seen to hang.
@@ -113,7 +118,8 @@ def _trained(runs, output_dir):
             initargs=(_JOBS.value,),
         ) as pool:
             waiting = {
-                pool.submit(_train, run, output_dir): run for run in some
+                pool.submit(_train, run, output_dir, allow_code): run
+                for run in some
             }
             try:
                 for future in concurrent.futures.as_completed(waiting):
@@ -122,12 +128,13 @@ def _trained(runs, output_dir):
                 pool.shutdown(cancel_futures=True)
 
 
-def _train(run, output_dir):
+def _train(run, output_dir, allow_code):
     keras.backend.clear_session()  # layers are named as in a first run
     return train.run_one(
         [configs.find("tasks", run.task), configs.find("methods", run.method)],
         run.bindings,
         output_dir / run.path,
+        allow_code,
         resume=True,
         verbose=0,
     )

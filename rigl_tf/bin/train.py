@@ -10,7 +10,12 @@
       --gin_file=gin_configs/methods/rigl.gin \
       --gin_bindings='SPARSITY = 0.98' --output_dir=runs/mine
 
-A gin file is code: run only files that you trust.
+A run that was stopped goes on with --resume. After SIGTERM or Ctrl-C it saves
+at the next step and exits with code 75.
+
+A gin file is code. One from outside of gin_configs/ may import nothing but
+Keras and rigl_tf unless --allow_config_code is given; run only files that you
+trust.
 """
 
 import enum
@@ -59,6 +64,11 @@ _SEED = flags.DEFINE_integer(
 _RESUME = flags.DEFINE_bool(
     "resume", False, "Go on with the run that --output_dir holds."
 )
+_ALLOW_CODE = flags.DEFINE_bool(
+    "allow_config_code",
+    False,
+    "Let gin files import more than Keras and rigl_tf. They may do anything.",
+)
 _STRATEGY = flags.DEFINE_enum(
     "strategy",
     "none",
@@ -80,19 +90,20 @@ _VERBOSE = flags.DEFINE_enum_class(
 )
 
 
-def run_one(files, bindings, output_dir, **kwargs):
+def run_one(files, bindings, output_dir, allow_code=False, **kwargs):
     """Trains the run that gin files and bindings describe.
 
     Args:
         files: List of paths of gin files.
         bindings: List of strings.
         output_dir: Directory of the run.
+        allow_code: Whether files from elsewhere may import anything.
         **kwargs: Further arguments of `rigl_tf.training.train`.
 
     Returns:
         `Record`.
     """
-    with configs.parsed(files, bindings):
+    with configs.parsed(files, bindings, allow_code):
         train = gin.get_configurable(training.train)
         return train(output_dir=output_dir, config=gin.config_str(), **kwargs)
 
@@ -120,6 +131,7 @@ def main():
         files,
         bindings,
         _OUTPUT_DIR.value,
+        _ALLOW_CODE.value,
         strategy=strategies.STRATEGIES[_STRATEGY.value](),
         resume=_RESUME.value,
         verbose=_VERBOSE.value.value,

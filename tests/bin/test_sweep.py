@@ -75,7 +75,7 @@ def test_every_sweep_lists_runs_of_files_that_are_there(
 def test_an_index_does_that_run_only(parsed_flags, tmp_path, monkeypatch):
     done = []
 
-    def run_one(files, bindings, output_dir, **arguments):
+    def run_one(files, bindings, output_dir, *args, **kwargs):
         done.append(([path.stem for path in files], bindings, output_dir))
         raise InterruptedError
 

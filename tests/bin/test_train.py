@@ -167,8 +167,8 @@ def test_missing_arguments_are_asked_for(parsed_flags, arguments, message):
 def test_flags_reach_the_run(parsed_flags, monkeypatch, arguments, verbose):
     runs = []
 
-    def run_one(*arguments):
-        runs.append(arguments)
+    def run_one(*args, **kwargs):
+        runs.append((args, kwargs))
         raise InterruptedError
 
     monkeypatch.setattr(train, "run_one", run_one)
@@ -186,10 +186,16 @@ def test_flags_reach_the_run(parsed_flags, monkeypatch, arguments, verbose):
     with pytest.raises(InterruptedError):
         train.main()
 
-    ((files, bindings, *rest),) = runs
+    ((files, bindings, *rest), options) = runs[0]
     assert [pathlib.Path(path).name for path in files] == ["a.gin", "set.gin"]
     assert bindings == ["C = 3", "A = 1", "B = 2", "SEED = 4"]
-    assert rest == ["run", False, verbose]
+    assert rest == ["run", False]
+    assert options == {
+        "strategy": None,
+        "resume": False,
+        "verbose": verbose,
+        "checkpoint_every": None,
+    }
 
 
 def test_messages_lose_line_breaks_and_addresses():

@@ -2,12 +2,15 @@
 
 python -m tests.faults.child DIRECTORY [METHOD] [--resume] [--strategy=NAME]
     [--devices=2] [--kill=PLACE:CALL:before|after] [--epochs=4] [--every=1]
+    [--fill=STEP]
 
 PLACE is a function that checkpoints are written with, or `step`: the process
-kills itself with SIGKILL before or after that call of it.
+kills itself with SIGKILL before or after that call of it. After the given
+STEP, it fills the disk that the directory is on.
 """
 
 import argparse
+import contextlib
 import os
 import pathlib
 import shutil
@@ -96,6 +99,22 @@ def kill_at(place, call, when):
             setattr(checkpoints, name, types.SimpleNamespace(**functions))
 
 
+def fill_after(step, directory):
+    """Fills the disk when so many steps are done."""
+    kind = rigl_tf.Checkpoint
+    original = kind.on_train_batch_end
+
+    def patched(checkpoint, batch, logs=None):
+        original(checkpoint, batch, logs)
+        if STEPS * checkpoint.epoch + checkpoint.batch == step:
+            with contextlib.suppress(OSError):
+                with (directory / "ballast").open("wb", 0) as file:
+                    while True:
+                        file.write(bytes(1000))
+
+    kind.on_train_batch_end = patched
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("directory", type=pathlib.Path)
@@ -104,11 +123,14 @@ def main():
     parser.add_argument("--strategy", default="none")
     parser.add_argument("--devices", type=int, default=1)
     parser.add_argument("--kill")
+    parser.add_argument("--fill", type=int)
     parser.add_argument("--epochs", type=int, default=4)
     parser.add_argument("--every", type=int, default=1)
     args = parser.parse_args()
     if args.kill:
         kill_at(*args.kill.split(":"))
+    if args.fill:
+        fill_after(args.fill, args.directory)
     tf.config.set_logical_device_configuration(
         tf.config.list_physical_devices("CPU")[0],
         [tf.config.LogicalDeviceConfiguration()] * args.devices,

@@ -66,7 +66,7 @@ def faults(few):
         for name, place in list(SAVES.items())[: 1 if few else None]:
             inject = functools.partial(killed, method, place)
             yield "killed in a save", f"{method}, {name}", inject
-    for number in (signal.SIGTERM, signal.SIGINT)[: 1 if few else None]:
+    for number in () if few else (signal.SIGTERM, signal.SIGINT):
         inject = functools.partial(told, number)
         yield "told to stop", number.name, inject
     if not few:

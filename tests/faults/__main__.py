@@ -1,0 +1,85 @@
+"""Injects faults and prints a table: how many of them were survived.
+
+    make faults
+    python -m tests.faults [--smoke] [MODULE ...]
+
+A fault is survived if nothing is lost: training ends with the weights that it
+would have ended with, or what cannot be used is refused in so many words.
+"""
+
+import argparse
+import collections
+import json
+import os
+import subprocess
+import sys
+import time
+
+from rigl_tf import tables
+from tests.faults import harness
+
+# By name: a module, and what it is told by the environment.
+SUITES = {
+    "kills": ("kills", {}),
+    "corruption": ("corruption", {}),
+    "disk": ("disk", {}),
+    "numerics": ("numerics", {}),
+    "two_devices": ("devices", {"DEVICES": "2"}),
+    "four_devices": ("devices", {"DEVICES": "4"}),
+    "workers": ("workers", {}),
+    "concurrency": ("concurrency", {}),
+    "security": ("security", {}),
+    "soak": ("soak", {}),
+}
+
+
+def inject(name, few):
+    """Yields what became of each fault of a suite, as it happens."""
+    module, env = SUITES[name]
+    process = subprocess.Popen(
+        [
+            sys.executable,
+            "-m",
+            f"tests.faults.{module}",
+            *([harness.FEW] if few else []),
+        ],
+        cwd=harness.ROOT,
+        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", **env},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    for line in process.stdout:
+        if line.startswith("{"):
+            yield json.loads(line)
+    if process.wait() != 0:
+        error = f"The suite ended with {process.returncode}."
+        yield {"kind": name, "case": "all of it", "error": error}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(harness.FEW, action="store_true", help="a few of each")
+    parser.add_argument("suites", nargs="*", metavar="SUITE")
+    args = parser.parse_args()
+    counts = collections.defaultdict(lambda: [0, 0])
+    start = time.monotonic()
+    for name in args.suites or SUITES:
+        print(f"{name} ...", flush=True)
+        for found in inject(name, args.smoke):
+            lost = found["error"] is not None
+            counts[found["kind"]][lost] += 1
+            if lost:
+                print(f"LOST {found['case']}\n{found['error']}", flush=True)
+    rows = [("fault", "times injected", "survived", "lost")]
+    rows += [
+        (kind, str(survived + lost), str(survived), str(lost))
+        for kind, (survived, lost) in counts.items()
+    ]
+    print(f"\n{tables.markdown(rows)}")
+    print(f"\n{time.monotonic() - start:.0f} s")
+    sys.exit(any(lost for _, lost in counts.values()))
+
+
+if __name__ == "__main__":
+    main()

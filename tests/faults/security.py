@@ -1,0 +1,267 @@
+"""Files that would do harm: nothing of them may run.
+
+Each would create a file, the canary, in the current directory.
+"""
+
+import functools
+import io
+import json
+import os
+import subprocess
+import sys
+import zipfile
+
+import h5py
+import keras
+import numpy as np
+
+import rigl_tf
+from rigl_tf import checkpoints
+from tests.faults import harness
+
+CANARY = "canary"
+HARM = f"touch {CANARY}"
+
+
+def run(directory, code, *args):
+    """Runs Python in a directory, which must fail and leave no canary."""
+    done = subprocess.run(
+        [sys.executable, "-c", code, *args],
+        cwd=directory,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        env={
+            **os.environ,
+            "PYTHONPATH": str(harness.ROOT),
+            "TF_CPP_MIN_LOG_LEVEL": "3",
+        },
+    )
+    assert not list(directory.rglob(CANARY)), "It ran."
+    assert done.returncode not in (0, -9, -11), done.stderr[-2000:]
+    return done.stderr
+
+
+LOAD = "import sys, keras, rigl_tf; keras.saving.load_model('evil.keras')"
+
+
+def sparse():
+    network = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
+    return rigl_tf.sparsify(network, rigl_tf.algorithms.SET(), sparsity=0.5)
+
+
+def evil_file(directory, change, code=LOAD):
+    """Loads a sparse model whose configuration somebody has changed."""
+    good = directory / "good.keras"
+    sparse().save(good)
+    with zipfile.ZipFile(good) as source:
+        parts = {name: source.read(name) for name in source.namelist()}
+    config = json.loads(parts["config.json"])
+    change(config)
+    parts["config.json"] = json.dumps(config).encode()
+    good.unlink()
+    with zipfile.ZipFile(directory / "evil.keras", "w") as target:
+        for name, data in parts.items():
+            target.writestr(name, data)
+    run(directory, code)
+
+
+def function(module, name):
+    """What a file says where it wants a function."""
+    return {
+        "module": module,
+        "class_name": "function",
+        "config": name,
+        "registered_name": name,
+    }
+
+
+def use_function(key, module, name, config):
+    config["config"][key] = function(module, name)
+
+
+def use_class(key, module, name, config):
+    config["config"][key] = {
+        "module": module,
+        "class_name": name,
+        "config": {"args": HARM, "shell": True},
+        "registered_name": None,
+    }
+
+
+def use_lambda(config):
+    """Puts in a Lambda layer, whose config is Python bytecode."""
+    source = keras.Sequential(
+        [
+            keras.Input((4,)),
+            keras.layers.Lambda(
+                lambda x: __import__("os").system("touch canary") or x
+            ),
+        ]
+    )
+    config["config"]["network"] = keras.saving.serialize_keras_object(source)
+
+
+def external_weights(directory):
+    """Weights that are a link to a file elsewhere."""
+    sparse().save_weights(directory / "evil.weights.h5")
+    secret = directory / "secret.h5"
+    with h5py.File(secret, "w") as file:
+        file["data"] = np.ones((4, 2), np.float32)
+    with h5py.File(directory / "evil.weights.h5", "r+") as file:
+        names = []
+        file.visit(names.append)
+        name = next(n for n in names if getattr(file[n], "shape", 0) == (4, 2))
+        del file[name]
+        file[name] = h5py.ExternalLink(str(secret), "data")
+    run(
+        directory,
+        "import sys, keras, rigl_tf\n"
+        "n = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])\n"
+        "m = rigl_tf.sparsify(n, rigl_tf.algorithms.SET(), sparsity=0.5)\n"
+        "m.load_weights('evil.weights.h5')\n",
+    )
+
+
+def checkpoint(directory, damage):
+    """A checkpoint whose facts were written to do harm, hashes and all."""
+    place = directory / "checkpoints"
+    model = sparse()
+    model.compile("sgd", "mse")
+    with rigl_tf.Checkpoint(place, every=1) as callback:
+        model.fit(
+            np.ones((4, 4)),
+            np.ones((4, 2)),
+            epochs=1,
+            verbose=0,
+            callbacks=[callback],
+        )
+    for path in checkpoints.paths(place):
+        damage(path)
+    try:
+        rigl_tf.Checkpoint(place).restore(model)
+    except ValueError as error:
+        assert "No checkpoint can be used" in str(error)
+        return
+    raise AssertionError("Nothing was noticed.")
+
+
+def rewrite(path, change):
+    facts = checkpoints.read_facts(path)
+    change(facts)
+    (path / "facts.json").write_text(json.dumps(facts))
+    manifest = json.loads((path / "manifest.json").read_text())
+    manifest["sha256"] = {
+        name: checkpoints._digest(path / name) for name in manifest["sha256"]
+    }
+    (path / "manifest.json").write_text(json.dumps(manifest))
+
+
+def huge_shape(path):
+    rewrite(path, lambda facts: facts["arrays"][0].__setitem__(2, [2**50]))
+
+
+def outside_name(path):
+    rewrite(
+        path,
+        lambda facts: facts["arrays"][0].__setitem__(0, "../../../etc/passwd"),
+    )
+
+
+def pickled(path):
+    """Object arrays, which numpy would unpickle, in place of bytes."""
+
+    class Harm:
+        def __reduce__(self):
+            return os.system, (HARM,)
+
+    data = io.BytesIO()
+    np.save(data, np.array([Harm()], object), allow_pickle=True)
+    (path / "arrays.bin").write_bytes(data.getvalue())
+    rewrite_digest(path)
+
+
+def rewrite_digest(path):
+    manifest = json.loads((path / "manifest.json").read_text())
+    manifest["sha256"]["arrays.bin"] = checkpoints._digest(path / "arrays.bin")
+    (path / "manifest.json").write_text(json.dumps(manifest))
+
+
+def linked(path):
+    (path / "arrays.bin").unlink()
+    (path / "arrays.bin").symlink_to("/dev/zero")
+
+
+GIN = {
+    "import os": "import os\nos.system.command = 'touch canary'\n",
+    "import subprocess": (
+        "import subprocess\n"
+        "training.Task.epochs = @subprocess.check_output()\n"
+        "subprocess.check_output.args = ('touch', 'canary')\n"
+    ),
+    "through a module of ours": (
+        "from rigl_tf import results\n"
+        "training.Task.epochs = @results.os.system()\n"
+        "results.os.system.command = 'touch canary'\n"
+    ),
+    "through an alias": (
+        "import keras.utils as innocent\n"
+        "training.Task.epochs = @innocent.os.system()\n"
+    ),
+    "in a file that it includes": "include 'inner.gin'\n",
+}
+
+
+def gin_file(name, directory):
+    head = (
+        "from __gin__ import dynamic_registration\n"
+        "from rigl_tf import training\n"
+    )
+    (directory / "evil.gin").write_text(head + GIN[name])
+    inner = "from __gin__ import dynamic_registration\n" + GIN["import os"]
+    (directory / "inner.gin").write_text(inner)
+    error = run(
+        directory,
+        "import sys; from rigl_tf.bin import train; train.run()",
+        "--task=digits_mlp",
+        "--gin_file=evil.gin",
+        "--output_dir=run",
+    )
+    assert "--allow_config_code" in error, error[-2000:]
+
+
+def faults(few):
+    keras.config.enable_unsafe_deserialization()  # to write, not to read
+    changes = {
+        "a Lambda layer": use_lambda,
+        "os.system as the drop fraction": functools.partial(
+            use_function, "drop_fraction", "os", "system"
+        ),
+        "eval as the sparsity": functools.partial(
+            use_function, "sparsity", "builtins", "eval"
+        ),
+        "subprocess.Popen as the algorithm": functools.partial(
+            use_class, "algorithm", "subprocess", "Popen"
+        ),
+    }
+    for name, change in list(changes.items())[: 1 if few else None]:
+        yield (
+            "harmful .keras file",
+            name,
+            functools.partial(evil_file, change=change),
+        )
+    if not few:
+        yield "harmful .keras file", "weights elsewhere", external_weights
+    for damage in (huge_shape, outside_name, pickled, linked):
+        yield (
+            "harmful checkpoint",
+            damage.__name__,
+            functools.partial(checkpoint, damage=damage),
+        )
+    for name in list(GIN)[2:3] if few else GIN:
+        inject = functools.partial(gin_file, name)
+        yield "harmful gin file", name, inject
+
+
+if __name__ == "__main__":
+    harness.main(faults)

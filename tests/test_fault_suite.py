@@ -1,0 +1,17 @@
+"""A few of each kind of fault that `make faults` injects."""
+
+import pytest
+
+from tests.faults.__main__ import SUITES
+from tests.faults.__main__ import inject
+
+# The soak has no small form, and four devices add little to two.
+FEW = [name for name in SUITES if name not in ("soak", "four_devices")]
+
+
+@pytest.mark.parametrize("name", FEW)
+def test_nothing_is_lost(name):
+    found = list(inject(name, few=True))
+
+    assert found
+    assert [case for case in found if case["error"]] == []
