@@ -53,7 +53,8 @@ class SparsityMonitor(keras.callbacks.Callback):
         self.densities = {}
         self._writer = None
         self._cost = None
-        self._first = self._ever = self._counts = None
+        self._first = self._ever = None
+        self._counts = dict.fromkeys(("updates", "changed", "skipped"), 0)
 
     def on_train_begin(self, logs=None):
         del logs
