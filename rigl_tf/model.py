@@ -194,6 +194,7 @@ class SparseModel(MultiWorkerFit, keras.Model):
     def compile(self, optimizer="rmsprop", *args, **kwargs):
         refusals.refuse_keras_2(optimizer, "optimizer")
         super().compile(optimizer, *args, **kwargs)
+        refusals.refuse_to_jit(self.jit_compile, self.distribute_strategy)
         if self.built and self.optimizer is not None:
             slots.prepare(self.optimizer)
             # Not in the first step: a branch cannot create variables.

@@ -1,5 +1,7 @@
 """What cannot be made sparse or cannot happen to what is sparse."""
 
+import tensorflow as tf
+
 
 def refuse_keras_2(thing, name):
     """Raises a TypeError if an object, or a base of its class, is Keras 2's.
@@ -25,3 +27,15 @@ def refuse_to_quantize(name):
         f"{name!r} is sparse, and quantizing it would break its masks. Call "
         "`rigl_tf.densify(model)` first: its zeros survive quantization."
     )
+
+
+def refuse_to_jit(jit_compile, strategy):
+    """Raises a ValueError where XLA cannot compile for a strategy's devices."""
+    replicas = strategy.num_replicas_in_sync
+    mirrored = isinstance(strategy, tf.distribute.MirroredStrategy)
+    if jit_compile is True and mirrored and replicas > 1:
+        raise ValueError(
+            "XLA cannot compile one step for several devices of a process. "
+            "Leave `jit_compile=True` out under MirroredStrategy with "
+            f"{replicas} devices."
+        )

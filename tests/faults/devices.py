@@ -128,6 +128,17 @@ DRIFTING = {
 }
 
 
+def jit_is_refused(strategy, directory):
+    del directory
+    model = compiled(strategy, "static")
+    try:
+        model.compile("sgd", "mse", jit_compile=True)
+    except ValueError as error:
+        assert "Leave `jit_compile=True` out" in str(error), error
+        return
+    raise AssertionError("XLA would fail at the first step.")
+
+
 def under_another_strategy(strategies, directory):
     """A checkpoint of one way to compute goes on in another."""
     first, second = (compiled(strategy, "snfs") for strategy in strategies)
@@ -171,6 +182,8 @@ def faults(few):
             f"{name}, {count} replicas",
             functools.partial(drift_is_caught, choose, several),
         )
+    inject = functools.partial(jit_is_refused, several)
+    yield "XLA on several devices", f"{count} replicas", inject
     for pair in ((several, one), (one, several))[: 1 if few else None]:
         counts = [strategy.num_replicas_in_sync for strategy in pair]
         yield (
