@@ -207,6 +207,7 @@ class SparseModel(MultiWorkerFit, keras.Model):
         self.compile(**keras.saving.deserialize_keras_object(config))
 
     def fit(self, *args, callbacks=None, **kwargs):
+        refusals.refuse_outside_of_scope(self._distribute_strategy)
         if isinstance(callbacks, keras.callbacks.CallbackList):
             callbacks.append(Guard())
         else:

@@ -39,3 +39,19 @@ def refuse_to_jit(jit_compile, strategy):
             "Leave `jit_compile=True` out under MirroredStrategy with "
             f"{replicas} devices."
         )
+
+
+def refuse_outside_of_scope(strategy):
+    """Raises a ValueError if a model of one strategy is fitted in another.
+
+    Args:
+        strategy: `tf.distribute.Strategy` that the model was made under, or
+            `None`.
+    """
+    here = tf.distribute.get_strategy()
+    if here is not strategy and tf.distribute.has_strategy():
+        raise ValueError(
+            f"`fit` is called in the scope of a {type(here).__name__}, and "
+            "the model was made outside of it. Make the network, the sparse "
+            "model and the optimizer inside `with strategy.scope():`."
+        )

@@ -11,6 +11,7 @@ import h5py
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from keras import layers as kl
 
 import rigl_tf
@@ -118,6 +119,18 @@ def start_from(value, place):
     variable = next(v for v in variables if v.path.endswith(place))
     variable.assign(np.full(variable.shape, value))
     fit(model)
+
+
+def fit_in_another_scope():
+    model = compiled(sparse())
+    with tf.distribute.MirroredStrategy(["CPU:0"]).scope():
+        fit(model)
+
+
+def stop_after_bad_steps():
+    model = compiled(sparse())
+    many = np.repeat(X * NAN, 2, axis=0), np.repeat(Y, 2)
+    model.fit(*many, batch_size=1, verbose=0)
 
 
 def set_mask(mask):
@@ -529,6 +542,11 @@ FAULTS = {
         ValueError,
         "no method 'shared/sparse'. Methods: .*rigl",
     ),
+    "18-made-outside-of-the-scope": (
+        fit_in_another_scope,
+        ValueError,
+        "scope of a MirroredStrategy.*Make the network.*strategy.scope",
+    ),
     "20-quantize-model": (
         lambda: sparse().quantize("int8"),
         ValueError,
@@ -538,6 +556,11 @@ FAULTS = {
         lambda: sparse().network.layers[0].quantize("int8"),
         ValueError,
         r"'dense.*' is sparse, .* `rigl_tf.densify\(model\)` first",
+    ),
+    "21-bad-steps-in-a-row": (
+        stop_after_bad_steps,
+        FloatingPointError,
+        "last 1[0-9]+ steps were NaN or infinite.*weights are those of the",
     ),
     "33-weight-nan": (
         lambda: start_from(NAN, "shared/kernel"),
