@@ -39,7 +39,7 @@ class Record:
             `training_dense`, each for one example, and `convention`.
         steps: Integer, optimizer steps, updates included.
         seconds: Float, wall time of training. That of a run that was stopped
-            and went on counts up to its last backup, and from there.
+            and went on counts up to its last checkpoint, and from there.
         versions: Dictionary from package to version.
         device: String.
         schema_version: Integer.

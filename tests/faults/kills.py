@@ -60,12 +60,15 @@ def hashed(directory):
 
 def faults(few):
     for method in METHODS[:1] if few else METHODS:
+        every = method == METHODS[0]
         for name, place in {} if few else STEPS.items():
-            inject = functools.partial(killed, method, place)
-            yield "killed in training", f"{method}, {name}", inject
-        for name, place in list(SAVES.items())[: 1 if few else None]:
-            inject = functools.partial(killed, method, place)
-            yield "killed in a save", f"{method}, {name}", inject
+            if every or name == "update":
+                inject = functools.partial(killed, method, place)
+                yield "killed in training", f"{method}, {name}", inject
+        for name, place in SAVES.items():
+            if (every and not few) or name == "before the rename":
+                inject = functools.partial(killed, method, place)
+                yield "killed in a save", f"{method}, {name}", inject
     for number in () if few else (signal.SIGTERM, signal.SIGINT):
         inject = functools.partial(told, number)
         yield "told to stop", number.name, inject
