@@ -57,7 +57,7 @@ def mend(model):
     """
 
     def train_step(data):
-        logs = keras.Model.train_step(model, data)
+        logs = type(model).train_step(model, data)
         x, _, _ = keras.utils.unpack_x_y_sample_weight(data)
         moving = [
             v for v in model.non_trainable_variables if "float" in v.dtype

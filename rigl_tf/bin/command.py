@@ -20,7 +20,7 @@ def run(main):
             return _fail(f"Unexpected arguments: {' '.join(argv[1:])}.")
         try:
             return main()
-        except (ValueError, TypeError, OSError) as error:
+        except (ValueError, TypeError, OSError, ArithmeticError) as error:
             if os.environ.get("RIGL_TF_TRACEBACK"):
                 traceback.print_exc()
             return _fail(one_line(error))
@@ -30,8 +30,9 @@ def run(main):
 
 
 def one_line(error):
-    """An error's message, without line breaks and gin's addresses."""
-    message = " ".join(str(error).split())
+    """An error's message and notes, without line breaks and gin's addresses."""
+    parts = [str(error), *getattr(error, "__notes__", ())]
+    message = " ".join(" ".join(parts).split())
     return re.sub(r" \(<[^<>]* at 0x[^<>]*>\)", "", message)
 
 

@@ -2,11 +2,12 @@
 
 python -m tests.faults.child DIRECTORY [METHOD] [--resume] [--strategy=NAME]
     [--devices=2] [--kill=PLACE:CALL:before|after] [--epochs=4] [--every=1]
-    [--fill=STEP]
+    [--fill=STEP] [--grow-after=STEP]
 
 PLACE is a function that checkpoints are written with, or `step`: the process
 kills itself with SIGKILL before or after that call of it. After the given
-STEP, it fills the disk that the directory is on.
+STEP, it fills the disk that the directory is on, or fails if its memory grows
+by more than 5 % or if it opens more files.
 """
 
 import argparse
@@ -19,6 +20,7 @@ import types
 
 import keras
 import numpy as np
+import psutil
 import tensorflow as tf
 
 import rigl_tf
@@ -99,20 +101,46 @@ def kill_at(place, call, when):
             setattr(checkpoints, name, types.SimpleNamespace(**functions))
 
 
-def fill_after(step, directory):
-    """Fills the disk when so many steps are done."""
+def after_each_step(action):
+    """Calls a function with the number of every step that is done."""
     kind = rigl_tf.Checkpoint
     original = kind.on_train_batch_end
 
     def patched(checkpoint, batch, logs=None):
         original(checkpoint, batch, logs)
-        if STEPS * checkpoint.epoch + checkpoint.batch == step:
+        action(STEPS * checkpoint.epoch + checkpoint.batch)
+
+    kind.on_train_batch_end = patched
+
+
+def fill_after(step, directory):
+    """Fills the disk when so many steps are done."""
+
+    def fill(done):
+        if done == step:
             with contextlib.suppress(OSError):
                 with (directory / "ballast").open("wb", 0) as file:
                     while True:
                         file.write(bytes(1000))
 
-    kind.on_train_batch_end = patched
+    after_each_step(fill)
+
+
+def fail_if_it_grows_after(step):
+    """Compares memory and open files with those at a step."""
+    process = psutil.Process()
+    first = None
+
+    def compare(done):
+        nonlocal first
+        if done < step or done % 100:
+            return
+        now = process.memory_info().rss, process.num_fds()
+        first = first or now
+        assert now[0] < 1.05 * first[0], f"Memory: {first[0]}, then {now[0]}."
+        assert now[1] == first[1], f"Open files: {first[1]}, then {now[1]}."
+
+    after_each_step(compare)
 
 
 def main():
@@ -124,6 +152,7 @@ def main():
     parser.add_argument("--devices", type=int, default=1)
     parser.add_argument("--kill")
     parser.add_argument("--fill", type=int)
+    parser.add_argument("--grow-after", type=int)
     parser.add_argument("--epochs", type=int, default=4)
     parser.add_argument("--every", type=int, default=1)
     args = parser.parse_args()
@@ -131,6 +160,8 @@ def main():
         kill_at(*args.kill.split(":"))
     if args.fill:
         fill_after(args.fill, args.directory)
+    if args.grow_after:
+        fail_if_it_grows_after(args.grow_after)
     tf.config.set_logical_device_configuration(
         tf.config.list_physical_devices("CPU")[0],
         [tf.config.LogicalDeviceConfiguration()] * args.devices,

@@ -24,7 +24,7 @@ def soak(steps, kills, directory):
         assert child.returncode == -signal.SIGKILL, child.returncode
         left -= 1
     harness.train(run, *args, "--resume")
-    harness.train(whole, *args)
+    harness.train(whole, *args, "--grow-after=1000")
     harness.check_same(run, whole)
 
 
