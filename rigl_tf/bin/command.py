@@ -8,6 +8,8 @@ import traceback
 from absl import app
 from absl import logging
 
+from rigl_tf import callbacks
+
 
 def run(main):
     """Runs `main()` after the flags are parsed.
@@ -24,6 +26,10 @@ def run(main):
             if os.environ.get("RIGL_TF_TRACEBACK"):
                 traceback.print_exc()
             return _fail(one_line(error))
+        except SystemExit as stop:
+            if stop.code == callbacks.STOPPED:
+                sys.stderr.write("stopped, and saved: --resume goes on.\n")
+            raise
 
     logging.set_verbosity(logging.WARNING)
     app.run(guarded)

@@ -65,18 +65,19 @@ def main():
     counts = collections.defaultdict(lambda: [0, 0])
     start = time.monotonic()
     for name in args.suites or SUITES:
-        print(f"{name} ...", flush=True)
+        print(f"\n{name} ", end="", flush=True)
         for found in inject(name, args.smoke):
+            print(".", end="", flush=True)
             lost = found["error"] is not None
             counts[found["kind"]][lost] += 1
             if lost:
-                print(f"LOST {found['case']}\n{found['error']}", flush=True)
+                print(f"\nLOST {found['case']}\n{found['error']}", flush=True)
     rows = [("fault", "times injected", "survived", "lost")]
     rows += [
         (kind, str(survived + lost), str(survived), str(lost))
         for kind, (survived, lost) in counts.items()
     ]
-    print(f"\n{tables.markdown(rows)}")
+    print(f"\n\n{tables.markdown(rows)}")
     print(f"\n{time.monotonic() - start:.0f} s")
     sys.exit(any(lost for _, lost in counts.values()))
 
