@@ -108,12 +108,12 @@ class Snapshot:
 
     def resume_epoch(self, arrays, within_epoch):
         """Goes on with metrics, after Keras has begun an epoch anew."""
-        variables = self._variables(within_epoch)
         start = len(self._variables(False))
-        for variable, array in zip(variables, arrays, strict=False):
-            if start <= 0:
-                variable.assign(array)
-            start -= 1
+        variables = self._variables(within_epoch)
+        for variable, array in zip(
+            variables[start:], arrays[start:], strict=False
+        ):
+            variable.assign(array)
         if self._monitor is not None:
             self._monitor.restore(arrays[len(variables) :])
 

@@ -25,7 +25,7 @@ DATA = datasets.from_arrays(
 STEPS = 6
 
 
-def compiled(**kwargs):
+def compiled(optimizer="adam", **kwargs):
     keras.utils.set_random_seed(0)
     model = rigl_tf.sparsify(
         keras.Sequential(
@@ -40,7 +40,7 @@ def compiled(**kwargs):
         schedule=rigl_tf.schedules.UpdateSchedule(2),
     )
     model.compile(
-        "adam",
+        optimizer,
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         metrics=["accuracy"],
         **kwargs,
@@ -140,12 +140,20 @@ def test_a_second_signal_exits_at_once(tmp_path):
     assert checkpoints.paths(tmp_path) == []
 
 
-@pytest.mark.parametrize("steps_per_execution", [1, 2])
+@pytest.mark.parametrize(
+    ("precision", "steps_per_execution"),
+    [("float32", 1), ("float32", 2), ("mixed_float16", 1)],
+)
 def test_training_goes_on_in_the_middle_of_an_epoch(
-    tmp_path, steps_per_execution
+    tmp_path, precision, steps_per_execution
 ):
+    keras.config.set_dtype_policy(precision)
+
     def model():
-        return compiled(steps_per_execution=steps_per_execution)
+        optimizer = keras.optimizers.Adam()
+        if precision == "mixed_float16":
+            optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
+        return compiled(optimizer, steps_per_execution=steps_per_execution)
 
     whole, stopped, resumed = model(), model(), model()
     with rigl_tf.Checkpoint(tmp_path / "whole") as checkpoint:
