@@ -309,7 +309,7 @@ def test_a_step_with_a_nan_gradient_changes_nothing(policy, bad_step, data):
         model.train_on_batch(x, y)
     bad = x.copy()
     bad[5] = np.nan
-    counters = {"step", "num_skipped", "overdue"}
+    counters = {"step", "num_skipped", "num_skipped_last", "overdue"}
     counters |= {"dynamic_scale", "step_counter"}
 
     def state():
@@ -322,9 +322,10 @@ def test_a_step_with_a_nan_gradient_changes_nothing(policy, bad_step, data):
 
     for a, b in zip(before, state(), strict=True):
         np.testing.assert_array_equal(a, b)
-    assert int(model.num_skipped) == 1
+    assert int(model.num_skipped) == int(model.num_skipped_last) == 1
     changed = int(model.num_changed)
     model.train_on_batch(x, y)
+    assert int(model.num_skipped_last) == 0
     # An update that was due on the bad step happens on this one.
     assert (int(model.num_changed) > changed) == (bad_step == 3)
 

@@ -36,23 +36,19 @@ SUITES = {
 def inject(name, few):
     """Yields what became of each fault of a suite, as it happens."""
     module, env = SUITES[name]
-    process = subprocess.Popen(
-        [
-            sys.executable,
-            "-m",
-            f"tests.faults.{module}",
-            *([harness.FEW] if few else []),
-        ],
+    command = [sys.executable, "-m", f"tests.faults.{module}"]
+    with subprocess.Popen(
+        [*command, harness.FEW] if few else command,
         cwd=harness.ROOT,
         env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", **env},
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
-    )
-    for line in process.stdout:
-        if line.startswith("{"):
-            yield json.loads(line)
-    if process.wait() != 0:
+    ) as process:
+        for line in process.stdout:
+            if line.startswith("{"):
+                yield json.loads(line)
+    if process.returncode != 0:
         error = f"The suite ended with {process.returncode}."
         yield {"kind": name, "case": "all of it", "error": error}
 
