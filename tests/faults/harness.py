@@ -82,10 +82,22 @@ def outcome(directory):
     }
 
 
-def check_same(directory, other):
-    """Raises an AssertionError if two runs ended with anything different."""
+def check_same(directory, other, rounding=0.0):
+    """Raises an AssertionError if two runs ended with anything different.
+
+    Args:
+        directory: Path of a run.
+        other: Path of a run.
+        rounding: Float, by how much metrics may differ, relatively. Of several
+            replicas, a checkpoint has the sum of what each has counted.
+    """
     one, two = outcome(directory), outcome(other)
-    for what in one:
-        assert one[what] == two[what], f"The {what} is not the same."
+    assert one["weights"] == two["weights"], "The weights are not the same."
+    for what in ("history", "test"):
+        assert one[what].keys() == two[what].keys()
+        for name, value in one[what].items():
+            assert np.allclose(
+                value, two[what][name], rtol=rounding, atol=0.0, equal_nan=True
+            ), f"The {name} is not the same."
     left = {path.name for path in directory.iterdir()}
     assert "checkpoints" not in left, "A finished run has checkpoints."

@@ -63,7 +63,7 @@ def killed(method, count, index, directory):
     log = run.with_suffix(".log").read_text()
     assert "The last checkpoint is" in log, log[-3000:]
     train(run, method, count, "--resume")
-    harness.check_same(run, reference(method, count))
+    harness.check_same(run, reference(method, count), rounding=1e-6)
 
 
 def uninterrupted(directory):
