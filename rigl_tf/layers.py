@@ -228,6 +228,11 @@ def masked(values, mask):
     return tf.where(mask, values, tf.zeros([], values.dtype))
 
 
+def floats(variables):
+    """Those of the variables that hold floats, as a list."""
+    return [v for v in variables if "float" in v.dtype]
+
+
 def as_array(variable):
     """The value of a variable, mirrored on replicas or not."""
     return tf.convert_to_tensor(variable).numpy()

@@ -4,6 +4,7 @@ import keras
 import tensorflow as tf
 from keras import tree
 
+from rigl_tf import layers
 from rigl_tf import replicas
 
 
@@ -59,9 +60,7 @@ def mend(model):
     def train_step(data):
         logs = type(model).train_step(model, data)
         x, _, _ = keras.utils.unpack_x_y_sample_weight(data)
-        moving = [
-            v for v in model.non_trainable_variables if "float" in v.dtype
-        ]
+        moving = layers.floats(model.non_trainable_variables)
         replicas.average(
             moving, replicas.share(tf.shape(tree.flatten(x)[0])[0])
         )

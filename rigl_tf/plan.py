@@ -5,6 +5,7 @@ import warnings
 
 import tensorflow as tf
 
+from rigl_tf import layers
 from rigl_tf import schedules
 
 
@@ -62,7 +63,7 @@ def check_finite(variables):
     Args:
         variables: List of `keras.Variable`; those of floats are looked at.
     """
-    floats = [v for v in variables if "float" in v.dtype]
+    floats = layers.floats(variables)
     finite = tf.stack(
         [
             tf.reduce_all(tf.math.is_finite(tf.convert_to_tensor(v)))

@@ -27,8 +27,8 @@ def train_step(model, data):
     x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
     # What a forward pass changes: moving averages, metrics. Read first, so
     # that a step that is skipped can put it back.
-    moving = _floats(model.network.non_trainable_variables)
-    state = moving + _floats(model.metrics_variables)
+    moving = layers.floats(model.network.non_trainable_variables)
+    state = moving + layers.floats(model.metrics_variables)
     before = [tf.identity(v.value) for v in state]
     num_examples = tf.shape(tree.flatten(x)[0])[0]
     num_replicas = tf.distribute.get_strategy().num_replicas_in_sync
@@ -190,10 +190,6 @@ def _nothing_of_nothing(gradients, num_examples):
         lambda: {i: tf.zeros_like(g) for i, g in dense.items()},
     )
     return [dense.get(i, g) for i, g in enumerate(gradients)]
-
-
-def _floats(variables):
-    return [v for v in variables if "float" in v.dtype]
 
 
 def _put_back(model, state, before):
