@@ -9,6 +9,7 @@ from rigl_tf import masks as masks
 from rigl_tf import multi_worker as multi_worker
 from rigl_tf import schedules as schedules
 from rigl_tf import strategies as strategies
+from rigl_tf import tickets as tickets
 from rigl_tf.callbacks import Checkpoint as Checkpoint
 from rigl_tf.layers import Sparse as Sparse
 from rigl_tf.layers import sparse_layers as sparse_layers

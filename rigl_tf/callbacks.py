@@ -3,7 +3,6 @@
 import dataclasses
 import importlib.metadata
 import pathlib
-import shutil
 import signal
 import sys
 import time
@@ -217,9 +216,10 @@ class Checkpoint(keras.callbacks.Callback):
                 stacklevel=2,
             )
 
-    def remove(self):
-        """Removes the directory, when a run is finished."""
-        shutil.rmtree(self.directory, ignore_errors=True)
+    def finish(self):
+        """Saves training as it is now, unless that has been done."""
+        if self._saved != (self.epoch, self.batch):
+            self.save()
 
     def on_train_begin(self, logs=None):
         del logs
@@ -292,8 +292,7 @@ class Checkpoint(keras.callbacks.Callback):
         return late and self.every is None
 
     def _save_or_exit(self):
-        if self._saved != (self.epoch, self.batch):
-            self.save()
+        self.finish()
         if self._signal is not None:
             sys.exit(STOPPED)
 

@@ -137,6 +137,11 @@ class SparseModel(MultiWorkerFit, keras.Model):
         """List of `SparseKernel`, in the order of the network."""
         return layers.sparse_kernels(self.network)
 
+    @property
+    def moving(self):
+        """List of variables of floats that a forward pass may change."""
+        return layers.floats(self.network.non_trainable_variables)
+
     def call(self, inputs, training=None):
         return self.network(inputs, training=training)
 

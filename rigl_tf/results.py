@@ -42,6 +42,10 @@ class Record:
             and went on counts up to its last checkpoint, and from there.
         versions: Dictionary from package to version.
         device: String.
+        ticket: Dictionary of a network that was found before it was trained:
+            `epochs` of the search, the history of the `search`, and metrics
+            on the test set: `before` training, and after each of the
+            `checks`, in dictionaries. Else empty.
         schema_version: Integer.
     """
 
@@ -61,6 +65,7 @@ class Record:
     seconds: float
     versions: dict
     device: str
+    ticket: dict = dataclasses.field(default_factory=dict)
     schema_version: int = SCHEMA_VERSION
 
     @property
@@ -260,6 +265,59 @@ def comparison(records, metric="accuracy"):
             ]
             row.append(", ".join(cells))
         rows.append(tuple(row))
+    return tables.markdown(rows)
+
+
+def tickets(records):
+    """A Markdown table of networks that were found before they were trained.
+
+    Args:
+        records: List of `Record`; only those of tickets are looked at.
+
+    Returns:
+        String: test accuracy in per cent before training, after it, and after
+        the training of what sanity checks have spoilt. Empty if there are no
+        tickets.
+    """
+    groups = group([record for record in records if record.ticket])
+    checks = dict.fromkeys(
+        check
+        for runs in groups.values()
+        for run in runs
+        for check in run.ticket["checks"]
+    )
+    if not groups:
+        return ""
+    columns = ("task", "method", "sparsity", "search, epochs", "seeds")
+    rows = [(*columns, "before training, %", "after, %", *checks)]
+    for kind, runs in groups.items():
+        outcomes = [
+            [run.ticket["before"] for run in runs],
+            [run.test for run in runs],
+            *(
+                [
+                    run.ticket["checks"][check]
+                    for run in runs
+                    if check in run.ticket["checks"]
+                ]
+                for check in checks
+            ),
+        ]
+        rows.append(
+            (
+                kind.task,
+                kind.method,
+                f"{kind.sparsity:g}",
+                str(runs[0].ticket["epochs"]),
+                str(len(runs)),
+                *(
+                    _spread([100 * metrics["accuracy"] for metrics in found])
+                    if found
+                    else ""
+                    for found in outcomes
+                ),
+            )
+        )
     return tables.markdown(rows)
 
 

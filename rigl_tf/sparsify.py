@@ -302,9 +302,14 @@ def _clone(model, function):
         copies.append((layer, copy))
         return copy
 
-    clone = keras.models.clone_model(
-        model, clone_function=remember, recursive=True
-    )
+    # What it is compiled with need not be something that can be cloned.
+    compiled, model.compiled = model.compiled, False
+    try:
+        clone = keras.models.clone_model(
+            model, clone_function=remember, recursive=True
+        )
+    finally:
+        model.compiled = compiled
     for layer, copy in copies:
         _plain(copy).set_weights(_weights(layer))
         copy.trainable = layer.trainable

@@ -27,7 +27,7 @@ def train_step(model, data):
     x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
     # What a forward pass changes: moving averages, metrics. Read first, so
     # that a step that is skipped can put it back.
-    moving = layers.floats(model.network.non_trainable_variables)
+    moving = model.moving
     state = moving + layers.floats(model.metrics_variables)
     before = [tf.identity(v.value) for v in state]
     num_examples = tf.shape(tree.flatten(x)[0])[0]

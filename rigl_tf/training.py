@@ -2,33 +2,28 @@
 
 import contextlib
 import dataclasses
-import functools
 import pathlib
+import shutil
 import tempfile
 from collections.abc import Callable
 
 import keras
-import numpy as np
 
-from rigl_tf import callbacks
 from rigl_tf import distributions
 from rigl_tf import locks
-from rigl_tf import multi_worker
 from rigl_tf import plots
 from rigl_tf import recording
 from rigl_tf import results
-from rigl_tf import schedules
 from rigl_tf import strategies
-from rigl_tf.algorithms import Algorithm
-from rigl_tf.config import Config
+from rigl_tf import tickets
 from rigl_tf.datasets import Dataset
-from rigl_tf.extension import stretch
 from rigl_tf.extension import stretch_optimizer
-from rigl_tf.granularity import Connections
-from rigl_tf.grow_init import GrowInit
-from rigl_tf.models import small_dense
+from rigl_tf.fitting import CROSS_ENTROPY
+from rigl_tf.fitting import Fit
+from rigl_tf.methods import Method
+from rigl_tf.methods import SmallDense
+from rigl_tf.methods import TicketMethod
 from rigl_tf.monitor import SparsityMonitor
-from rigl_tf.sparsify import sparsify
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,9 +49,7 @@ class Task:
     optimizer: Callable
     epochs: int
     extension: float = 1
-    loss: Callable = keras.losses.SparseCategoricalCrossentropy(
-        from_logits=True
-    )
+    loss: Callable = CROSS_ENTROPY
 
     def __post_init__(self):
         if not isinstance(self.dataset, Dataset):
@@ -86,98 +79,15 @@ class Task:
         """Integer, with the extension."""
         return max(round(self.epochs * self.extension), 1)
 
+    def network(self):
+        """A new `keras.Model` for the data."""
+        return self.model(self.dataset.input_shape, self.dataset.num_classes)
 
-@dataclasses.dataclass(frozen=True)
-class Method:
-    """How a network becomes and stays sparse: the arguments of `sparsify`.
-
-    Attributes:
-        name: String, for records and directories.
-        algorithm: `Algorithm`.
-        sparsity: Float in [0, 1), the fraction of zeros.
-        distribution: Function of `rigl_tf.distributions`, or its name.
-        schedule: `UpdateSchedule`.
-        drop_fraction: Callable from step to fraction.
-        exclude: Names of layers to keep dense.
-        granularity: Of `rigl_tf.granularity`.
-        grow_init: `GrowInit`.
-        source: Directory of a finished sparse run of the same task, to start
-            from what it ended with, or `None`.
-        reuse: String, what of the source: `"masks"`, or `"densities"` of its
-            kernels for new random masks.
-    """
-
-    name: str
-    algorithm: Algorithm
-    sparsity: float
-    distribution: Callable | str = distributions.erdos_renyi_kernel
-    schedule: schedules.UpdateSchedule = schedules.UpdateSchedule()
-    drop_fraction: Callable = schedules.Cosine()
-    exclude: tuple = ()
-    granularity: Config = Connections()
-    grow_init: GrowInit = GrowInit()
-    source: str | None = None
-    reuse: str = "masks"
-
-    def __post_init__(self):
-        if self.reuse not in ("masks", "densities"):
-            raise ValueError(
-                '`reuse` must be "masks" or "densities". '
-                f"Received: reuse={self.reuse!r}."
-            )
-
-    def build(self, network, seed, extension=1):
-        """The sparse model of a network, its schedules stretched."""
-        distribution = self.distribution
-        if self.source is not None:
-            record = results.read(pathlib.Path(self.source) / results.RECORD)
-            if record.sparsity != self.sparsity:
-                raise ValueError(
-                    f"The run in {self.source} has a sparsity of "
-                    f"{record.sparsity}. Received: sparsity={self.sparsity}."
-                )
-            distribution = functools.partial(
-                distributions.uniform,
-                custom={n: 1 - d for n, d in record.densities.items()},
-            )
-        model = sparsify(
-            network,
-            self.algorithm,
-            sparsity=self.sparsity,
-            distribution=distribution,
-            schedule=stretch(self.schedule, extension),
-            drop_fraction=stretch(self.drop_fraction, extension),
-            exclude=self.exclude,
-            granularity=self.granularity,
-            grow_init=self.grow_init,
-            seed=seed,
-        )
-        if self.source is not None and self.reuse == "masks":
-            other = keras.saving.load_model(
-                pathlib.Path(self.source) / "model.keras"
-            )
-            model.set_masks({k.name: np.array(k.mask) for k in other.kernels})
-        return model
-
-
-@dataclasses.dataclass(frozen=True)
-class SmallDense:
-    """A dense network that has fewer channels instead of zeros.
-
-    Attributes:
-        name: String, for records and directories.
-        sparsity: Float in [0, 1), whose number of weights is matched.
-        rounding: `None` or a string: see `rigl_tf.models.small_dense`.
-    """
-
-    name: str
-    sparsity: float
-    rounding: str | None = None
-
-    def build(self, network, seed, extension=1):
-        """The network with fewer channels."""
-        del seed, extension
-        return small_dense(network, self.sparsity, self.rounding)
+    def stretched_optimizer(self):
+        """A new optimizer, with the extension."""
+        optimizer = self.optimizer()
+        stretch_optimizer(optimizer, self.extension)
+        return optimizer
 
 
 def train(
@@ -195,13 +105,14 @@ def train(
 
     The directory then holds `record.json`, `model.keras`, `figures/`,
     TensorBoard's `logs/` and, if it was given, the configuration. While it is
-    trained, it also holds `checkpoints/`, from which a run that was stopped
-    goes on and ends with the same weights, bit for bit.
+    trained, it also holds checkpoints, from which a run that was stopped goes
+    on and ends with the same weights, bit for bit.
 
     Args:
         output_dir: Directory of the run; must not hold one.
         task: `Task`.
-        method: `Method` or `SmallDense`, or `None` for the dense baseline.
+        method: `Method`, `TicketMethod` or `SmallDense`, or `None` for the
+            dense baseline.
         seed: Integer; weights, masks, data order and updates follow it.
         strategy: `tf.distribute.Strategy`, or `None`. Of several workers,
             each calls this with the same directory, and the chief writes.
@@ -243,61 +154,89 @@ def train(
             raise TypeError(
                 f"`task` must be a `Task`. Received: task={task!r}."
             )
-        if not isinstance(method, Method | SmallDense | None):
+        if not isinstance(method, Method | TicketMethod | SmallDense | None):
             raise TypeError(
-                "`method` must be a `Method`, a `SmallDense` or `None`. "
-                f"Received: method={method!r}."
+                "`method` must be a `Method`, a `TicketMethod`, a "
+                f"`SmallDense` or `None`. Received: method={method!r}."
             )
         keras.utils.set_random_seed(seed)
-        watching, monitor = _callbacks(method, written / "logs")
-        checkpoint = callbacks.Checkpoint(
-            output_dir / "checkpoints",
-            every=checkpoint_every,
-            monitor=monitor,
+        fit = Fit(
+            dataset=task.dataset,
+            epochs=task.total_epochs,
+            optimizer=task.stretched_optimizer,
+            loss=task.loss,
+            seed=seed,
+            directory=output_dir,
             strategy=strategy,
+            verbose=verbose,
+            checkpoint_every=checkpoint_every,
+            # From then on, there is a run.
+            begin=lambda: _write_config(written, config),
         )
-        with strategy.scope() if strategy else contextlib.nullcontext():
-            model = _build(task, method, seed)
-        stack.enter_context(checkpoint)
-        checkpoint.restore(model, task.dataset.train(seed))
-        if config is not None:  # from here on, there is a run
-            results.write_config(written, config)
-
-        if checkpoint.epoch < task.total_epochs:
-            model.fit(
-                task.dataset.train(seed, checkpoint.epoch, checkpoint.batch),
-                epochs=task.total_epochs,
-                steps_per_epoch=task.dataset.steps_per_epoch,
-                validation_data=task.dataset.validation,
-                shuffle=False,  # the data set has its own order
-                verbose=verbose,
-                callbacks=[*watching, checkpoint],
+        scope = strategy.scope if strategy else contextlib.nullcontext
+        with scope():
+            ticket = None
+            network = task.network()
+            if isinstance(method, TicketMethod):
+                ticket = method.find(network, seed, fit)
+                model = method.compiled(ticket, network, seed, fit)
+            elif method is not None:
+                model = fit.compile(method.build(network, seed, task.extension))
+            else:
+                model = fit.compile(network)
+        watching, monitor = _callbacks(model, written / "logs")
+        before = {} if ticket is None else _test(model, task)
+        done = fit(
+            model,
+            "checkpoints",
+            ticket and "Training of the ticket",
+            callbacks=watching,
+            monitor=monitor,
+        )
+        test = _test(model, task)
+        record = recording.record(task, method, seed, model, done, test)
+        if ticket is not None:
+            record = dataclasses.replace(
+                record,
+                ticket={
+                    "epochs": method.num_epochs(task.total_epochs),
+                    "search": ticket.history,
+                    "before": before,
+                    "checks": {
+                        name: _test(checked, task)
+                        for name, checked in _checked(
+                            task, method, ticket, seed, fit, scope
+                        )
+                    },
+                },
             )
-        test = model.evaluate(task.dataset.test, verbose=0, return_dict=True)
-        record = recording.record(task, method, seed, model, checkpoint, test)
         model.save(written / "model.keras")
         _draw(record, model, written / "figures")
         results.write(written, record)
         if written == output_dir:
-            checkpoint.remove()
+            for place in ("checkpoints", "search", "checks"):
+                shutil.rmtree(output_dir / place, ignore_errors=True)
         return record
 
 
-def _build(task, method, seed):
-    model = task.model(task.dataset.input_shape, task.dataset.num_classes)
-    if method is not None:
-        model = method.build(model, seed, task.extension)
-    optimizer = task.optimizer()
-    stretch_optimizer(optimizer, task.extension)
-    model.compile(
-        optimizer=optimizer,
-        loss=task.loss,
-        metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
-    )
-    if model.distribute_strategy.num_replicas_in_sync > 1:
-        if not isinstance(method, Method):
-            multi_worker.mend(model)
-    return model
+def _checked(task, method, ticket, seed, fit, scope):
+    """Pairs of a sanity check and the model trained from what it spoilt."""
+    for name in method.checks:
+        with scope():
+            network = task.network()
+            spoilt = tickets.CHECKS[name](ticket, network, seed)
+            model = method.compiled(spoilt, network, seed, fit)
+        fit(model, f"checks/{name}", f"Sanity check: {name}")
+        yield name, model
+
+
+def _test(model, task):
+    return model.evaluate(task.dataset.test, verbose=0, return_dict=True)
+
+
+def _write_config(directory, config):
+    if config is not None:
+        results.write_config(directory, config)
 
 
 def _draw(record, model, figures):
@@ -309,10 +248,10 @@ def _draw(record, model, figures):
         plots.masks({sparsest.name: sparsest}, figures / "mask.png")
 
 
-def _callbacks(method, logs):
+def _callbacks(model, logs):
     """The callbacks that watch, in their order, and the monitor of masks."""
     board = keras.callbacks.TensorBoard(logs, write_graph=False)
-    if not isinstance(method, Method):
+    if not hasattr(model, "kernels"):
         return [board], None
     monitor = SparsityMonitor(log_dir=logs / "masks")
     return [monitor, board], monitor

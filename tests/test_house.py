@@ -15,8 +15,8 @@ FLOOR_PLAN = """
     config tables locks checkpoints strategies selection masks distributions
     schedules algorithms layout granularity refusals layers grow_init slots
     views update replicas step plan guard multi_worker model sparsify flops
-    summary monitor snapshot callbacks datasets models extension results plots
-    recording training bin __init__
+    summary monitor snapshot datasets callbacks fitting tickets models
+    extension results plots methods recording training bin __init__
 """.split()
 
 

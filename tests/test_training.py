@@ -171,17 +171,17 @@ def test_another_seed_gives_other_numbers(task, rigl_run, tmp_path):
 
 def test_a_finished_run_keeps_no_checkpoints(task, tmp_path, monkeypatch):
     kept = []
-    remove = rigl_tf.Checkpoint.remove
+    write = results.write
 
-    def seen(checkpoint):
-        kept.extend(checkpoint.directory.iterdir())
-        remove(checkpoint)
+    def seen(directory, record):
+        kept.extend((directory / "checkpoints").iterdir())
+        write(directory, record)
 
-    monkeypatch.setattr(rigl_tf.Checkpoint, "remove", seen)
+    monkeypatch.setattr(results, "write", seen)
 
     training.train(tmp_path, task, verbose=0, checkpoint_every=3)
 
-    assert len(kept) == 3  # two checkpoints and the lock
+    assert len(kept) == 2
     assert not (tmp_path / "checkpoints").exists()
 
 

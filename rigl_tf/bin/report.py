@@ -37,6 +37,7 @@ def show(directory, kernel=None):
             "rigl-train or rigl-sweep."
         )
     report = [results.table(records.values())]
+    report += filter(None, [results.tickets(records.values())])
     figures = directory / "figures"
     for task in sorted({record.task for record in records.values()}):
         runs = {p: r for p, r in records.items() if r.task == task}

@@ -137,7 +137,9 @@ def main():
         verbose=_VERBOSE.value.value,
         checkpoint_every=_CHECKPOINT_EVERY.value,
     )
-    print(results.table([record]))
+    print(f"\n{results.table([record])}")
+    if record.ticket:
+        print(f"\n{results.tickets([record])}")
 
 
 def run():

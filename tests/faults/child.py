@@ -61,9 +61,21 @@ def task(epochs=4):
     )
 
 
+TICKETS = {
+    "snip": rigl_tf.tickets.SNIP(),
+    "gem_miner": rigl_tf.tickets.GemMiner(1e-3, period=1),
+    "edge_popup": rigl_tf.tickets.EdgePopup(scope="global", period=1),
+    "imp": rigl_tf.tickets.IMP(epochs=1, rewind_step=2),
+}
+
+
 def method(name):
     if name == "dense":
         return None
+    if name in TICKETS:
+        return training.TicketMethod(
+            name, TICKETS[name], sparsity=0.7, checks=("shuffle",)
+        )
     return training.Method(
         name=name,
         algorithm=rigl_tf.algorithms.get(name),

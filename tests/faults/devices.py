@@ -1,5 +1,6 @@
 """Several devices in one process: they agree, and are caught if they do not."""
 
+import dataclasses
 import functools
 import os
 import warnings
@@ -9,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 import rigl_tf
+from rigl_tf import fitting
 from rigl_tf import schedules
 from rigl_tf import strategies
 from rigl_tf.layers import as_array
@@ -82,6 +84,42 @@ def like_one_device(algorithm, strategy, directory):
     for name, values in history.items():
         np.testing.assert_allclose(values, expected[name], rtol=1e-4)
     loaded_without_strategy(model, directory)
+
+
+def ticket_like_on_one_device(name, strategy, directory):
+    """The same masks, and the same accuracy before training."""
+    del directory
+
+    def find(strategy):
+        keras.utils.set_random_seed(0)
+        with strategy.scope():
+            network = keras.Sequential(
+                [
+                    keras.Input((8,)),
+                    keras.layers.Dense(16, activation="relu", name="in"),
+                    keras.layers.Dense(2, name="out"),
+                ]
+            )
+            network.compile("adam", fitting.CROSS_ENTROPY)
+            data = child.task().dataset
+            fit = dataclasses.replace(
+                fitting.Fit.of(network, data, 0),
+                epochs=EPOCHS,
+                strategy=strategy,
+                verbose=0,
+            )
+            ticket = child.TICKETS[name].find(network, data, 0.3, 0, fit)
+            sparse = fit.compile(ticket.sparsify(network))
+        for kernel in sparse.kernels:
+            for copy in copies(kernel.mask):
+                np.testing.assert_array_equal(copy, ticket.masks[kernel.name])
+        return ticket
+
+    one, two = find(tf.distribute.get_strategy()), find(strategy)
+    for kernel, mask in one.masks.items():
+        np.testing.assert_array_equal(mask, two.masks[kernel])
+    for a, b in zip(one.weights or [], two.weights or [], strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-5)
 
 
 def loaded_without_strategy(model, directory):
@@ -175,6 +213,12 @@ def faults(few):
             "several devices",
             f"{algorithm}, {count} replicas, like one",
             functools.partial(like_one_device, algorithm, several),
+        )
+    for name in list(child.TICKETS)[1 : 2 if few else None]:
+        yield (
+            "ticket on several devices",
+            f"{name}, {count} replicas, like on one",
+            functools.partial(ticket_like_on_one_device, name, several),
         )
     for name, choose in list(DRIFTING.items())[: 1 if few else None]:
         yield (

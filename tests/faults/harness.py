@@ -78,6 +78,7 @@ def outcome(directory):
     return {
         "history": record["history"],
         "test": record["test"],
+        "ticket": record["ticket"],
         "weights": [np.array(v).tobytes() for v in variables],
     }
 
@@ -93,6 +94,7 @@ def check_same(directory, other, rounding=0.0):
     """
     one, two = outcome(directory), outcome(other)
     assert one["weights"] == two["weights"], "The weights are not the same."
+    assert one["ticket"] == two["ticket"], "The tickets are not the same."
     for what in ("history", "test"):
         assert one[what].keys() == two[what].keys()
         for name, value in one[what].items():
@@ -100,4 +102,4 @@ def check_same(directory, other, rounding=0.0):
                 value, two[what][name], rtol=rounding, atol=0.0, equal_nan=True
             ), f"The {name} is not the same."
     left = {path.name for path in directory.iterdir()}
-    assert "checkpoints" not in left, "A finished run has checkpoints."
+    assert not left & {"checkpoints", "search", "checks"}, "A run has them."

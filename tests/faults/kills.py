@@ -18,6 +18,8 @@ STEPS = {
     "after an update": "step:3:after",
     "end of an epoch": "step:4:after",
 }
+# Of rounds or of a search, of training, and of a sanity check.
+SEARCHES = {"gem_miner": (6, 20, 35), "imp": (1, 13, 30)}
 SAVES = {
     "while a file is written": "fsync:11:before",
     "before the rename": "rename:3:before",
@@ -69,6 +71,10 @@ def faults(few):
             if (every and not few) or name == "before the rename":
                 inject = functools.partial(killed, method, place)
                 yield "killed in a save", f"{method}, {name}", inject
+    for method, steps in ({} if few else SEARCHES).items():
+        for step in steps:
+            inject = functools.partial(killed, method, f"step:{step}:before")
+            yield "killed in a search", f"{method}, step {step}", inject
     for number in () if few else (signal.SIGTERM, signal.SIGINT):
         inject = functools.partial(told, number)
         yield "told to stop", number.name, inject

@@ -1,0 +1,179 @@
+"""How a network becomes sparse: the methods that are compared."""
+
+import dataclasses
+import functools
+import pathlib
+from collections.abc import Callable
+
+import keras
+import numpy as np
+
+from rigl_tf import distributions
+from rigl_tf import results
+from rigl_tf import schedules
+from rigl_tf import tickets
+from rigl_tf.algorithms import Algorithm
+from rigl_tf.config import Config
+from rigl_tf.extension import stretch
+from rigl_tf.granularity import Connections
+from rigl_tf.grow_init import GrowInit
+from rigl_tf.models import small_dense
+from rigl_tf.sparsify import sparsify
+
+
+@dataclasses.dataclass(frozen=True)
+class Method:
+    """How a network becomes and stays sparse: the arguments of `sparsify`.
+
+    Attributes:
+        name: String, for records and directories.
+        algorithm: `Algorithm`.
+        sparsity: Float in [0, 1), the fraction of zeros.
+        distribution: Function of `rigl_tf.distributions`, or its name.
+        schedule: `UpdateSchedule`.
+        drop_fraction: Callable from step to fraction.
+        exclude: Names of layers to keep dense.
+        granularity: Of `rigl_tf.granularity`.
+        grow_init: `GrowInit`.
+        source: Directory of a finished sparse run of the same task, to start
+            from what it ended with, or `None`.
+        reuse: String, what of the source: `"masks"`, or `"densities"` of its
+            kernels for new random masks.
+    """
+
+    name: str
+    algorithm: Algorithm
+    sparsity: float
+    distribution: Callable | str = distributions.erdos_renyi_kernel
+    schedule: schedules.UpdateSchedule = schedules.UpdateSchedule()
+    drop_fraction: Callable = schedules.Cosine()
+    exclude: tuple = ()
+    granularity: Config = Connections()
+    grow_init: GrowInit = GrowInit()
+    source: str | None = None
+    reuse: str = "masks"
+
+    def __post_init__(self):
+        if self.reuse not in ("masks", "densities"):
+            raise ValueError(
+                '`reuse` must be "masks" or "densities". '
+                f"Received: reuse={self.reuse!r}."
+            )
+
+    def build(self, network, seed, extension=1):
+        """The sparse model of a network, its schedules stretched."""
+        distribution = self.distribution
+        if self.source is not None:
+            record = results.read(pathlib.Path(self.source) / results.RECORD)
+            if record.sparsity != self.sparsity:
+                raise ValueError(
+                    f"The run in {self.source} has a sparsity of "
+                    f"{record.sparsity}. Received: sparsity={self.sparsity}."
+                )
+            distribution = functools.partial(
+                distributions.uniform,
+                custom={n: 1 - d for n, d in record.densities.items()},
+            )
+        model = sparsify(
+            network,
+            self.algorithm,
+            sparsity=self.sparsity,
+            distribution=distribution,
+            schedule=stretch(self.schedule, extension),
+            drop_fraction=stretch(self.drop_fraction, extension),
+            exclude=self.exclude,
+            granularity=self.granularity,
+            grow_init=self.grow_init,
+            seed=seed,
+        )
+        if self.source is not None and self.reuse == "masks":
+            other = keras.saving.load_model(
+                pathlib.Path(self.source) / "model.keras"
+            )
+            model.set_masks({k.name: np.array(k.mask) for k in other.kernels})
+        return model
+
+
+@dataclasses.dataclass(frozen=True)
+class SmallDense:
+    """A dense network that has fewer channels instead of zeros.
+
+    Attributes:
+        name: String, for records and directories.
+        sparsity: Float in [0, 1), whose number of weights is matched.
+        rounding: `None` or a string: see `rigl_tf.models.small_dense`.
+    """
+
+    name: str
+    sparsity: float
+    rounding: str | None = None
+
+    def build(self, network, seed, extension=1):
+        """The network with fewer channels."""
+        del seed, extension
+        return small_dense(network, self.sparsity, self.rounding)
+
+
+@dataclasses.dataclass(frozen=True)
+class TicketMethod:
+    """A sparse network that is found first and trained then.
+
+    Attributes:
+        name: String, for records and directories.
+        finder: Of `rigl_tf.tickets`.
+        sparsity: Float in (0, 1), the fraction of zeros.
+        exclude: Names of layers to keep dense.
+        include: Names of depthwise convolutions and embeddings to mask.
+        optimizer: Function without arguments to the
+            `keras.optimizers.Optimizer` that trains what was found, or `None`
+            for that of the task.
+        checks: Names of sanity checks, keys of `rigl_tf.tickets.CHECKS`. For
+            each, what was found is spoilt and trained once more.
+    """
+
+    name: str
+    finder: tickets.Finder
+    sparsity: float
+    exclude: tuple = ()
+    include: tuple = ()
+    optimizer: Callable | None = None
+    checks: tuple = ()
+
+    def __post_init__(self):
+        if not isinstance(self.finder, tickets.Finder):
+            raise TypeError(
+                "`finder` must be of `rigl_tf.tickets`, for example "
+                f"`SNIP()`. Received: finder={self.finder!r}."
+            )
+        for check in self.checks:
+            if check not in tickets.CHECKS:
+                raise ValueError(
+                    f"There is no check {check!r}. "
+                    f"Checks: {', '.join(tickets.CHECKS)}. "
+                    f"Received: checks={self.checks!r}."
+                )
+
+    def num_epochs(self, epochs):
+        """Epochs of the search, if training takes so many."""
+        return self.finder.num_epochs(self._density, epochs)
+
+    @property
+    def _density(self):
+        return round(1 - self.sparsity, 12)
+
+    def compiled(self, ticket, network, seed, fit):
+        """The model to train from a ticket."""
+        optimizer = self.optimizer and self.optimizer()
+        return fit.compile(ticket.sparsify(network, seed), optimizer)
+
+    def find(self, network, seed, fit):
+        """The `Ticket` in a network."""
+        return self.finder.find(
+            network,
+            fit.dataset,
+            self._density,
+            seed,
+            fit,
+            exclude=self.exclude,
+            include=self.include,
+        )

@@ -1,0 +1,152 @@
+"""The base of all that find tickets."""
+
+import abc
+import dataclasses
+import numbers
+
+import keras
+
+from rigl_tf import layers
+from rigl_tf.algorithms import Static
+from rigl_tf.datasets import Dataset
+from rigl_tf.fitting import Fit
+from rigl_tf.sparsify import sparsify
+from rigl_tf.tickets import counts
+
+
+@dataclasses.dataclass(frozen=True)
+class Request:
+    """What a finder is asked for.
+
+    Attributes:
+        dataset: `Dataset`.
+        density: Float in (0, 1).
+        count: Integer, connections to keep.
+        seed: Integer.
+        loss: Function of labels and outputs to a scalar.
+        fit: `Fit`, the ordinary training of the task.
+    """
+
+    dataset: Dataset
+    density: float
+    count: int
+    seed: int
+    loss: keras.losses.Loss
+    fit: Fit
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Finder(abc.ABC):
+    """Finds a sparse network before it is trained.
+
+    Args:
+        keep_alive: Whether every layer keeps at least one connection. If not,
+            and a layer would lose its last, that is an error.
+    """
+
+    keep_alive: bool = True
+
+    def find(
+        self,
+        model,
+        dataset,
+        density,
+        seed=0,
+        fit=None,
+        *,
+        exclude=(),
+        include=(),
+    ):
+        """Finds a ticket.
+
+        Args:
+            model: Built `keras.Model`, which is left alone. Its loss counts
+                if it is compiled; else it is cross entropy with logits.
+            dataset: `Dataset`. Only training examples are looked at, and
+                those for validation if that is said of the finder.
+            density: Float in (0, 1), the fraction of connections kept.
+            seed: Integer; everything random follows it.
+            fit: `Fit`, how the task trains. By default, as the model is
+                compiled, for as many epochs as the finder says.
+            exclude: Names of layers to keep dense, as for `sparsify`.
+            include: Names of depthwise convolutions and embeddings to mask.
+
+        Returns:
+            `Ticket`.
+
+        Raises:
+            TypeError: If an argument is of the wrong kind.
+            ValueError: If a value is out of range, the model has no layer to
+                mask, or the ticket cannot be found in it.
+        """
+        if not isinstance(dataset, Dataset):
+            raise TypeError(
+                "`dataset` must be a `rigl_tf.datasets.Dataset`; "
+                "`rigl_tf.datasets.from_arrays` makes one. "
+                f"Received: dataset={dataset!r}."
+            )
+        if isinstance(seed, bool) or not isinstance(seed, numbers.Integral):
+            raise ValueError(
+                f"`seed` must be an integer. Received: seed={seed!r}."
+            )
+        sparse = sparsify(
+            model,
+            Static(),
+            sparsity=0.0,
+            exclude=exclude,
+            include=include,
+            seed=seed,
+        )
+        before = [layers.as_array(v) for v in sparse.variables]
+        _seed_dropout(sparse, seed)
+        fit = fit or Fit.of(model, dataset, seed)
+        request = Request(
+            dataset=dataset,
+            density=density,
+            count=counts.total(sum(k.size for k in sparse.kernels), density),
+            seed=int(seed),
+            loss=fit.loss,
+            fit=fit,
+        )
+        try:
+            ticket = self.search(sparse, request)
+        finally:
+            for variable, value in zip(sparse.variables, before, strict=True):
+                variable.assign(value)  # may be those of the model itself
+        return dataclasses.replace(
+            ticket, exclude=tuple(exclude), include=tuple(include)
+        )
+
+    @abc.abstractmethod
+    def search(self, sparse, request):
+        """Finds a ticket in a network.
+
+        Args:
+            sparse: `SparseModel` with dense masks, not compiled. May be
+                changed; it is put back afterwards.
+            request: `Request`.
+
+        Returns:
+            `Ticket`.
+        """
+
+    def num_epochs(self, density, epochs):
+        """Epochs that it takes to find a ticket.
+
+        Args:
+            density: Float in (0, 1).
+            epochs: Integer, epochs of the ordinary training of the task.
+
+        Returns:
+            Integer; passes over a part of the data count as one.
+        """
+        del density, epochs
+        return 1
+
+
+def _seed_dropout(sparse, seed):
+    """Lets the random states inside of layers follow a seed."""
+    weights = {id(v) for v in sparse.network.weights}
+    states = [v for v in sparse.network.variables if id(v) not in weights]
+    for i, state in enumerate(states):
+        state.assign([seed % 2**31, i])

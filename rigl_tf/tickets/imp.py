@@ -1,0 +1,139 @@
+"""Iterative magnitude pruning."""
+
+import dataclasses
+
+import numpy as np
+
+from rigl_tf import distributions
+from rigl_tf import layers
+from rigl_tf.tickets import choose
+from rigl_tf.tickets import counts
+from rigl_tf.tickets.base import Finder
+from rigl_tf.tickets.one_shot import check_count
+from rigl_tf.tickets.ticket import Ticket
+from rigl_tf.tickets.ticket import get_weights
+from rigl_tf.tickets.ticket import set_weights
+
+
+@dataclasses.dataclass(frozen=True)
+class IMP(Finder):
+    """Trains, prunes the smallest weights and rewinds, round after round.
+
+    Each round prunes the same fraction of what is left, of all layers
+    together: about `rate`, so that a whole number of rounds ends with exactly
+    the density asked for. Then all variables, those of normalization among
+    them, go back to what they were at the beginning (cold) or after
+    `rewind_step` steps (warm), and the optimizer begins anew.
+
+    Frankle et al. go on from the rewound step with the state of the optimizer
+    that it had then; the authors of Rare Gems begin the optimizer anew, as
+    here, and rewind weights but not moving averages.
+
+    Args:
+        rate: Float in (0, 1), about what a round prunes.
+        epochs: Integer, how long a round is trained, or `None`: as long as
+            the task takes ("long" IMP).
+        rewind_step: Integer, at least 0.
+
+    Reference:
+        [Frankle & Carbin, 2019](https://arxiv.org/abs/1803.03635);
+        [Frankle et al., 2020](https://arxiv.org/abs/1912.05671), section 3.
+    """
+
+    rate: float = 0.2
+    epochs: int | None = None
+    rewind_step: int = 0
+
+    def __post_init__(self):
+        check_count("rewind_step", self.rewind_step, least=0)
+        if not distributions.is_number(self.rate) or not 0 < self.rate < 1:
+            raise ValueError(
+                "`rate`, what a round prunes, must be above 0 and below 1. "
+                f"Received: rate={self.rate!r}."
+            )
+
+    def search(self, sparse, request):
+        size = sum(kernel.size for kernel in sparse.kernels)
+        num = counts.rounds(request.density, self.rate)
+        steps = counts.exponential(size, request.density, num)
+        fit = request.fit
+        fit.compile(sparse)
+        start = sparse.optimizer.variables
+        fresh = [layers.as_array(v) for v in start]
+        if self.rewind_step:
+            fit(
+                sparse,
+                "search/0",
+                f"The first {self.rewind_step} steps, to rewind to",
+                epochs=1,
+                steps_per_epoch=self.rewind_step,
+            )
+        rewound = [layers.as_array(v) for v in sparse.variables]
+        masks, history = None, {"density": []}
+        for number, count in enumerate(steps, start=1):
+            _assign(sparse.optimizer.variables, fresh)
+            density = 1.0 if masks is None else steps[number - 2] / size
+            done = fit(
+                sparse,
+                f"search/{number}",
+                f"Round {number} of {num}, at a density of {density:.4f}",
+                self.epochs,
+            )
+            history["density"].append(density)
+            for name in ("loss", "accuracy", "val_loss", "val_accuracy"):
+                for value in done.history.get(name, [])[-1:]:
+                    history.setdefault(name, []).append(value)
+            masks, scores = self._prune(sparse, count, request.seed)
+            trained = get_weights(sparse)
+            _assign(sparse.variables, rewound)
+            self._go_on(sparse, trained)
+            sparse.set_masks(masks)
+        is_new = self.rewind_step > 0 or not self.rewinds
+        return Ticket(
+            masks,
+            weights=get_weights(sparse) if is_new else None,
+            scores=scores,
+            history=history,
+        )
+
+    rewinds = True
+
+    def _go_on(self, sparse, trained):
+        """What becomes of trained weights when all has been rewound."""
+
+    def _prune(self, sparse, count, seed):
+        scores = {
+            kernel.name: np.where(
+                layers.as_array(kernel.mask),
+                abs(layers.as_array(kernel.variable)),
+                -np.inf,
+            )
+            for kernel in sparse.kernels
+        }
+        return choose.globally(scores, count, self.keep_alive, seed), scores
+
+    def num_epochs(self, density, epochs):
+        return counts.rounds(density, self.rate) * (self.epochs or epochs)
+
+
+@dataclasses.dataclass(frozen=True)
+class LearningRateRewinding(IMP):
+    """IMP that keeps trained weights and rewinds the learning rate alone.
+
+    Reference:
+        [Renda et al., 2020](https://arxiv.org/abs/2003.02389), section 3.
+    """
+
+    rewinds = False
+
+    def _go_on(self, sparse, trained):
+        set_weights(sparse, trained)
+
+    def num_epochs(self, density, epochs):
+        """With the training of the ticket: there is no result before it."""
+        return super().num_epochs(density, epochs) + epochs
+
+
+def _assign(variables, values):
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)

@@ -1,0 +1,17 @@
+"""The largest weights of the untrained network."""
+
+import dataclasses
+
+import numpy as np
+
+from rigl_tf import layers
+from rigl_tf.tickets.one_shot import OneShot
+
+
+@dataclasses.dataclass(frozen=True)
+class Magnitude(OneShot):
+    """Keeps the largest weights, as they are before training."""
+
+    def scores(self, sparse, request):
+        del request
+        return [np.abs(layers.as_array(k.variable)) for k in sparse.kernels]

@@ -1,0 +1,59 @@
+"""The mask that gradual pruning ends with, for untrained weights."""
+
+import dataclasses
+from collections.abc import Callable
+
+from rigl_tf import distributions
+from rigl_tf import layers
+from rigl_tf.algorithms import GradualPruning
+from rigl_tf.schedules import UpdateSchedule
+from rigl_tf.sparsify import sparsify
+from rigl_tf.tickets.base import Finder
+from rigl_tf.tickets.ticket import Ticket
+
+
+@dataclasses.dataclass(frozen=True)
+class OneShotLottery(Finder):
+    """Prunes a network while it is trained; the weights begin anew.
+
+    Args:
+        algorithm: `GradualPruning`.
+        distribution: Function of `rigl_tf.distributions`, or its name.
+        schedule: `UpdateSchedule` of the pruning: by default, after every
+            epoch in the first three quarters of training.
+        epochs: Integer, how long the pruned network is trained, or `None`: as
+            long as the task takes.
+
+    Reference:
+        [Sundar & Dwaraknath, 2021](https://arxiv.org/abs/2103.15767),
+        section 4, "Lottery".
+    """
+
+    algorithm: GradualPruning = GradualPruning()
+    distribution: Callable | str = distributions.erdos_renyi_kernel
+    schedule: UpdateSchedule = UpdateSchedule(interval=None)
+    epochs: int | None = None
+
+    def search(self, sparse, request):
+        pruned = sparsify(
+            sparse.network,
+            self.algorithm,
+            sparsity=1 - request.density,
+            distribution=self.distribution,
+            schedule=self.schedule,
+            seed=request.seed,
+        )
+        request.fit.compile(pruned)
+        done = request.fit(
+            pruned, "search", "The search: pruning while training", self.epochs
+        )
+        kernels = pruned.kernels
+        return Ticket(
+            {k.name: layers.as_array(k.mask) for k in kernels},
+            scores={k.name: abs(layers.as_array(k.variable)) for k in kernels},
+            history=done.history,
+        )
+
+    def num_epochs(self, density, epochs):
+        del density
+        return self.epochs or epochs

@@ -1,0 +1,149 @@
+"""Trains scores of connections while the weights stay as they are."""
+
+import dataclasses
+
+import keras
+import tensorflow as tf
+
+from rigl_tf import layers
+from rigl_tf.algorithms import Static
+from rigl_tf.model import SparseModel
+from rigl_tf.schedules import Cosine
+from rigl_tf.schedules import UpdateSchedule
+from rigl_tf.tickets import substitution
+
+
+@keras.saving.register_keras_serializable(package="rigl_tf")
+class ScoreModel(SparseModel):
+    """Finds connections by the gradient of their scores.
+
+    A kernel counts as its weights times what a rule makes of the scores times
+    its mask. The gradient passes through the rule as if it were the identity.
+    Scores are what `fit` trains: `kernels` has them in the place of weights,
+    so that where a mask is `False` a score is zero, stays zero and gets no
+    gradient.
+
+    Args:
+        network: A built `keras.Model` with `Sparse` layers.
+        rule: Of `rigl_tf.tickets.rules`.
+        seed: Integer, for the scores to begin with.
+
+    Attributes:
+        scores: List of variables.
+        size: Integer, connections in all.
+        count: int64 variable, how many of them may count, for rules that go
+            by it.
+    """
+
+    _OBJECTS = ("network", "rule")
+
+    def __init__(self, network, rule, seed=0, **kwargs):
+        self.rule = rule
+        super().__init__(
+            network,
+            Static(),
+            UpdateSchedule(),
+            Cosine(),
+            None,
+            [kernel.size for kernel in layers.sparse_kernels(network)],
+            seed,
+            **kwargs,
+        )
+
+    def _add_beside_kernels(self):
+        for variable in self.network.weights:
+            variable.trainable = False
+        self.size = sum(self.budgets)
+        self.count = self._counter("count", "int64", self.size)
+        self.scores = []
+        for i, kernel in enumerate(layers.sparse_kernels(self.network)):
+            score = self.add_weight(
+                name=f"{kernel.name.replace('/', '_')}_scores",
+                shape=self.rule.shape(kernel),
+                initializer="zeros",
+                regularizer=self.rule.regularizer(),
+            )
+            score.assign(self.rule.first_scores(kernel, (self.seed, i)))
+            if score.shape == kernel.mask.shape:
+                score.constraint = layers.KeepZeros(
+                    kernel.mask, self.rule.constraint()
+                )
+            else:
+                score.constraint = self.rule.constraint()
+            self.scores.append(score)
+
+    @property
+    def kernels(self):
+        """List of `SparseKernel`, scores in the place of weights."""
+        return [
+            dataclasses.replace(kernel, variable=score)
+            for kernel, score in zip(
+                layers.sparse_kernels(self.network), self.scores, strict=True
+            )
+            if score.shape == kernel.mask.shape
+        ]
+
+    @property
+    def moving(self):
+        weights = {
+            id(kernel.variable)
+            for kernel in layers.sparse_kernels(self.network)
+        }
+        return [v for v in super().moving if id(v) not in weights]
+
+    def chosen(self):
+        """The connections that count now, as a list of boolean tensors."""
+        return [
+            tf.logical_and(hard, tf.convert_to_tensor(kernel.mask))
+            for hard, kernel in zip(
+                self.rule.choose(self),
+                layers.sparse_kernels(self.network),
+                strict=True,
+            )
+        ]
+
+    def current_density(self):
+        """The fraction of connections that count now, a float."""
+        kept = sum(int(tf.math.count_nonzero(c)) for c in self.chosen())
+        return kept / self.size
+
+    def call(self, inputs, training=None):
+        kernels = layers.sparse_kernels(self.network)
+        values = []
+        for kernel, score, chosen in zip(
+            kernels, self.scores, self.chosen(), strict=True
+        ):
+            weight = tf.convert_to_tensor(kernel.variable)
+            gate = _gate(
+                self.rule.soft(tf.convert_to_tensor(score)),
+                tf.cast(chosen, weight.dtype),
+            )
+            values.append((kernel.variable, weight * gate))
+        y, updates = substitution.outputs(
+            self.network, values, inputs, training
+        )
+        for variable, value in updates:
+            variable.assign(value)
+        return y
+
+    def get_config(self):
+        return {
+            "name": self.name,
+            "seed": self.seed,
+            **{
+                key: keras.saving.serialize_keras_object(getattr(self, key))
+                for key in self._OBJECTS
+            },
+        }
+
+
+@tf.custom_gradient
+def _gate(score, hard):
+    """`hard` itself, and for the gradient as if it were `score`."""
+
+    def gradient(upstream):
+        # A score for many connections has the gradient of all.
+        whole = upstream if score.shape.rank else tf.reduce_sum(upstream)
+        return tf.cast(whole, score.dtype), None
+
+    return hard, gradient

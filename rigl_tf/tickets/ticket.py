@@ -1,0 +1,106 @@
+"""What a finder finds."""
+
+import dataclasses
+
+import numpy as np
+
+from rigl_tf import layers
+from rigl_tf.algorithms import Static
+from rigl_tf.sparsify import sparsify
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Ticket:
+    """A sparse network before it is trained.
+
+    Attributes:
+        masks: Dictionary from kernel, named as in `SparseModel.kernels`, to a
+            boolean array of its shape.
+        weights: List of arrays as of `model.get_weights()`, or `None`: the
+            weights that the model came with.
+        scores: Dictionary from kernel to an array of floats, higher for what
+            the finder would rather keep, or `None` if it had none.
+        history: Dictionary from a name to a list of floats, one for each
+            epoch or round of the search.
+        signed_constant: Whether all weights of a kernel are equal but for
+            their signs.
+        exclude: Tuple of names of layers that are dense, as for `sparsify`.
+        include: Tuple of names of layers that are sparse on request.
+    """
+
+    masks: dict
+    weights: list | None = None
+    scores: dict | None = None
+    history: dict = dataclasses.field(default_factory=dict)
+    signed_constant: bool = False
+    exclude: tuple = ()
+    include: tuple = ()
+
+    @property
+    def density(self):
+        """Float, the fraction of connections kept."""
+        masks = self.masks.values()
+        kept = sum(np.count_nonzero(mask) for mask in masks)
+        return kept / sum(mask.size for mask in masks)
+
+    def sparsify(self, model, seed=0):
+        """The sparse model to train: masks that stay as they are.
+
+        Args:
+            model: `keras.Model` like the one in which the ticket was found.
+                It is left alone.
+            seed: Integer.
+
+        Returns:
+            `SparseModel` with the algorithm `Static`. Compile it next.
+
+        Raises:
+            ValueError: If the ticket is of another architecture.
+        """
+        sparse = sparsify(
+            model,
+            Static(),
+            sparsity=0.0,
+            exclude=self.exclude,
+            include=self.include,
+            seed=seed,
+        )
+        self.check_fits(sparse)
+        if self.weights is not None:
+            set_weights(sparse, self.weights)
+        sparse.set_masks(self.masks)
+        return sparse
+
+    def check_fits(self, sparse):
+        """Raises a ValueError if a sparse model has other kernels."""
+        here = {k.name: tuple(k.mask.shape) for k in sparse.kernels}
+        there = {name: mask.shape for name, mask in self.masks.items()}
+        if here != there:
+            other = {
+                name: (there.get(name), here.get(name))
+                for name in sorted(here.keys() | there.keys())
+                if there.get(name) != here.get(name)
+            }
+            raise ValueError(
+                f"The ticket is of another architecture than {sparse.name!r}. "
+                "Shapes in the ticket and in the model: "
+                + ", ".join(f"{n}: {a} and {b}" for n, (a, b) in other.items())
+            )
+
+
+def weights_of(sparse):
+    """The variables of a sparse model that the plain one has as weights."""
+    kernels = layers.sparse_kernels(sparse)
+    masks = {id(kernel.mask) for kernel in kernels}
+    return [v for v in sparse.network.weights if id(v) not in masks]
+
+
+def get_weights(sparse):
+    """A sparse model's weights, as a plain model's `get_weights` has them."""
+    return [layers.as_array(v) for v in weights_of(sparse)]
+
+
+def set_weights(sparse, weights):
+    """Gives a sparse model the weights of a plain one."""
+    for variable, value in zip(weights_of(sparse), weights, strict=True):
+        variable.assign(value)

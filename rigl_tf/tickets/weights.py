@@ -1,0 +1,24 @@
+"""The weights that a ticket is found in."""
+
+import numpy as np
+
+from rigl_tf import layers
+from rigl_tf.tickets.rules import fan_in
+
+KINDS = ("own", "signed_constant")
+
+
+def make_signed_constant(sparse):
+    """Gives weights the standard deviation of He et al., and their own signs.
+
+    All weights of a kernel are then plus or minus sqrt(2 / fan_in).
+
+    Args:
+        sparse: `SparseModel`.
+
+    Reference:
+        [Ramanujan et al., 2020](https://arxiv.org/abs/1911.13299), section 4.
+    """
+    for kernel in layers.sparse_kernels(sparse):
+        signs = np.where(layers.as_array(kernel.variable) < 0, -1.0, 1.0)
+        kernel.variable.assign(signs * (2 / fan_in(kernel)) ** 0.5)

@@ -1,0 +1,387 @@
+"""What holds for every finder in the registry."""
+
+import dataclasses
+import functools
+
+import keras
+import numpy as np
+import pytest
+
+import rigl_tf
+from rigl_tf import datasets
+from rigl_tf import tickets
+from rigl_tf.tickets import optimizers
+from tests.tickets import small
+
+MODEL, DATA = small.network(), small.dataset()
+SIZE = 4 * 12 + 12 * 8 + 8 * 3
+FINDERS = {
+    "random": tickets.Random(),
+    "magnitude": tickets.Magnitude(),
+    "magnitude by layer": tickets.Magnitude(scope="layer"),
+    "snip": tickets.SNIP(),
+    "grasp": tickets.GraSP(),
+    "synflow": tickets.SynFlow(num_iterations=10),
+    "prospr": tickets.ProsPr(),
+    "smart_ratio": tickets.SmartRatio(),
+    "smart_ratio_search": tickets.SmartRatioSearch(
+        {"first": 0.2, "second": 0.2, "last": 0.4}, num_trials=2, epochs=1
+    ),
+    "smart_ratio_tuned": tickets.SmartRatioTuned(epochs=1),
+    "edge_popup": tickets.EdgePopup(),
+    "edge_popup global": tickets.EdgePopup(scope="global"),
+    "edge_popup gradual": tickets.EdgePopup(
+        scope="global", period=1, regularization=1e-3
+    ),
+    "gem_miner": tickets.GemMiner(1e-3, period=1),
+    "gem_miner inverted": tickets.GemMiner(period=1, inverted=True),
+    "gem_miner with Adam": tickets.GemMiner(
+        norm=1, period=2, weights="own", optimizer=optimizers.adam
+    ),
+    "imp": tickets.IMP(epochs=1),
+    "imp warm": tickets.IMP(epochs=1, rewind_step=3),
+    "lr_rewinding": tickets.LearningRateRewinding(epochs=1),
+    "one_shot_lottery": tickets.OneShotLottery(),
+}
+# Those whose weights are not the model's own.
+NEW_WEIGHTS = ("edge_popup", "gem_miner", "imp warm", "lr_rewinding")
+
+
+@functools.cache
+def found(name, density=0.25, seed=0):
+    fit = small.fit(MODEL, DATA)
+    return FINDERS[name].find(MODEL, DATA, density, seed, fit)
+
+
+def test_every_finder_is_here():
+    assert tickets.TICKETS.keys() <= FINDERS.keys()
+    for name, finder in FINDERS.items():
+        kind = tickets.TICKETS[name.split(" ")[0]]
+        assert type(finder) is kind
+
+
+@pytest.mark.parametrize("name", FINDERS)
+def test_it_keeps_exactly_the_density_and_every_layer(name):
+    ticket = found(name)
+    assert sum(m.sum() for m in ticket.masks.values()) == SIZE // 4
+    assert ticket.density == 0.25
+    for mask in ticket.masks.values():
+        assert mask.dtype == bool and mask.any()
+
+
+@pytest.mark.parametrize("name", FINDERS)
+def test_it_leaves_the_model_alone(name):
+    before = MODEL.get_weights()
+    ticket = found(name)
+    for one, two in zip(before, MODEL.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, two)
+    assert (ticket.weights is not None) == name.startswith(NEW_WEIGHTS)
+
+
+@pytest.mark.parametrize("name", FINDERS)
+def test_the_same_seed_finds_the_same_ticket(name):
+    one, two = found(name), found.__wrapped__(name)
+    for kernel, mask in one.masks.items():
+        np.testing.assert_array_equal(mask, two.masks[kernel])
+    for first, second in zip(one.weights or [], two.weights or [], strict=True):
+        np.testing.assert_array_equal(first, second)
+
+
+@pytest.mark.parametrize("name", FINDERS)
+def test_scores_have_the_shape_of_kernels_and_are_numbers(name):
+    ticket = found(name)
+    if ticket.scores is None:
+        assert name.startswith(("random", "smart_ratio"))
+        return
+    for kernel, mask in ticket.masks.items():
+        assert ticket.scores[kernel].shape == mask.shape
+        assert not np.isnan(ticket.scores[kernel]).any()
+
+
+@pytest.mark.parametrize("name", FINDERS)
+def test_a_ticket_trains_and_keeps_to_its_masks(name):
+    ticket = found(name)
+    sparse = ticket.sparsify(MODEL)
+    small.fit(MODEL, DATA).compile(sparse)
+    sparse.fit(DATA.train(0), steps_per_epoch=3, verbose=0, shuffle=False)
+    for kernel in sparse.kernels:
+        active = np.array(kernel.variable) != 0
+        assert not (active & ~ticket.masks[kernel.name]).any()
+
+
+@pytest.mark.parametrize("name", FINDERS)
+@pytest.mark.parametrize(
+    ("density", "problem"),
+    [
+        (0, "above 0 and below 1"),
+        (1, "above 0 and below 1"),
+        (1.5, "above 0 and below 1"),
+        ("0.1", "above 0 and below 1"),
+        (float("nan"), "above 0 and below 1"),
+        (1e-9, "keeps none of 168"),
+    ],
+)
+def test_a_density_that_cannot_be_is_refused(name, density, problem):
+    with pytest.raises(ValueError, match=problem):
+        FINDERS[name].find(MODEL, DATA, density)
+
+
+def test_a_model_without_layers_to_mask_is_refused():
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Softmax()])
+    for finder in FINDERS.values():
+        with pytest.raises(ValueError, match="no layer to make sparse"):
+            finder.find(model, DATA, 0.5)
+
+
+@pytest.mark.parametrize(
+    "finder",
+    [
+        tickets.SNIP(num_batches=5),
+        tickets.GraSP(num_batches=5),
+        tickets.ProsPr(num_steps=4),
+    ],
+)
+def test_more_batches_than_there_are_is_refused(finder):
+    with pytest.raises(ValueError, match="5 batches are wanted.*have 4 of 16"):
+        finder.find(MODEL, DATA, 0.5)
+
+
+@pytest.mark.parametrize("name", ["snip", "grasp", "prospr"])
+def test_a_loss_that_is_not_finite_names_the_layers(name):
+    x = np.full((16, 4), 1e38)
+    data = datasets.from_arrays(
+        "huge",
+        train=(x, np.arange(16) % 3),
+        test=(x, np.arange(16) % 3),
+        num_classes=3,
+        batch_size=4,
+    )
+    with pytest.raises(ValueError, match="scores of .*first.* not numbers"):
+        FINDERS[name].find(MODEL, data, 0.5)
+
+
+@pytest.mark.parametrize("name", ["edge_popup", "gem_miner", "imp"])
+def test_a_model_that_is_not_compiled_cannot_be_searched_by_training(name):
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)])
+    finder = dataclasses.replace(FINDERS[name], epochs=3)
+    if name != "imp":  # they have optimizers of their own
+        assert finder.find(model, DATA, 0.5).density == 0.5
+        return
+    with pytest.raises(ValueError, match=r"has no optimizer. Call .*compile"):
+        finder.find(model, DATA, 0.5)
+
+
+@pytest.mark.parametrize("period", [0, 4, 7, 1.5])
+def test_a_period_that_leaves_no_time_is_refused(period):
+    for finder in (
+        tickets.GemMiner(period=period),
+        tickets.EdgePopup(scope="global", period=period),
+    ):
+        with pytest.raises(ValueError, match=r"`period`.*Received: period="):
+            finder.find(MODEL, DATA, 0.5, fit=small.fit(MODEL, DATA))
+
+
+@pytest.mark.parametrize(
+    ("make", "problem"),
+    [
+        (lambda: tickets.SNIP(scope="all"), "one of 'global', 'layer'"),
+        (lambda: tickets.SNIP(num_batches=0), "at least 1"),
+        (lambda: tickets.GraSP(temperature=0), "`temperature`"),
+        (lambda: tickets.SynFlow(schedule="cubic"), "'exponential', 'linear'"),
+        (lambda: tickets.SynFlow(dtype="float16"), "'float32', 'float64'"),
+        (lambda: tickets.ProsPr(order="second"), "'full', 'first'"),
+        (lambda: tickets.SmartRatio(shape="cone"), "'quadratic', 'vgg'"),
+        (lambda: tickets.GemMiner(regularization=-1), "`regularization`"),
+        (lambda: tickets.GemMiner(norm=3), "one of 1, 2"),
+        (lambda: tickets.EdgePopup(weights="mine"), "'own'"),
+        (lambda: tickets.EdgePopup(period=5), 'scope="global"'),
+        (lambda: tickets.IMP(rate=1), "`rate`"),
+        (lambda: tickets.IMP(rewind_step=-1), "`rewind_step`"),
+        (lambda: tickets.SmartRatioSearch({}, num_trials=0), "`num_trials`"),
+    ],
+)
+def test_an_argument_out_of_range_is_refused(make, problem):
+    with pytest.raises(ValueError, match=problem):
+        make()
+
+
+def test_smart_ratios_that_leave_nothing_are_refused():
+    for finder in (tickets.SmartRatio(last=0.9), tickets.SmartRatio(first=2)):
+        with pytest.raises(ValueError, match="first"):
+            finder.find(MODEL, DATA, 0.05)
+
+
+def test_densities_are_chosen_on_validation_data_only():
+    finder = FINDERS["smart_ratio_search"]
+    without = dataclasses.replace(DATA, validation=None)
+    with pytest.raises(ValueError, match="'largest' has none"):
+        finder.find(MODEL, without, 0.25)
+    with pytest.raises(ValueError, match="a density for each of first, second"):
+        dataclasses.replace(finder, centre={"first": 0.5}).find(
+            MODEL, DATA, 0.25
+        )
+
+
+@pytest.mark.parametrize(
+    ("dataset", "seed", "error", "problem"),
+    [
+        (np.zeros(3), 0, TypeError, "`dataset` must be a"),
+        (DATA, 0.5, ValueError, "`seed` must be an integer"),
+    ],
+)
+def test_other_arguments_are_checked(dataset, seed, error, problem):
+    with pytest.raises(error, match=problem):
+        tickets.SNIP().find(MODEL, dataset, 0.5, seed)
+
+
+def test_layers_can_be_left_out_and_taken_in():
+    model = keras.Sequential(
+        [
+            keras.Input((8, 8, 2)),
+            keras.layers.DepthwiseConv2D(3, name="depthwise"),
+            keras.layers.Conv2D(4, 3, name="conv"),
+            keras.layers.GlobalAveragePooling2D(),
+            keras.layers.Dense(3, name="dense"),
+        ]
+    )
+    ticket = tickets.Magnitude().find(
+        model, DATA, 0.5, include=["depthwise"], exclude=["dense"]
+    )
+    assert set(ticket.masks) == {"depthwise", "conv"}
+    assert {k.name for k in ticket.sparsify(model).kernels} == set(ticket.masks)
+
+
+def test_a_ticket_of_another_architecture_is_refused():
+    other = keras.Sequential(
+        [keras.Input((4,)), keras.layers.Dense(5, name="first")]
+    )
+    with pytest.raises(ValueError, match="another architecture.*second"):
+        found("magnitude").sparsify(other)
+
+
+def test_imp_rewinds_everything_to_the_beginning_or_to_a_step():
+    cold, warm = found("imp"), found("imp warm")
+    assert cold.weights is None
+    for index in (4, 5):  # the moving mean and variance of normalization
+        assert (warm.weights[index] != MODEL.get_weights()[index]).any()
+    # Three steps of Adam move a weight by at most three learning rates.
+    kernel = np.abs(warm.weights[0] - MODEL.get_weights()[0])
+    assert 0 < kernel[warm.masks["first"]].max() < 0.04
+
+
+def test_learning_rate_rewinding_keeps_trained_weights():
+    ticket = found("lr_rewinding")
+    moved = np.abs(ticket.weights[0] - MODEL.get_weights()[0])
+    assert moved[ticket.masks["first"]].max() > 0.05
+
+
+def test_the_rounds_are_in_the_history():
+    history = found("imp").history
+    assert len(history["density"]) == 6  # 0.8 ** 6 = 0.26
+    assert history["density"][0] == 1.0
+    assert len(history["val_accuracy"]) == 6
+
+
+@pytest.mark.parametrize("name", ["gem_miner", "edge_popup gradual"])
+def test_a_search_shows_the_sparsity_and_its_bound(name):
+    history = found(name).history
+    assert len(history["sparsity"]) == len(history["bound"]) == 4
+    assert history["bound"][-1] == pytest.approx(0.75)
+    for sparsity, bound in zip(
+        history["sparsity"], history["bound"], strict=True
+    ):
+        assert sparsity >= bound - 1e-9
+
+
+def test_gem_miner_may_drop_low_scores_at_the_end():
+    # A strong regularization brings scores below one half.
+    finder = tickets.GemMiner(0.05, period=1, drop_low=True, epochs=8)
+    fit = small.fit(MODEL, DATA)
+    ticket = finder.find(MODEL, DATA, 0.5, fit=fit)
+    assert ticket.density < 0.5
+    for name, mask in ticket.masks.items():
+        assert (ticket.scores[name][mask] >= 0.5).all()
+
+
+def test_a_search_trains_scores_and_not_weights():
+    ticket = found("gem_miner")
+    for kernel, index in (("first", 0), ("second", 6), ("last", 8)):
+        weight = ticket.weights[index]
+        expected = (2 / weight.shape[0]) ** 0.5
+        np.testing.assert_allclose(np.abs(weight), expected, rtol=1e-6)
+        np.testing.assert_array_equal(
+            np.sign(weight), np.sign(MODEL.get_weights()[index])
+        )
+        assert ticket.scores[kernel].min() >= 0
+        assert ticket.scores[kernel].max() <= 1
+
+
+# Sanity checks.
+
+
+def test_shuffling_keeps_counts_and_little_else():
+    ticket = found("magnitude")
+    spoilt = tickets.sanity.shuffle(ticket, seed=1)
+    for name, mask in ticket.masks.items():
+        assert spoilt.masks[name].sum() == mask.sum()
+    mask = np.zeros((200, 100), bool)
+    mask[:20] = True  # density 0.1
+    both = tickets.Ticket({"w": mask})
+    shuffled = tickets.sanity.shuffle(both).masks["w"]
+    assert shuffled[mask].mean() == pytest.approx(0.1, abs=0.03)
+
+
+def test_reinitializing_keeps_masks_and_the_distribution():
+    other = small.network()
+    keras.utils.set_random_seed(99)
+    other = keras.models.clone_model(other)
+    for name in ("magnitude", "gem_miner"):
+        ticket = found(name)
+        spoilt = tickets.sanity.reinitialize(ticket, other)
+        assert spoilt.masks is ticket.masks
+        weight = spoilt.weights[0]
+        assert (weight != MODEL.get_weights()[0]).any()
+        if name == "gem_miner":
+            assert np.abs(weight) == pytest.approx((2 / 4) ** 0.5)
+        else:
+            np.testing.assert_array_equal(weight, other.get_weights()[0])
+
+
+def test_kaiming_weights_are_normal():
+    model = keras.Sequential(
+        [keras.Input((50,)), keras.layers.Dense(400, name="wide")]
+    )
+    ticket = tickets.Ticket({"wide": np.ones((50, 400), bool)})
+    weight = tickets.sanity.kaiming(ticket, model, seed=3).weights[0]
+    assert weight.std() == pytest.approx((2 / 50) ** 0.5, rel=0.02)
+    assert weight.mean() == pytest.approx(0, abs=0.01)
+
+
+def test_inverting_takes_the_lowest_scores_of_each_layer():
+    scores = {"w": np.array([0.1, 0.4, 0.2, 0.8])}
+    mask = np.array([False, True, False, True])
+    spoilt = tickets.sanity.invert(tickets.Ticket({"w": mask}, scores=scores))
+    assert spoilt.masks["w"].tolist() == [True, False, True, False]
+
+
+def test_scores_that_are_not_there_cannot_be_inverted():
+    with pytest.raises(ValueError, match="no scores that could be inverted"):
+        tickets.sanity.invert(found("random"))
+
+
+def test_the_model_of_scores_is_saved_and_comes_back(tmp_path):
+    sparse = rigl_tf.sparsify(MODEL, rigl_tf.algorithms.Static(), sparsity=0.0)
+    model = tickets.score_model.ScoreModel(
+        sparse.network, tickets.rules.Rounded(1e-4), seed=7
+    )
+    small.fit(MODEL, DATA).compile(model)
+    model.fit(DATA.train(0), steps_per_epoch=4, verbose=0, shuffle=False)
+    model.save(tmp_path / "search.keras")
+    again = keras.saving.load_model(tmp_path / "search.keras")
+    x = next(iter(DATA.test))[0]
+    np.testing.assert_array_equal(model(x), again(x))
+    assert again.rule == model.rule
+    assert [v.path for v in again.trainable_variables] == [
+        v.path for v in model.trainable_variables
+    ]
+    assert len(again.trainable_variables) == 3, "Scores are trained alone."

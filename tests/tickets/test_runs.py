@@ -1,0 +1,129 @@
+"""Tests of whole runs that find a ticket and train it."""
+
+import dataclasses
+
+import keras
+import numpy as np
+import pytest
+
+import rigl_tf
+from rigl_tf import fitting
+from rigl_tf import results
+from rigl_tf import tickets
+from rigl_tf import training
+from tests.faults import child
+
+EPOCHS = 4
+TASK = child.task(EPOCHS)
+
+
+@pytest.mark.parametrize(
+    ("finder", "epochs"),
+    [
+        (tickets.SNIP(), 1),
+        (tickets.GemMiner(1e-4, period=1), EPOCHS),
+        (tickets.IMP(rate=0.5, epochs=1), 2),
+    ],
+)
+def test_a_ticket_is_found_trained_and_checked(finder, epochs, tmp_path):
+    searched = training.TicketMethod(
+        "found", finder, sparsity=0.8, checks=("shuffle", "invert")
+    )
+    record = training.train(tmp_path / "run", TASK, searched, verbose=0)
+
+    assert (record.method, record.sparsity) == ("found", 0.8)
+    assert record.parameters["active"] == 32 + 18 + 32
+    assert record.ticket["epochs"] == epochs
+    assert set(record.ticket["before"]) == set(record.test)
+    assert list(record.ticket["checks"]) == ["shuffle", "invert"]
+    model = keras.saving.load_model(tmp_path / "run" / "model.keras")
+    for kernel in model.kernels:
+        inactive = ~np.array(kernel.mask)
+        assert not np.array(kernel.variable)[inactive].any()
+    assert not {"search", "checkpoints", "checks"} & {
+        path.name for path in (tmp_path / "run").iterdir()
+    }
+    header, _, row = results.tickets([record]).splitlines()
+    assert "before training, %" in header and "shuffle" in header
+    assert f"{100 * record.ticket['checks']['invert']['accuracy']:.2f}" in row
+
+
+class Stop(Exception):
+    pass
+
+
+@pytest.mark.parametrize("done", [1, 2, 3, 4, 5])
+def test_a_search_that_is_stopped_goes_on(done, tmp_path, monkeypatch):
+    """After each of two rounds, of training, and of two checks."""
+    searched = training.TicketMethod(
+        "imp",
+        tickets.IMP(rate=0.5, epochs=1),
+        sparsity=0.8,
+        checks=("shuffle", "kaiming"),
+    )
+    whole = training.train(tmp_path / "whole", TASK, searched, verbose=0)
+    ended = 0
+    fit, train = fitting.Fit.__call__, rigl_tf.SparseModel.fit
+
+    def stopping(self, *args, **kwargs):
+        nonlocal ended
+        checkpoint = fit(self, *args, **kwargs)
+        ended += 1
+        if ended == done:
+            raise Stop
+        return checkpoint
+
+    with monkeypatch.context() as patched:
+        patched.setattr(fitting.Fit, "__call__", stopping)
+        with pytest.raises(Stop):
+            training.train(tmp_path / "run", TASK, searched, verbose=0)
+    trained = []
+    monkeypatch.setattr(
+        rigl_tf.SparseModel,
+        "fit",
+        lambda self, *a, **k: trained.append(self) or train(self, *a, **k),
+    )
+    record = training.train(
+        tmp_path / "run", TASK, searched, verbose=0, resume=True
+    )
+    assert len(trained) == 5 - done, "What was done is not done again."
+    assert dataclasses.replace(record, seconds=whole.seconds) == whole
+    one, two = (
+        keras.saving.load_model(tmp_path / run / "model.keras")
+        for run in ("run", "whole")
+    )
+    for a, b in zip(one.weights, two.weights, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "problem"),
+    [
+        ({"finder": "snip"}, TypeError, r"`finder` must be .*`SNIP\(\)`"),
+        ({"checks": ("bogus",)}, ValueError, "no check 'bogus'. Checks: shuf"),
+    ],
+)
+def test_bad_arguments_of_ticket_methods(arguments, error, problem):
+    good = {"name": "a", "finder": tickets.SNIP(), "sparsity": 0.5}
+    with pytest.raises(error, match=problem):
+        training.TicketMethod(**{**good, **arguments})
+
+
+def test_random_tickets_cannot_be_inverted(tmp_path):
+    inverted = training.TicketMethod(
+        "random", tickets.Random(), sparsity=0.5, checks=("invert",)
+    )
+    with pytest.raises(ValueError, match="no scores that could be inverted"):
+        training.train(tmp_path / "run", TASK, inverted, verbose=0)
+
+
+def test_a_ticket_can_be_trained_by_another_optimizer(tmp_path):
+    searched = training.TicketMethod(
+        "snip",
+        tickets.SNIP(),
+        sparsity=0.5,
+        optimizer=lambda: keras.optimizers.SGD(0.1),
+    )
+    training.train(tmp_path / "run", TASK, searched, verbose=0)
+    model = keras.saving.load_model(tmp_path / "run" / "model.keras")
+    assert type(model.optimizer) is keras.optimizers.SGD
