@@ -20,7 +20,7 @@ def read_version():
 setuptools.setup(
     name="rigl-tf",
     version=read_version(),
-    description="Dynamic sparse training for Keras 3 on TensorFlow.",
+    description="Sparse training for Keras 3 on TensorFlow.",
     license="Apache-2.0",
     python_requires=">=3.11",
     # requirements.txt has the exact versions that the tests run with.

@@ -13,6 +13,7 @@ class Run:
     distribution: str | None
     sparsity: float | None
     seed: int
+    settings: tuple = ()
 
     @property
     def path(self):
@@ -32,17 +33,33 @@ class Run:
             bindings.append(f"SPARSITY = {self.sparsity}")
         if self.distribution is not None:
             bindings.append(f"DISTRIBUTION = {self.distribution!r}")
-        return bindings
+        return [*bindings, *self.settings]
 
 
-def grid(tasks, methods, sparsities, seeds, distributions=(None,)):
+def grid(
+    tasks, methods, sparsities, seeds, distributions=(None,), settings=None
+):
     """Every combination, in order.
 
     `"dense"` has no sparsity, and it and `"small_dense"` no distribution:
-    `None` stands for what a method's file says.
+    `None` stands for what a method's file says. `settings` is a dictionary
+    from a method to a list of further bindings.
     """
+    settings = settings or {}
+    if not settings.keys() <= set(methods):
+        raise ValueError(
+            "`settings` are for methods that are not in the sweep. "
+            f"Received: settings={settings!r}."
+        )
     return [
-        Run(task, method, distribution, sparsity, seed)
+        Run(
+            task,
+            method,
+            distribution,
+            sparsity,
+            seed,
+            tuple(settings.get(method, ())),
+        )
         for task in tasks
         for method in methods
         for distribution in ([None] if "dense" in method else distributions)

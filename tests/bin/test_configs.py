@@ -6,6 +6,7 @@ import gin
 import pytest
 
 from rigl_tf import algorithms
+from rigl_tf import tickets
 from rigl_tf import training
 from rigl_tf.bin import configs
 from rigl_tf.bin import train
@@ -38,6 +39,30 @@ def test_every_task_composes_with_every_algorithm(task, name):
     assert (method.name, method.sparsity) == (name, 0.9)
     assert isinstance(method.algorithm, algorithms.ALGORITHMS[name])
     assert trained.selector.endswith("Task")
+
+
+@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("name", sorted(tickets.TICKETS))
+def test_every_task_composes_with_every_finder(task, name):
+    bindings = ["SPARSITY = 0.9", 'CHECKS = ["shuffle"]']
+    if name == "smart_ratio_search":
+        bindings.append('CENTRE = {"logits": 0.5}')
+    with configs.parsed(files(task, name), bindings):
+        method = gin.get_configurable(training.TicketMethod)()
+
+    assert (method.name, method.sparsity) == (name, 0.9)
+    assert method.checks == ["shuffle"]
+    assert isinstance(method.finder, tickets.TICKETS[name])
+
+
+def test_a_finder_takes_what_its_file_offers():
+    bindings = ["SPARSITY = 0.9", "SEARCH_RATE = 0.25", "PERIOD = 3"]
+    with configs.parsed(files(method="gem_miner"), bindings):
+        finder = gin.get_configurable(training.TicketMethod)().finder
+        optimizer = finder.optimizer(100)
+
+    assert finder.period == 3
+    assert float(optimizer.learning_rate) == 0.25
 
 
 @pytest.mark.parametrize("task", TASKS)

@@ -43,6 +43,18 @@ def test_runs_bind_their_seed_sparsity_and_distribution():
     assert str(rigl.path) == "t/rigl/uniform/sparsity=0.95/seed=7"
 
 
+def test_methods_may_have_settings_of_their_own():
+    settings = {"snip": ["NUM_BATCHES = 2"]}
+    snip, rigl = grids.grid(
+        ["t"], ["snip", "rigl"], [0.5], [0], (None,), settings
+    )
+
+    assert snip.bindings == ["SEED = 0", "SPARSITY = 0.5", "NUM_BATCHES = 2"]
+    assert rigl.bindings == ["SEED = 0", "SPARSITY = 0.5"]
+    with pytest.raises(ValueError, match="not in the sweep.*grasp"):
+        grids.grid(["t"], ["snip"], [0.5], [0], settings={"grasp": []})
+
+
 def test_tasks_come_before_methods():
     runs = grids.grid(["a", "b"], ["x", "y"], [0.5], [0])
 
