@@ -5,8 +5,9 @@ import pytest
 from tests.faults.__main__ import SUITES
 from tests.faults.__main__ import inject
 
-# The soak has no small form, and four devices add little to two.
-FEW = [name for name in SUITES if name not in ("soak", "four_devices")]
+# The soak has no small form, and the others add little to their likes.
+LONG = ("soak", "four_devices", "more_kills")
+FEW = [name for name in SUITES if name not in LONG]
 
 
 @pytest.mark.parametrize("name", FEW)

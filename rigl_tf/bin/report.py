@@ -38,6 +38,12 @@ def show(directory, kernel=None):
         )
     report = [results.table(records.values())]
     report += filter(None, [results.tickets(records.values())])
+    names = _kernel_names(records.values())
+    if kernel is not None and kernel not in names:
+        raise ValueError(
+            f"No sparse run below {directory} has a kernel {kernel!r}. "
+            f"Kernels: {', '.join(names)}."
+        )
     figures = directory / "figures"
     for task in sorted({record.task for record in records.values()}):
         runs = {p: r for p, r in records.items() if r.task == task}
@@ -50,7 +56,7 @@ def show(directory, kernel=None):
             plots.active,
         ):
             draw(list(runs.values()), figures / task / f"{draw.__name__}.png")
-        if kernel is not None:
+        if kernel is not None and kernel in _kernel_names(runs.values()):
             plots.masks(_kernels(runs, kernel), figures / task / "masks.png")
     text = "\n\n".join(report)
     print(text)
@@ -58,21 +64,21 @@ def show(directory, kernel=None):
     print(f"\nFigures: {figures}")
 
 
+def _kernel_names(records):
+    """Those of all sparse runs, each once."""
+    return dict.fromkeys(name for r in records for name in r.densities)
+
+
 def _kernels(records, name):
-    """The kernel of a name in the first run of each kind."""
+    """The kernel of a name in the first run of each kind that has one."""
     first = {}
     for path, record in records.items():
-        if record.densities:
+        if name in record.densities:
             first.setdefault(str(record.kind), path)
     found = {}
     for kind, path in first.items():
         model = keras.saving.load_model(path / "model.keras")
         kernels = {kernel.name: kernel for kernel in model.kernels}
-        if name not in kernels:
-            raise ValueError(
-                f"The model of {path} has no kernel {name!r}. "
-                f"Kernels: {', '.join(kernels)}."
-            )
         found[kind] = kernels[name]
     return found
 

@@ -28,7 +28,7 @@ def test_a_report_draws_the_masks_of_a_kernel(tmp_path, capsys):
         "masks.png",
     }
     assert (tmp_path / "table.md").read_text().count("\n") == 3
-    with pytest.raises(ValueError, match="no kernel 'nope'. Kernels: dense1"):
+    with pytest.raises(ValueError, match="a kernel 'nope'. Kernels: dense1"):
         report.show(tmp_path, "nope")
 
 
