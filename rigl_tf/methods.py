@@ -124,9 +124,9 @@ class TicketMethod:
         sparsity: Float in (0, 1), the fraction of zeros.
         exclude: Names of layers to keep dense.
         include: Names of depthwise convolutions and embeddings to mask.
-        optimizer: Function without arguments to the
-            `keras.optimizers.Optimizer` that trains what was found, or `None`
-            for that of the task.
+        optimizer: Function of the number of steps to the optimizer that
+            trains what was found, such as
+            `rigl_tf.tickets.optimizers.multi_step`, or `None` for the task's.
         checks: Names of sanity checks, keys of `rigl_tf.tickets.CHECKS`. For
             each, what was found is spoilt and trained once more.
     """
@@ -163,7 +163,8 @@ class TicketMethod:
 
     def compiled(self, ticket, network, seed, fit):
         """The model to train from a ticket."""
-        optimizer = self.optimizer and self.optimizer()
+        num_steps = fit.epochs * fit.dataset.steps_per_epoch
+        optimizer = self.optimizer and self.optimizer(num_steps)
         return fit.compile(ticket.sparsify(network, seed), optimizer)
 
     def find(self, network, seed, fit):

@@ -1,13 +1,13 @@
-"""Optimizers of scores, whose learning rate falls as a cosine to zero."""
+"""Optimizers of scores and of tickets, made for a number of steps."""
 
 import keras
 
 
 def sgd(num_steps, learning_rate=0.1, momentum=0.9, nesterov=False):
-    """SGD, as Rare Gems trains scores.
+    """SGD as Rare Gems trains scores: a cosine from a learning rate to zero.
 
     Args:
-        num_steps: Integer, steps of the search.
+        num_steps: Integer, steps of the training.
         learning_rate: Float, to begin with.
         momentum: Float in [0, 1).
         nesterov: Whether momentum looks ahead.
@@ -16,6 +16,39 @@ def sgd(num_steps, learning_rate=0.1, momentum=0.9, nesterov=False):
         `keras.optimizers.SGD`.
     """
     schedule = keras.optimizers.schedules.CosineDecay(learning_rate, num_steps)
+    return keras.optimizers.SGD(schedule, momentum, nesterov)
+
+
+def multi_step(
+    num_steps,
+    learning_rate=0.01,
+    momentum=0.9,
+    nesterov=False,
+    milestones=(80 / 150, 120 / 150),
+    factor=0.1,
+):
+    """SGD as Rare Gems trains tickets: a learning rate that falls in steps.
+
+    Args:
+        num_steps: Integer, steps of the training.
+        learning_rate: Float, to begin with.
+        momentum: Float in [0, 1).
+        nesterov: Whether momentum looks ahead.
+        milestones: Rising floats in (0, 1), fractions of the training after
+            which the learning rate falls. By default, those of ResNet-20.
+        factor: Float, by which it falls.
+
+    Returns:
+        `keras.optimizers.SGD`.
+
+    Reference:
+        [Sreenivasan et al., 2022](https://arxiv.org/abs/2202.12002), Table 15.
+    """
+    schedule = keras.optimizers.schedules.PiecewiseConstantDecay(
+        # A boundary is the last step at the rate before it.
+        [round(part * num_steps) - 1 for part in milestones],
+        [learning_rate * factor**i for i in range(len(milestones) + 1)],
+    )
     return keras.optimizers.SGD(schedule, momentum, nesterov)
 
 

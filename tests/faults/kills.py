@@ -10,6 +10,9 @@ import signal
 import tempfile
 import time
 
+import keras
+import numpy as np
+
 from tests.faults import harness
 
 # Four steps in an epoch, an update at 3 and a checkpoint after each step. A
@@ -63,6 +66,18 @@ def hashed(directory):
     harness.check_same(directory / "run", reference("rigl"))
 
 
+def in_one_thread(directory):
+    """Not a fault: sums in another order, of two threads or of one."""
+    run = directory / "run"
+    harness.train(run, "rigl", env={"TF_NUM_INTRAOP_THREADS": "1"})
+    one, several = (
+        keras.saving.load_model(place / "model.keras")
+        for place in (run, reference("rigl"))
+    )
+    for a, b in zip(one.weights, several.weights, strict=True):
+        np.testing.assert_allclose(np.array(a), np.array(b), rtol=1e-4)
+
+
 def faults(few):
     methods = os.environ.get("METHODS", "rigl").split()
     for method in methods[:1] if few else methods:
@@ -87,6 +102,7 @@ def faults(few):
         inject = functools.partial(told, number)
         yield "told to stop", number.name, inject
     yield "another PYTHONHASHSEED", "7", hashed
+    yield "another number of threads", "1", in_one_thread
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import pytest
 
 import rigl_tf
 from rigl_tf import datasets
+from rigl_tf import models
 from rigl_tf import tickets
 from rigl_tf.tickets import optimizers
 from tests.tickets import small
@@ -385,3 +386,35 @@ def test_the_model_of_scores_is_saved_and_comes_back(tmp_path):
         v.path for v in model.trainable_variables
     ]
     assert len(again.trainable_variables) == 3, "Scores are trained alone."
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_a_search_skips_what_is_not_finite(bad):
+    sparse = rigl_tf.sparsify(MODEL, rigl_tf.algorithms.Static(), sparsity=0.0)
+    model = tickets.score_model.ScoreModel(
+        sparse.network, tickets.rules.Rounded(1e-4)
+    )
+    small.fit(MODEL, DATA).compile(model)
+    before = [np.array(v) for v in model.weights]
+    x, y = next(iter(DATA.test))
+    with pytest.warns(UserWarning, match="skipped"):
+        model.fit(x * bad, y, verbose=0)
+    assert int(model.num_skipped) == 1
+    for variable, value in zip(model.weights, before, strict=True):
+        if variable.name not in ("step", "num_skipped", "num_skipped_last"):
+            np.testing.assert_array_equal(variable, value)
+
+
+def test_a_pretrained_network_is_searched_as_it_is(tmp_path):
+    small.network().save_weights(tmp_path / "trained.weights.h5")
+    with pytest.warns(UserWarning, match="could not be loaded"):
+        model = models.pretrained(
+            (4,), 5, model=other_head, weights=tmp_path / "trained.weights.h5"
+        )
+    finder = tickets.GemMiner(period=1, weights="own")
+    ticket = finder.find(model, DATA, 0.3, fit=small.fit(MODEL, DATA))
+    np.testing.assert_array_equal(ticket.weights[0], MODEL.get_weights()[0])
+
+
+def other_head(input_shape, num_classes):
+    return small.network(*input_shape, num_classes)

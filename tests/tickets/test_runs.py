@@ -122,8 +122,9 @@ def test_a_ticket_can_be_trained_by_another_optimizer(tmp_path):
         "snip",
         tickets.SNIP(),
         sparsity=0.5,
-        optimizer=lambda: keras.optimizers.SGD(0.1),
+        optimizer=tickets.optimizers.multi_step,
     )
     training.train(tmp_path / "run", TASK, searched, verbose=0)
     model = keras.saving.load_model(tmp_path / "run" / "model.keras")
     assert type(model.optimizer) is keras.optimizers.SGD
+    assert float(model.optimizer.learning_rate) == pytest.approx(1e-4)

@@ -9,7 +9,9 @@ import tensorflow as tf
 
 import rigl_tf
 from rigl_tf import layers
+from rigl_tf import models
 from rigl_tf import tickets
+from rigl_tf.tickets import choose
 from rigl_tf.tickets import optimizers
 from rigl_tf.tickets import rules
 from rigl_tf.tickets import synflow
@@ -308,3 +310,51 @@ def test_the_learning_rate_of_scores_falls_as_a_cosine():
     ):
         assert float(rate(epoch)) == pytest.approx(expected, rel=1e-3)
     assert sum(float(rate(e)) for e in range(150)) == pytest.approx(7.55)
+
+
+def test_the_learning_rate_of_tickets_falls_in_steps():
+    rate = optimizers.multi_step(150, learning_rate=0.1)._learning_rate
+    rates = [float(rate(epoch)) for epoch in range(150)]
+    assert rates[:80] == pytest.approx([0.1] * 80)
+    assert rates[80:120] == pytest.approx([0.01] * 40)
+    assert rates[120:] == pytest.approx([0.001] * 30)
+
+
+@pytest.fixture(scope="module")
+def resnet20():
+    network = models.resnet((32, 32, 3), 10, affine=False, bias=False)
+    return rigl_tf.sparsify(network, rigl_tf.algorithms.Static(), sparsity=0.0)
+
+
+def test_the_flow_through_resnet20_is_the_same_in_every_cut(resnet20):
+    flow = synflow.Flow(resnet20, (32, 32, 3))
+    total, scores = flow(
+        [np.ones(k.variable.shape, bool) for k in resnet20.kernels]
+    )
+    sums = {
+        kernel.name: score.sum(dtype=np.float64)
+        for kernel, score in zip(resnet20.kernels, scores, strict=True)
+    }
+    assert sums["conv1"] == pytest.approx(total, rel=1e-3)
+    assert sums["logits"] == pytest.approx(total, rel=1e-3)
+    for block in ("block1_0", "block2_1", "block3_2"):
+        first, second = sums[f"{block}_conv1"], sums[f"{block}_conv2"]
+        assert first == pytest.approx(second, rel=1e-3)
+        assert first < total, "The shortcut carries the rest."
+
+
+def test_global_edge_popup_begins_without_the_layers_of_many_inputs(resnet20):
+    """By the bound of the scores, 1 / sqrt(inputs): 0.0784 at 0.59 %."""
+    found = {
+        kernel.name: abs(rules.Highest().first_scores(kernel, (0, i)).numpy())
+        for i, kernel in enumerate(resnet20.kernels)
+    }
+    masks = choose.globally(found, 1583)  # alive, by one connection
+    expected = {"conv1": 0.592563, "logits": 0.372709}
+    for name, density in expected.items():
+        assert masks[name].mean() == pytest.approx(density, abs=0.06)
+    first = [mask for name, mask in masks.items() if "block1" in name]
+    assert np.mean(first) == pytest.approx(0.059064, abs=0.01)
+    for name, mask in masks.items():
+        if name[:6] in ("block2", "block3") and name != "block2_0_conv1":
+            assert mask.sum() == 1
