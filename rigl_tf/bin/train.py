@@ -137,7 +137,7 @@ def main():
         verbose=_VERBOSE.value.value,
         checkpoint_every=_CHECKPOINT_EVERY.value,
     )
-    print(f"\n{results.table([record])}")
+    print(results.table([record]))
     if record.ticket:
         print(f"\n{results.tickets([record])}")
 

@@ -61,6 +61,11 @@ def globally(scores, count, keep_alive=True, seed=0):
     return masks
 
 
+def only(mask, score):
+    """Scores by which nothing is kept where a mask is `False`."""
+    return np.where(mask, score, -np.inf)
+
+
 def by_layer(scores, counts, seed=0):
     """Keeps the highest scores of each layer.
 

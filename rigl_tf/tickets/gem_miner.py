@@ -1,27 +1,17 @@
 """Gem-Miner: connections whose scores survive freezing."""
 
 import dataclasses
-from collections.abc import Callable
-
-import numpy as np
 
 from rigl_tf import layers
 from rigl_tf.tickets import choose
 from rigl_tf.tickets import counts
-from rigl_tf.tickets import optimizers
-from rigl_tf.tickets.base import Finder
 from rigl_tf.tickets.one_shot import check_choice
-from rigl_tf.tickets.progress import Prunes
 from rigl_tf.tickets.rules import Rounded
-from rigl_tf.tickets.score_model import ScoreModel
-from rigl_tf.tickets.ticket import Ticket
-from rigl_tf.tickets.ticket import get_weights
-from rigl_tf.tickets.weights import KINDS
-from rigl_tf.tickets.weights import make_signed_constant
+from rigl_tf.tickets.scored import Scored
 
 
 @dataclasses.dataclass(frozen=True)
-class GemMiner(Finder):
+class GemMiner(Scored):
     """Trains scores in [0, 1]; those of at least one half count.
 
     After every `period`-th epoch, the lowest scores of all layers together
@@ -41,12 +31,6 @@ class GemMiner(Finder):
             squared scores is added to the loss.
         norm: Integer, 2, or 1 for the sum of the scores themselves.
         period: Integer, T, epochs from one freezing to the next.
-        epochs: Integer, how long scores are trained, or `None`: as long as
-            the task takes.
-        optimizer: Function of the number of steps to the optimizer of the
-            scores, as in `rigl_tf.tickets.optimizers`.
-        weights: `"signed_constant"`, or `"own"`: those of the model, such as
-            pretrained ones.
         drop_low: Whether connections whose score is below one half in the end
             are dropped, too. The density is then at most that asked for.
         inverted: Whether the highest scores are frozen: a sanity check, in
@@ -60,14 +44,11 @@ class GemMiner(Finder):
     regularization: float = 0.0
     norm: int = 2
     period: int = 5
-    epochs: int | None = None
-    optimizer: Callable = optimizers.sgd
-    weights: str = "signed_constant"
     drop_low: bool = False
     inverted: bool = False
 
     def __post_init__(self):
-        check_choice("weights", self.weights, KINDS)
+        super().__post_init__()
         check_choice("norm", self.norm, (1, 2))
         if not self.regularization >= 0:
             raise ValueError(
@@ -76,25 +57,21 @@ class GemMiner(Finder):
             )
 
     def search(self, sparse, request):
-        if self.weights == "signed_constant":
-            make_signed_constant(sparse)
-        epochs = self.epochs or request.fit.epochs
         steps = counts.within_epochs(
             sum(kernel.size for kernel in sparse.kernels),
             request.density,
-            epochs,
+            self._epochs(request),
             self.period,
         )
         rule = Rounded(self.regularization, self.norm)
-        model = ScoreModel(sparse.network, rule, request.seed)
+        model = self.model(sparse, rule, request.seed)
 
         def freeze(count):
             sign = -1 if self.inverted else 1
             ranked = {
-                kernel.name: np.where(
+                kernel.name: choose.only(
                     layers.as_array(kernel.mask),
                     sign * layers.as_array(kernel.variable),
-                    -np.inf,
                 )
                 for kernel in model.kernels
             }
@@ -102,32 +79,12 @@ class GemMiner(Finder):
                 choose.globally(ranked, count, self.keep_alive, request.seed)
             )
 
-        num_steps = epochs * request.dataset.steps_per_epoch
-        request.fit.compile(model, self.optimizer(num_steps))
-        done = request.fit(
-            model,
-            "search",
-            "The search: scores are trained",
-            epochs,
-            [Prunes(steps, self.period, freeze)],
-        )
-        kept = model.chosen() if self.drop_low else None
-        return Ticket(
-            {
-                kernel.name: layers.as_array(
-                    kernel.mask if kept is None else kept[i]
-                )
-                for i, kernel in enumerate(model.kernels)
-            },
-            weights=get_weights(model),
-            scores={
-                kernel.name: layers.as_array(kernel.variable)
-                for kernel in model.kernels
-            },
-            history=done.history,
-            signed_constant=self.weights == "signed_constant",
-        )
-
-    def num_epochs(self, density, epochs):
-        del density
-        return self.epochs or epochs
+        history = self.train(model, request, steps, self.period, freeze)
+        kept = [kernel.mask for kernel in model.kernels]
+        if self.drop_low:
+            kept = model.chosen()
+        masks = {
+            kernel.name: layers.as_array(mask)
+            for kernel, mask in zip(model.kernels, kept, strict=True)
+        }
+        return self.ticket(model, masks, history)

@@ -1,8 +1,7 @@
 """Iterative magnitude pruning."""
 
 import dataclasses
-
-import numpy as np
+import itertools
 
 from rigl_tf import distributions
 from rigl_tf import layers
@@ -44,6 +43,9 @@ class IMP(Finder):
     epochs: int | None = None
     rewind_step: int = 0
 
+    # What becomes of weights after a round.
+    keeps_weights = False
+
     def __post_init__(self):
         check_count("rewind_step", self.rewind_step, least=0)
         if not distributions.is_number(self.rate) or not 0 < self.rate < 1:
@@ -58,8 +60,7 @@ class IMP(Finder):
         steps = counts.exponential(size, request.density, num)
         fit = request.fit
         fit.compile(sparse)
-        start = sparse.optimizer.variables
-        fresh = [layers.as_array(v) for v in start]
+        fresh = [layers.as_array(v) for v in sparse.optimizer.variables]
         if self.rewind_step:
             fit(
                 sparse,
@@ -69,10 +70,11 @@ class IMP(Finder):
                 steps_per_epoch=self.rewind_step,
             )
         rewound = [layers.as_array(v) for v in sparse.variables]
-        masks, history = None, {"density": []}
-        for number, count in enumerate(steps, start=1):
+        history = {"density": []}
+        pairs = itertools.pairwise([size, *steps])
+        for number, (kept, count) in enumerate(pairs, start=1):
             _assign(sparse.optimizer.variables, fresh)
-            density = 1.0 if masks is None else steps[number - 2] / size
+            density = kept / size
             done = fit(
                 sparse,
                 f"search/{number}",
@@ -86,9 +88,10 @@ class IMP(Finder):
             masks, scores = self._prune(sparse, count, request.seed)
             trained = get_weights(sparse)
             _assign(sparse.variables, rewound)
-            self._go_on(sparse, trained)
+            if self.keeps_weights:
+                set_weights(sparse, trained)
             sparse.set_masks(masks)
-        is_new = self.rewind_step > 0 or not self.rewinds
+        is_new = self.rewind_step > 0 or self.keeps_weights
         return Ticket(
             masks,
             weights=get_weights(sparse) if is_new else None,
@@ -96,17 +99,11 @@ class IMP(Finder):
             history=history,
         )
 
-    rewinds = True
-
-    def _go_on(self, sparse, trained):
-        """What becomes of trained weights when all has been rewound."""
-
     def _prune(self, sparse, count, seed):
         scores = {
-            kernel.name: np.where(
+            kernel.name: choose.only(
                 layers.as_array(kernel.mask),
                 abs(layers.as_array(kernel.variable)),
-                -np.inf,
             )
             for kernel in sparse.kernels
         }
@@ -124,10 +121,15 @@ class LearningRateRewinding(IMP):
         [Renda et al., 2020](https://arxiv.org/abs/2003.02389), section 3.
     """
 
-    rewinds = False
+    keeps_weights = True
 
-    def _go_on(self, sparse, trained):
-        set_weights(sparse, trained)
+    def __post_init__(self):
+        super().__post_init__()
+        if self.rewind_step:
+            raise ValueError(
+                "Weights are not rewound here. "
+                f"Received: rewind_step={self.rewind_step}."
+            )
 
     def num_epochs(self, density, epochs):
         """With the training of the ticket: there is no result before it."""

@@ -61,7 +61,7 @@ class SynFlow(Finder):
                     f"{self.dtype} holds. Pass `dtype='float64'`."
                 )
             scores = {
-                name: np.where(mask, score, -np.inf)
+                name: choose.only(mask, score)
                 for name, mask, score in zip(names, masks, scores, strict=True)
             }
             chosen = choose.globally(

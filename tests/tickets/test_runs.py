@@ -52,16 +52,25 @@ class Stop(Exception):
     pass
 
 
+IMP = training.TicketMethod(
+    "imp",
+    tickets.IMP(rate=0.5, epochs=1),
+    sparsity=0.8,
+    checks=("shuffle", "kaiming"),
+)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """Directory and record of a search that was not stopped."""
+    place = tmp_path_factory.mktemp("whole")
+    return place, training.train(place, TASK, IMP, verbose=0)
+
+
 @pytest.mark.parametrize("done", [1, 2, 3, 4, 5])
-def test_a_search_that_is_stopped_goes_on(done, tmp_path, monkeypatch):
+def test_a_search_that_is_stopped_goes_on(done, whole, tmp_path, monkeypatch):
     """After each of two rounds, of training, and of two checks."""
-    searched = training.TicketMethod(
-        "imp",
-        tickets.IMP(rate=0.5, epochs=1),
-        sparsity=0.8,
-        checks=("shuffle", "kaiming"),
-    )
-    whole = training.train(tmp_path / "whole", TASK, searched, verbose=0)
+    directory, expected = whole
     ended = 0
     fit, train = fitting.Fit.__call__, rigl_tf.SparseModel.fit
 
@@ -76,21 +85,19 @@ def test_a_search_that_is_stopped_goes_on(done, tmp_path, monkeypatch):
     with monkeypatch.context() as patched:
         patched.setattr(fitting.Fit, "__call__", stopping)
         with pytest.raises(Stop):
-            training.train(tmp_path / "run", TASK, searched, verbose=0)
+            training.train(tmp_path / "run", TASK, IMP, verbose=0)
     trained = []
     monkeypatch.setattr(
         rigl_tf.SparseModel,
         "fit",
         lambda self, *a, **k: trained.append(self) or train(self, *a, **k),
     )
-    record = training.train(
-        tmp_path / "run", TASK, searched, verbose=0, resume=True
-    )
+    record = training.train(tmp_path / "run", TASK, IMP, verbose=0, resume=True)
     assert len(trained) == 5 - done, "What was done is not done again."
-    assert dataclasses.replace(record, seconds=whole.seconds) == whole
+    assert dataclasses.replace(record, seconds=expected.seconds) == expected
     one, two = (
-        keras.saving.load_model(tmp_path / run / "model.keras")
-        for run in ("run", "whole")
+        keras.saving.load_model(place / "model.keras")
+        for place in (tmp_path / "run", directory)
     )
     for a, b in zip(one.weights, two.weights, strict=True):
         np.testing.assert_array_equal(a, b)
