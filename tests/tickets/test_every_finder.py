@@ -111,20 +111,24 @@ def test_a_ticket_trains_and_keeps_to_its_masks(name):
 
 
 @pytest.mark.parametrize("name", FINDERS)
+def test_a_density_of_1_is_refused(name):
+    with pytest.raises(ValueError, match="above 0 and below 1"):
+        FINDERS[name].find(MODEL, DATA, 1)
+
+
 @pytest.mark.parametrize(
     ("density", "problem"),
     [
         (0, "above 0 and below 1"),
-        (1, "above 0 and below 1"),
         (1.5, "above 0 and below 1"),
         ("0.1", "above 0 and below 1"),
         (float("nan"), "above 0 and below 1"),
         (1e-9, "keeps none of 168"),
     ],
 )
-def test_a_density_that_cannot_be_is_refused(name, density, problem):
+def test_a_density_that_cannot_be_is_refused(density, problem):
     with pytest.raises(ValueError, match=problem):
-        FINDERS[name].find(MODEL, DATA, density)
+        tickets.Magnitude().find(MODEL, DATA, density)
 
 
 def test_a_model_without_layers_to_mask_is_refused():
