@@ -75,8 +75,8 @@ def within_epochs(size, density, epochs, period):
         raise ValueError(
             "`period`, the epochs from one pruning to the next, must be an "
             "integer of at least 1 and below the epochs of the search, "
-            f"{epochs}: the density cannot be reached otherwise. "
-            f"Received: period={period!r}."
+            f"{epochs}: the density cannot be reached otherwise. Search for "
+            f"more `epochs`, or prune more often. Received: period={period!r}."
         )
     return exponential(size, density, (epochs - 1) // period)
 
