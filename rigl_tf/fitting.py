@@ -113,6 +113,11 @@ class Fit:
         data = self.dataset
         steps = kwargs.pop("steps_per_epoch", data.steps_per_epoch)
         epochs = self.epochs if epochs is None else epochs
+        if not isinstance(epochs, int) or epochs < 1:
+            raise ValueError(
+                "`epochs` must be an integer of at least 1. "
+                f"Received: epochs={epochs!r}."
+            )
         with contextlib.ExitStack() as stack:
             directory = self.directory
             if directory is None:

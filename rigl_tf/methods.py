@@ -152,6 +152,12 @@ class TicketMethod:
                     f"Checks: {', '.join(tickets.CHECKS)}. "
                     f"Received: checks={self.checks!r}."
                 )
+        if "invert" in self.checks and not self.finder.has_scores:
+            raise ValueError(
+                f"{type(self.finder).__name__} chooses connections at random "
+                "and has no scores that could be inverted. "
+                f"Received: checks={self.checks!r}."
+            )
 
     def num_epochs(self, epochs):
         """Epochs of the search, if training takes so many."""

@@ -46,6 +46,9 @@ class Finder(abc.ABC):
 
     keep_alive: bool = True
 
+    # Whether tickets have scores, which can be inverted.
+    has_scores = True
+
     def find(
         self,
         model,
@@ -89,6 +92,10 @@ class Finder(abc.ABC):
             raise ValueError(
                 f"`seed` must be an integer. Received: seed={seed!r}."
             )
+        # Of a subclassed model, which cannot be copied.
+        variables = [
+            (v, layers.as_array(v), v.trainable) for v in model.variables
+        ]
         sparse = sparsify(
             model,
             Static(),
@@ -97,7 +104,6 @@ class Finder(abc.ABC):
             include=include,
             seed=seed,
         )
-        before = [layers.as_array(v) for v in sparse.variables]
         _seed_dropout(sparse, seed)
         fit = fit or Fit.of(model, dataset, seed)
         request = Request(
@@ -111,8 +117,9 @@ class Finder(abc.ABC):
         try:
             ticket = self.search(sparse, request)
         finally:
-            for variable, value in zip(sparse.variables, before, strict=True):
-                variable.assign(value)  # may be those of the model itself
+            for variable, value, trainable in variables:
+                variable.assign(value)
+                variable.trainable = trainable
         return dataclasses.replace(
             ticket, exclude=tuple(exclude), include=tuple(include)
         )

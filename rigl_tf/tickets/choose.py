@@ -44,7 +44,7 @@ def globally(scores, count, keep_alive=True, seed=0):
         for start, size in zip(starts, sizes, strict=True):
             best = start + np.argmax(flat[start : start + size])
             flat[best] = np.inf
-    kept = _highest(flat, count, np.random.default_rng(seed))
+    kept = _highest(flat, count, np.random.default_rng(seed % 2**64))
     masks = {
         name: kept[start : start + size].reshape(np.shape(score))
         for (name, score), start, size in zip(
@@ -78,7 +78,7 @@ def by_layer(scores, counts, seed=0):
         Dictionary from kernel to a boolean array.
     """
     check(scores)
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(seed % 2**64)
     return {
         name: _highest(np.ravel(score), count, rng).reshape(np.shape(score))
         for (name, score), count in zip(scores.items(), counts, strict=True)

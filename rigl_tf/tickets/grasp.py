@@ -22,7 +22,8 @@ class GraSP(OneShot):
     Args:
         num_batches: Integer, batches over which both are summed. The authors
             take 10 examples of each class, or 25.
-        temperature: Number above 0, by which logits are divided.
+        temperature: Number above 0, by which logits are divided. Outputs that
+            are probabilities are not changed by it.
 
     Reference:
         [Wang et al., 2020](https://arxiv.org/abs/2002.07376), equation 8.
@@ -58,13 +59,14 @@ class GraSP(OneShot):
                 )
                 product = tf.add_n(
                     [
-                        tf.reduce_sum(f * g)
+                        tf.reduce_sum(tf.convert_to_tensor(f) * g)
                         for f, g in zip(found, total, strict=True)
                     ]
                 )
-            return outer.gradient(
+            found = outer.gradient(
                 product, kernels, unconnected_gradients="zero"
             )
+            return [tf.convert_to_tensor(g) for g in found]
 
         products = [
             np.sum([part.numpy() for part in parts], axis=0)

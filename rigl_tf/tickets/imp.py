@@ -60,7 +60,7 @@ class IMP(Finder):
         steps = counts.exponential(size, request.density, num)
         fit = request.fit
         fit.compile(sparse)
-        fresh = [layers.as_array(v) for v in sparse.optimizer.variables]
+        fresh = _values(sparse.optimizer.variables)
         if self.rewind_step:
             fit(
                 sparse,
@@ -69,11 +69,11 @@ class IMP(Finder):
                 epochs=1,
                 steps_per_epoch=self.rewind_step,
             )
-        rewound = [layers.as_array(v) for v in sparse.variables]
+        rewound = _values(sparse.variables)
         history = {"density": []}
         pairs = itertools.pairwise([size, *steps])
         for number, (kept, count) in enumerate(pairs, start=1):
-            _assign(sparse.optimizer.variables, fresh)
+            _assign(fresh)
             density = kept / size
             done = fit(
                 sparse,
@@ -87,14 +87,15 @@ class IMP(Finder):
                     history.setdefault(name, []).append(value)
             masks, scores = self._prune(sparse, count, request.seed)
             trained = get_weights(sparse)
-            _assign(sparse.variables, rewound)
+            _assign(rewound)
             if self.keeps_weights:
                 set_weights(sparse, trained)
+            weights = get_weights(sparse)  # also those that are masked
             sparse.set_masks(masks)
         is_new = self.rewind_step > 0 or self.keeps_weights
         return Ticket(
             masks,
-            weights=get_weights(sparse) if is_new else None,
+            weights=weights if is_new else None,
             scores=scores,
             history=history,
         )
@@ -117,6 +118,9 @@ class IMP(Finder):
 class LearningRateRewinding(IMP):
     """IMP that keeps trained weights and rewinds the learning rate alone.
 
+    Weights are trained where earlier rounds have left a connection and zero
+    elsewhere, so that masks that are shuffled or inverted meet zeros.
+
     Reference:
         [Renda et al., 2020](https://arxiv.org/abs/2003.02389), section 3.
     """
@@ -136,6 +140,11 @@ class LearningRateRewinding(IMP):
         return super().num_epochs(density, epochs) + epochs
 
 
-def _assign(variables, values):
-    for variable, value in zip(variables, values, strict=True):
+def _values(variables):
+    """Pairs of variable and value."""
+    return [(v, layers.as_array(v)) for v in variables]
+
+
+def _assign(values):
+    for variable, value in values:
         variable.assign(value)

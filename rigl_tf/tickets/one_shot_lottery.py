@@ -8,6 +8,7 @@ from rigl_tf import layers
 from rigl_tf.algorithms import GradualPruning
 from rigl_tf.schedules import UpdateSchedule
 from rigl_tf.sparsify import sparsify
+from rigl_tf.tickets import choose
 from rigl_tf.tickets.base import Finder
 from rigl_tf.tickets.ticket import Ticket
 
@@ -34,6 +35,13 @@ class OneShotLottery(Finder):
     schedule: UpdateSchedule = UpdateSchedule(interval=None)
     epochs: int | None = None
 
+    def __post_init__(self):
+        if not isinstance(self.algorithm, GradualPruning):
+            raise TypeError(
+                "`algorithm` must be a `GradualPruning`. "
+                f"Received: algorithm={self.algorithm!r}."
+            )
+
     def search(self, sparse, request):
         pruned = sparsify(
             sparse.network,
@@ -47,12 +55,18 @@ class OneShotLottery(Finder):
         done = request.fit(
             pruned, "search", "The search: pruning while training", self.epochs
         )
-        kernels = pruned.kernels
-        return Ticket(
-            {k.name: layers.as_array(k.mask) for k in kernels},
-            scores={k.name: abs(layers.as_array(k.variable)) for k in kernels},
-            history=done.history,
+        scores = {
+            kernel.name: choose.only(
+                layers.as_array(kernel.mask),
+                abs(layers.as_array(kernel.variable)),
+            )
+            for kernel in pruned.kernels
+        }
+        # What rounding, or too short a training, has left above the density.
+        masks = choose.globally(
+            scores, request.count, self.keep_alive, request.seed
         )
+        return Ticket(masks, scores=scores, history=done.history)
 
     def num_epochs(self, density, epochs):
         del density

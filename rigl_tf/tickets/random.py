@@ -16,19 +16,23 @@ class Random(Finder):
 
     Args:
         distribution: How layers share the sparsity, a function of
-            `rigl_tf.distributions` or its name.
+            `rigl_tf.distributions` or its name. Its densities are scaled to
+            the total asked for.
     """
 
     distribution: Callable | str = distributions.uniform_all
 
     def search(self, sparse, request):
         names = [kernel.name for kernel in sparse.kernels]
-        shapes = [kernel.shape for kernel in sparse.kernels]
         sparsities = distributions.get(self.distribution)(
-            shapes, 1 - request.density, names=names
+            [kernel.shape for kernel in sparse.kernels],
+            1 - request.density,
+            names=names,
         )
-        counts = distributions.budgets(shapes, sparsities, names=names)
-        return random_ticket(sparse.kernels, counts, request.seed)
+        densities = [1 - sparsity for sparsity in sparsities]
+        return of_densities(sparse.kernels, densities, request)
+
+    has_scores = False
 
     def num_epochs(self, density, epochs):
         del density, epochs
@@ -47,3 +51,31 @@ def random_ticket(kernels, counts, seed):
             )
         }
     )
+
+
+def of_densities(kernels, wanted, request):
+    """A random `Ticket` of densities, which are scaled to the exact total."""
+    sizes = [kernel.size for kernel in kernels]
+    scaled = scale_to(wanted, sizes, request.density)
+    counts = distributions.budgets(
+        [kernel.shape for kernel in kernels],
+        [1 - density for density in scaled],
+        names=[kernel.name for kernel in kernels],
+    )
+    return random_ticket(kernels, counts, request.seed)
+
+
+def scale_to(wanted, sizes, density):
+    """Densities in proportion to others, at most 1, with a given mean."""
+    left, result = density * sum(sizes), [None] * len(sizes)
+    open_layers = set(range(len(sizes)))
+    while open_layers:
+        factor = left / sum(wanted[i] * sizes[i] for i in open_layers)
+        full = {i for i in open_layers if factor * wanted[i] >= 1}
+        for i in full or open_layers:
+            result[i] = min(factor * wanted[i], 1.0)
+        if not full:
+            break
+        left -= sum(sizes[i] for i in full)
+        open_layers -= full
+    return result

@@ -25,7 +25,7 @@ def shuffle(ticket, network=None, seed=0):
         [Frankle et al., 2021](https://arxiv.org/abs/2009.08576), section 5.
     """
     del network
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(seed % 2**64)
     masks = {
         name: rng.permutation(mask.ravel()).reshape(mask.shape)
         for name, mask in ticket.masks.items()
@@ -67,7 +67,7 @@ def kaiming(ticket, network, seed=0):
         [He et al., 2015](https://arxiv.org/abs/1502.01852), section 2.2.
     """
     sparse = _fresh(ticket, network)
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(seed % 2**64)
     for kernel in sparse.kernels:
         deviation = (2 / fan_in(kernel)) ** 0.5
         kernel.variable.assign(

@@ -46,7 +46,8 @@ class Scoring:
         y, _ = substitution.outputs(
             self.sparse.network, [*values, *others], x, training=True
         )
-        return self.loss(labels, tf.cast(y, tf.float32) / self.temperature)
+        outputs = tf.cast(y, tf.float32) / self.temperature
+        return tf.reduce_mean(self.loss(labels, outputs))
 
 
 def batches(request, num):

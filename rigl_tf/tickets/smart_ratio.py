@@ -2,10 +2,9 @@
 
 import dataclasses
 
-from rigl_tf import distributions
 from rigl_tf.tickets.base import Finder
 from rigl_tf.tickets.one_shot import check_choice
-from rigl_tf.tickets.random import random_ticket
+from rigl_tf.tickets.random import of_densities
 
 SHAPES = ("quadratic", "vgg")
 
@@ -46,6 +45,8 @@ class SmartRatio(Finder):
             sizes, request.density, self.last, self.first, self.shape
         )
         return of_densities(sparse.kernels, wanted, request)
+
+    has_scores = False
 
     def num_epochs(self, density, epochs):
         del density, epochs
@@ -106,32 +107,4 @@ def densities(sizes, density, last=0.3, first=None, shape="quadratic"):
             "layer has room for. Lower `density`, or raise `last`. "
             f"Received: last={last}, first={first}."
         )
-    return result
-
-
-def of_densities(kernels, wanted, request):
-    """A random `Ticket` of densities, which are scaled to the exact total."""
-    sizes = [kernel.size for kernel in kernels]
-    scaled = scale_to(wanted, sizes, request.density)
-    counts = distributions.budgets(
-        [kernel.shape for kernel in kernels],
-        [1 - density for density in scaled],
-        names=[kernel.name for kernel in kernels],
-    )
-    return random_ticket(kernels, counts, request.seed)
-
-
-def scale_to(wanted, sizes, density):
-    """Densities in proportion to others, at most 1, with a given mean."""
-    left, result = density * sum(sizes), [None] * len(sizes)
-    open_layers = set(range(len(sizes)))
-    while open_layers:
-        factor = left / sum(wanted[i] * sizes[i] for i in open_layers)
-        full = {i for i in open_layers if factor * wanted[i] >= 1}
-        for i in full or open_layers:
-            result[i] = min(factor * wanted[i], 1.0)
-        if not full:
-            break
-        left -= sum(sizes[i] for i in full)
-        open_layers -= full
     return result

@@ -7,7 +7,7 @@ import numpy as np
 from rigl_tf import distributions
 from rigl_tf.tickets.base import Finder
 from rigl_tf.tickets.one_shot import check_count
-from rigl_tf.tickets.smart_ratio import of_densities
+from rigl_tf.tickets.random import of_densities
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,6 +78,8 @@ class SmartRatioSearch(Finder):
             tickets[int(np.argmax(accuracies))],
             history={"val_accuracy": accuracies},
         )
+
+    has_scores = False
 
     def num_epochs(self, density, epochs):
         del density

@@ -9,10 +9,10 @@ import numpy as np
 from rigl_tf import layers
 from rigl_tf.tickets import optimizers
 from rigl_tf.tickets.base import Finder
+from rigl_tf.tickets.random import of_densities
 from rigl_tf.tickets.rules import Drawn
 from rigl_tf.tickets.score_model import ScoreModel
 from rigl_tf.tickets.smart_ratio import SmartRatio
-from rigl_tf.tickets.smart_ratio import of_densities
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,6 +65,8 @@ class SmartRatioTuned(Finder):
                 )
         ticket = of_densities(kernels, wanted, request)
         return dataclasses.replace(ticket, history=done.history)
+
+    has_scores = False
 
     def num_epochs(self, density, epochs):
         start = self.start.num_epochs(density, epochs)

@@ -53,7 +53,8 @@ def gradients(network, kernels, batches):
         with tf.GradientTape() as tape:
             tape.watch(kernels)
             loss = network.of(kernels, batch)
-        return tape.gradient(loss, kernels, unconnected_gradients="zero")
+        found = tape.gradient(loss, kernels, unconnected_gradients="zero")
+        return [tf.convert_to_tensor(g) for g in found]  # of embeddings, too
 
     return [
         np.sum([part.numpy() for part in parts], axis=0)

@@ -60,6 +60,11 @@ class SynFlow(Finder):
                     "The flow through the network is more than "
                     f"{self.dtype} holds. Pass `dtype='float64'`."
                 )
+            if not any(score.any() for score in scores):
+                raise ValueError(
+                    "The sum of the outputs does not depend on any weight, as "
+                    "that of a softmax. Give SynFlow a network of logits."
+                )
             scores = {
                 name: choose.only(mask, score)
                 for name, mask, score in zip(names, masks, scores, strict=True)

@@ -48,7 +48,8 @@ class Ticket:
 
         Args:
             model: `keras.Model` like the one in which the ticket was found.
-                It is left alone.
+                It is left alone, unless it is a subclassed model: that cannot
+                be copied and becomes sparse itself.
             seed: Integer.
 
         Returns:
@@ -65,16 +66,21 @@ class Ticket:
             include=self.include,
             seed=seed,
         )
-        self.check_fits(sparse)
+        masks = self._masks_for(sparse)
         if self.weights is not None:
             set_weights(sparse, self.weights)
-        sparse.set_masks(self.masks)
+        sparse.set_masks(masks)
         return sparse
 
-    def check_fits(self, sparse):
-        """Raises a ValueError if a sparse model has other kernels."""
+    def _masks_for(self, sparse):
+        """The masks by the names of another model, whose layers Keras may
+        have counted on."""
         here = {k.name: tuple(k.mask.shape) for k in sparse.kernels}
         there = {name: mask.shape for name, mask in self.masks.items()}
+        if here.keys() != there.keys() and (
+            list(here.values()) == list(there.values())
+        ):
+            return dict(zip(here, self.masks.values(), strict=True))
         if here != there:
             other = {
                 name: (there.get(name), here.get(name))
@@ -86,6 +92,7 @@ class Ticket:
                 "Shapes in the ticket and in the model: "
                 + ", ".join(f"{n}: {a} and {b}" for n, (a, b) in other.items())
             )
+        return self.masks
 
 
 def weights_of(sparse):

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from hypothesis import given
+from hypothesis import settings
 from hypothesis import strategies as st
 
 from rigl_tf.tickets import choose
@@ -73,6 +74,7 @@ def test_there_must_be_room_for_a_connection_of_each_layer():
         choose.globally(scores, 2)
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_counts_are_exact_however_many_scores_are_equal(data):
     values = st.sampled_from([0.0, 0.5, 1.0])

@@ -422,3 +422,136 @@ def test_a_pretrained_network_is_searched_as_it_is(tmp_path):
 
 def other_head(input_shape, num_classes):
     return small.network(*input_shape, num_classes)
+
+
+def test_a_lottery_that_is_pruned_too_shortly_keeps_the_density():
+    finder = tickets.OneShotLottery(epochs=1)
+    with pytest.warns(UserWarning, match="No update"):
+        ticket = finder.find(MODEL, DATA, 0.3, fit=small.fit(MODEL, DATA))
+    assert sum(m.sum() for m in ticket.masks.values()) == round(0.3 * SIZE)
+
+
+def test_a_lottery_needs_pruning():
+    with pytest.raises(TypeError, match="must be a `GradualPruning`"):
+        tickets.OneShotLottery(rigl_tf.algorithms.RigL())
+
+
+def test_random_connections_of_any_distribution_keep_the_density():
+    for distribution in ("erdos_renyi_kernel", "erdos_renyi", "uniform"):
+        ticket = tickets.Random(distribution).find(MODEL, DATA, 0.3)
+        assert sum(m.sum() for m in ticket.masks.values()) == round(0.3 * SIZE)
+
+
+def test_flow_that_ends_in_a_softmax_is_refused():
+    model = keras.Sequential(
+        [keras.Input((4,)), keras.layers.Dense(3, activation="softmax")]
+    )
+    with pytest.raises(ValueError, match="Give SynFlow a network of logits"):
+        tickets.SynFlow().find(model, DATA, 0.5)
+
+
+@pytest.mark.parametrize("name", ["snip", "grasp", "prospr"])
+def test_a_loss_may_be_named(name):
+    """A function of that name gives one number for each example."""
+    inputs = keras.Input((4,))
+    model = keras.Model(inputs, keras.layers.Dense(3, "softmax")(inputs))
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    named = FINDERS[name].find(model, DATA, 0.5)
+    model.compile("sgd", keras.losses.SparseCategoricalCrossentropy())
+    made = FINDERS[name].find(model, DATA, 0.5)
+    for kernel, mask in named.masks.items():
+        np.testing.assert_array_equal(mask, made.masks[kernel])
+
+
+@pytest.mark.parametrize("name", ["snip", "grasp"])
+def test_embeddings_are_scored_on_request(name):
+    model = keras.Sequential(
+        [
+            keras.Input((4,)),
+            keras.layers.Embedding(30, 5, name="table"),
+            keras.layers.Flatten(),
+            keras.layers.Dense(3, name="dense"),
+        ]
+    )
+    words = np.arange(256).reshape(64, 4) % 30
+    data = datasets.from_arrays(
+        "words",
+        train=(words, words[:, 0] % 3),
+        test=(words, words[:, 0] % 3),
+        num_classes=3,
+    )
+    ticket = FINDERS[name].find(model, data, 0.5, include=["table"])
+    assert ticket.density == 0.5 and ticket.masks["table"].any()
+
+
+def test_weights_under_a_mask_stay_for_other_masks():
+    ticket = found("imp warm")
+    spoilt = tickets.sanity.shuffle(ticket, seed=1).sparsify(MODEL)
+    for kernel in spoilt.kernels:
+        assert np.array(kernel.variable)[np.array(kernel.mask)].all()
+
+
+def test_a_ticket_fits_a_model_whose_layers_keras_has_counted_on():
+    def unnamed():
+        return keras.Sequential(
+            [keras.Input((4,)), keras.layers.Dense(8), keras.layers.Dense(3)]
+        )
+
+    first, second = unnamed(), unnamed()
+    ticket = tickets.Magnitude().find(first, DATA, 0.5)
+    sparse = ticket.sparsify(second)
+    assert {k.name for k in sparse.kernels} != set(ticket.masks)
+    for kernel, mask in zip(sparse.kernels, ticket.masks.values(), strict=True):
+        np.testing.assert_array_equal(kernel.mask, mask)
+
+
+def test_rounds_scale_the_loss_of_float16():
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        model = small.network()
+        ticket = tickets.IMP(0.4, epochs=1, rewind_step=2).find(
+            model, DATA, 0.3, fit=small.fit(model, DATA)
+        )
+    finally:
+        keras.config.set_dtype_policy(before)
+    assert sum(m.sum() for m in ticket.masks.values()) == round(0.3 * SIZE)
+
+
+@pytest.mark.parametrize("epochs", [-1, 1.5, "3"])
+def test_epochs_that_cannot_be_counted_are_refused(epochs):
+    with pytest.raises(ValueError, match="`epochs`.*Received: epochs="):
+        tickets.IMP(epochs=epochs).find(
+            MODEL, DATA, 0.5, fit=small.fit(MODEL, DATA)
+        )
+
+
+@pytest.mark.parametrize("name", ["magnitude", "gem_miner"])
+def test_any_integer_is_a_seed(name):
+    assert found(name, seed=-1).density == 0.25
+
+
+@pytest.mark.parametrize("name", ["snip", "gem_miner", "random"])
+def test_a_subclassed_model_is_left_alone(name):
+    model = Subclassed()
+    model(np.zeros((1, 4)))
+    model.hidden.set_masks([np.arange(32).reshape(4, 8) % 2 == 0])
+    before = [np.array(v) for v in model.variables]
+    trainable = len(model.trainable_weights)
+    model.compile("sgd", MODEL.loss)
+    ticket = FINDERS[name].find(model, DATA, 0.25, fit=small.fit(model, DATA))
+    for variable, value in zip(model.variables, before, strict=True):
+        np.testing.assert_array_equal(variable, value)
+    assert len(model.trainable_weights) == trainable
+    sparse = ticket.sparsify(model)
+    assert [int(np.sum(k.mask)) for k in sparse.kernels] == [8]
+
+
+class Subclassed(keras.Model):
+    def __init__(self):
+        super().__init__()
+        self.hidden = rigl_tf.Sparse(keras.layers.Dense(8))
+        self.head = keras.layers.Dense(3)
+
+    def call(self, x):
+        return self.head(self.hidden(x))

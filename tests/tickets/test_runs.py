@@ -116,12 +116,11 @@ def test_bad_arguments_of_ticket_methods(arguments, error, problem):
         training.TicketMethod(**{**good, **arguments})
 
 
-def test_random_tickets_cannot_be_inverted(tmp_path):
-    inverted = training.TicketMethod(
-        "random", tickets.Random(), sparsity=0.5, checks=("invert",)
-    )
+def test_random_tickets_cannot_be_inverted():
     with pytest.raises(ValueError, match="no scores that could be inverted"):
-        training.train(tmp_path / "run", TASK, inverted, verbose=0)
+        training.TicketMethod(
+            "random", tickets.Random(), sparsity=0.5, checks=("invert",)
+        )
 
 
 def test_a_ticket_can_be_trained_by_another_optimizer(tmp_path):
