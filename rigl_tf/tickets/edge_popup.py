@@ -2,7 +2,6 @@
 
 import dataclasses
 
-from rigl_tf import layers
 from rigl_tf.tickets import choose
 from rigl_tf.tickets import counts
 from rigl_tf.tickets.one_shot import SCOPES
@@ -65,10 +64,7 @@ class EdgePopup(Scored):
         history = self.train(
             model, request, steps, self.period or epochs, model.count.assign
         )
-        scores = {
-            kernel.name: abs(layers.as_array(kernel.variable))
-            for kernel in model.kernels
-        }
+        scores = self.scores(model)
         if self.scope == "layer":
             masks = choose.by_layer(scores, in_layers, request.seed)
         else:

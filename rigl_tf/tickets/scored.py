@@ -65,15 +65,19 @@ class Scored(Finder):
             [Prunes(steps, period, prune)],
         ).history
 
+    def scores(self, model):
+        """Dictionary from kernel to the sizes of its scores, as an array."""
+        return {
+            kernel.name: abs(layers.as_array(kernel.variable))
+            for kernel in model.kernels
+        }
+
     def ticket(self, model, masks, history):
         """The `Ticket` of a model whose scores are trained."""
         return Ticket(
             masks,
             weights=get_weights(model),
-            scores={
-                kernel.name: abs(layers.as_array(kernel.variable))
-                for kernel in model.kernels
-            },
+            scores=self.scores(model),
             history=history,
             signed_constant=self.weights == "signed_constant",
         )
