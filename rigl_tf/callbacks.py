@@ -13,6 +13,7 @@ import keras
 from rigl_tf import checkpoints
 from rigl_tf import locks
 from rigl_tf import strategies
+from rigl_tf.checks import check_count
 from rigl_tf.snapshot import Facts
 from rigl_tf.snapshot import Snapshot
 
@@ -85,11 +86,8 @@ class Checkpoint(keras.callbacks.Callback):
     ):
         super().__init__()
         for name, value in (("every", every), ("keep", keep)):
-            if value is not None and (not isinstance(value, int) or value < 1):
-                raise ValueError(
-                    f"`{name}` must be an integer of at least 1. "
-                    f"Received: {name}={value!r}."
-                )
+            if value is not None:
+                check_count(name, value)
         self.directory = pathlib.Path(directory)
         self.every = every
         self.seconds = seconds

@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from rigl_tf import multi_worker
 from rigl_tf.callbacks import Checkpoint
+from rigl_tf.checks import check_count
 from rigl_tf.datasets import Dataset
 
 CROSS_ENTROPY = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
@@ -113,11 +114,7 @@ class Fit:
         data = self.dataset
         steps = kwargs.pop("steps_per_epoch", data.steps_per_epoch)
         epochs = self.epochs if epochs is None else epochs
-        if not isinstance(epochs, int) or epochs < 1:
-            raise ValueError(
-                "`epochs` must be an integer of at least 1. "
-                f"Received: epochs={epochs!r}."
-            )
+        check_count("epochs", epochs)
         with contextlib.ExitStack() as stack:
             directory = self.directory
             if directory is None:

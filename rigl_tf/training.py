@@ -16,6 +16,7 @@ from rigl_tf import recording
 from rigl_tf import results
 from rigl_tf import strategies
 from rigl_tf import tickets
+from rigl_tf.checks import check_count
 from rigl_tf.datasets import Dataset
 from rigl_tf.extension import stretch_optimizer
 from rigl_tf.fitting import CROSS_ENTROPY
@@ -63,11 +64,7 @@ class Task:
                     f"`{name}` must be a function that makes one. "
                     f"Received: {name}={getattr(self, name)!r}."
                 )
-        if not isinstance(self.epochs, int) or self.epochs < 1:
-            raise ValueError(
-                "`epochs` must be an integer of at least 1. "
-                f"Received: epochs={self.epochs!r}."
-            )
+        check_count("epochs", self.epochs)
         if not distributions.is_number(self.extension) or self.extension <= 0:
             raise ValueError(
                 "`extension` must be a number above 0. "

@@ -56,7 +56,7 @@ def show(directory, kernel=None):
             plots.active,
         ):
             draw(list(runs.values()), figures / task / f"{draw.__name__}.png")
-        if kernel is not None and kernel in _kernel_names(runs.values()):
+        if kernel in _kernel_names(runs.values()):
             plots.masks(_kernels(runs, kernel), figures / task / "masks.png")
     text = "\n\n".join(report)
     print(text)

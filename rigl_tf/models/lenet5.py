@@ -3,8 +3,8 @@
 import keras
 from keras import layers
 
+from rigl_tf.checks import check_count
 from rigl_tf.models.mlp import check_shape
-from rigl_tf.models.mlp import check_size
 
 _SMALLEST = 16  # pixels; less does not survive two convolutions and poolings
 
@@ -33,7 +33,7 @@ def lenet5(input_shape=(28, 28, 1), num_classes=10):
         `rigl/rigl_tf2/networks.py`.
     """
     check_shape("input_shape", input_shape, num=3)
-    check_size("num_classes", num_classes)
+    check_count("num_classes", num_classes)
     if min(input_shape[:2]) < _SMALLEST:
         raise ValueError(
             f"`input_shape` must have at least {_SMALLEST}x{_SMALLEST} "

@@ -3,6 +3,8 @@
 import keras
 from keras import layers
 
+from rigl_tf.checks import check_count
+
 
 def mlp(input_shape, num_classes, hidden=(300, 100)):
     """Builds a fully connected ReLU network; by default LeNet-300-100.
@@ -27,7 +29,7 @@ def mlp(input_shape, num_classes, hidden=(300, 100)):
         [LeCun et al., 1998](https://doi.org/10.1109/5.726791).
     """
     check_shape("input_shape", input_shape)
-    check_size("num_classes", num_classes)
+    check_count("num_classes", num_classes)
     check_shape("hidden", hidden)
     inputs = keras.Input(input_shape)
     x = layers.Flatten(name="flatten")(inputs)
@@ -56,15 +58,6 @@ def check_shape(name, shape, num=None):
                 f"`{name}` must consist of integers of at least 1. "
                 f"Received: {name}={shape}."
             )
-
-
-def check_size(name, size):
-    """Raises a ValueError unless `size` is a positive integer."""
-    if not _is_size(size):
-        raise ValueError(
-            f"`{name}` must be an integer of at least 1. "
-            f"Received: {name}={size!r}."
-        )
 
 
 def _is_size(size):

@@ -3,8 +3,8 @@
 import keras
 from keras import layers
 
+from rigl_tf.checks import check_count
 from rigl_tf.models.mlp import check_shape
-from rigl_tf.models.mlp import check_size
 
 
 def resnet(
@@ -44,9 +44,9 @@ def resnet(
         [He et al., 2016](https://arxiv.org/abs/1512.03385), section 4.2.
     """
     check_shape("input_shape", input_shape, num=3)
-    check_size("num_classes", num_classes)
-    check_size("depth", depth)
-    check_size("channels", channels)
+    check_count("num_classes", num_classes)
+    check_count("depth", depth)
+    check_count("channels", channels)
     if depth < 8 or depth % 6 != 2:
         raise ValueError(
             "`depth` must be 6n + 2 with n >= 1, such as 8, 20, 32 or 56. "

@@ -3,8 +3,8 @@
 import keras
 from keras import layers
 
+from rigl_tf.checks import check_count
 from rigl_tf.models.mlp import check_shape
-from rigl_tf.models.mlp import check_size
 
 _STEM_CHANNELS = 16
 _STRIDES = (1, 2, 2)  # of the first residual block in each of three groups
@@ -47,9 +47,9 @@ def wide_resnet(input_shape, num_classes, depth=22, width=2, dropout=0.3):
         [Zagoruyko & Komodakis, 2016](https://arxiv.org/abs/1605.07146).
     """
     check_shape("input_shape", input_shape, num=3)
-    check_size("num_classes", num_classes)
-    check_size("depth", depth)
-    check_size("width", width)
+    check_count("num_classes", num_classes)
+    check_count("depth", depth)
+    check_count("width", width)
     if depth < 10 or depth % 6 != 4:
         raise ValueError(
             "`depth` must be 6n + 4 with n >= 1, such as 10, 16, 22 or 28. "

@@ -21,7 +21,8 @@ class Request:
     Attributes:
         dataset: `Dataset`.
         density: Float in (0, 1).
-        count: Integer, connections to keep.
+        size: Integer, connections of the dense network.
+        count: Integer, connections to keep of them.
         seed: Integer.
         loss: Function of labels and outputs to a scalar.
         fit: `Fit`, the ordinary training of the task.
@@ -29,6 +30,7 @@ class Request:
 
     dataset: Dataset
     density: float
+    size: int
     count: int
     seed: int
     loss: keras.losses.Loss
@@ -92,32 +94,33 @@ class Finder(abc.ABC):
             raise ValueError(
                 f"`seed` must be an integer. Received: seed={seed!r}."
             )
-        # Of a subclassed model, which cannot be copied.
-        variables = [
-            (v, layers.as_array(v), v.trainable) for v in model.variables
-        ]
-        sparse = sparsify(
-            model,
-            Static(),
-            sparsity=0.0,
-            exclude=exclude,
-            include=include,
-            seed=seed,
-        )
-        _seed_dropout(sparse, seed)
-        fit = fit or Fit.of(model, dataset, seed)
-        request = Request(
-            dataset=dataset,
-            density=density,
-            count=counts.total(sum(k.size for k in sparse.kernels), density),
-            seed=int(seed),
-            loss=fit.loss,
-            fit=fit,
-        )
+        # A model that has `Sparse` layers is not copied.
+        own = model.variables if layers.sparse_layers(model) else []
+        before = [(v, layers.as_array(v), v.trainable) for v in own]
         try:
+            sparse = sparsify(
+                model,
+                Static(),
+                sparsity=0.0,
+                exclude=exclude,
+                include=include,
+                seed=seed,
+            )
+            _seed_dropout(sparse, seed)
+            fit = fit or Fit.of(model, dataset, seed)
+            size = sum(kernel.size for kernel in sparse.kernels)
+            request = Request(
+                dataset=dataset,
+                density=density,
+                size=size,
+                count=counts.total(size, density),
+                seed=int(seed),
+                loss=fit.loss,
+                fit=fit,
+            )
             ticket = self.search(sparse, request)
         finally:
-            for variable, value, trainable in variables:
+            for variable, value, trainable in before:
                 variable.assign(value)
                 variable.trainable = trainable
         return dataclasses.replace(
@@ -129,8 +132,8 @@ class Finder(abc.ABC):
         """Finds a ticket in a network.
 
         Args:
-            sparse: `SparseModel` with dense masks, not compiled. May be
-                changed; it is put back afterwards.
+            sparse: `SparseModel` with dense masks, not compiled, which
+                may be changed.
             request: `Request`.
 
         Returns:

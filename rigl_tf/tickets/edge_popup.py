@@ -2,10 +2,10 @@
 
 import dataclasses
 
+from rigl_tf.checks import check_choice
 from rigl_tf.tickets import choose
 from rigl_tf.tickets import counts
 from rigl_tf.tickets.one_shot import SCOPES
-from rigl_tf.tickets.one_shot import check_choice
 from rigl_tf.tickets.one_shot import same_fraction
 from rigl_tf.tickets.rules import Highest
 from rigl_tf.tickets.scored import Scored
@@ -53,10 +53,7 @@ class EdgePopup(Scored):
             in_layers = same_fraction(sparse.kernels, request.density)
         elif self.period is not None:
             steps = counts.within_epochs(
-                sum(kernel.size for kernel in sparse.kernels),
-                request.density,
-                epochs,
-                self.period,
+                request.size, request.density, epochs, self.period
             )
         rule = Highest(in_layers, self.regularization)
         model = self.model(sparse, rule, request.seed)

@@ -3,9 +3,9 @@
 import dataclasses
 
 from rigl_tf import layers
+from rigl_tf.checks import check_choice
 from rigl_tf.tickets import choose
 from rigl_tf.tickets import counts
-from rigl_tf.tickets.one_shot import check_choice
 from rigl_tf.tickets.rules import Rounded
 from rigl_tf.tickets.scored import Scored
 
@@ -58,7 +58,7 @@ class GemMiner(Scored):
 
     def search(self, sparse, request):
         steps = counts.within_epochs(
-            sum(kernel.size for kernel in sparse.kernels),
+            request.size,
             request.density,
             self._epochs(request),
             self.period,

@@ -5,9 +5,9 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
+from rigl_tf.checks import check_count
 from rigl_tf.tickets import scoring
 from rigl_tf.tickets.one_shot import OneShot
-from rigl_tf.tickets.one_shot import check_count
 from rigl_tf.tickets.snip import gradients
 
 

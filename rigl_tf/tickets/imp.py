@@ -5,10 +5,10 @@ import itertools
 
 from rigl_tf import distributions
 from rigl_tf import layers
+from rigl_tf.checks import check_count
 from rigl_tf.tickets import choose
 from rigl_tf.tickets import counts
 from rigl_tf.tickets.base import Finder
-from rigl_tf.tickets.one_shot import check_count
 from rigl_tf.tickets.ticket import Ticket
 from rigl_tf.tickets.ticket import get_weights
 from rigl_tf.tickets.ticket import set_weights
@@ -55,7 +55,7 @@ class IMP(Finder):
             )
 
     def search(self, sparse, request):
-        size = sum(kernel.size for kernel in sparse.kernels)
+        size = request.size
         num = counts.rounds(request.density, self.rate)
         steps = counts.exponential(size, request.density, num)
         fit = request.fit

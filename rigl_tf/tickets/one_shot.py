@@ -4,6 +4,7 @@ import abc
 import dataclasses
 
 from rigl_tf import distributions
+from rigl_tf.checks import check_choice
 from rigl_tf.tickets import choose
 from rigl_tf.tickets.base import Finder
 from rigl_tf.tickets.ticket import Ticket
@@ -49,21 +50,3 @@ def same_fraction(kernels, density):
         [1 - density] * len(kernels),
         names=[kernel.name for kernel in kernels],
     )
-
-
-def check_choice(name, value, choices):
-    """Raises a ValueError if a value is not among those to choose from."""
-    if value not in choices:
-        raise ValueError(
-            f"`{name}` must be one of {', '.join(map(repr, choices))}. "
-            f"Received: {name}={value!r}."
-        )
-
-
-def check_count(name, value, least=1):
-    """Raises a ValueError unless a value is an integer of at least `least`."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise ValueError(
-            f"`{name}` must be an integer of at least {least}. "
-            f"Received: {name}={value!r}."
-        )

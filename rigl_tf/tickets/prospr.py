@@ -5,10 +5,10 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
+from rigl_tf.checks import check_choice
+from rigl_tf.checks import check_count
 from rigl_tf.tickets import scoring
 from rigl_tf.tickets.one_shot import OneShot
-from rigl_tf.tickets.one_shot import check_choice
-from rigl_tf.tickets.one_shot import check_count
 
 
 @dataclasses.dataclass(frozen=True)

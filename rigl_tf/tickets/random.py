@@ -22,6 +22,8 @@ class Random(Finder):
 
     distribution: Callable | str = distributions.uniform_all
 
+    has_scores = False
+
     def search(self, sparse, request):
         names = [kernel.name for kernel in sparse.kernels]
         sparsities = distributions.get(self.distribution)(
@@ -31,8 +33,6 @@ class Random(Finder):
         )
         densities = [1 - sparsity for sparsity in sparsities]
         return of_densities(sparse.kernels, densities, request)
-
-    has_scores = False
 
     def num_epochs(self, density, epochs):
         del density, epochs

@@ -10,8 +10,30 @@ from rigl_tf import masks
 from rigl_tf.config import Config
 
 
+class Rule(Config):
+    """What a `ScoreModel` makes of its scores; here, what most have in common.
+
+    A rule gives `first_scores(kernel, seed)`, a tensor, and `choose(model)`,
+    a boolean tensor for each kernel.
+    """
+
+    def shape(self, kernel):
+        """That of a kernel's scores."""
+        return kernel.variable.shape
+
+    def constraint(self):
+        """What projects scores after every step, or `None`."""
+
+    def regularizer(self):
+        """What is added to the loss, or `None`."""
+
+    def soft(self, scores):
+        """What the gradient takes the choice for."""
+        return scores
+
+
 @dataclasses.dataclass(frozen=True)
-class Rounded(Config):
+class Rounded(Rule):
     """A connection counts if its score is at least one half.
 
     Scores begin uniform in [0, 1] and are projected back into it after every
@@ -26,9 +48,6 @@ class Rounded(Config):
     regularization: float = 0.0
     norm: int = 2
 
-    def shape(self, kernel):
-        return kernel.variable.shape
-
     def first_scores(self, kernel, seed):
         return tf.random.stateless_uniform(kernel.variable.shape, seed)
 
@@ -39,15 +58,12 @@ class Rounded(Config):
         kind = {1: keras.regularizers.L1, 2: keras.regularizers.L2}[self.norm]
         return kind(self.regularization) if self.regularization else None
 
-    def soft(self, scores):
-        return scores
-
     def choose(self, model):
         return [tf.convert_to_tensor(s) >= 0.5 for s in model.scores]
 
 
 @dataclasses.dataclass(frozen=True)
-class Highest(Config):
+class Highest(Rule):
     """The connections with the largest |score| count.
 
     Scores begin uniform within 1 / sqrt(inputs of a neuron).
@@ -61,17 +77,11 @@ class Highest(Config):
     counts: list | None = None
     regularization: float = 0.0
 
-    def shape(self, kernel):
-        return kernel.variable.shape
-
     def first_scores(self, kernel, seed):
         bound = fan_in(kernel) ** -0.5
         return tf.random.stateless_uniform(
             kernel.variable.shape, seed, -bound, bound
         )
-
-    def constraint(self):
-        return None
 
     def regularizer(self):
         if not self.regularization:
@@ -96,7 +106,7 @@ class Highest(Config):
 
 
 @dataclasses.dataclass(frozen=True)
-class Drawn(Config):
+class Drawn(Rule):
     """Connections count at random, each layer with a density of its own.
 
     The score of a layer is its density, kept in [0, 1]. At every step, other
@@ -118,12 +128,6 @@ class Drawn(Config):
 
     def constraint(self):
         return UnitInterval()
-
-    def regularizer(self):
-        return None
-
-    def soft(self, scores):
-        return scores
 
     def choose(self, model):
         step = tf.cast(tf.convert_to_tensor(model.step), tf.int64)

@@ -4,9 +4,9 @@ import dataclasses
 from collections.abc import Callable
 
 from rigl_tf import layers
+from rigl_tf.checks import check_choice
 from rigl_tf.tickets import optimizers
 from rigl_tf.tickets.base import Finder
-from rigl_tf.tickets.one_shot import check_choice
 from rigl_tf.tickets.progress import Prunes
 from rigl_tf.tickets.score_model import ScoreModel
 from rigl_tf.tickets.ticket import Ticket

@@ -2,8 +2,8 @@
 
 import dataclasses
 
+from rigl_tf.checks import check_choice
 from rigl_tf.tickets.base import Finder
-from rigl_tf.tickets.one_shot import check_choice
 from rigl_tf.tickets.random import of_densities
 
 SHAPES = ("quadratic", "vgg")
@@ -36,6 +36,8 @@ class SmartRatio(Finder):
     first: float | None = None
     shape: str = "quadratic"
 
+    has_scores = False
+
     def __post_init__(self):
         check_choice("shape", self.shape, SHAPES)
 
@@ -45,8 +47,6 @@ class SmartRatio(Finder):
             sizes, request.density, self.last, self.first, self.shape
         )
         return of_densities(sparse.kernels, wanted, request)
-
-    has_scores = False
 
     def num_epochs(self, density, epochs):
         del density, epochs

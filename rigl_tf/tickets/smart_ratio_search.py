@@ -5,8 +5,8 @@ import dataclasses
 import numpy as np
 
 from rigl_tf import distributions
+from rigl_tf.checks import check_count
 from rigl_tf.tickets.base import Finder
-from rigl_tf.tickets.one_shot import check_count
 from rigl_tf.tickets.random import of_densities
 
 
@@ -35,6 +35,8 @@ class SmartRatioSearch(Finder):
     radius: float = 0.2
     num_trials: int = 16
     epochs: int | None = None
+
+    has_scores = False
 
     def __post_init__(self):
         check_count("num_trials", self.num_trials)
@@ -78,8 +80,6 @@ class SmartRatioSearch(Finder):
             tickets[int(np.argmax(accuracies))],
             history={"val_accuracy": accuracies},
         )
-
-    has_scores = False
 
     def num_epochs(self, density, epochs):
         del density

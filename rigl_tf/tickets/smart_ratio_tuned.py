@@ -41,6 +41,8 @@ class SmartRatioTuned(Finder):
         optimizers.sgd, learning_rate=1e-6, momentum=0.0
     )
 
+    has_scores = False
+
     def search(self, sparse, request):
         kernels = layers.sparse_kernels(sparse)
         first = self.start.search(sparse, request)
@@ -65,8 +67,6 @@ class SmartRatioTuned(Finder):
                 )
         ticket = of_densities(kernels, wanted, request)
         return dataclasses.replace(ticket, history=done.history)
-
-    has_scores = False
 
     def num_epochs(self, density, epochs):
         start = self.start.num_epochs(density, epochs)

@@ -6,12 +6,12 @@ import numpy as np
 import tensorflow as tf
 
 from rigl_tf import layers
+from rigl_tf.checks import check_choice
+from rigl_tf.checks import check_count
 from rigl_tf.tickets import choose
 from rigl_tf.tickets import counts
 from rigl_tf.tickets import substitution
 from rigl_tf.tickets.base import Finder
-from rigl_tf.tickets.one_shot import check_choice
-from rigl_tf.tickets.one_shot import check_count
 from rigl_tf.tickets.ticket import Ticket
 
 _SCHEDULES = {"exponential": counts.exponential, "linear": counts.linear}
@@ -48,11 +48,10 @@ class SynFlow(Finder):
 
     def search(self, sparse, request):
         names = [kernel.name for kernel in sparse.kernels]
-        size = sum(kernel.size for kernel in sparse.kernels)
         flow = Flow(sparse, request.dataset.input_shape, self.dtype)
         masks = [np.ones(k.variable.shape, bool) for k in sparse.kernels]
         for count in _SCHEDULES[self.schedule](
-            size, request.density, self.num_iterations
+            request.size, request.density, self.num_iterations
         ):
             _, scores = flow(masks)
             if not all(np.isfinite(score).all() for score in scores):
