@@ -16,7 +16,8 @@ FLOOR_PLAN = """
     distributions schedules algorithms layout granularity refusals layers
     grow_init slots views update replicas step plan guard multi_worker model
     sparsify flops summary monitor snapshot datasets callbacks fitting
-    tickets models extension results plots methods recording training bin __init__
+    tickets models extension results plots methods recording training bin
+    __init__
 """.split()
 
 
