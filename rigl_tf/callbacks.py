@@ -61,6 +61,8 @@ class Checkpoint(keras.callbacks.Callback):
             workers, who all see the directory, the chief writes. Their clocks
             differ, so that without `every` they save at the end of epochs;
             signals are heeded only when they save.
+        purpose: String that says what is trained, or `None`. A checkpoint of
+            another purpose is not gone on with.
 
     Attributes:
         epoch: Integer, epochs done; like the others, from the beginning of
@@ -83,16 +85,17 @@ class Checkpoint(keras.callbacks.Callback):
         keep=2,
         monitor=None,
         strategy=None,
+        purpose=None,
     ):
         super().__init__()
-        for name, value in (("every", every), ("keep", keep)):
-            if value is not None:
-                check_count(name, value)
+        check_count("every", every, optional=True)
+        check_count("keep", keep)
         self.directory = pathlib.Path(directory)
         self.every = every
         self.seconds = seconds
         self.keep = keep
         self.monitor = monitor
+        self.purpose = purpose
         self.epoch = self.batch = 0
         self.history = {}
         self.elapsed = 0.0
@@ -150,6 +153,10 @@ class Checkpoint(keras.callbacks.Callback):
             try:
                 values = checkpoints.read_facts(path)
                 facts = Facts.of(values)
+                if facts.purpose != self.purpose:
+                    raise ValueError(
+                        f"is of {facts.purpose} and not of {self.purpose}"
+                    )
                 specs = self._snapshot.specs(facts.batch > 0)
                 arrays = checkpoints.read_arrays(path, values, specs)
             except (ValueError, OSError) as error:
@@ -197,6 +204,7 @@ class Checkpoint(keras.callbacks.Callback):
                 name: importlib.metadata.version(name)
                 for name in ("keras", "tensorflow", "numpy")
             },
+            purpose=self.purpose,
         )
         try:
             checkpoints.write(

@@ -7,9 +7,10 @@ sparsity per layer; `budgets` turns those into whole connections.
 import difflib
 import fnmatch
 import math
-import numbers
 
 from rigl_tf import tables
+from rigl_tf.checks import check_number
+from rigl_tf.checks import is_number
 
 
 def uniform(shapes, sparsity, *, names=None, dense=(), custom=None):
@@ -103,10 +104,7 @@ def erdos_renyi_kernel(
     Reference:
         [Evci et al., 2020](https://arxiv.org/abs/1911.11134), section 3 (1).
     """
-    if not is_number(power):
-        raise ValueError(
-            f"`power` must be a finite number. Received: power={power!r}."
-        )
+    check_number("power", power)
     raw = [(sum(shape) / math.prod(shape)) ** power for shape in shapes]
     return _in_proportion(raw, shapes, sparsity, names, dense, custom)
 
@@ -201,12 +199,6 @@ def check_sparsity(sparsity, name="sparsity"):
             f"`{name}` is the fraction of zeros and must be a number in "
             f"[0, 1). Received: {name}={sparsity!r}."
         )
-
-
-def is_number(value):
-    """Whether a value is a finite real number, Python's or NumPy's."""
-    is_real = isinstance(value, numbers.Real) and not isinstance(value, bool)
-    return is_real and math.isfinite(value)
 
 
 def match(patterns, names, argument):

@@ -1,9 +1,8 @@
 """The ordinary training of a task, as often as it is wanted."""
 
-import contextlib
 import dataclasses
+import functools
 import pathlib
-import tempfile
 from collections.abc import Callable
 
 import keras
@@ -12,6 +11,7 @@ import tensorflow as tf
 from rigl_tf import multi_worker
 from rigl_tf.callbacks import Checkpoint
 from rigl_tf.checks import check_count
+from rigl_tf.checks import check_function
 from rigl_tf.datasets import Dataset
 
 CROSS_ENTROPY = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
@@ -33,6 +33,7 @@ class Fit:
         verbose: Integer, Keras's.
         checkpoint_every: Integer, steps between two checkpoints, or `None`.
         begin: Function without arguments, called before anything is trained.
+        purpose: String, what is trained, or `None`; see `Checkpoint`.
     """
 
     dataset: Dataset
@@ -45,6 +46,10 @@ class Fit:
     verbose: int = 1
     checkpoint_every: int | None = None
     begin: Callable = lambda: None
+    purpose: str | None = None
+
+    def __post_init__(self):
+        check_function("optimizer", self.optimizer, "no arguments")
 
     @classmethod
     def of(cls, model, dataset, seed):
@@ -56,7 +61,7 @@ class Fit:
         loss = CROSS_ENTROPY
         optimizer = getattr(model, "optimizer", None)
         if optimizer is not None:
-            loss = keras.losses.get(model.loss)
+            loss = _one_loss(model)
 
         def another_optimizer():
             if optimizer is None:
@@ -112,34 +117,58 @@ class Fit:
             `Checkpoint`, which has the history.
         """
         data = self.dataset
-        steps = kwargs.pop("steps_per_epoch", data.steps_per_epoch)
         epochs = self.epochs if epochs is None else epochs
         check_count("epochs", epochs)
-        with contextlib.ExitStack() as stack:
-            directory = self.directory
-            if directory is None:
-                directory = tempfile.TemporaryDirectory()
-                directory = pathlib.Path(stack.enter_context(directory))
-            checkpoint = Checkpoint(
-                directory / place,
-                every=self.checkpoint_every,
-                strategy=self.strategy,
-                **kwargs,
-            )
-            stack.enter_context(checkpoint)
+        fit = functools.partial(
+            model.fit,
+            epochs=epochs,
+            steps_per_epoch=kwargs.pop("steps_per_epoch", data.steps_per_epoch),
+            validation_data=data.validation,
+            shuffle=False,  # the data set has its own order
+            verbose=self.verbose,
+        )
+        title = f"\n{title}\n" if title and self.verbose else ""
+        if self.directory is None:
+            print(title, end="", flush=True)
+            return fit(data.train(self.seed), callbacks=list(callbacks))
+        with Checkpoint(
+            self.directory / place,
+            every=self.checkpoint_every,
+            strategy=self.strategy,
+            purpose=self.purpose,
+            **kwargs,
+        ) as checkpoint:
             checkpoint.restore(model, data.train(self.seed))
             self.begin()
             if checkpoint.epoch < epochs:
-                if title and self.verbose:
-                    print(f"\n{title}", flush=True)
-                model.fit(
+                print(title, end="", flush=True)
+                fit(
                     data.train(self.seed, checkpoint.epoch, checkpoint.batch),
-                    epochs=epochs,
-                    steps_per_epoch=steps,
-                    validation_data=data.validation,
-                    shuffle=False,  # the data set has its own order
-                    verbose=self.verbose,
                     callbacks=[*callbacks, checkpoint],
                 )
                 checkpoint.finish()  # never to be done again
         return checkpoint
+
+
+def _one_loss(model):
+    """The loss that a model was compiled with."""
+    if model.loss is None or isinstance(model.loss, list | tuple | dict):
+        raise ValueError(
+            f"{model.name!r} must be compiled with one loss for its one "
+            f"output. Received: loss={model.loss!r}."
+        )
+    loss = keras.losses.get(model.loss)
+    return loss if isinstance(loss, keras.losses.Loss) else _FunctionLoss(loss)
+
+
+class _FunctionLoss(keras.losses.Loss):
+    """A function of labels and outputs, which may have an axis of 1 more."""
+
+    def __init__(self, function):
+        super().__init__("loss")
+        self._function = function
+
+    def call(self, y_true, y_pred):
+        if len(y_true.shape) < len(y_pred.shape) and y_pred.shape[-1] == 1:
+            y_true = y_true[..., None]
+        return self._function(y_true, y_pred)

@@ -13,6 +13,9 @@ from rigl_tf import results
 from rigl_tf import schedules
 from rigl_tf import tickets
 from rigl_tf.algorithms import Algorithm
+from rigl_tf.checks import check_choice
+from rigl_tf.checks import check_function
+from rigl_tf.checks import check_number
 from rigl_tf.config import Config
 from rigl_tf.extension import stretch
 from rigl_tf.granularity import Connections
@@ -54,11 +57,7 @@ class Method:
     reuse: str = "masks"
 
     def __post_init__(self):
-        if self.reuse not in ("masks", "densities"):
-            raise ValueError(
-                '`reuse` must be "masks" or "densities". '
-                f"Received: reuse={self.reuse!r}."
-            )
+        check_choice("reuse", self.reuse, ("masks", "densities"))
 
     def build(self, network, seed, extension=1):
         """The sparse model of a network, its schedules stretched."""
@@ -145,13 +144,16 @@ class TicketMethod:
                 "`finder` must be of `rigl_tf.tickets`, for example "
                 f"`SNIP()`. Received: finder={self.finder!r}."
             )
+        check_number("sparsity", self.sparsity, "(0, 1)")
+        if self.optimizer is not None:
+            check_function("optimizer", self.optimizer, "the number of steps")
+        if not isinstance(self.checks, list | tuple):
+            raise TypeError(
+                "`checks` must be a list of names. "
+                f"Received: checks={self.checks!r}."
+            )
         for check in self.checks:
-            if check not in tickets.CHECKS:
-                raise ValueError(
-                    f"There is no check {check!r}. "
-                    f"Checks: {', '.join(tickets.CHECKS)}. "
-                    f"Received: checks={self.checks!r}."
-                )
+            check_choice("checks", check, tickets.CHECKS)
         if "invert" in self.checks and not self.finder.has_scores:
             raise ValueError(
                 f"{type(self.finder).__name__} chooses connections at random "

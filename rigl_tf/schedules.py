@@ -11,9 +11,9 @@ import math
 import numpy as np
 import tensorflow as tf
 
+from rigl_tf.checks import check_number
 from rigl_tf.config import Config
 from rigl_tf.distributions import check_sparsity
-from rigl_tf.distributions import is_number
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,11 +38,7 @@ class UpdateSchedule(Config):
         if self.interval is not None:
             _check_step(self.interval, "interval", least=1)
         _check_range(self.begin_step, self.end_step)
-        if not is_number(self.end_fraction) or not 0 < self.end_fraction <= 1:
-            raise ValueError(
-                "`end_fraction` is a part of training and must be in (0, 1]. "
-                f"Received: end_fraction={self.end_fraction!r}."
-            )
+        check_number("end_fraction", self.end_fraction, "(0, 1]")
 
     def __call__(self, step):
         """Whether an update is due: a boolean, or a boolean tensor."""
@@ -69,7 +65,7 @@ class Constant(Config):
     initial: float = 0.3
 
     def __post_init__(self):
-        _check_fraction(self.initial)
+        check_number("initial", self.initial, "[0, 1]")
 
     def __call__(self, step):
         del step
@@ -96,7 +92,7 @@ class Cosine(Config):
     end_step: int | None = None
 
     def __post_init__(self):
-        _check_fraction(self.initial)
+        check_number("initial", self.initial, "[0, 1]")
         _check_range(self.begin_step, self.end_step)
 
     def __call__(self, step):
@@ -125,8 +121,8 @@ class InversePower(Config):
     end_step: int | None = None
 
     def __post_init__(self):
-        _check_fraction(self.initial)
-        _check_power(self.power)
+        check_number("initial", self.initial, "[0, 1]")
+        check_number("power", self.power, "(0, inf)")
         _check_range(self.begin_step, self.end_step)
 
     def __call__(self, step):
@@ -180,7 +176,7 @@ class PolynomialSparsity(Config):
     def __post_init__(self):
         check_sparsity(self.final, "final")
         check_sparsity(self.initial, "initial")
-        _check_power(self.power)
+        check_number("power", self.power, "(0, inf)")
         _check_range(self.begin_step, self.end_step)
         if self.final < self.initial and not self.allow_decrease:
             raise ValueError(
@@ -300,18 +296,3 @@ def _check_range(begin_step, end_step):
                 "`begin_step` must not come after `end_step`. Received: "
                 f"begin_step={begin_step}, end_step={end_step}."
             )
-
-
-def _check_fraction(fraction):
-    if not is_number(fraction) or not 0.0 <= fraction <= 1.0:
-        raise ValueError(
-            "`initial` is a fraction of the active connections and must be "
-            f"in [0, 1]. Received: initial={fraction!r}."
-        )
-
-
-def _check_power(power):
-    if not is_number(power) or not power > 0:
-        raise ValueError(
-            f"`power` must be above 0 and finite. Received: power={power!r}."
-        )

@@ -19,6 +19,7 @@ class Facts:
         history: Dictionary from metric to its value after each epoch.
         plan: Dictionary, `SparseModel.planned`; `None` for a dense model.
         versions: Dictionary from package to version.
+        purpose: String, what is trained, or `None` if nothing was said.
     """
 
     epoch: int
@@ -27,6 +28,7 @@ class Facts:
     history: dict
     plan: dict | None
     versions: dict
+    purpose: str | None
 
     @classmethod
     def of(cls, values):
@@ -45,6 +47,7 @@ class Facts:
                 and all(map(_are_floats, facts.history.values()))
                 and (facts.plan is None or _is_plan(facts.plan))
                 and all(isinstance(v, str) for v in facts.versions.values())
+                and isinstance(facts.purpose, str | None)
             )
         except (KeyError, TypeError, AttributeError):
             is_right = False

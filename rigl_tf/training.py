@@ -9,7 +9,6 @@ from collections.abc import Callable
 
 import keras
 
-from rigl_tf import distributions
 from rigl_tf import locks
 from rigl_tf import plots
 from rigl_tf import recording
@@ -17,6 +16,7 @@ from rigl_tf import results
 from rigl_tf import strategies
 from rigl_tf import tickets
 from rigl_tf.checks import check_count
+from rigl_tf.checks import check_number
 from rigl_tf.datasets import Dataset
 from rigl_tf.extension import stretch_optimizer
 from rigl_tf.fitting import CROSS_ENTROPY
@@ -65,11 +65,7 @@ class Task:
                     f"Received: {name}={getattr(self, name)!r}."
                 )
         check_count("epochs", self.epochs)
-        if not distributions.is_number(self.extension) or self.extension <= 0:
-            raise ValueError(
-                "`extension` must be a number above 0. "
-                f"Received: extension={self.extension!r}."
-            )
+        check_number("extension", self.extension, "(0, inf)")
 
     @property
     def total_epochs(self):

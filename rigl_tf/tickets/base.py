@@ -3,6 +3,7 @@
 import abc
 import dataclasses
 import numbers
+import re
 
 import keras
 
@@ -94,6 +95,8 @@ class Finder(abc.ABC):
             raise ValueError(
                 f"`seed` must be an integer. Received: seed={seed!r}."
             )
+        if not isinstance(fit, Fit | None):
+            raise TypeError(f"`fit` must be a `Fit`. Received: fit={fit!r}.")
         # A model that has `Sparse` layers is not copied.
         own = model.variables if layers.sparse_layers(model) else []
         before = [(v, layers.as_array(v), v.trainable) for v in own]
@@ -108,6 +111,9 @@ class Finder(abc.ABC):
             )
             _seed_dropout(sparse, seed)
             fit = fit or Fit.of(model, dataset, seed)
+            # Functions have other addresses in other processes.
+            purpose = re.sub(r" at 0x\w+", "", f"{self}, {density=}, {seed=}")
+            fit = dataclasses.replace(fit, purpose=purpose)
             size = sum(kernel.size for kernel in sparse.kernels)
             request = Request(
                 dataset=dataset,
@@ -123,9 +129,7 @@ class Finder(abc.ABC):
             for variable, value, trainable in before:
                 variable.assign(value)
                 variable.trainable = trainable
-        return dataclasses.replace(
-            ticket, exclude=tuple(exclude), include=tuple(include)
-        )
+        return dataclasses.replace(ticket, exclude=exclude, include=include)
 
     @abc.abstractmethod
     def search(self, sparse, request):

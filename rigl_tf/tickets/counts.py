@@ -2,7 +2,7 @@
 
 import math
 
-from rigl_tf import distributions
+from rigl_tf.checks import is_number
 
 
 def total(size, density):
@@ -15,7 +15,7 @@ def total(size, density):
     Raises:
         ValueError: If the density is out of range, or keeps nothing.
     """
-    if not distributions.is_number(density) or not 0 < density < 1:
+    if not is_number(density) or not 0 < density < 1:
         raise ValueError(
             "`density`, the fraction of connections that a ticket keeps, "
             f"must be above 0 and below 1. Received: density={density!r}."

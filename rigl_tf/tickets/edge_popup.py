@@ -3,6 +3,7 @@
 import dataclasses
 
 from rigl_tf.checks import check_choice
+from rigl_tf.checks import check_number
 from rigl_tf.tickets import choose
 from rigl_tf.tickets import counts
 from rigl_tf.tickets.one_shot import SCOPES
@@ -40,6 +41,7 @@ class EdgePopup(Scored):
     def __post_init__(self):
         super().__post_init__()
         check_choice("scope", self.scope, SCOPES)
+        check_number("regularization", self.regularization, "[0, inf)")
         if self.period is not None and self.scope != "global":
             raise ValueError(
                 "`period` is for scores of all layers together, with "

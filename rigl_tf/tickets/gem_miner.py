@@ -4,6 +4,7 @@ import dataclasses
 
 from rigl_tf import layers
 from rigl_tf.checks import check_choice
+from rigl_tf.checks import check_number
 from rigl_tf.tickets import choose
 from rigl_tf.tickets import counts
 from rigl_tf.tickets.rules import Rounded
@@ -32,7 +33,8 @@ class GemMiner(Scored):
         norm: Integer, 2, or 1 for the sum of the scores themselves.
         period: Integer, T, epochs from one freezing to the next.
         drop_low: Whether connections whose score is below one half in the end
-            are dropped, too. The density is then at most that asked for.
+            are dropped, too, but for the best of each layer with `keep_alive`.
+            The density is then at most that asked for.
         inverted: Whether the highest scores are frozen: a sanity check, in
             which a good finder should do badly.
 
@@ -50,11 +52,7 @@ class GemMiner(Scored):
     def __post_init__(self):
         super().__post_init__()
         check_choice("norm", self.norm, (1, 2))
-        if not self.regularization >= 0:
-            raise ValueError(
-                "`regularization` must be at least 0. "
-                f"Received: regularization={self.regularization!r}."
-            )
+        check_number("regularization", self.regularization, "[0, inf)")
 
     def search(self, sparse, request):
         steps = counts.within_epochs(
@@ -66,8 +64,7 @@ class GemMiner(Scored):
         rule = Rounded(self.regularization, self.norm)
         model = self.model(sparse, rule, request.seed)
 
-        def freeze(count):
-            sign = -1 if self.inverted else 1
+        def highest(count, sign=1):
             ranked = {
                 kernel.name: choose.only(
                     layers.as_array(kernel.mask),
@@ -75,16 +72,14 @@ class GemMiner(Scored):
                 )
                 for kernel in model.kernels
             }
-            model.set_masks(
-                choose.globally(ranked, count, self.keep_alive, request.seed)
-            )
+            return choose.globally(ranked, count, self.keep_alive, request.seed)
+
+        def freeze(count):
+            model.set_masks(highest(count, -1 if self.inverted else 1))
 
         history = self.train(model, request, steps, self.period, freeze)
-        kept = [kernel.mask for kernel in model.kernels]
+        masks = {k.name: layers.as_array(k.mask) for k in model.kernels}
         if self.drop_low:
-            kept = model.chosen()
-        masks = {
-            kernel.name: layers.as_array(mask)
-            for kernel, mask in zip(model.kernels, kept, strict=True)
-        }
+            high = round(model.current_density() * request.size)
+            masks = highest(max(high, len(masks)))
         return self.ticket(model, masks, history)

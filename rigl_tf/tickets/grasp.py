@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from rigl_tf.checks import check_count
+from rigl_tf.checks import check_number
 from rigl_tf.tickets import scoring
 from rigl_tf.tickets.one_shot import OneShot
 from rigl_tf.tickets.snip import gradients
@@ -35,11 +36,7 @@ class GraSP(OneShot):
     def __post_init__(self):
         super().__post_init__()
         check_count("num_batches", self.num_batches)
-        if not self.temperature > 0:
-            raise ValueError(
-                "`temperature` must be above 0. "
-                f"Received: temperature={self.temperature!r}."
-            )
+        check_number("temperature", self.temperature, "(0, inf)")
 
     def scores(self, sparse, request):
         network = scoring.Scoring(sparse, request.loss, self.temperature)

@@ -3,9 +3,9 @@
 import dataclasses
 import itertools
 
-from rigl_tf import distributions
 from rigl_tf import layers
 from rigl_tf.checks import check_count
+from rigl_tf.checks import check_number
 from rigl_tf.tickets import choose
 from rigl_tf.tickets import counts
 from rigl_tf.tickets.base import Finder
@@ -29,7 +29,7 @@ class IMP(Finder):
     here, and rewind weights but not moving averages.
 
     Args:
-        rate: Float in (0, 1), about what a round prunes.
+        rate: Float in [0.001, 1), about what a round prunes.
         epochs: Integer, how long a round is trained, or `None`: as long as
             the task takes ("long" IMP).
         rewind_step: Integer, at least 0.
@@ -48,11 +48,8 @@ class IMP(Finder):
 
     def __post_init__(self):
         check_count("rewind_step", self.rewind_step, least=0)
-        if not distributions.is_number(self.rate) or not 0 < self.rate < 1:
-            raise ValueError(
-                "`rate`, what a round prunes, must be above 0 and below 1. "
-                f"Received: rate={self.rate!r}."
-            )
+        check_count("epochs", self.epochs, optional=True)
+        check_number("rate", self.rate, "[0.001, 1)")
 
     def search(self, sparse, request):
         size = request.size

@@ -33,6 +33,12 @@ class OneShot(Finder):
     def search(self, sparse, request):
         names = [kernel.name for kernel in sparse.kernels]
         scores = dict(zip(names, self.scores(sparse, request), strict=True))
+        if not any(score.any() for score in scores.values()):
+            raise ValueError(
+                f"{type(self).__name__} gives all connections the score 0. "
+                "Check that no layer has nothing but zeros as weights, and "
+                "that gradients are not too small for the dtype."
+            )
         if self.scope == "global":
             masks = choose.globally(
                 scores, request.count, self.keep_alive, request.seed

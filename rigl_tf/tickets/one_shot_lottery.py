@@ -6,6 +6,7 @@ from collections.abc import Callable
 from rigl_tf import distributions
 from rigl_tf import layers
 from rigl_tf.algorithms import GradualPruning
+from rigl_tf.checks import check_count
 from rigl_tf.schedules import UpdateSchedule
 from rigl_tf.sparsify import sparsify
 from rigl_tf.tickets import choose
@@ -41,6 +42,7 @@ class OneShotLottery(Finder):
                 "`algorithm` must be a `GradualPruning`. "
                 f"Received: algorithm={self.algorithm!r}."
             )
+        check_count("epochs", self.epochs, optional=True)
 
     def search(self, sparse, request):
         pruned = sparsify(

@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from rigl_tf.checks import check_choice
 from rigl_tf.checks import check_count
+from rigl_tf.checks import check_number
 from rigl_tf.tickets import scoring
 from rigl_tf.tickets.one_shot import OneShot
 
@@ -25,7 +26,7 @@ class ProsPr(OneShot):
 
     Args:
         num_steps: Integer, K.
-        learning_rate: Number, of the inner steps.
+        learning_rate: Number above 0, of the inner steps.
         momentum: Number in [0, 1), of the inner steps.
         order: `"full"`, or `"first"`: what a step subtracts then counts as a
             constant, which saves the memory of second derivatives.
@@ -44,6 +45,8 @@ class ProsPr(OneShot):
     def __post_init__(self):
         super().__post_init__()
         check_count("num_steps", self.num_steps, least=0)
+        check_number("learning_rate", self.learning_rate, "(0, inf)")
+        check_number("momentum", self.momentum, "[0, 1)")
         check_choice("order", self.order, ("full", "first"))
 
     def scores(self, sparse, request):

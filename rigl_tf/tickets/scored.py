@@ -5,6 +5,8 @@ from collections.abc import Callable
 
 from rigl_tf import layers
 from rigl_tf.checks import check_choice
+from rigl_tf.checks import check_count
+from rigl_tf.checks import check_function
 from rigl_tf.tickets import optimizers
 from rigl_tf.tickets.base import Finder
 from rigl_tf.tickets.progress import Prunes
@@ -33,6 +35,8 @@ class Scored(Finder):
     weights: str = "signed_constant"
 
     def __post_init__(self):
+        check_count("epochs", self.epochs, optional=True)
+        check_function("optimizer", self.optimizer, "the number of steps")
         check_choice("weights", self.weights, KINDS)
 
     def model(self, sparse, rule, seed):

@@ -3,6 +3,7 @@
 import dataclasses
 
 from rigl_tf.checks import check_choice
+from rigl_tf.checks import check_number
 from rigl_tf.tickets.base import Finder
 from rigl_tf.tickets.random import of_densities
 
@@ -40,6 +41,9 @@ class SmartRatio(Finder):
 
     def __post_init__(self):
         check_choice("shape", self.shape, SHAPES)
+        check_number("last", self.last, "(0, 1]")
+        if self.first is not None:
+            check_number("first", self.first, "(0, 1]")
 
     def search(self, sparse, request):
         sizes = [kernel.size for kernel in sparse.kernels]
@@ -73,12 +77,6 @@ def densities(sizes, density, last=0.3, first=None, shape="quadratic"):
     """
     num = len(sizes)
     fixed = {num - 1: last} | ({} if first is None else {0: first})
-    for layer, value in fixed.items():
-        if not 0 < value <= 1:
-            raise ValueError(
-                "The densities of the first and last layer must be above 0 "
-                f"and at most 1. Received: {value!r} for layer {layer}."
-            )
     raw = {}
     for layer in range(num):
         k = num - layer  # L - l + 1, counted from 1

@@ -4,8 +4,8 @@ import dataclasses
 
 import numpy as np
 
-from rigl_tf import distributions
 from rigl_tf.checks import check_count
+from rigl_tf.checks import check_number
 from rigl_tf.tickets.base import Finder
 from rigl_tf.tickets.random import of_densities
 
@@ -39,8 +39,11 @@ class SmartRatioSearch(Finder):
     has_scores = False
 
     def __post_init__(self):
+        for name, density in dict(self.centre).items():
+            check_number(f"centre[{name!r}]", density, "(0, 1]")
+        check_number("radius", self.radius, "[0, 1)")
         check_count("num_trials", self.num_trials)
-        distributions.check_sparsity(self.radius, "radius")
+        check_count("epochs", self.epochs, optional=True)
 
     def search(self, sparse, request):
         names = [kernel.name for kernel in sparse.kernels]

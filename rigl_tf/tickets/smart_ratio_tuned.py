@@ -7,6 +7,8 @@ from collections.abc import Callable
 import numpy as np
 
 from rigl_tf import layers
+from rigl_tf.checks import check_count
+from rigl_tf.checks import check_function
 from rigl_tf.tickets import optimizers
 from rigl_tf.tickets.base import Finder
 from rigl_tf.tickets.random import of_densities
@@ -42,6 +44,15 @@ class SmartRatioTuned(Finder):
     )
 
     has_scores = False
+
+    def __post_init__(self):
+        if not isinstance(self.start, Finder):
+            raise TypeError(
+                "`start` must be a `SmartRatio` or a `SmartRatioSearch`. "
+                f"Received: start={self.start!r}."
+            )
+        check_count("epochs", self.epochs, optional=True)
+        check_function("optimizer", self.optimizer, "the number of steps")
 
     def search(self, sparse, request):
         kernels = layers.sparse_kernels(sparse)

@@ -24,8 +24,8 @@ class Ticket:
             epoch or round of the search.
         signed_constant: Whether all weights of a kernel are equal but for
             their signs.
-        exclude: Tuple of names of layers that are dense, as for `sparsify`.
-        include: Tuple of names of layers that are sparse on request.
+        exclude: Names of layers that are dense, as for `sparsify`.
+        include: Names of layers that are sparse on request.
     """
 
     masks: dict

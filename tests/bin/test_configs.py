@@ -65,6 +65,19 @@ def test_a_finder_takes_what_its_file_offers():
     assert float(optimizer.learning_rate) == 0.25
 
 
+def test_a_ticket_can_be_trained_in_steps_of_the_learning_rate():
+    bindings = [
+        "SPARSITY = 0.9",
+        "FINE_TUNING = @tickets.optimizers.multi_step",
+        "FINE_TUNING_RATE = 0.05",
+    ]
+    with configs.parsed(files(method="snip"), bindings):
+        method = gin.get_configurable(training.TicketMethod)()
+        rate = method.optimizer(150).learning_rate
+
+    assert float(rate) == pytest.approx(0.05)
+
+
 @pytest.mark.parametrize("task", TASKS)
 def test_every_task_composes_with_the_dense_baseline(task):
     with configs.parsed(files(task, "dense"), []):
@@ -131,7 +144,7 @@ def test_a_missing_include_is_named_once_with_its_search_path(tmp_path):
         ("SPARSITY = 1.5", "`sparsity`.*number in.*sparsity=1.5"),
         ("EPOCHS = 'a'", "`epochs` must be an integer.*epochs='a'"),
         ("INTERVAL = 'a'", "`interval` counts steps.*interval='a'"),
-        ("ALPHA = 2", "`initial` is a fraction.*initial=2"),
+        ("ALPHA = 2", r"`initial` .* in \[0, 1\].*initial=2"),
         ("BATCH_SIZE = 0", "`batch_size` must be at least 1.*batch_size=0"),
     ],
 )

@@ -107,7 +107,11 @@ def test_a_search_that_is_stopped_goes_on(done, whole, tmp_path, monkeypatch):
     ("arguments", "error", "problem"),
     [
         ({"finder": "snip"}, TypeError, r"`finder` must be .*`SNIP\(\)`"),
-        ({"checks": ("bogus",)}, ValueError, "no check 'bogus'. Checks: shuf"),
+        ({"checks": ("bogus",)}, ValueError, "one of 'shuffle', .*'bogus'"),
+        ({"checks": "shuffle"}, TypeError, "`checks` must be a list"),
+        ({"sparsity": 1.0}, ValueError, r"`sparsity` .* in \(0, 1\)"),
+        ({"sparsity": "0.9"}, ValueError, r"`sparsity` .*sparsity='0.9'"),
+        ({"optimizer": "adam"}, TypeError, "function of the number of steps"),
     ],
 )
 def test_bad_arguments_of_ticket_methods(arguments, error, problem):
