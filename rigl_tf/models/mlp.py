@@ -49,7 +49,8 @@ def check_shape(name, shape, num=None):
         )
     if num is not None and len(shape) != num:
         raise ValueError(
-            f"`{name}` must have {num} entries: height, width, channels. "
+            f"`{name}` must have {num} entries"
+            f"{': height, width, channels' if num == 3 else ''}. "
             f"Received: {name}={shape}."
         )
     for size in shape:

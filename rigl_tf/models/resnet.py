@@ -5,10 +5,17 @@ from keras import layers
 
 from rigl_tf.checks import check_count
 from rigl_tf.models.mlp import check_shape
+from rigl_tf.models.parts import Parts
 
 
 def resnet(
-    input_shape, num_classes, depth=20, channels=16, affine=True, bias=True
+    input_shape,
+    num_classes,
+    depth=20,
+    channels=16,
+    affine=True,
+    bias=True,
+    initializer="he_normal",
 ):
     """Builds a residual network of 6n + 2 layers; by default ResNet-20.
 
@@ -31,6 +38,7 @@ def resnet(
             have twice and four times as many.
         affine: Whether BN has a learnt scale and offset. Rare Gems has none.
         bias: Whether the logits have a bias. Those of Rare Gems have none.
+        initializer: How kernels begin; see `rigl_tf.models.initializers`.
 
     Returns:
         `keras.Model` from (batch, *input_shape) to logits, (batch,
@@ -56,54 +64,30 @@ def resnet(
         raise ValueError(
             f"`channels` must be even. Received: channels={channels}."
         )
+    parts = Parts(initializer, affine=affine, bias=bias)
     inputs = keras.Input(input_shape)
-    x = _conv(channels, "conv1")(inputs)
-    x = layers.ReLU(name="relu1")(_norm(affine, "bn1")(x))
+    x = parts.conv(inputs, channels, 3, "conv1")
+    x = parts.norm_relu(x, "bn1", "relu1")
     for group in (1, 2, 3):
         for index in range((depth - 2) // 6):
             stride = 2 if group > 1 and index == 0 else 1
             name = f"block{group}_{index}"
-            x = _block(x, channels * 2 ** (group - 1), stride, affine, name)
-    x = layers.GlobalAveragePooling2D(name="pool")(x)
-    outputs = layers.Dense(
-        num_classes,
-        use_bias=bias,
-        kernel_initializer="he_normal",
-        name="logits",
-    )(x)
+            x = _block(parts, x, channels * 2 ** (group - 1), stride, name)
+    outputs = parts.logits(x, num_classes)
     return keras.Model(inputs, outputs, name=f"resnet_{depth}")
 
 
-def _block(x, channels, stride, affine, name):
+def _block(parts, x, channels, stride, name):
     shortcut = x
     if stride > 1:
         shortcut = layers.MaxPooling2D(1, stride, name=f"{name}_subsample")(x)
         new = channels - x.shape[-1]
         shortcut = PadChannels(new // 2, name=f"{name}_pad_channels")(shortcut)
-        x = layers.ZeroPadding2D(1, name=f"{name}_pad")(x)
-    x = _conv(channels, f"{name}_conv1", stride)(x)
-    x = layers.ReLU(name=f"{name}_relu1")(_norm(affine, f"{name}_bn1")(x))
-    x = _norm(affine, f"{name}_bn2")(_conv(channels, f"{name}_conv2")(x))
+    x = parts.conv(x, channels, 3, f"{name}_conv1", stride)
+    x = parts.norm_relu(x, f"{name}_bn1", f"{name}_relu1")
+    x = parts.norm(parts.conv(x, channels, 3, f"{name}_conv2"), f"{name}_bn2")
     x = layers.Add(name=f"{name}_add")([x, shortcut])
     return layers.ReLU(name=f"{name}_relu2")(x)
-
-
-def _conv(channels, name, stride=1):
-    return layers.Conv2D(
-        channels,
-        3,
-        strides=stride,
-        padding="same" if stride == 1 else "valid",
-        use_bias=False,
-        kernel_initializer="he_normal",
-        name=name,
-    )
-
-
-def _norm(affine, name):
-    return layers.BatchNormalization(
-        momentum=0.9, epsilon=1e-5, center=affine, scale=affine, name=name
-    )
 
 
 @keras.saving.register_keras_serializable(package="rigl_tf")

@@ -5,12 +5,23 @@ from keras import layers
 
 from rigl_tf.checks import check_count
 from rigl_tf.models.mlp import check_shape
+from rigl_tf.models.parts import Parts
 
 _STEM_CHANNELS = 16
 _STRIDES = (1, 2, 2)  # of the first residual block in each of three groups
 
 
-def wide_resnet(input_shape, num_classes, depth=22, width=2, dropout=0.3):
+def wide_resnet(
+    input_shape,
+    num_classes,
+    depth=22,
+    width=2,
+    dropout=0.3,
+    affine=True,
+    bias=True,
+    initializer="he_normal_fan_out",
+    head_initializer="torch_uniform",
+):
     """Builds a WideResNet of pre-activation blocks; by default WRN-22-2.
 
     A residual block is BN, ReLU, 3x3 convolution, BN, ReLU, dropout, 3x3
@@ -19,8 +30,7 @@ def wide_resnet(input_shape, num_classes, depth=22, width=2, dropout=0.3):
     convolution sees; elsewhere, the shortcut is the identity.
 
     Strided convolutions are padded by one pixel on each side, as in the
-    reference code. Keras's own `padding="same"` would pad only on the right
-    and below.
+    reference code.
 
     Layers with kernels are named `conv1`, `block<group>_<index>_conv1`,
     `..._conv2` and `..._shortcut`, with groups from 1 and indices from 0, and
@@ -34,6 +44,10 @@ def wide_resnet(input_shape, num_classes, depth=22, width=2, dropout=0.3):
             channels.
         dropout: Float in [0, 1), fraction of activations dropped within a
             block.
+        affine: Whether BN has a learnt scale and offset.
+        bias: Whether the logits have a bias.
+        initializer: How kernels begin; see `rigl_tf.models.initializers`.
+        head_initializer: The same for the logits.
 
     Returns:
         `keras.Model` from (batch, *input_shape) to logits, (batch,
@@ -60,57 +74,28 @@ def wide_resnet(input_shape, num_classes, depth=22, width=2, dropout=0.3):
             "`dropout` is a fraction of the activations and must be in "
             f"[0, 1). Received: dropout={dropout}."
         )
+    parts = Parts(initializer, head_initializer, affine, bias)
     inputs = keras.Input(input_shape)
-    x = _conv(_STEM_CHANNELS, 3, "conv1")(inputs)
+    x = parts.conv(inputs, _STEM_CHANNELS, 3, "conv1")
     for group, first_stride in enumerate(_STRIDES, start=1):
         channels = _STEM_CHANNELS * width * 2 ** (group - 1)
         for index in range((depth - 4) // 6):
             stride = first_stride if index == 0 else 1
             name = f"block{group}_{index}"
-            x = _residual_block(x, channels, stride, dropout, name)
-    x = _activation(x, "bn", "relu")
-    x = layers.GlobalAveragePooling2D(name="pool")(x)
-    outputs = layers.Dense(
-        num_classes,
-        # Uniform within 1 / sqrt(inputs), the reference code's default.
-        kernel_initializer=keras.initializers.VarianceScaling(
-            1 / 3, mode="fan_in", distribution="uniform"
-        ),
-        name="logits",
-    )(x)
+            x = _block(parts, x, channels, stride, dropout, name)
+    x = parts.norm_relu(x, "bn", "relu")
+    outputs = parts.logits(x, num_classes)
     return keras.Model(inputs, outputs, name=f"wide_resnet_{depth}_{width}")
 
 
-def _residual_block(x, channels, stride, dropout, name):
+def _block(parts, x, channels, stride, dropout, name):
     shortcut = x
-    x = _activation(x, f"{name}_bn1", f"{name}_relu1")
+    x = parts.norm_relu(x, f"{name}_bn1", f"{name}_relu1")
     if shortcut.shape[-1] != channels:
-        shortcut = _conv(channels, 1, f"{name}_shortcut", stride)(x)
-    if stride > 1:
-        x = layers.ZeroPadding2D(1, name=f"{name}_pad")(x)
-    x = _conv(channels, 3, f"{name}_conv1", stride)(x)
-    x = _activation(x, f"{name}_bn2", f"{name}_relu2")
+        shortcut = parts.conv(x, channels, 1, f"{name}_shortcut", stride)
+    x = parts.conv(x, channels, 3, f"{name}_conv1", stride)
+    x = parts.norm_relu(x, f"{name}_bn2", f"{name}_relu2")
     if dropout:
         x = layers.Dropout(dropout, name=f"{name}_dropout")(x)
-    x = _conv(channels, 3, f"{name}_conv2")(x)
+    x = parts.conv(x, channels, 3, f"{name}_conv2")
     return layers.Add(name=f"{name}_add")([x, shortcut])
-
-
-def _conv(channels, size, name, stride=1):
-    return layers.Conv2D(
-        channels,
-        size,
-        strides=stride,
-        padding="same" if stride == 1 else "valid",
-        use_bias=False,
-        # One per layer: an initializer that is shared repeats its values.
-        kernel_initializer=keras.initializers.VarianceScaling(
-            2, mode="fan_out", distribution="untruncated_normal"
-        ),
-        name=name,
-    )
-
-
-def _activation(x, bn_name, relu_name):
-    x = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=bn_name)(x)
-    return layers.ReLU(name=relu_name)(x)

@@ -10,6 +10,15 @@ BUILDERS = {
     "mlp": lambda: models.mlp((8, 8, 1), 10),
     "lenet5": lambda: models.lenet5(),
     "wide_resnet": lambda: models.wide_resnet((8, 8, 1), 10, depth=10, width=1),
+    "resnet": lambda: models.resnet((8, 8, 1), 10, depth=8, channels=4),
+    "resnet18": lambda: models.resnet18((8, 8, 1), 10, channels=4),
+    "resnet50": lambda: models.resnet50((32, 32, 1), 10, channels=4),
+    "vgg16": lambda: models.vgg16((8, 8, 1), 10, blocks=2, hidden=(9,)),
+    "mobilenet_v1": lambda: models.mobilenet_v1((32, 32, 3), 10, width=0.25),
+    "mobilenet_v2": lambda: models.mobilenet_v2((16, 16, 3), 10, width=0.25),
+    "projected": lambda: models.mobilenet_v2(
+        (16, 16, 3), 10, width=0.25, projections=True
+    ),
 }
 
 
@@ -206,10 +215,10 @@ def test_wrn_normalises_as_the_reference_does(wrn):
 def test_wrn_gives_the_activated_input_to_both_branches(wrn, group):
     activated = wrn.get_layer(f"block{group}_0_relu1").output
     shortcut = wrn.get_layer(f"block{group}_0_shortcut")
-    conv1 = "pad" if group > 1 else "conv1"  # strided ones are padded first
+    pad = "_pad" if group > 1 else ""  # strided ones are padded first
 
     assert shortcut.input is activated
-    assert wrn.get_layer(f"block{group}_0_{conv1}").input is activated
+    assert wrn.get_layer(f"block{group}_0_conv1{pad}").input is activated
 
 
 @pytest.mark.parametrize("group", [1, 2, 3])
@@ -231,7 +240,7 @@ def test_wrn_without_a_change_of_channels_has_no_shortcut_there():
 
 @pytest.mark.parametrize("group", [2, 3])
 def test_wrn_pads_strided_convolutions_on_all_sides(wrn, group):
-    pad = wrn.get_layer(f"block{group}_0_pad")
+    pad = wrn.get_layer(f"block{group}_0_conv1_pad")
     conv = wrn.get_layer(f"block{group}_0_conv1")
     x = np.random.default_rng(0).normal(size=(1, 8, 8, conv.kernel.shape[2]))
     kernel = np.zeros(conv.kernel.shape)
