@@ -106,6 +106,7 @@ def test_a_ticket_trains_and_keeps_to_its_masks(name):
     ticket = found(name)
     sparse = ticket.sparsify(MODEL)
     small.fit(MODEL, DATA).compile(sparse)
+    sparse.run_eagerly = True  # most of a graph's time is its making
     sparse.fit(DATA.train(0), steps_per_epoch=3, verbose=0, shuffle=False)
     for kernel in sparse.kernels:
         active = np.array(kernel.variable) != 0
