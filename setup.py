@@ -57,6 +57,7 @@ setuptools.setup(
     package_data={"rigl_tf.gin_configs": ["**/*.gin"]},
     entry_points={
         "console_scripts": [
+            "rigl-prepare = rigl_tf.bin.prepare:run",
             "rigl-train = rigl_tf.bin.train:run",
             "rigl-sweep = rigl_tf.bin.sweep:run",
             "rigl-report = rigl_tf.bin.report:run",

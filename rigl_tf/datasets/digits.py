@@ -5,7 +5,7 @@ import io
 
 import numpy as np
 
-from rigl_tf.datasets.dataset import from_arrays
+from rigl_tf.datasets.arrays import from_arrays
 
 
 def digits(batch_size=32, flatten=False, standardize=False, data_dir=None):

@@ -1,0 +1,201 @@
+"""A `Dataset` of arrays in memory."""
+
+import numpy as np
+import tensorflow as tf
+
+from rigl_tf.datasets.dataset import Dataset
+from rigl_tf.datasets.dataset import check_integer
+
+
+def from_arrays(
+    name,
+    *,
+    train,
+    test,
+    validation=None,
+    num_classes,
+    batch_size=32,
+    transform=None,
+    augment=None,
+):
+    """Makes a `Dataset` of arrays, which are kept in memory.
+
+    The training order is computed by TensorFlow alone, so that an iterator
+    over it can be saved in a checkpoint and distributed by a strategy.
+
+    Args:
+        name: String.
+        train: Pair of arrays: `x` of shape (examples, ...), any numbers that
+            are finite as float32, and `y` of shape (examples,) or that of
+            `x`, integers in [0, num_classes).
+        test: Pair of arrays, likewise; same `x.shape[1:]` as in `train`.
+        validation: Pair of arrays, likewise, or `None`.
+        num_classes: Integer, at least 2.
+        batch_size: Integer, at least 1, examples in a batch.
+        transform: Function of a batch of `x` to what a network sees, or
+            `None`. With it, arrays are kept in their own dtype, such as the
+            uint8 of pixels.
+        augment: Function of a batch of `x` for training and a seed, a tensor
+            of two integers, to one of the same shape, or `None`. It comes
+            before `transform`; its seeds follow that of the order.
+
+    Returns:
+        `Dataset`.
+
+    Raises:
+        ValueError: If an argument is out of range, or arrays are empty, not
+            finite, or do not fit together.
+    """
+    check_integer(num_classes, "num_classes", least=2)
+    check_integer(batch_size, "batch_size", least=1)
+    dtype = np.float32 if transform is None else None
+    train = _checked_pair(train, "train", num_classes, dtype)
+    test = _checked_pair(test, "test", num_classes, dtype)
+    _check_same_shape(test, "test", train)
+    if validation is not None:
+        validation = _checked_pair(validation, "validation", num_classes, dtype)
+        _check_same_shape(validation, "validation", train)
+        validation = _in_order(validation, batch_size, transform)
+    return Dataset(
+        name=name,
+        input_shape=train[0].shape[1:],
+        num_classes=num_classes,
+        num_train=len(train[0]),
+        batch_size=batch_size,
+        train=_shuffled_by_epoch(train, batch_size, transform, augment),
+        validation=validation,
+        test=_in_order(test, batch_size, transform),
+    )
+
+
+def _shuffled_by_epoch(arrays, batch_size, transform, augment):
+    """The function `train` of a `Dataset`."""
+    x, y = _on_host(arrays)
+
+    def train(seed, epoch=0, batch=0):
+        check_integer(seed, "seed")
+        check_integer(epoch, "epoch", least=0)
+        check_integer(batch, "batch", least=0)
+
+        def one_epoch(number):
+            seeds = tf.stack([tf.constant(seed, tf.int64), number])
+            order = tf.random.experimental.stateless_shuffle(
+                tf.range(tf.shape(y)[0]), seed=seeds, alg="philox"
+            )
+            batches = tf.data.Dataset.from_tensor_slices(order)
+            return (
+                batches.batch(batch_size)
+                .enumerate()
+                .map(lambda index, chosen: (chosen, seeds, index))
+            )
+
+        def look_up(chosen, seeds, index):
+            batch = tf.gather(x, chosen)
+            if augment is not None:
+                batch = augment(
+                    batch,
+                    tf.random.experimental.stateless_fold_in(seeds, index),
+                )
+            if transform is not None:
+                batch = transform(batch)
+            return batch, tf.gather(y, chosen)
+
+        # Batches are cut within an epoch: no batch spans two of them.
+        return (
+            tf.data.Dataset.counter(epoch)
+            .flat_map(one_epoch)
+            .skip(batch)
+            .map(look_up, tf.data.AUTOTUNE, deterministic=True)
+            .prefetch(tf.data.AUTOTUNE)
+            .with_options(_by_example())
+        )
+
+    return train
+
+
+def _in_order(arrays, batch_size, transform):
+    batches = tf.data.Dataset.from_tensor_slices(_on_host(arrays))
+    batches = batches.batch(batch_size)
+    if transform is not None:
+        batches = batches.map(lambda x, y: (transform(x), y), tf.data.AUTOTUNE)
+    return batches.prefetch(tf.data.AUTOTUNE).with_options(_by_example())
+
+
+def _by_example():
+    """Options by which workers share examples, as there are no files."""
+    options = tf.data.Options()
+    options.experimental_distribute.auto_shard_policy = (
+        tf.data.experimental.AutoShardPolicy.DATA
+    )
+    return options
+
+
+def _on_host(arrays):
+    with tf.device("CPU:0"):
+        return tuple(tf.constant(array) for array in arrays)
+
+
+def _checked_pair(arrays, name, num_classes, dtype):
+    """Arrays `x`, of a dtype, and `y`, int32, or an error."""
+    if not isinstance(arrays, tuple | list) or len(arrays) != 2:
+        raise ValueError(
+            f"`{name}` must be a pair of arrays `(x, y)`. "
+            f"Received: {name} of type {type(arrays).__name__}."
+        )
+    x, y = (np.asarray(array) for array in arrays)
+    if x.ndim < 2 or (y.ndim != 1 and y.shape != x.shape):
+        raise ValueError(
+            f"`{name}` must have `x` of shape (examples, ...), with at least "
+            "one dimension per example, and `y` of shape (examples,), or of "
+            "that of `x`: labels, "
+            f"not one-hot vectors. Received: x.shape={x.shape}, "
+            f"y.shape={y.shape}."
+        )
+    if len(x) != len(y):
+        raise ValueError(
+            f"`{name}` must have one label for each example. "
+            f"Received: {len(x)} examples in `x`, {len(y)} labels in `y`."
+        )
+    if x.size == 0:
+        raise ValueError(
+            f"`{name}` must not be empty. Received: x.shape={x.shape}."
+        )
+    return _checked_inputs(x, name, dtype), _checked_labels(
+        y, name, num_classes
+    )
+
+
+def _checked_inputs(x, name, dtype):
+    with np.errstate(over="ignore"):  # reported below
+        x = x.astype(dtype or x.dtype, copy=False)
+    num_bad = x.size - np.count_nonzero(np.isfinite(x))
+    if num_bad:
+        raise ValueError(
+            f"`x` of `{name}` must be finite as float32. Received: {num_bad} "
+            f"of {x.size} values NaN or infinite. Remove or replace them."
+        )
+    return x
+
+
+def _checked_labels(y, name, num_classes):
+    if not np.issubdtype(y.dtype, np.integer):
+        raise ValueError(
+            f"`y` of `{name}` must have an integer dtype. Received: "
+            f"y.dtype={y.dtype}. Convert it with `y.astype(int)`."
+        )
+    if y.min() < 0 or y.max() >= num_classes:
+        raise ValueError(
+            f"`y` of `{name}` must be in [0, {num_classes}). Received: labels "
+            f"from {y.min()} to {y.max()}. Renumber them from 0, or raise "
+            f"num_classes={num_classes}."
+        )
+    return y.astype(np.int32)
+
+
+def _check_same_shape(arrays, name, train):
+    expected, received = train[0].shape[1:], arrays[0].shape[1:]
+    if expected != received:
+        raise ValueError(
+            f"`x` of `{name}` must have examples of the same shape as those of "
+            f"`train`, {expected}. Received: examples of shape {received}."
+        )

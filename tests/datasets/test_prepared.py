@@ -1,0 +1,262 @@
+"""Data sets are prepared from archives in the official formats, and read."""
+
+import sys
+
+import numpy as np
+import pytest
+import tensorflow_datasets as tfds
+from tensorflow_datasets.core.download import checksums
+
+from rigl_tf import datasets
+from rigl_tf.bin.prepare import listed
+from rigl_tf.bin.prepare import prepare
+from rigl_tf.datasets import augment
+from rigl_tf.datasets import prepared
+from tests.datasets import official
+
+NAMES = {
+    "cifar10": datasets.cifar10,
+    "cifar100": datasets.cifar100,
+    "tiny_imagenet": datasets.tiny_imagenet,
+    "caltech101": datasets.caltech101,
+    "imagenet2012": datasets.imagenet2012,
+}
+
+
+@pytest.fixture
+def small(monkeypatch, tmp_path):
+    """Prepares small archives, which TFDS takes for the official ones."""
+
+    def small(name, *archives):
+        known = prepared.make_builder(name, tmp_path).url_infos or {}
+        monkeypatch.setattr(
+            checksums,
+            "compute_url_info",
+            lambda path: next(
+                i for i in known.values() if i.filename == path.name
+            ),
+        )
+        prepare(name, archives, tmp_path / "data")
+        return tmp_path / "data"
+
+    tfds.display_progress_bar(False)
+    yield small
+    tfds.display_progress_bar(True)
+
+
+def all_of(batches, num=None):
+    batches = list(batches if num is None else batches.take(num))
+    return tuple(
+        np.concatenate([np.array(part) for part in parts])
+        for parts in zip(*batches, strict=True)
+    )
+
+
+def cifar(num_classes, num_train=20, num_test=6):
+    rng = np.random.default_rng(0)
+
+    def split(num):
+        pictures = rng.integers(0, 256, (num, 32, 32, 3), dtype=np.uint8)
+        return np.arange(num) % num_classes, pictures
+
+    return split(num_train), split(num_test)
+
+
+@pytest.mark.parametrize("num_classes", [10, 100])
+def test_cifar_is_read_as_it_was_written(num_classes, small, tmp_path):
+    name = f"cifar{num_classes}"
+    (labels, pictures), test = cifar(num_classes)
+    write = getattr(official, name)
+    data_dir = small(name, write(tmp_path, (labels, pictures), test))
+    # The mean and scale are such that pixels are what they were.
+    data = NAMES[name](
+        batch_size=4,
+        validation=6,
+        mean=(0, 0, 0),
+        std=(1 / 255,) * 3,
+        augment=None,
+        data_dir=data_dir,
+    )
+    assert (data.num_train, data.num_classes) == (14, num_classes)
+    x, y = all_of(data.test)
+    np.testing.assert_allclose(x, test[1], atol=1e-3)
+    np.testing.assert_array_equal(y, test[0])
+    x, y = all_of(data.validation)
+    np.testing.assert_allclose(x, pictures[14:], atol=1e-3)
+    np.testing.assert_array_equal(y, labels[14:])
+    x, y = all_of(data.train(0), data.steps_per_epoch)
+    order = np.argsort(x[:, 0, 0, 0] * 1e6 + x[:, 0, 1, 1])
+    expected = np.argsort(pictures[:14, 0, 0, 0] * 1e6 + pictures[:14, 0, 1, 1])
+    np.testing.assert_allclose(x[order], pictures[:14][expected], atol=1e-3)
+    np.testing.assert_array_equal(y[order], labels[:14][expected])
+
+
+def test_cifar_is_normalized_as_the_papers_say(small, tmp_path):
+    train, test = cifar(10)
+    data_dir = small("cifar10", official.cifar10(tmp_path, train, test))
+    x, _ = all_of(datasets.cifar10(validation=4, data_dir=data_dir).test)
+    expected = (test[1] / 255 - [0.4914, 0.4822, 0.4465]) / [
+        0.2023,
+        0.1994,
+        0.2010,
+    ]
+    np.testing.assert_allclose(x, expected, atol=1e-5)
+    # The RigL paper standardizes each picture by itself.
+    data = datasets.cifar10(validation=0, std=None, data_dir=data_dir)
+    x, _ = all_of(data.test)
+    np.testing.assert_allclose(x.mean(axis=(1, 2, 3)), 0, atol=1e-5)
+    np.testing.assert_allclose(x.std(axis=(1, 2, 3)), 1, atol=1e-5)
+    assert data.validation is None and data.num_train == 20
+
+
+def test_only_training_pictures_are_augmented(small, tmp_path):
+    train, test = cifar(10)
+    data_dir = small("cifar10", official.cifar10(tmp_path, train, test))
+    plain, augmented = (
+        datasets.cifar10(
+            batch_size=7, validation=6, augment=change, data_dir=data_dir
+        )
+        for change in (None, augment.crop_and_flip)
+    )
+    for split in ("validation", "test"):
+        np.testing.assert_array_equal(
+            all_of(getattr(plain, split))[0],
+            all_of(getattr(augmented, split))[0],
+        )
+    one, two = (all_of(data.train(5), 2) for data in (plain, augmented))
+    np.testing.assert_array_equal(one[1], two[1])
+    changed = (one[0] != two[0]).any(axis=(1, 2, 3))
+    assert changed.mean() > 0.8  # one of 162 stays as it is
+
+
+def test_augmentation_goes_on_in_the_middle_of_an_epoch(small, tmp_path):
+    train, test = cifar(10)
+    data_dir = small("cifar10", official.cifar10(tmp_path, train, test))
+    data = datasets.cifar10(batch_size=5, validation=4, data_dir=data_dir)
+    whole = list(data.train(3).take(9))  # four batches an epoch
+    for batch, (x, y) in zip(whole[6:], data.train(3, 1, 2), strict=False):
+        np.testing.assert_array_equal(batch[0], x)
+        np.testing.assert_array_equal(batch[1], y)
+    again = next(iter(data.train(3, 1, 0)))[0]
+    assert np.any(again != whole[0][0]), "Other epochs, other crops."
+
+
+def test_too_many_examples_for_validation_are_refused(small, tmp_path):
+    train, test = cifar(10)
+    data_dir = small("cifar10", official.cifar10(tmp_path, train, test))
+    with pytest.raises(ValueError, match="below the 20.*validation=5000"):
+        datasets.cifar10(data_dir=data_dir)
+
+
+def test_tiny_imagenet_is_read_from_the_official_archive(small, tmp_path):
+    ids = ["n02", "n01", "n03"]
+    data_dir = small("tiny_imagenet", official.tiny_imagenet(tmp_path, ids))
+    plain = {
+        "mean": (0, 0, 0),
+        "std": (1 / 255,) * 3,
+        "augment": None,
+        "data_dir": data_dir,
+    }
+    data = datasets.tiny_imagenet(**plain)
+    assert data.input_shape == (64, 64, 3)
+    assert (data.num_train, data.num_classes) == (9, 200)
+    x, y = all_of(data.train(0), 1)
+    np.testing.assert_allclose(x, y[:, None, None, None] * np.ones_like(x))
+    for split in (data.validation, data.test):
+        x, y = all_of(split)
+        np.testing.assert_allclose(
+            x, 100 + y[:, None, None, None] * np.ones_like(x)
+        )
+        assert sorted(y) == [0, 0, 1, 1, 2, 2]
+    whole = datasets.tiny_imagenet(halves=False, **plain)
+    assert whole.validation is None and len(all_of(whole.test)[1]) == 12
+
+
+def test_caltech_101_is_read_without_its_background(small, tmp_path):
+    names = ["accordion", "BACKGROUND_Google", "airplanes"]
+    data_dir = small("caltech101", official.caltech101(tmp_path, names))
+    data = datasets.caltech101(data_dir=data_dir)
+    assert data.input_shape == (224, 224, 3)
+    counts = {}
+    for split in ("validation", "test"):
+        counts[split] = np.bincount(all_of(getattr(data, split))[1])
+    labels = all_of(data.train(0), data.steps_per_epoch)[1]
+    # 20 % of 31 are 6; a quarter of the other 50 are 12.
+    assert counts["test"].tolist() == [6, 6]
+    assert counts["validation"].sum() == 12
+    assert len(labels) == data.num_train == 62 - 12 - 12
+
+
+def test_imagenet_is_read_in_an_order_that_follows_the_seed(small, tmp_path):
+    ids = ["n01440764", "n01443537"]
+    data_dir = small("imagenet2012", *official.imagenet2012(tmp_path, ids))
+    data = datasets.imagenet2012(batch_size=4, data_dir=data_dir)
+    assert (data.num_train, data.steps_per_epoch) == (10, 3)
+    whole = list(data.train(7).take(6))
+    assert [len(y) for _, y in whole] == [4, 4, 2, 4, 4, 2]
+    for epoch in (whole[:3], whole[3:]):
+        labels = np.concatenate([y for _, y in epoch])
+        assert sorted(labels) == [0] * 5 + [1] * 5
+    for batch, (x, y) in zip(whole[4:], data.train(7, 1, 1), strict=False):
+        np.testing.assert_array_equal(batch[0], x)
+        np.testing.assert_array_equal(batch[1], y)
+    assert np.any(whole[0][0] != next(iter(data.train(8)))[0])
+    x, y = all_of(data.test)
+    assert x.shape == (3, 224, 224, 3) and y.dtype == np.int32
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_data_that_are_not_prepared_say_how(name, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "tensorflow_datasets", None)  # too slow
+    file = prepared.SOURCES[name].files[0]
+    with pytest.raises(
+        FileNotFoundError,
+        match=rf"(?s)Download {file}.*rigl-prepare --dataset={name} --archive",
+    ):
+        NAMES[name](data_dir=tmp_path)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_data_can_be_faked(name):
+    with prepared.faked(8):
+        data = NAMES[name](batch_size=4)
+    source = prepared.SOURCES[name]
+    x, y = next(iter(data.train(0)))
+    assert x.shape == (min(4, data.num_train), *source.shape)
+    assert data.num_classes == source.num_classes > int(max(y))
+    assert not prepared.are_faked()
+
+
+def test_an_archive_is_compared_with_its_checksum(tmp_path):
+    train, test = cifar(10)
+    archive = official.cifar10(tmp_path, train, test)
+    with pytest.raises(ValueError, match="checksum"):
+        prepare("cifar10", [archive], tmp_path / "data")
+
+
+@pytest.mark.parametrize(
+    ("name", "archives", "error", "problem"),
+    [
+        ("cifar10", ["cifar.zip"], ValueError, "made of cifar-10-binary"),
+        (
+            "cifar10",
+            ["no/cifar-10-binary.tar.gz"],
+            FileNotFoundError,
+            "no file no/cifar",
+        ),
+        ("imagenet2012", [], ValueError, "Download ILSVRC2012_img_train.tar"),
+        ("tiny_imagenet", [], ValueError, "say where: --archive="),
+    ],
+)
+def test_archives_that_will_not_do(name, archives, error, problem, tmp_path):
+    with pytest.raises(error, match=problem):
+        prepare(name, archives, tmp_path)
+
+
+def test_the_list_says_what_is_prepared(small, tmp_path):
+    data_dir = small("tiny_imagenet", official.tiny_imagenet(tmp_path, ["n01"]))
+    rows = listed(data_dir).splitlines()
+    (row,) = [row for row in rows if "tiny_imagenet" in row]
+    assert row.split("|")[2].strip() == "yes"
+    (row,) = [row for row in rows if "imagenet2012" in row]
+    assert row.split("|")[2].strip() == "no"
