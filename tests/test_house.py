@@ -12,12 +12,12 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 # A module may import those before it, never after.
 FLOOR_PLAN = """
-    checks config tables locks checkpoints strategies selection masks
-    distributions schedules algorithms layout granularity refusals layers
-    grow_init slots views update replicas step plan guard multi_worker model
-    sparsify flops summary monitor snapshot datasets callbacks fitting
-    tickets models extension results plots methods recording training bin
-    __init__
+    checks config tables learning_rates losses locks checkpoints strategies
+    selection masks distributions schedules algorithms layout granularity
+    refusals layers grow_init slots views update replicas step plan guard
+    multi_worker model sparsify flops summary monitor snapshot datasets
+    callbacks fitting tickets models extension results plots methods
+    recording training bin __init__
 """.split()
 
 

@@ -11,4 +11,5 @@ from rigl_tf.models.pretrained import pretrained as pretrained
 from rigl_tf.models.resnet import resnet as resnet
 from rigl_tf.models.small_dense import small_dense as small_dense
 from rigl_tf.models.vgg16 import vgg16 as vgg16
+from rigl_tf.models.weight_decay import with_weight_decay as with_weight_decay
 from rigl_tf.models.wide_resnet import wide_resnet as wide_resnet

@@ -2,6 +2,8 @@
 
 import keras
 
+from rigl_tf.learning_rates import Steps
+
 
 def sgd(num_steps, learning_rate=0.1, momentum=0.9, nesterov=False):
     """SGD as Rare Gems trains scores: a cosine from a learning rate to zero.
@@ -44,11 +46,8 @@ def multi_step(
     Reference:
         [Sreenivasan et al., 2022](https://arxiv.org/abs/2202.12002), Table 15.
     """
-    schedule = keras.optimizers.schedules.PiecewiseConstantDecay(
-        # A boundary is the last step at the rate before it.
-        [round(part * num_steps) - 1 for part in milestones],
-        [learning_rate * factor**i for i in range(len(milestones) + 1)],
-    )
+    steps = [round(part * num_steps) for part in milestones]
+    schedule = Steps(learning_rate, steps, factor)
     return keras.optimizers.SGD(schedule, momentum, nesterov)
 
 

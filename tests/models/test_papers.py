@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import pytest
 
+import rigl_tf
 from rigl_tf import flops
 from rigl_tf import models
 from rigl_tf.models.initializers import INITIALIZERS
@@ -254,3 +255,42 @@ def test_an_initializer_may_be_ones_own():
 def test_bad_arguments_are_refused(make, problem):
     with pytest.raises(ValueError, match=problem):
         make()
+
+
+def decayed(model, shape, **kwargs):
+    return models.with_weight_decay(
+        shape, 3, model=model, weight_decay=0.1, **kwargs
+    )
+
+
+@pytest.mark.parametrize("sparse", [False, True])
+def test_weight_decay_is_in_the_gradient(sparse):
+    """One step of SGD, rate 0.5, on data without a gradient of their own."""
+    model = decayed(lambda *args: models.mlp(*args, hidden=(5,)), (4,))
+    if sparse:
+        model = rigl_tf.sparsify(
+            model, rigl_tf.algorithms.Static(), sparsity=0.5
+        )
+    model.compile(keras.optimizers.SGD(0.5), lambda y, z: 0 * z[:, 0])
+    before = [np.array(v) for v in model.trainable_variables]
+    model.train_on_batch(np.ones((2, 4)), np.zeros(2))
+    for old, new in zip(before, model.trainable_variables, strict=True):
+        decay = 0.5 * 0.1 if len(old.shape) > 1 else 0  # biases stay
+        np.testing.assert_allclose(new, (1 - decay) * old, rtol=1e-5)
+
+
+def test_recurrent_kernels_decay_and_depthwise_ones_as_told():
+    model = decayed(lambda *args: models.gru(*args, 4, 5, (6,)), (7,))
+    found = {v.path for v in model.variables if v.regularizer}
+    assert {path.split("/")[-1] for path in found} == {
+        "kernel",
+        "recurrent_kernel",
+    }
+    for depthwise in (True, False):
+        model = decayed(models.mobilenet_v2, (16, 16, 3), depthwise=depthwise)
+        again = model.from_config(model.get_config())
+        for layer in again.layers:
+            if isinstance(layer, keras.layers.DepthwiseConv2D):
+                assert bool(layer.kernel.regularizer) == depthwise
+            elif isinstance(layer, keras.layers.Conv2D):
+                assert layer.kernel.regularizer.l2 == pytest.approx(0.05)
