@@ -25,6 +25,7 @@ from rigl_tf.methods import Method
 from rigl_tf.methods import SmallDense
 from rigl_tf.methods import TicketMethod
 from rigl_tf.monitor import SparsityMonitor
+from rigl_tf.smoke import shortened
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,6 +94,7 @@ def train(
     verbose=1,
     config=None,
     checkpoint_every=None,
+    smoke=False,
 ):
     """Trains, tests and records one run.
 
@@ -119,6 +121,8 @@ def train(
         checkpoint_every: Integer, steps between two checkpoints. By default,
             one is written every 30 seconds; with several workers, after every
             epoch.
+        smoke: Whether to do everything for a few steps only, to see that it
+            works. The results mean nothing.
 
     Returns:
         `Record`.
@@ -152,6 +156,8 @@ def train(
                 "`method` must be a `Method`, a `TicketMethod`, a "
                 f"`SmallDense` or `None`. Received: method={method!r}."
             )
+        if smoke:
+            task, method = shortened(task, method)
         keras.utils.set_random_seed(seed)
         fit = Fit(
             dataset=task.dataset,

@@ -33,8 +33,9 @@ def find(kind, name):
 
     Args:
         kind: String, a folder of `gin_configs/`.
-        name: String, a file's name without `.gin`, or the path of a file
-            anywhere, with `.gin`.
+        name: String, a file's name without `.gin`, such as `rigl`, or for
+            those of a paper `ggr/rigl`; or the path of a file anywhere, with
+            `.gin`.
 
     Raises:
         ValueError: If there is none; the error lists those that there are.
@@ -43,10 +44,12 @@ def find(kind, name):
         if not pathlib.Path(name).is_file():
             raise ValueError(f"There is no file {name}.")
         return pathlib.Path(name)
-    place = folder() / kind
-    names = sorted(path.stem for path in place.glob("*.gin"))
+    paths = sorted((folder() / kind).glob("*.gin"))
+    names = {path.stem: path for path in paths}
+    for path in sorted((folder() / "papers").glob(f"*/{kind}/*.gin")):
+        names[f"{path.parts[-3]}/{path.stem}"] = path
     if name in names:
-        return place / f"{name}.gin"
+        return names[name]
     close = difflib.get_close_matches(name, names)
     hint = f" Did you mean {close[0]!r}?" if close else ""
     raise ValueError(

@@ -1,14 +1,21 @@
 """Trains one run.
 
-  rigl-train --task=digits_mlp --method=rigl --set 'SPARSITY = 0.98' \
+  rigl-train --task=digits_mlp --method=rigl --set 'SPARSITY = 0.98' \\
       --seed=0 --output_dir=runs/mine
 
 --task and --method name files in gin_configs/tasks and gin_configs/methods;
 --set fills in what those files leave open. The same, spelt out:
 
-  rigl-train --gin_file=gin_configs/tasks/digits_mlp.gin \
-      --gin_file=gin_configs/methods/rigl.gin \
+  rigl-train --gin_file=gin_configs/tasks/digits_mlp.gin \\
+      --gin_file=gin_configs/methods/rigl.gin \\
       --gin_bindings='SPARSITY = 0.98' --output_dir=runs/mine
+
+A run of a paper, first for a few steps on random data:
+
+  rigl-train --task=rigl_reproduction/cifar10 --method=rigl_reproduction/rigl \\
+      --set 'SPARSITY = 0.9' --smoke
+  rigl-train --task=rigl_reproduction/cifar10 --method=rigl_reproduction/rigl \\
+      --set 'SPARSITY = 0.9' --output_dir=runs/mine
 
 A run that was stopped goes on with --resume. After SIGTERM or Ctrl-C it saves
 at the next step and exits with code 75.
@@ -18,17 +25,21 @@ Keras and rigl_tf unless --allow_config_code is given; run only files that you
 trust.
 """
 
+import contextlib
 import enum
+import tempfile
 
 import gin
 import keras
 from absl import flags
 
 from rigl_tf import results
+from rigl_tf import smoke as smoke_test
 from rigl_tf import strategies
 from rigl_tf import training
 from rigl_tf.bin import command
 from rigl_tf.bin import configs
+from rigl_tf.datasets import prepared
 
 
 class Progress(enum.Enum):
@@ -44,6 +55,11 @@ _TASK = flags.DEFINE_string(
 )
 _METHOD = flags.DEFINE_string(
     "method", None, "How to be sparse: a method's name, or dense."
+)
+_SMOKE = flags.DEFINE_bool(
+    "smoke",
+    False,
+    "Try it for a few steps, on random data where others are not prepared.",
 )
 _SET = flags.DEFINE_multi_string(
     "set", [], "A binding, such as 'SPARSITY = 0.9'. May be repeated."
@@ -90,7 +106,9 @@ _VERBOSE = flags.DEFINE_enum_class(
 )
 
 
-def run_one(files, bindings, output_dir, allow_code=False, **kwargs):
+def run_one(
+    files, bindings, output_dir, allow_code=False, smoke=False, **kwargs
+):
     """Trains the run that gin files and bindings describe.
 
     Args:
@@ -98,26 +116,48 @@ def run_one(files, bindings, output_dir, allow_code=False, **kwargs):
         bindings: List of strings.
         output_dir: Directory of the run.
         allow_code: Whether files from elsewhere may import anything.
+        smoke: Whether to try it for a few steps, on random data where others
+            would have to be prepared.
         **kwargs: Further arguments of `rigl_tf.training.train`.
 
     Returns:
         `Record`.
     """
-    with configs.parsed(files, bindings, allow_code):
+    fake = (
+        prepared.faked(smoke_test.EXAMPLES)
+        if smoke
+        else contextlib.nullcontext()
+    )
+    with configs.parsed(files, bindings, allow_code), fake:
         train = gin.get_configurable(training.train)
-        return train(output_dir=output_dir, config=gin.config_str(), **kwargs)
+        config = gin.config_str()
+        return train(output_dir, config=config, smoke=smoke, **kwargs)
 
 
 def main():
     """Trains the run that the flags describe and prints its row."""
-    if _OUTPUT_DIR.value is None:
-        raise ValueError("Say where the run goes: --output_dir=runs/mine.")
+    with contextlib.ExitStack() as stack:
+        output_dir = _OUTPUT_DIR.value
+        if _SMOKE.value and output_dir is None:
+            output_dir = stack.enter_context(tempfile.TemporaryDirectory())
+        if output_dir is None:
+            raise ValueError("Say where the run goes: --output_dir=runs/mine.")
+        record = _train(output_dir)
+    print(results.table([record]))
+    if record.ticket:
+        print(f"\n{results.tickets([record])}")
+    if _SMOKE.value:
+        print("\nIt works. After a few steps, these numbers mean nothing.")
+
+
+def _train(output_dir):
+    """The record of the run that the flags describe."""
     files = list(_GIN_FILE.value)
     if _TASK.value:
         files.append(configs.find("tasks", _TASK.value))
     if _METHOD.value:
         files.append(configs.find("methods", _METHOD.value))
-    if not _TASK.value and not _GIN_FILE.value:
+    if not files:
         raise ValueError(
             "Say what to train: --task=digits_mlp --method=rigl, or "
             "--gin_file. See --help."
@@ -127,19 +167,17 @@ def main():
         bindings.append(f"SEED = {_SEED.value}")
     if _STRATEGY.value == "tpu":
         keras.config.set_dtype_policy("mixed_bfloat16")
-    record = run_one(
+    return run_one(
         files,
         bindings,
-        _OUTPUT_DIR.value,
+        output_dir,
         _ALLOW_CODE.value,
+        _SMOKE.value,
         strategy=strategies.STRATEGIES[_STRATEGY.value](),
         resume=_RESUME.value,
         verbose=_VERBOSE.value.value,
         checkpoint_every=_CHECKPOINT_EVERY.value,
     )
-    print(results.table([record]))
-    if record.ticket:
-        print(f"\n{results.tickets([record])}")
 
 
 def run():

@@ -2,6 +2,8 @@
 
 import pathlib
 
+from rigl_tf.datasets import prepared
+
 
 def pretrained(input_shape, num_classes, *, model, weights):
     """Builds a network and gives it weights that were trained elsewhere.
@@ -22,6 +24,8 @@ def pretrained(input_shape, num_classes, *, model, weights):
     Raises:
         FileNotFoundError: If there is no such file.
     """
+    if prepared.are_faked():
+        return model(input_shape, num_classes)
     if not pathlib.Path(weights).is_file():
         raise FileNotFoundError(
             f"There is no file of weights {weights}. Save one with "
