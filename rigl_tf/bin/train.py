@@ -138,9 +138,13 @@ def main():
     """Trains the run that the flags describe and prints its row."""
     with contextlib.ExitStack() as stack:
         output_dir = _OUTPUT_DIR.value
-        if _SMOKE.value and output_dir is None:
+        if _SMOKE.value:
+            if output_dir is not None:
+                raise ValueError(
+                    "--smoke leaves nothing behind: leave out --output_dir."
+                )
             output_dir = stack.enter_context(tempfile.TemporaryDirectory())
-        if output_dir is None:
+        elif output_dir is None:
             raise ValueError("Say where the run goes: --output_dir=runs/mine.")
         record = _train(output_dir)
     print(results.table([record]))
@@ -157,7 +161,7 @@ def _train(output_dir):
         files.append(configs.find("tasks", _TASK.value))
     if _METHOD.value:
         files.append(configs.find("methods", _METHOD.value))
-    if not files:
+    if not _TASK.value and not _GIN_FILE.value:
         raise ValueError(
             "Say what to train: --task=digits_mlp --method=rigl, or "
             "--gin_file. See --help."
@@ -172,7 +176,7 @@ def _train(output_dir):
         bindings,
         output_dir,
         _ALLOW_CODE.value,
-        _SMOKE.value,
+        smoke=_SMOKE.value,
         strategy=strategies.STRATEGIES[_STRATEGY.value](),
         resume=_RESUME.value,
         verbose=_VERBOSE.value.value,

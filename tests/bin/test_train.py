@@ -152,6 +152,8 @@ def test_a_mistake_ends_in_one_line(tmp_path, arguments, message):
         (["--output_dir=run"], "Say what to train"),
         (["--output_dir=run", "--method=set"], "Say what to train: --task"),
         (["--output_dir=run", "--task=nope"], "There is no task 'nope'"),
+        (["--output_dir=run", "--task=ggr/x"], "There is no task 'ggr/x'"),
+        (["--output_dir=run", "--smoke"], "leave out --output_dir"),
     ],
 )
 def test_missing_arguments_are_asked_for(parsed_flags, arguments, message):
@@ -195,7 +197,27 @@ def test_flags_reach_the_run(parsed_flags, monkeypatch, arguments, verbose):
         "resume": False,
         "verbose": verbose,
         "checkpoint_every": None,
+        "smoke": False,
     }
+
+
+def test_trying_leaves_nothing_behind(parsed_flags, capsys):
+    task = "rigl_reproduction/cifar10"
+    parsed_flags(
+        f"--task={task}", "--method=dense", "--smoke", "--progress=none"
+    )
+    places = []
+    run_one = train.run_one
+
+    def remember(*args, **kwargs):
+        places.append(pathlib.Path(args[2]))
+        return run_one(*args, **kwargs)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(train, "run_one", remember)
+        train.main()
+    assert "It works" in capsys.readouterr().out
+    assert not places[0].exists()
 
 
 def test_messages_lose_line_breaks_and_addresses():
