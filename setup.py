@@ -54,9 +54,10 @@ setuptools.setup(
         "rigl_tf.gin_configs",
     ],
     package_dir={"rigl_tf.gin_configs": "gin_configs"},
-    package_data={"rigl_tf.gin_configs": ["**/*.gin"]},
+    package_data={"rigl_tf.gin_configs": ["**/*.gin", "**/*.toml"]},
     entry_points={
         "console_scripts": [
+            "rigl-papers = rigl_tf.bin.papers:run",
             "rigl-prepare = rigl_tf.bin.prepare:run",
             "rigl-train = rigl_tf.bin.train:run",
             "rigl-sweep = rigl_tf.bin.sweep:run",

@@ -17,7 +17,7 @@ FLOOR_PLAN = """
     refusals layers grow_init slots views update replicas step plan guard
     multi_worker model sparsify flops summary monitor snapshot datasets
     callbacks fitting tickets models extension results plots methods
-    recording smoke training bin __init__
+    papers recording smoke training bin __init__
 """.split()
 
 

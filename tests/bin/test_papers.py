@@ -1,15 +1,18 @@
 """Every configuration of the papers parses, builds and has its schedule."""
 
 import contextlib
+import dataclasses
 import re
 
 import gin
 import keras
 import pytest
 
+from rigl_tf import papers
 from rigl_tf import schedules
 from rigl_tf import training
 from rigl_tf.bin import configs
+from rigl_tf.bin import papers as listing
 from rigl_tf.bin import train
 from rigl_tf.datasets import prepared
 
@@ -227,3 +230,107 @@ def test_a_run_of_a_paper_can_be_tried(task, method, tmp_path):
     kept = record.parameters["active"] / record.parameters["dense"]
     assert 0.08 < kept < 0.2
     assert record.steps >= 3
+
+
+# Tables and figures.
+
+
+TABLES = {
+    path.parent.name: papers.read(path)
+    for path in sorted((configs.folder() / "papers").glob("*/tables.toml"))
+}
+
+
+def test_every_table_and_figure_is_listed():
+    numbers = {
+        "ggr": (4, 3),
+        "rare_gems": (16, 10),
+        "rigl_reproduction": (7, 6),
+    }
+    for paper, (num_tables, num_figures) in numbers.items():
+        items = TABLES[paper].items
+        names = {*items} - {"Tables 5 to 7"}
+        if "Tables 5 to 7" in items:
+            names |= {"Table 5", "Table 6", "Table 7"}
+        assert names == {
+            *(f"Table {i + 1}" for i in range(num_tables)),
+            *(f"Figure {i + 1}" for i in range(num_figures)),
+        }
+
+
+@pytest.mark.parametrize("paper", TABLES)
+def test_every_row_composes(paper):
+    for item in TABLES[paper].items.values():
+        assert item.rows or (configs.folder().parent / item.test).is_file()
+        if item.here:
+            configs.find("sweeps", item.here)
+        for row in item.rows:
+            assert row.task in TABLES[paper].examples
+            files = [
+                configs.find("tasks", row.task),
+                configs.find("methods", row.method),
+            ]
+            with configs.parsed(files, list(row.settings[0])):
+                made = gin.query_parameter("training.train.method")
+                method = made and made.scoped_configurable_fn()
+            assert (method is None) == (row.method == "dense")
+            assert method is None or method.sparsity == row.sparsity[0]
+
+
+DENSE = 250 * 45_000 * 3 * 315_460_096  # WRN-22-2
+
+
+@pytest.mark.parametrize(
+    ("method", "settings", "ratio"),
+    [
+        ("dense", (), 1),
+        ("rigl_reproduction/rigl", ("SPARSITY = 0.9",), 0.1763),
+        (
+            "rigl_reproduction/rigl",
+            ("SPARSITY = 0.9", 'DISTRIBUTION = "uniform"'),
+            0.1055,
+        ),
+        (
+            "rigl_reproduction/rigl",
+            ("SPARSITY = 0.8", "EXTENSION = 2"),
+            2 * 0.3542,
+        ),
+        ("rigl_reproduction/set", ("SPARSITY = 0.8",), 0.3521),
+        ("rigl_reproduction/snfs", ("SPARSITY = 0.9",), 0.4490),
+        ("rigl_reproduction/small_dense", ("SPARSITY = 0.9",), 0.0983),
+        ("snip", ("SPARSITY = 0.9",), 0.1 + 1 / 250),
+        ("imp", ("SPARSITY = 0.9",), 10 + 0.1),  # rounds
+    ],
+)
+def test_runs_cost_what_the_papers_say(method, settings, ratio):
+    cost = listing.flops("rigl_reproduction/cifar10", method, settings, 45_000)
+    assert cost / DENSE == pytest.approx(ratio, abs=2e-4)
+
+
+def test_a_table_gives_its_commands():
+    text = listing.commands(TABLES["rare_gems"], "Table 8")
+    assert text.count("rigl-train") == 5
+    assert "# 1.44%" in text and "--set 'SPARSITY = 0.9856'" in text
+    with pytest.raises(ValueError, match="one of Figure 1, Table 1"):
+        listing.commands(TABLES["ggr"], "Table 9")
+
+
+def test_a_list_says_what_is_needed_and_what_it_costs():
+    paper = TABLES["rigl_reproduction"]
+    only = {name: paper.items[name] for name in ("Table 6", "Figure 5")}
+    rows = listing.listed(dataclasses.replace(paper, items=only)).splitlines()
+    assert "tests/models/test_papers.py" in rows[2]
+    cells = [cell.strip() for cell in rows[3].split("|")]
+    assert cells[3] == "7"
+    assert cells[4].startswith("cifar10")
+    assert cells[5] == "digits_dst"
+    assert float(cells[6]) == pytest.approx(2.2e16, rel=0.05)
+
+
+def test_an_unknown_key_names_the_file(tmp_path):
+    path = tmp_path / "tables.toml"
+    path.write_text(
+        'title = ""\nurl = ""\n[examples]\n[[item]]\nname = "Table 1"\n'
+    )
+    with pytest.raises(ValueError, match="tables.toml.*about"):
+        papers.read(path)

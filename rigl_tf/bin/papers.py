@@ -1,0 +1,178 @@
+"""Lists the tables and figures of the papers, and the runs that they take.
+
+rigl-papers
+rigl-papers --paper=rare_gems
+rigl-papers --paper=rigl_reproduction --item='Table 2'
+
+The list says which data a table needs, which sweep shows the same at small
+scale, and how many FLOPs all of its runs take, as the papers count them. With
+--item, it gives the command of every run.
+"""
+
+import contextlib
+import functools
+
+import gin
+from absl import flags
+
+from rigl_tf import papers
+from rigl_tf import smoke
+from rigl_tf import tables
+from rigl_tf import training
+from rigl_tf.bin import command
+from rigl_tf.bin import configs
+from rigl_tf.datasets import prepared
+
+_PAPER = flags.DEFINE_string("paper", None, "One of them only.")
+_ITEM = flags.DEFINE_string("item", None, "A table or figure of --paper.")
+
+
+def main():
+    """Prints what the flags ask for."""
+    found = {path.parent.name: path for path in _files()}
+    if _PAPER.value is not None and _PAPER.value not in found:
+        raise ValueError(
+            f"--paper must be one of {', '.join(found)}. "
+            f"Received: --paper={_PAPER.value}."
+        )
+    if _ITEM.value is not None:
+        if _PAPER.value is None:
+            raise ValueError("Say of which paper: --paper=rare_gems.")
+        print(commands(papers.read(found[_PAPER.value]), _ITEM.value))
+        return
+    for name, path in found.items():
+        if _PAPER.value in (None, name):
+            paper = papers.read(path)
+            print(
+                f"{paper.title}, {paper.url}\n\n{listed(paper)}\n", flush=True
+            )
+
+
+def _files():
+    return sorted((configs.folder() / "papers").glob("*/tables.toml"))
+
+
+def listed(paper):
+    """A table of what a paper shows.
+
+    Args:
+        paper: `Paper`.
+
+    Returns:
+        String.
+    """
+    rows = [("", "shows", "runs", "needs", "here", "FLOPs")]
+    for item in paper.items.values():
+        runs = [(row, set_) for row in item.rows for set_ in row.settings]
+        total = item.seeds * sum(_cost(paper, row, set_) for row, set_ in runs)
+        rows.append(
+            (
+                item.name,
+                item.about,
+                str(item.seeds * len(runs)) if runs else "",
+                ", ".join(dict.fromkeys(_state(row) for row in item.rows)),
+                item.here or item.test or "",
+                f"{total:.2g}" if runs else "",
+            )
+        )
+    return tables.markdown(rows)
+
+
+def commands(paper, name):
+    """The commands of every run of a table or figure.
+
+    Args:
+        paper: `Paper`.
+        name: String.
+
+    Returns:
+        String.
+
+    Raises:
+        ValueError: If the paper has no such item.
+    """
+    if name not in paper.items:
+        raise ValueError(
+            f"--item must be one of {', '.join(paper.items)}. "
+            f"Received: --item={name}."
+        )
+    item = paper.items[name]
+    lines = [f"# {name} of {paper.title}: {item.about}."]
+    if item.test:
+        lines.append(f"# It takes no training: {item.test} has its numbers.")
+    for row in item.rows:
+        for set_ in row.settings:
+            cost = _cost(paper, row, set_)
+            lines.append(f"\n# {row.name}: {cost:.2g} FLOPs a seed")
+            parts = [f"--task={row.task}", f"--method={row.method}"]
+            parts += [f"--set '{one}'" for one in set_]
+            lines.append(" ".join(["rigl-train", *parts, "--seed=0"]))
+    if item.rows:
+        lines.append(
+            f"\n# {item.seeds} seeds each. Add --output_dir=runs/mine, or "
+            "--smoke to try a run."
+        )
+    return "\n".join(lines)
+
+
+def _state(row):
+    """What a row's data are, and whether they are there."""
+    name, _ = _of_task(row.task, row.settings[0])
+    if name not in prepared.SOURCES or prepared.is_prepared(name):
+        return name
+    return f"{name} (not prepared)"
+
+
+def _cost(paper, row, settings):
+    return flops(row.task, row.method, settings, paper.examples[row.task])
+
+
+@functools.cache
+def flops(task, method, settings, examples):
+    """FLOPs of a run; see `papers.training_flops`.
+
+    Args:
+        task: String, a task's name.
+        method: String, a method's.
+        settings: Tuple of bindings.
+        examples: Integer, in an epoch.
+    """
+    _, cost = _of_task(task, settings)
+    with _configured(task, method, settings):
+        made = gin.query_parameter("training.train.method")
+        return papers.training_flops(
+            cost,
+            gin.get_configurable(training.Task)(),
+            made and made.scoped_configurable_fn(),
+            examples,
+        )
+
+
+_TASKS = {}  # the same for all methods
+
+
+def _of_task(name, settings):
+    """The name of a task's data and the cost of its network."""
+    if name not in _TASKS:
+        wanted = [one for one in settings if one.startswith("WEIGHTS")]
+        with _configured(name, "dense", wanted):
+            task = gin.get_configurable(training.Task)()
+            _TASKS[name] = task.dataset.name, papers.network_cost(task)
+    return _TASKS[name]
+
+
+@contextlib.contextmanager
+def _configured(task, method, settings):
+    files = [configs.find("tasks", task), configs.find("methods", method)]
+    with prepared.faked(smoke.EXAMPLES):
+        with configs.parsed(files, list(settings)):
+            yield
+
+
+def run():
+    """Entry point of `rigl-papers`."""
+    command.run(main)
+
+
+if __name__ == "__main__":
+    run()

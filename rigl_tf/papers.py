@@ -1,0 +1,184 @@
+"""What the papers show, and the runs that it takes."""
+
+import dataclasses
+import pathlib
+import tomllib
+
+from rigl_tf import distributions
+from rigl_tf import flops
+from rigl_tf.algorithms import Static
+from rigl_tf.methods import Method
+from rigl_tf.methods import SmallDense
+from rigl_tf.methods import TicketMethod
+from rigl_tf.sparsify import sparsify
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """One row of a table, or one line of a figure.
+
+    Attributes:
+        name: String.
+        task: String, as of `rigl-train --task`.
+        method: String, as of `rigl-train --method`.
+        sparsity: Tuple of floats, a run for each; empty for dense networks.
+        set: Dictionary from a gin macro to its value as text.
+    """
+
+    name: str
+    task: str
+    method: str
+    sparsity: tuple
+    set: dict
+
+    @property
+    def settings(self):
+        """What to set for each run: tuples of bindings."""
+        common = [f"{name} = {value}" for name, value in self.set.items()]
+        if not self.sparsity:
+            return [tuple(common)]
+        return [(f"SPARSITY = {s}", *common) for s in self.sparsity]
+
+
+@dataclasses.dataclass(frozen=True)
+class Item:
+    """A table or a figure.
+
+    Attributes:
+        name: String, such as `"Table 2"`.
+        about: String.
+        rows: Tuple of `Row`.
+        seeds: Integer, how often each run is trained.
+        here: Name of the sweep that shows the same at small scale, or `None`.
+        test: File of the tests that hold what takes no training, or `None`.
+    """
+
+    name: str
+    about: str
+    rows: tuple
+    seeds: int = 1
+    here: str | None = None
+    test: str | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Paper:
+    """What a paper shows.
+
+    Attributes:
+        title: String.
+        url: String.
+        examples: Dictionary from a task to how many examples are in an epoch.
+        items: Dictionary from name to `Item`, in the order of the paper.
+    """
+
+    title: str
+    url: str
+    examples: dict
+    items: dict
+
+
+def read(path):
+    """Reads the `tables.toml` of a paper.
+
+    Raises:
+        ValueError: If something is missing in it or is not known.
+    """
+    values = tomllib.loads(pathlib.Path(path).read_text(encoding="utf-8"))
+    items = {}
+    for given in values.pop("item"):
+        try:
+            given = _filled(given, items)
+            given["rows"] = tuple(
+                _row(row, given) for row in given.get("rows", ())
+            )
+            for name in ("task", "sparsity"):
+                given.pop(name, None)
+            items[given["name"]] = Item(**given)
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"{path}, {given}: {error!r}.") from error
+    return Paper(**values, items=items)
+
+
+def _filled(given, items):
+    """What is said of an item, and what it has from one that it is like."""
+    if "like" not in given:
+        return dict(given)
+    other = items[given["like"]]
+    rows = [dataclasses.asdict(row) for row in other.rows]
+    for row in rows:
+        if "sparsity" in given and row["sparsity"]:
+            row["sparsity"] = given["sparsity"]
+    filled = {"rows": rows, "seeds": other.seeds, "here": other.here, **given}
+    del filled["like"]
+    return {name: value for name, value in filled.items() if value is not None}
+
+
+def _row(row, item):
+    sparsity = row.get("sparsity", item.get("sparsity", ()))
+    is_dense = row["method"] == "dense"
+    return Row(
+        name=row["name"],
+        task=row.get("task", item.get("task")),
+        method=row["method"],
+        sparsity=() if is_dense else tuple(sparsity),
+        set=row.get("set", {}),
+    )
+
+
+def network_cost(task):
+    """The `ModelCost` of a task's network, which says what can be sparse."""
+    masked = sparsify(task.network(), Static(), sparsity=0.0)
+    return flops.inference(masked)
+
+
+def training_flops(cost, task, method, examples):
+    """FLOPs that a run will take, search and all, before anything is trained.
+
+    Where a search finds out the densities of layers, they count as equal;
+    where they move between layers, as they are at first; while a network is
+    pruned, on average. Sanity checks are left out.
+
+    Args:
+        cost: `ModelCost` of `network_cost`.
+        task: `Task`.
+        method: As for `training.train`.
+        examples: Integer, in an epoch.
+
+    Returns:
+        Float.
+    """
+    total = examples * task.total_epochs
+    dense = cost.flops()
+    if isinstance(method, SmallDense):
+        dense = flops.inference(method.build(task.network(), 0)).flops()
+    if not isinstance(method, Method | TicketMethod):
+        return total * flops.training("dense", dense, dense)
+    kernels = [
+        kernel
+        for kernel in cost.kernels
+        if kernel.sparse and kernel.name not in method.exclude
+    ]
+    if isinstance(method, TicketMethod):
+        sparse = dense - _saved(kernels, [method.sparsity] * len(kernels))
+        search = examples * method.num_epochs(task.total_epochs)
+        return search * 3.0 * dense + total * 3.0 * sparse
+    sparsities = distributions.get(method.distribution)(
+        [kernel.shape for kernel in kernels],
+        method.sparsity,
+        names=[kernel.name for kernel in kernels],
+    )
+    sparse = dense - _saved(kernels, sparsities)
+    if method.algorithm.follows_sparsity:
+        # The mean of (1 - x)^3, as long as connections are dropped.
+        sparse += method.schedule.end_fraction / 4 * (dense - sparse)
+    interval = method.schedule.interval or examples // task.dataset.batch_size
+    return total * flops.training(method.algorithm, sparse, dense, interval)
+
+
+def _saved(kernels, sparsities):
+    """FLOPs of a forward pass that zeros save."""
+    return sum(
+        kernel.flops() * sparsity
+        for kernel, sparsity in zip(kernels, sparsities, strict=True)
+    )
