@@ -4,7 +4,7 @@ import keras
 from keras import layers
 
 from rigl_tf.checks import check_count
-from rigl_tf.models.mlp import check_shape
+from rigl_tf.models.shapes import check_shape
 
 
 def gru(input_shape, num_classes, embedding=128, units=512, hidden=(256, 128)):

@@ -26,6 +26,7 @@ class SignedConstant(VarianceScaling):
 # Arguments of `VarianceScaling`: the standard deviation of a kernel is
 # sqrt(scale / fan), where the fan is the connections of an output or an input.
 INITIALIZERS = {
+    "glorot_uniform": (1, "fan_avg", "uniform"),  # Keras's
     "he_normal": (2, "fan_in", "truncated_normal"),
     "he_normal_fan_out": (2, "fan_out", "untruncated_normal"),
     "he_uniform": (2, "fan_in", "uniform"),

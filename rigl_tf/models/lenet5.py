@@ -4,12 +4,21 @@ import keras
 from keras import layers
 
 from rigl_tf.checks import check_count
-from rigl_tf.models.mlp import check_shape
+from rigl_tf.models import initializers
+from rigl_tf.models.parts import Parts
+from rigl_tf.models.shapes import check_shape
 
 _SMALLEST = 16  # pixels; less does not survive two convolutions and poolings
 
 
-def lenet5(input_shape=(28, 28, 1), num_classes=10):
+def lenet5(
+    input_shape=(28, 28, 1),
+    num_classes=10,
+    channels=(6, 16),
+    hidden=(120, 84),
+    bias=True,
+    initializer="glorot_uniform",
+):
     """Builds the LeNet-5 of the original RigL repository.
 
     It differs from LeCun's in ReLU, max pooling, full connections between the
@@ -20,6 +29,10 @@ def lenet5(input_shape=(28, 28, 1), num_classes=10):
         input_shape: Tuple of integers, (height, width, channels), with at
             least 16x16 pixels.
         num_classes: Integer, at least 1.
+        channels: Pair of positive integers, of both convolutions.
+        hidden: Tuple of positive integers, units of each hidden layer.
+        bias: Whether layers have biases.
+        initializer: How kernels begin; see `rigl_tf.models.initializers`.
 
     Returns:
         `keras.Model` from (batch, *input_shape) to logits, (batch,
@@ -40,13 +53,22 @@ def lenet5(input_shape=(28, 28, 1), num_classes=10):
             f"pixels. Received: input_shape={tuple(input_shape)}. Enlarge "
             "the images, or use `mlp` or `wide_resnet`."
         )
-    inputs = keras.Input(input_shape)
-    x = layers.Conv2D(6, 5, activation="relu", name="conv1")(inputs)
-    x = layers.MaxPooling2D(2, name="pool1")(x)
-    x = layers.Conv2D(16, 5, activation="relu", name="conv2")(x)
-    x = layers.MaxPooling2D(2, name="pool2")(x)
+    check_shape("channels", channels, num=2)
+    check_shape("hidden", hidden)
+    parts = Parts(initializer, bias=bias)
+    x = inputs = keras.Input(input_shape)
+    for number, size in enumerate(channels, start=1):
+        x = layers.Conv2D(
+            size,
+            5,
+            activation="relu",
+            use_bias=bias,
+            kernel_initializer=initializers.initializer(initializer),
+            name=f"conv{number}",
+        )(x)
+        x = layers.MaxPooling2D(2, name=f"pool{number}")(x)
     x = layers.Flatten(name="flatten")(x)
-    x = layers.Dense(120, activation="relu", name="dense1")(x)
-    x = layers.Dense(84, activation="relu", name="dense2")(x)
-    outputs = layers.Dense(num_classes, name="logits")(x)
+    for number, units in enumerate(hidden, start=1):
+        x = parts.dense(x, units, f"dense{number}", activation="relu")
+    outputs = parts.logits(x, num_classes)
     return keras.Model(inputs, outputs, name="lenet5")

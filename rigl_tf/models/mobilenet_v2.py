@@ -6,9 +6,9 @@ from keras import layers
 from rigl_tf.checks import check_choice
 from rigl_tf.checks import check_count
 from rigl_tf.checks import check_number
-from rigl_tf.models.mlp import check_shape
 from rigl_tf.models.mobilenet_v1 import rounded
 from rigl_tf.models.parts import Parts
+from rigl_tf.models.shapes import check_shape
 
 # Expansion, channels and repetitions.
 _GROUPS = (

@@ -66,10 +66,11 @@ class Parts:
         """BN and ReLU, which cuts at `most`."""
         return layers.ReLU(most, name=relu_name)(self.norm(x, norm_name))
 
-    def dense(self, x, units, name, kind=None):
+    def dense(self, x, units, name, kind=None, activation=None):
         """A fully connected layer."""
         return layers.Dense(
             units,
+            activation=activation,
             use_bias=self.bias,
             kernel_initializer=initializer(kind or self.initializer),
             name=name,

@@ -4,8 +4,8 @@ import keras
 from keras import layers
 
 from rigl_tf.checks import check_count
-from rigl_tf.models.mlp import check_shape
 from rigl_tf.models.parts import Parts
+from rigl_tf.models.shapes import check_shape
 
 
 def resnet(

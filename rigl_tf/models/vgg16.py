@@ -4,16 +4,18 @@ import keras
 from keras import layers
 
 from rigl_tf.checks import check_count
-from rigl_tf.models.mlp import check_shape
 from rigl_tf.models.parts import Parts
+from rigl_tf.models.shapes import check_shape
 
-_BLOCKS = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))
+# Channels, as multiples of the first, and convolutions of each block.
+_BLOCKS = ((1, 2), (2, 2), (4, 3), (8, 3), (8, 3))
 
 
 def vgg16(
     input_shape,
     num_classes,
     blocks=5,
+    channels=64,
     hidden=(),
     batch_norm=True,
     dropout=0.0,
@@ -35,6 +37,8 @@ def vgg16(
             at least 2^blocks pixels a side.
         num_classes: Integer, at least 1.
         blocks: Integer from 1 to 5. GGR's network has 4.
+        channels: Integer, at least 1, of the first block; the others have
+            twice, four and eight times as many.
         hidden: Tuple of positive integers, units of hidden layers behind the
             convolutions. GGR's network has (4096, 4096).
         batch_norm: Whether BN comes after each convolution.
@@ -57,6 +61,7 @@ def vgg16(
     """
     check_shape("input_shape", input_shape, num=3)
     check_count("num_classes", num_classes)
+    check_count("channels", channels)
     check_shape("hidden", hidden)
     if blocks not in range(1, len(_BLOCKS) + 1):
         raise ValueError(
@@ -70,10 +75,10 @@ def vgg16(
         )
     parts = Parts(initializer, affine=affine, bias=bias)
     x = inputs = keras.Input(input_shape)
-    for block, (channels, depth) in enumerate(_BLOCKS[:blocks], start=1):
+    for block, (times, depth) in enumerate(_BLOCKS[:blocks], start=1):
         for index in range(1, depth + 1):
             name = f"block{block}_conv{index}"
-            x = parts.conv(x, channels, 3, name, bias=bias)
+            x = parts.conv(x, times * channels, 3, name, bias=bias)
             if batch_norm:
                 x = parts.norm(x, f"{name}_bn")
             x = layers.ReLU(name=f"{name}_relu")(x)

@@ -4,8 +4,8 @@ import keras
 from keras import layers
 
 from rigl_tf.checks import check_count
-from rigl_tf.models.mlp import check_shape
 from rigl_tf.models.parts import Parts
+from rigl_tf.models.shapes import check_shape
 
 _STEM_CHANNELS = 16
 _STRIDES = (1, 2, 2)  # of the first residual block in each of three groups

@@ -205,6 +205,7 @@ def test_a_residual_block_of_resnet_50_begins_as_its_shortcut():
 @pytest.mark.parametrize(
     ("kind", "conv", "depthwise"),
     [
+        ("glorot_uniform", (1 / ((576 + 288) / 2)) ** 0.5, (1 / 9) ** 0.5),
         ("he_normal", (2 / 576) ** 0.5, (2 / 9) ** 0.5),
         ("he_normal_fan_out", (2 / 288) ** 0.5, (2 / 9) ** 0.5),
         ("he_uniform", (2 / 576) ** 0.5, (2 / 9) ** 0.5),
@@ -224,6 +225,18 @@ def test_initializers_have_the_standard_deviations_of_the_papers(
         assert values.mean() == pytest.approx(0, abs=expected / 20)
         if kind == "signed_constant":
             np.testing.assert_allclose(np.abs(values), expected, rtol=1e-5)
+
+
+def test_channels_biases_and_initializers_are_arguments():
+    model = models.lenet5(
+        (16, 16, 1), 3, (4, 5), (6,), bias=False, initializer="he_uniform"
+    )
+    shapes = [tuple(v.shape) for v in model.trainable_variables]
+    assert shapes == [(5, 5, 1, 4), (5, 5, 4, 5), (5, 6), (6, 3)]
+    model = models.mlp((4,), 3, (5,), bias=False)
+    assert len(model.trainable_variables) == 2
+    model = models.vgg16((8, 8, 1), 3, blocks=3, channels=2, bias=False)
+    assert [v.shape[-1] for v in kernels(model)] == [2, 2, 4, 4, 8, 8, 8, 3]
 
 
 def test_an_initializer_may_be_ones_own():
