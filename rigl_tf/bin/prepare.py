@@ -9,6 +9,8 @@ knows are compared with them.
 """
 
 import pathlib
+import urllib.error
+import urllib.request
 
 from absl import flags
 
@@ -88,6 +90,8 @@ def prepare(name, archives=(), data_dir=None):
             f"Download {' and '.join(source.files)} from {source.url} and "
             f"say where: --archive=path/to/{source.files[0]}."
         )
+    else:
+        _check_network(source)
     import tensorflow_datasets as tfds
 
     try:
@@ -102,6 +106,20 @@ def prepare(name, archives=(), data_dir=None):
             f"all of it: its checksum is another. Download it again. {error}"
         ) from error
     return builder.data_path
+
+
+def _check_network(source):
+    """Raises a ConnectionError at once; TFDS would try for minutes."""
+    try:
+        urllib.request.urlopen(source.url, timeout=10).close()
+    except urllib.error.HTTPError:
+        pass  # somebody has answered
+    except OSError as error:
+        raise ConnectionError(
+            f"{source.url} does not answer: {error}. Download "
+            f"{' and '.join(source.files)} elsewhere and say where: "
+            f"--archive=path/to/{source.files[0]}."
+        ) from error
 
 
 def run():

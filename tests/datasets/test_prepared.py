@@ -1,6 +1,8 @@
 """Data sets are prepared from archives in the official formats, and read."""
 
 import sys
+import urllib.error
+import urllib.request
 
 import numpy as np
 import pytest
@@ -251,6 +253,15 @@ def test_an_archive_is_compared_with_its_checksum(tmp_path):
 def test_archives_that_will_not_do(name, archives, error, problem, tmp_path):
     with pytest.raises(error, match=problem):
         prepare(name, archives, tmp_path)
+
+
+def test_without_a_network_a_download_ends_at_once(monkeypatch, tmp_path):
+    def unreachable(url, timeout):
+        raise urllib.error.URLError("no network")
+
+    monkeypatch.setattr(urllib.request, "urlopen", unreachable)
+    with pytest.raises(ConnectionError, match="no network.*--archive=path"):
+        prepare("cifar10", [], tmp_path)
 
 
 def test_the_list_says_what_is_prepared(small, tmp_path):
