@@ -5,6 +5,7 @@ import tensorflow as tf
 
 from rigl_tf.datasets.dataset import Dataset
 from rigl_tf.datasets.dataset import check_integer
+from rigl_tf.datasets.dataset import check_place
 
 
 def from_arrays(
@@ -73,9 +74,7 @@ def _shuffled_by_epoch(arrays, batch_size, transform, augment):
     x, y = _on_host(arrays)
 
     def train(seed, epoch=0, batch=0):
-        check_integer(seed, "seed")
-        check_integer(epoch, "epoch", least=0)
-        check_integer(batch, "batch", least=0)
+        check_place(seed, epoch, batch)
 
         def one_epoch(number):
             seeds = tf.stack([tf.constant(seed, tf.int64), number])

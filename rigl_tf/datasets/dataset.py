@@ -50,6 +50,13 @@ class Dataset:
         return -(-self.num_train // self.batch_size)
 
 
+def check_place(seed, epoch, batch):
+    """Checks the arguments of `Dataset.train`."""
+    check_integer(seed, "seed")
+    check_integer(epoch, "epoch", least=0)
+    check_integer(batch, "batch", least=0)
+
+
 def check_integer(value, name, least=-(2**63)):
     """Raises a ValueError unless a value is an integer of 64 bits."""
     is_integer = isinstance(value, int | np.integer)

@@ -8,6 +8,7 @@ from rigl_tf.datasets import prepared
 from rigl_tf.datasets.arrays import from_arrays
 from rigl_tf.datasets.dataset import Dataset
 from rigl_tf.datasets.dataset import check_integer
+from rigl_tf.datasets.dataset import check_place
 from rigl_tf.datasets.tiny_imagenet import MEAN
 from rigl_tf.datasets.tiny_imagenet import STD
 
@@ -66,9 +67,7 @@ def imagenet2012(batch_size=256, mean=MEAN, std=STD, data_dir=None):
         return batches.prefetch(tf.data.AUTOTUNE).with_options(options)
 
     def train(seed, epoch=0, batch=0):
-        check_integer(seed, "seed")
-        check_integer(epoch, "epoch", least=0)
-        check_integer(batch, "batch", least=0)
+        check_place(seed, epoch, batch)
 
         def one_epoch(number):
             seeds = tf.stack([tf.constant(seed, tf.int64), number])
