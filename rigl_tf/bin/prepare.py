@@ -1,6 +1,6 @@
 """Prepares a data set, once, for all later runs.
 
-rigl-prepare --list
+rigl-prepare
 rigl-prepare --dataset=cifar10 --archive=~/Downloads/cifar-10-binary.tar.gz
 rigl-prepare --dataset=cifar10
 
@@ -18,19 +18,20 @@ from rigl_tf import tables
 from rigl_tf.bin import command
 from rigl_tf.datasets import prepared
 
-_DATASET = flags.DEFINE_string("dataset", None, "Which one; see --list.")
+_DATASET = flags.DEFINE_string(
+    "dataset", None, "Which one; without it, all are listed."
+)
 _ARCHIVE = flags.DEFINE_multi_string(
     "archive", [], "Path of a file that was downloaded. May be repeated."
 )
 _DATA_DIR = flags.DEFINE_string(
     "data_dir", None, "Where to; by default, where TFDS keeps its data."
 )
-_LIST = flags.DEFINE_bool("list", False, "Print the data sets and stop.")
 
 
 def main():
     """Lists or prepares data sets as the flags say."""
-    if _LIST.value:
+    if _DATASET.value is None:
         print(listed(_DATA_DIR.value))
         return
     if _DATASET.value not in prepared.SOURCES:
