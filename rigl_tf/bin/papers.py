@@ -117,7 +117,7 @@ def commands(paper, name):
 
 def _state(row):
     """What a row's data are, and whether they are there."""
-    name, _ = _of_task(row.task, row.settings[0])
+    name, _ = _of_task(row.task, _weights(row.settings[0]))
     if name not in prepared.SOURCES or prepared.is_prepared(name):
         return name
     return f"{name} (not prepared)"
@@ -137,7 +137,7 @@ def flops(task, method, settings, examples):
         settings: Tuple of bindings.
         examples: Integer, in an epoch.
     """
-    _, cost = _of_task(task, settings)
+    _, cost = _of_task(task, _weights(settings))
     with _configured(task, method, settings):
         made = gin.query_parameter("training.train.method")
         return papers.training_flops(
@@ -148,17 +148,17 @@ def flops(task, method, settings, examples):
         )
 
 
-_TASKS = {}  # the same for all methods
-
-
+@functools.cache
 def _of_task(name, settings):
     """The name of a task's data and the cost of its network."""
-    if name not in _TASKS:
-        wanted = [one for one in settings if one.startswith("WEIGHTS")]
-        with _configured(name, "dense", wanted):
-            task = gin.get_configurable(training.Task)()
-            _TASKS[name] = task.dataset.name, papers.network_cost(task)
-    return _TASKS[name]
+    with _configured(name, "dense", settings):
+        task = gin.get_configurable(training.Task)()
+        return task.dataset.name, papers.network_cost(task)
+
+
+def _weights(settings):
+    """What a task cannot do without; the rest does not change its network."""
+    return tuple(one for one in settings if one.startswith("WEIGHTS"))
 
 
 @contextlib.contextmanager
