@@ -50,9 +50,7 @@ def start(directory, *args, env=None, **kwargs):
             [sys.executable, "-m", "tests.faults.child", directory, *args],
             cwd=ROOT,
             env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", **(env or {})},
-            stdout=log,
-            stderr=log,
-            **kwargs,
+            **{"stdout": log, "stderr": log, **kwargs},
         )
 
 
