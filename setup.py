@@ -37,6 +37,7 @@ setuptools.setup(
         "tensorflow-datasets>=4.9.9",
     ],
     extras_require={
+        "studies": ["optuna>=5"],
         "tfmot": ["tensorflow-model-optimization>=0.8.1"],
         "dev": [
             "hypothesis>=6",
@@ -62,6 +63,7 @@ setuptools.setup(
             "rigl-train = rigl_tf.bin.train:run",
             "rigl-sweep = rigl_tf.bin.sweep:run",
             "rigl-report = rigl_tf.bin.report:run",
+            "rigl-study = rigl_tf.bin.study:run",
         ],
     },
 )

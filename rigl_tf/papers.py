@@ -23,6 +23,10 @@ class Row:
         method: String, as of `rigl-train --method`.
         sparsity: Tuple of floats, a run for each; empty for dense networks.
         set: Dictionary from a gin macro to its value as text.
+        source: Name of the row of the task whose runs it starts from, or
+            `None`.
+        printed: Dictionary from one of `comparisons.METRICS` to the numbers
+            that the paper prints, one for each sparsity; `nan` for none.
     """
 
     name: str
@@ -30,11 +34,15 @@ class Row:
     method: str
     sparsity: tuple
     set: dict
+    source: str | None = None
+    printed: dict = dataclasses.field(default_factory=dict)
 
     @property
     def settings(self):
         """What to set for each run: tuples of bindings."""
         common = [f"{name} = {value}" for name, value in self.set.items()]
+        if self.source is not None:
+            common.append(f"SOURCE = {'runs/of/' + self.source!r}")
         if not self.sparsity:
             return [tuple(common)]
         return [(f"SPARSITY = {s}", *common) for s in self.sparsity]
@@ -49,6 +57,10 @@ class Item:
         about: String.
         rows: Tuple of `Row`.
         seeds: Integer, how often each run is trained.
+        means: Dictionary from the name of rows to the accuracies that the
+            paper prints, means over tasks, one for each sparsity. Empty where
+            it prints no means.
+        figures: Names of the functions of `rigl_tf.plots` that draw it.
         here: Name of the sweep that shows the same at small scale, or `None`.
         test: File of the tests that hold what takes no training, or `None`.
     """
@@ -57,6 +69,8 @@ class Item:
     about: str
     rows: tuple
     seeds: int = 1
+    means: dict = dataclasses.field(default_factory=dict)
+    figures: tuple = ()
     here: str | None = None
     test: str | None = None
 
@@ -96,7 +110,9 @@ def read(path):
                 given.pop(name, None)
             items[given["name"]] = Item(**given)
         except (KeyError, TypeError) as error:
-            raise ValueError(f"{path}, {given}: {error!r}.") from error
+            raise ValueError(
+                f"{path}, {given.get('name')}: {error!r}."
+            ) from error
     return Paper(**values, items=items)
 
 
@@ -109,6 +125,7 @@ def _filled(given, items):
     for row in rows:
         if "sparsity" in given and row["sparsity"]:
             row["sparsity"] = given["sparsity"]
+            row["printed"] = {}
     filled = {"rows": rows, "seeds": other.seeds, "here": other.here, **given}
     del filled["like"]
     return {name: value for name, value in filled.items() if value is not None}
@@ -117,13 +134,19 @@ def _filled(given, items):
 def _row(row, item):
     sparsity = row.get("sparsity", item.get("sparsity", ()))
     is_dense = row["method"] == "dense"
-    return Row(
+    filled = Row(
         name=row["name"],
         task=row.get("task", item.get("task")),
         method=row["method"],
         sparsity=() if is_dense else tuple(sparsity),
         set=row.get("set", {}),
+        source=row.get("source"),
+        printed=row.get("printed", {}),
     )
+    for metric, values in filled.printed.items():
+        if len(values) != max(len(filled.sparsity), 1):
+            raise TypeError(f"{metric} takes a number for each sparsity")
+    return filled
 
 
 def network_cost(task):

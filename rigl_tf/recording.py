@@ -11,7 +11,7 @@ from rigl_tf import results
 from rigl_tf.summary import summary
 
 
-def record(task, method, seed, model, checkpoint, test):
+def record(task, method, seed, model, checkpoint, test, settings):
     """Collects the record of a run that is finished.
 
     Args:
@@ -21,6 +21,7 @@ def record(task, method, seed, model, checkpoint, test):
         model: The trained model.
         checkpoint: `Checkpoint`, which has the history.
         test: Dictionary from metric to its value on the test set.
+        settings: Dictionary, as of `Record`.
 
     Returns:
         `Record`.
@@ -65,6 +66,7 @@ def record(task, method, seed, model, checkpoint, test):
             for name in ("tensorflow", "keras", "numpy")
         },
         device=_device(),
+        settings=settings,
     )
 
 

@@ -1,19 +1,14 @@
-"""A run's record: written once, read by many, made into tables."""
+"""A run's record: written once, read by many."""
 
-import collections
 import dataclasses
 import json
 import os
 import pathlib
-import statistics
-from typing import NamedTuple
 
 from rigl_tf import locks
-from rigl_tf import tables
 
 SCHEMA_VERSION = 1
 RECORD = "record.json"
-SHORT = {"erdos_renyi_kernel": "ERK", "erdos_renyi": "ER"}
 CONFIG = "config.gin"
 
 
@@ -46,6 +41,8 @@ class Record:
             `epochs` of the search, the history of the `search`, and metrics
             on the test set: `before` training, and after each of the
             `checks`, in dictionaries. Else empty.
+        settings: Dictionary from what the configuration calls a value, such
+            as `"ALPHA"`, to it.
         schema_version: Integer.
     """
 
@@ -66,53 +63,8 @@ class Record:
     versions: dict
     device: str
     ticket: dict = dataclasses.field(default_factory=dict)
+    settings: dict = dataclasses.field(default_factory=dict)
     schema_version: int = SCHEMA_VERSION
-
-    @property
-    def kind(self):
-        """What runs that differ only in their seed have in common."""
-        method = self.method
-        if self.extension != 1:
-            method += f"_{self.extension:g}x"
-        return Kind(self.task, self.sparsity, method, self.distribution)
-
-
-class Kind(NamedTuple):
-    """A row of a table; sorts the dense baseline of a task first."""
-
-    task: str
-    sparsity: float
-    method: str
-    distribution: str
-
-    def __str__(self):
-        return f"{self.method} {Setting(*self[1::2])}".strip()
-
-    def compares_in(self, setting):
-        """Whether it belongs there: dense belongs everywhere."""
-        return self.sparsity in (0, setting.sparsity) and (
-            self.distribution in ("", setting.distribution)
-        )
-
-
-class Setting(NamedTuple):
-    """What methods are compared in."""
-
-    sparsity: float
-    distribution: str
-
-    def __str__(self):
-        words = [f"{self.sparsity:g}"] if self.sparsity else []
-        if self.distribution:
-            words.append(SHORT.get(self.distribution, self.distribution))
-        return " ".join(words)
-
-
-def settings(kinds):
-    """The settings of kinds: every distribution at every sparsity."""
-    sparsities = sorted({k.sparsity for k in kinds if k.sparsity}) or [0.0]
-    names = sorted({k.distribution for k in kinds if k.distribution}) or [""]
-    return [Setting(s, name) for name in names for s in sparsities]
 
 
 def claim(directory, resume, config=None):
@@ -192,135 +144,6 @@ def read_all(directory):
     return {path.parent: read(path) for path in paths}
 
 
-def group(records):
-    """Records by `Kind`, in its order."""
-    groups = collections.defaultdict(list)
-    for record in records:
-        groups[record.kind].append(record)
-    return dict(sorted(groups.items()))
-
-
-def table(records):
-    """The records as a Markdown table, mean and deviation over seeds.
-
-    Args:
-        records: List of `Record`.
-
-    Returns:
-        String. Accuracy in per cent, with the sample standard deviation;
-        FLOPs relative to the dense model.
-    """
-    rows = [
-        (
-            "task",
-            "method",
-            "distribution",
-            "sparsity",
-            "test accuracy, %",
-            "seeds",
-            "parameters active",
-            "FLOPs inference",
-            "FLOPs training",
-        )
-    ]
-    for kind, runs in group(records).items():
-        costs = [run.flops for run in runs]
-        rows.append(
-            (
-                kind.task,
-                kind.method,
-                SHORT.get(kind.distribution, kind.distribution),
-                f"{kind.sparsity:g}",
-                _spread([100 * run.test["accuracy"] for run in runs]),
-                str(len(runs)),
-                f"{statistics.mean(r.parameters['active'] for r in runs):,.0f}",
-                _relative(costs, "inference"),
-                _relative(costs, "training"),
-            )
-        )
-    return tables.markdown(rows)
-
-
-def comparison(records, metric="accuracy"):
-    """A Markdown table of methods against settings.
-
-    Args:
-        records: List of `Record`, of one task.
-        metric: String, a key of `Record.test`.
-
-    Returns:
-        String. The metric in per cent: mean and sample standard deviation
-        over seeds. Dense networks have the same in every column.
-    """
-    groups = group(records)
-    columns = settings(groups)
-    rows = [(f"{metric}, %", *map(str, columns))]
-    for method in dict.fromkeys(kind.method for kind in sorted(groups)):
-        row = [method]
-        for column in columns:
-            cells = [
-                _spread([100 * run.test[metric] for run in runs])
-                for kind, runs in groups.items()
-                if kind.method == method and kind.compares_in(column)
-            ]
-            row.append(", ".join(cells))
-        rows.append(tuple(row))
-    return tables.markdown(rows)
-
-
-def tickets(records):
-    """A Markdown table of networks that were found before they were trained.
-
-    Args:
-        records: List of `Record`; only those of tickets are looked at.
-
-    Returns:
-        String: test accuracy in per cent before training, after it, and after
-        the training of what sanity checks have spoilt. Empty if there are no
-        tickets.
-    """
-    groups = group([record for record in records if record.ticket])
-    checks = dict.fromkeys(
-        check
-        for runs in groups.values()
-        for run in runs
-        for check in run.ticket["checks"]
-    )
-    if not groups:
-        return ""
-    columns = ("task", "method", "sparsity", "search, epochs", "seeds")
-    rows = [(*columns, "before training, %", "after, %", *checks)]
-    for kind, runs in groups.items():
-        outcomes = [
-            [run.ticket["before"] for run in runs],
-            [run.test for run in runs],
-            *(
-                [
-                    run.ticket["checks"][check]
-                    for run in runs
-                    if check in run.ticket["checks"]
-                ]
-                for check in checks
-            ),
-        ]
-        rows.append(
-            (
-                kind.task,
-                kind.method,
-                f"{kind.sparsity:g}",
-                str(runs[0].ticket["epochs"]),
-                str(len(runs)),
-                *(
-                    _spread([100 * metrics["accuracy"] for metrics in found])
-                    if found
-                    else ""
-                    for found in outcomes
-                ),
-            )
-        )
-    return tables.markdown(rows)
-
-
 def _replace(path, text):
     """Writes a file, all of it or nothing."""
     partial = path.with_suffix(".partial")
@@ -346,14 +169,3 @@ def _only(lines, others):
     """The settings that are among the first lines only."""
     found = [line for line in lines if line not in others and line[:1] != "#"]
     return ", ".join(filter(None, found)) or "nothing more"
-
-
-def _spread(values):
-    if len(values) == 1:
-        return f"{values[0]:.2f}"
-    return f"{statistics.mean(values):.2f} ± {statistics.stdev(values):.2f}"
-
-
-def _relative(costs, what):
-    ratio = statistics.mean(c[what] / c[f"{what}_dense"] for c in costs)
-    return f"{ratio:.4f}x"

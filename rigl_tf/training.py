@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 import keras
 
+from rigl_tf import board
 from rigl_tf import locks
 from rigl_tf import plots
 from rigl_tf import recording
@@ -93,13 +94,15 @@ def train(
     resume=False,
     verbose=1,
     config=None,
+    settings=None,
     checkpoint_every=None,
     smoke=False,
 ):
     """Trains, tests and records one run.
 
     The directory then holds `record.json`, `model.keras`, `figures/`,
-    TensorBoard's `logs/` and, if it was given, the configuration. While it is
+    TensorBoard's `logs/` (scalars, HParams and
+    figures) and, if it was given, the configuration. While it is
     trained, it also holds checkpoints, from which a run that was stopped goes
     on and ends with the same weights, bit for bit.
 
@@ -118,6 +121,8 @@ def train(
             epoch.
         config: String that says how the run is configured, a setting a line.
             A run goes on only with the one that it began with.
+        settings: Dictionary from what the configuration calls a value to it,
+            for the record: a number, a string, a boolean or `None`.
         checkpoint_every: Integer, steps between two checkpoints. By default,
             one is written every 30 seconds; with several workers, after every
             epoch.
@@ -193,7 +198,9 @@ def train(
             monitor=monitor,
         )
         test = _test(model, task)
-        record = recording.record(task, method, seed, model, done, test)
+        record = recording.record(
+            task, method, seed, model, done, test, settings or {}
+        )
         if ticket is not None:
             record = dataclasses.replace(
                 record,
@@ -211,6 +218,7 @@ def train(
             )
         model.save(written / "model.keras")
         _draw(record, model, written / "figures")
+        board.write(written / "logs", record, written / "figures")
         results.write(written, record)
         if written == output_dir:
             for place in ("checkpoints", "search", "checks"):

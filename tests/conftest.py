@@ -1,8 +1,13 @@
 """What all tests share."""
 
+import gc
+
 import keras
 import numpy as np
 import pytest
+
+# Graphs are many small objects: to look through them takes a third of the time.
+gc.set_threshold(200_000)
 
 
 @pytest.fixture(autouse=True)

@@ -1,4 +1,4 @@
-"""Tests of records and tables."""
+"""Tests of records."""
 
 import dataclasses
 import json
@@ -6,41 +6,7 @@ import json
 import pytest
 
 from rigl_tf import results
-
-
-def record(
-    method="rigl",
-    sparsity=0.9,
-    seed=0,
-    accuracy=0.9,
-    task="digits",
-    distribution="erdos_renyi_kernel",
-    extension=1,
-):
-    return results.Record(
-        task=task,
-        method=method,
-        distribution="" if method == "dense" else distribution,
-        sparsity=sparsity,
-        extension=extension,
-        seed=seed,
-        test={"accuracy": accuracy, "loss": float("inf")},
-        history={"val_accuracy": [0.5, accuracy]},
-        densities={"dense1": 0.125},
-        structure={},
-        parameters={"active": 1100, "dense": 10_000},
-        flops={
-            "inference": 200,
-            "inference_dense": 1000,
-            "training": 700,
-            "training_dense": 3000,
-            "convention": "macs2",
-        },
-        steps=80,
-        seconds=1.5,
-        versions={"keras": "3"},
-        device="abacus",
-    )
+from tests.records import record
 
 
 def test_an_empty_directory_may_be_claimed(tmp_path):
@@ -137,103 +103,3 @@ def test_records_are_read_in_the_order_of_their_paths(tmp_path):
         found.values()
     )
     assert results.read_all(tmp_path / "nowhere") == {}
-
-
-def test_a_kind_says_all_that_a_seed_does_not():
-    assert str(record("rigl", 0.9).kind) == "rigl 0.9 ERK"
-    assert str(record("dense", 0.0).kind) == "dense"
-    assert (
-        str(record("rigl", 0.95, distribution="uniform", extension=2).kind)
-        == "rigl_2x 0.95 uniform"
-    )
-
-
-def test_groups_go_by_task_then_sparsity_then_method():
-    runs = [
-        record("set", 0.98),
-        record("rigl", 0.98),
-        record("set", 0.9),
-        record("dense", 0.0, task="mnist"),
-        record("dense", 0.0),
-        record("set", 0.98, seed=1),
-    ]
-
-    groups = results.group(runs)
-
-    assert [f"{kind.task} {kind}" for kind in groups] == [
-        "digits dense",
-        "digits set 0.9 ERK",
-        "digits rigl 0.98 ERK",
-        "digits set 0.98 ERK",
-        "mnist dense",
-    ]
-    assert [run.seed for run in groups[runs[0].kind]] == [0, 1]
-
-
-def cells(line):
-    return [cell.strip() for cell in line.strip("|").split("|")]
-
-
-def test_the_table_has_the_rows_worked_out_by_hand():
-    runs = [
-        record(seed=0, accuracy=0.90),
-        record(seed=1, accuracy=0.92),
-        record(seed=2, accuracy=0.97),
-        record("dense", 0.0, accuracy=0.95),
-    ]
-
-    header, rule, *rows = results.table(runs).splitlines()
-
-    assert cells(header)[:5] == [
-        "task",
-        "method",
-        "distribution",
-        "sparsity",
-        "test accuracy, %",
-    ]
-    assert set(rule) == {"|", "-"}
-    # 200 / 1000 and 700 / 3000; one seed has no deviation.
-    costs = ["1,100", "0.2000x", "0.2333x"]
-    assert cells(rows[0]) == ["digits", "dense", "", "0", "95.00", "1", *costs]
-    # Mean 93; sqrt((9 + 1 + 16) / 2) = 3.61 over n - 1.
-    assert cells(rows[1]) == [
-        "digits",
-        "rigl",
-        "ERK",
-        "0.9",
-        "93.00 ± 3.61",
-        "3",
-        *costs,
-    ]
-
-
-def test_the_table_is_aligned():
-    lines = results.table([record(), record("dense", 0.0)]).splitlines()
-
-    assert len({len(line) for line in lines}) == 1
-
-
-def test_a_comparison_has_methods_down_and_settings_across():
-    runs = [
-        record("dense", 0.0, distribution="", accuracy=0.95),
-        record("small_dense", 0.9, distribution="", accuracy=0.8),
-        record("rigl", 0.9, accuracy=0.90),
-        record("rigl", 0.9, seed=1, accuracy=0.92),
-        record("rigl", 0.98, accuracy=0.7),
-        record("set", 0.98, distribution="uniform", accuracy=0.6),
-    ]
-
-    header, _, *rows = results.comparison(runs).splitlines()
-
-    assert cells(header)[1:] == [
-        "0.9 ERK",
-        "0.98 ERK",
-        "0.9 uniform",
-        "0.98 uniform",
-    ]
-    assert [cells(row) for row in rows] == [
-        ["dense", "95.00", "95.00", "95.00", "95.00"],
-        ["rigl", "91.00 ± 1.41", "70.00", "", ""],
-        ["small_dense", "80.00", "", "80.00", ""],
-        ["set", "", "", "", "60.00"],
-    ]

@@ -10,6 +10,7 @@ import pytest
 import rigl_tf
 from rigl_tf import datasets
 from rigl_tf import flops
+from rigl_tf import kinds
 from rigl_tf import recording
 from rigl_tf import results
 from rigl_tf import schedules
@@ -333,7 +334,7 @@ def test_an_extension_stretches_all_that_is_counted_in_steps(task, tmp_path):
 
     model = keras.saving.load_model(tmp_path / "model.keras")
     assert record.steps == int(model.step) == 12
-    assert str(record.kind) == "rigl_3x 0.8 ERK"
+    assert str(kinds.of(record)) == "rigl_3x 0.8 ERK"
     assert (model.schedule.begin_step, model.schedule.end_step) == (3, 6)
     assert (model.drop_fraction.begin_step, model.drop_fraction.end_step) == (
         3,

@@ -90,6 +90,27 @@ def parsed(files, bindings, allow_code=False):
         gin.clear_config()
 
 
+def macros():
+    """What the files and bindings that are parsed set by name.
+
+    Returns:
+        Dictionary from macro to value; what is no number, string, boolean or
+        `None` is put into words.
+    """
+    plain = int | float | str | bool | None
+    values = {
+        name: gin.query_parameter(f"{name}/macro.value") for name in _bound()
+    }
+    return {
+        name: value if isinstance(value, plain) else repr(value)
+        for name, value in values.items()
+    }
+
+
+def _bound():
+    return re.findall(r"^([A-Za-z_]\w*) = ", gin.config_str(), re.MULTILINE)
+
+
 @functools.cache
 def _search_folder():
     """Lets includes start from `gin_configs/`. Gin has no way back."""
@@ -145,10 +166,8 @@ def _place_of(message, found):
 
 def _check_macros(found):
     """Raises for a macro that is bound but used nowhere: it is misspelt."""
-    text = gin.config_str()
-    used = set(re.findall(r"%([A-Za-z_][\w.]*)", text))
-    bound = set(re.findall(r"^([A-Za-z_]\w*) = ", text, re.MULTILINE))
-    for name in sorted(bound - used):
+    used = set(re.findall(r"%([A-Za-z_][\w.]*)", gin.config_str()))
+    for name in sorted(set(_bound()) - used):
         close = difflib.get_close_matches(name.upper(), used)
         hint = f" Did you mean {close[0]}?" if close else ""
         raise ValueError(

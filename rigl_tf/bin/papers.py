@@ -2,18 +2,17 @@
 
 rigl-papers
 rigl-papers --paper=rare_gems
-rigl-papers --paper=rigl_reproduction --item='Table 2'
+rigl-papers --paper=rigl_reproduction --table=2
 
 The list says which data a table needs, which sweep shows the same at small
 scale, and how many FLOPs all of its runs take, as the papers count them. With
---item, it gives the command of every run.
+--table or --figure, it gives the command of every run.
 """
 
 import contextlib
 import functools
 
 import gin
-from absl import flags
 
 from rigl_tf import papers
 from rigl_tf import smoke
@@ -21,35 +20,22 @@ from rigl_tf import tables
 from rigl_tf import training
 from rigl_tf.bin import command
 from rigl_tf.bin import configs
+from rigl_tf.bin import items
 from rigl_tf.datasets import prepared
-
-_PAPER = flags.DEFINE_string("paper", None, "One of them only.")
-_ITEM = flags.DEFINE_string("item", None, "A table or figure of --paper.")
 
 
 def main():
     """Prints what the flags ask for."""
-    found = {path.parent.name: path for path in _files()}
-    if _PAPER.value is not None and _PAPER.value not in found:
-        raise ValueError(
-            f"--paper must be one of {', '.join(found)}. "
-            f"Received: --paper={_PAPER.value}."
-        )
-    if _ITEM.value is not None:
-        if _PAPER.value is None:
-            raise ValueError("Say of which paper: --paper=rare_gems.")
-        print(commands(papers.read(found[_PAPER.value]), _ITEM.value))
+    name, paper = items.paper()
+    if items.given():
+        print(commands(name, paper, items.item(paper)))
         return
-    for name, path in found.items():
-        if _PAPER.value in (None, name):
+    for other, path in items.files().items():
+        if name in (None, other):
             paper = papers.read(path)
             print(
                 f"{paper.title}, {paper.url}\n\n{listed(paper)}\n", flush=True
             )
-
-
-def _files():
-    return sorted((configs.folder() / "papers").glob("*/tables.toml"))
 
 
 def listed(paper):
@@ -78,26 +64,18 @@ def listed(paper):
     return tables.markdown(rows)
 
 
-def commands(paper, name):
+def commands(name, paper, item):
     """The commands of every run of a table or figure.
 
     Args:
+        name: String, the paper's.
         paper: `Paper`.
-        name: String.
+        item: `Item` of it.
 
     Returns:
         String.
-
-    Raises:
-        ValueError: If the paper has no such item.
     """
-    if name not in paper.items:
-        raise ValueError(
-            f"--item must be one of {', '.join(paper.items)}. "
-            f"Received: --item={name}."
-        )
-    item = paper.items[name]
-    lines = [f"# {name} of {paper.title}: {item.about}."]
+    lines = [f"# {item.name} of {paper.title}: {item.about}."]
     if item.test:
         lines.append(f"# It takes no training: {item.test} has its numbers.")
     for row in item.rows:
@@ -108,9 +86,15 @@ def commands(paper, name):
             parts += [f"--set '{one}'" for one in set_]
             lines.append(" ".join(["rigl-train", *parts, "--seed=0"]))
     if item.rows:
+        kind, _, number = item.name.partition(" ")
+        which = f"--{kind.lower()}={number}"
+        if kind not in ("Table", "Figure"):
+            which = f"--table={item.name!r}"
         lines.append(
             f"\n# {item.seeds} seeds each. Add --output_dir=runs/mine, or "
-            "--smoke to try a run."
+            "--smoke to try a run.\n\n# All of them, and the table:\n"
+            f"rigl-sweep --paper={name} {which} --output_dir=runs\n"
+            f"rigl-report --paper={name} {which} --runs=runs"
         )
     return "\n".join(lines)
 

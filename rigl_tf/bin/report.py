@@ -2,20 +2,34 @@
 
 rigl-report --runs=runs
 rigl-report --runs=runs --masks=dense2
+
+A table or figure of a paper from such records, beside the paper's numbers:
+
+rigl-report --paper=rigl_reproduction --table=2 --runs=runs
+rigl-report --paper=rigl_reproduction --table=2 --runs=runs --format=latex
 """
 
 import pathlib
 
-import keras
 from absl import flags
 
+from rigl_tf import kinds
 from rigl_tf import plots
+from rigl_tf import reports
 from rigl_tf import results
+from rigl_tf import tables
+from rigl_tf.bin import beside
 from rigl_tf.bin import command
+from rigl_tf.bin import items
 
 _RUNS = flags.DEFINE_string("runs", "runs", "Directory of the runs.")
 _MASKS = flags.DEFINE_string(
     "masks", None, "Draw this kernel's mask in the first run of each kind."
+)
+
+
+_FORMAT = flags.DEFINE_enum(
+    "format", "markdown", list(tables.FORMATS), "How to write tables of papers."
 )
 
 
@@ -36,8 +50,8 @@ def show(directory, kernel=None):
             f"There is no finished run below {directory}. Train one with "
             "rigl-train or rigl-sweep."
         )
-    report = [results.table(records.values())]
-    report += filter(None, [results.tickets(records.values())])
+    report = [reports.table(records.values())]
+    report += filter(None, [reports.tickets(records.values())])
     names = _kernel_names(records.values())
     if kernel is not None and kernel not in names:
         raise ValueError(
@@ -47,8 +61,8 @@ def show(directory, kernel=None):
     figures = directory / "figures"
     for task in sorted({record.task for record in records.values()}):
         runs = {p: r for p, r in records.items() if r.task == task}
-        if len(results.settings(results.group(runs.values()))) > 1:
-            report += [f"{task}:", results.comparison(runs.values())]
+        if len(kinds.settings(kinds.group(runs.values()))) > 1:
+            report += [f"{task}:", reports.comparison(runs.values())]
         for draw in (
             plots.accuracy,
             plots.flops,
@@ -57,7 +71,9 @@ def show(directory, kernel=None):
         ):
             draw(list(runs.values()), figures / task / f"{draw.__name__}.png")
         if kernel in _kernel_names(runs.values()):
-            plots.masks(_kernels(runs, kernel), figures / task / "masks.png")
+            plots.masks(
+                beside.kernels(runs, kernel), figures / task / "masks.png"
+            )
     text = "\n\n".join(report)
     print(text)
     (directory / "table.md").write_text(text + "\n", encoding="utf-8")
@@ -69,23 +85,16 @@ def _kernel_names(records):
     return dict.fromkeys(name for r in records for name in r.densities)
 
 
-def _kernels(records, name):
-    """The kernel of a name in the first run of each kind that has one."""
-    first = {}
-    for path, record in records.items():
-        if name in record.densities:
-            first.setdefault(str(record.kind), path)
-    found = {}
-    for kind, path in first.items():
-        model = keras.saving.load_model(path / "model.keras")
-        kernels = {kernel.name: kernel for kernel in model.kernels}
-        found[kind] = kernels[name]
-    return found
-
-
 def main():
-    """Reports on the directory that the flags name."""
-    show(_RUNS.value, _MASKS.value)
+    """Reports on what the flags name."""
+    name, paper = items.paper()
+    if paper is None:
+        show(_RUNS.value, _MASKS.value)
+        return
+    item = items.item(paper)
+    beside.show(
+        name, item, _RUNS.value, items.task(), _FORMAT.value, _MASKS.value
+    )
 
 
 def run():

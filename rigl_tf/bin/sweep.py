@@ -5,33 +5,31 @@ rigl-sweep --sweep=digits --output_dir=runs
 rigl-sweep --sweep=digits --output_dir=runs --jobs=2
 rigl-sweep --sweep=digits --output_dir=runs --index=7
 rigl-sweep --sweep=digits --output_dir=runs --only='*/rigl/*'
+
+All runs of a table or figure of a paper, on its data or on those of another
+task:
+
+rigl-sweep --paper=rigl_reproduction --table=2 --output_dir=runs
+rigl-sweep --paper=rigl_reproduction --table=2 --on=digits_mlp \\
+    --output_dir=runs
 """
 
-import concurrent.futures
 import fnmatch
-import multiprocessing
-import os
-import pathlib
 import time
 
 import gin
-import keras
-import tensorflow as tf
 from absl import flags
 
+from rigl_tf.bin import beside
 from rigl_tf.bin import command
 from rigl_tf.bin import configs
 from rigl_tf.bin import grids
+from rigl_tf.bin import items
+from rigl_tf.bin import pool
 from rigl_tf.bin import report
-from rigl_tf.bin import train
 
 _SWEEP = flags.DEFINE_string("sweep", None, "In gin_configs/sweeps, or a path.")
-_SWEEP_DIR = "output_dir"  # rigl-train's flags
-_ALLOW_CODE = "allow_config_code"
 _LIST = flags.DEFINE_bool("list", False, "Print the numbered runs and stop.")
-_JOBS = flags.DEFINE_integer(
-    "jobs", 1, "How many runs to train at once, each in a process.", 1
-)
 _INDEX = flags.DEFINE_integer("index", None, "Do only the run of this number.")
 _ONLY = flags.DEFINE_string(
     "only", None, "Only the runs whose path is like this, such as '*/rigl/*'."
@@ -40,32 +38,28 @@ _ONLY = flags.DEFINE_string(
 
 def main():
     """Lists or trains the runs that the flags describe."""
-    for flag in flags.FLAGS.get_flags_for_module(train):
-        if flag.present and flag.name not in (_SWEEP_DIR, _ALLOW_CODE):
-            raise ValueError(
-                f"--{flag.name} is for rigl-train. What the runs of a sweep "
-                "are is written in its file in gin_configs/sweeps."
-            )
-    if _SWEEP.value is None:
-        raise ValueError("Say which sweep: --sweep=digits. See --help.")
-    allow_code = flags.FLAGS[_ALLOW_CODE].value
-    files = [configs.find("sweeps", _SWEEP.value)]
-    with configs.parsed(files, [], allow_code):
-        runs = gin.get_configurable(grids.grid)()
+    name, paper = items.paper()
+    if (_SWEEP.value is None) == (paper is None):
+        raise ValueError(
+            "Say which sweep: --sweep=digits, or --paper and --table. "
+            "See --help."
+        )
+    if paper is None:
+        files = [configs.find("sweeps", _SWEEP.value)]
+        with configs.parsed(files, [], pool.allow_code()):
+            runs = gin.get_configurable(grids.grid)()
+    else:
+        item = items.item(paper)
+        runs = items.runs(item, items.task())
     chosen = _chosen(runs)
     if _LIST.value:
         for number, run in chosen.items():
             print(f"{number:4d}  {run.path}")
         return
     runs = list(chosen.values())
-    output_dir = flags.FLAGS[_SWEEP_DIR].value
-    if output_dir is None:
-        raise ValueError("Say where the runs go: --output_dir=runs.")
-    output_dir = pathlib.Path(output_dir)
+    output_dir = pool.output_dir("sweeps")
     start = time.monotonic()
-    for number, (run, record) in enumerate(
-        _trained(runs, output_dir, allow_code), 1
-    ):
+    for number, (run, record) in enumerate(pool.trained(runs, output_dir), 1):
         seconds = time.monotonic() - start
         left = seconds / number * (len(runs) - number)
         print(
@@ -75,7 +69,10 @@ def main():
             flush=True,
         )
     print(f"{len(runs)} runs in {time.monotonic() - start:.0f} s\n")
-    report.show(output_dir)
+    if paper is None:
+        report.show(output_dir)
+    else:
+        beside.show(name, item, output_dir, items.task())
 
 
 def _chosen(runs):
@@ -99,51 +96,6 @@ def _chosen(runs):
                 f"No run has a path like --only={_ONLY.value!r}. See --list."
             )
     return chosen
-
-
-def _trained(runs, output_dir, allow_code):
-    """Pairs of run and record, as they are finished."""
-    if _JOBS.value == 1:
-        for run in runs:
-            yield run, _train(run, output_dir, allow_code)
-        return
-    # New processes now and then: TensorFlow keeps some memory of each run.
-    # Not by `max_tasks_per_child`, with which pools have been seen to hang.
-    many = 50 * _JOBS.value
-    for some in (runs[i : i + many] for i in range(0, len(runs), many)):
-        with concurrent.futures.ProcessPoolExecutor(
-            _JOBS.value,
-            multiprocessing.get_context("spawn"),  # TensorFlow does not fork
-            initializer=_share_cores,
-            initargs=(_JOBS.value,),
-        ) as pool:
-            waiting = {
-                pool.submit(_train, run, output_dir, allow_code): run
-                for run in some
-            }
-            try:
-                for future in concurrent.futures.as_completed(waiting):
-                    yield waiting[future], future.result()
-            finally:
-                pool.shutdown(cancel_futures=True)
-
-
-def _train(run, output_dir, allow_code):
-    keras.backend.clear_session()  # layers are named as in a first run
-    return train.run_one(
-        [configs.find("tasks", run.task), configs.find("methods", run.method)],
-        run.bindings,
-        output_dir / run.path,
-        allow_code,
-        resume=True,
-        verbose=0,
-    )
-
-
-def _share_cores(jobs):
-    threads = max((os.cpu_count() or 1) // jobs, 1)
-    tf.config.threading.set_intra_op_parallelism_threads(threads)
-    tf.config.threading.set_inter_op_parallelism_threads(threads)
 
 
 def run():

@@ -33,7 +33,7 @@ import gin
 import keras
 from absl import flags
 
-from rigl_tf import results
+from rigl_tf import reports
 from rigl_tf import smoke as smoke_test
 from rigl_tf import strategies
 from rigl_tf import training
@@ -130,8 +130,13 @@ def run_one(
     )
     with configs.parsed(files, bindings, allow_code), fake:
         train = gin.get_configurable(training.train)
-        config = gin.config_str()
-        return train(output_dir, config=config, smoke=smoke, **kwargs)
+        return train(
+            output_dir,
+            config=gin.config_str(),
+            settings=configs.macros(),
+            smoke=smoke,
+            **kwargs,
+        )
 
 
 def main():
@@ -147,9 +152,9 @@ def main():
         elif output_dir is None:
             raise ValueError("Say where the run goes: --output_dir=runs/mine.")
         record = _train(output_dir)
-    print(results.table([record]))
+    print(reports.table([record]))
     if record.ticket:
-        print(f"\n{results.tickets([record])}")
+        print(f"\n{reports.tickets([record])}")
     if _SMOKE.value:
         print("\nIt works. After a few steps, these numbers mean nothing.")
 

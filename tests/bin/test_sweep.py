@@ -4,6 +4,7 @@ import pytest
 from absl import flags
 from absl.testing import flagsaver
 
+from rigl_tf import kinds
 from rigl_tf import results
 from rigl_tf.bin import configs
 from rigl_tf.bin import grids
@@ -37,9 +38,12 @@ def test_runs_bind_their_seed_sparsity_and_distribution():
     methods = ["dense", "small_dense", "rigl"]
     dense, small, rigl = grids.grid(["t"], methods, [0.95], [7], ["uniform"])
 
-    assert dense.bindings == ["SEED = 7"]
-    assert small.bindings == ["SEED = 7", "SPARSITY = 0.95"]
-    assert rigl.bindings == [*small.bindings, "DISTRIBUTION = 'uniform'"]
+    assert dense.bindings("runs") == ["SEED = 7"]
+    assert small.bindings("runs") == ["SEED = 7", "SPARSITY = 0.95"]
+    assert rigl.bindings("runs") == [
+        *small.bindings("runs"),
+        "DISTRIBUTION = 'uniform'",
+    ]
     assert str(rigl.path) == "t/rigl/uniform/sparsity=0.95/seed=7"
 
 
@@ -49,8 +53,12 @@ def test_methods_may_have_settings_of_their_own():
         ["t"], ["snip", "rigl"], [0.5], [0], (None,), settings
     )
 
-    assert snip.bindings == ["SEED = 0", "SPARSITY = 0.5", "NUM_BATCHES = 2"]
-    assert rigl.bindings == ["SEED = 0", "SPARSITY = 0.5"]
+    assert snip.bindings("runs") == [
+        "SEED = 0",
+        "SPARSITY = 0.5",
+        "NUM_BATCHES = 2",
+    ]
+    assert rigl.bindings("runs") == ["SEED = 0", "SPARSITY = 0.5"]
     with pytest.raises(ValueError, match="not in the sweep.*grasp"):
         grids.grid(["t"], ["snip"], [0.5], [0], settings={"grasp": []})
 
@@ -140,7 +148,7 @@ def test_a_sweep_of_ones_own_trains_two_runs_at_once(
     sweep.main()
 
     records = results.read_all(tmp_path).values()
-    assert [str(record.kind) for record in records] == [
+    assert [str(kinds.of(record)) for record in records] == [
         "dense",
         "static 0.9 ERK",
     ]

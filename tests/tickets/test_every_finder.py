@@ -532,6 +532,8 @@ def test_ctrl_c_interrupts_a_search_that_has_no_directory():
 
     model = small.network()
     fit = small.fit(model, DATA)
+    # In the background, a process may have been told to ignore it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     with pytest.raises(KeyboardInterrupt):
         fit(fit.compile(model), "search", callbacks=[Interrupted()])
 

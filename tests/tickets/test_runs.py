@@ -8,7 +8,7 @@ import pytest
 
 import rigl_tf
 from rigl_tf import fitting
-from rigl_tf import results
+from rigl_tf import reports
 from rigl_tf import tickets
 from rigl_tf import training
 from tests.faults import child
@@ -43,7 +43,7 @@ def test_a_ticket_is_found_trained_and_checked(finder, epochs, tmp_path):
     assert not {"search", "checkpoints", "checks"} & {
         path.name for path in (tmp_path / "run").iterdir()
     }
-    header, _, row = results.tickets([record]).splitlines()
+    header, _, row = reports.tickets([record]).splitlines()
     assert "before training, %" in header and "shuffle" in header
     assert f"{100 * record.ticket['checks']['invert']['accuracy']:.2f}" in row
 

@@ -1,0 +1,113 @@
+"""What programs share that train many runs, several at once."""
+
+import concurrent.futures
+import itertools
+import multiprocessing
+import os
+import pathlib
+
+import keras
+import tensorflow as tf
+from absl import flags
+
+from rigl_tf.bin import configs
+from rigl_tf.bin import train
+
+_JOBS = flags.DEFINE_integer(
+    "jobs", 1, "How many runs to train at once, each in a process.", 1
+)
+_ALLOWED = ("output_dir", "allow_config_code")  # of rigl-train's flags
+
+
+def output_dir(kind):
+    """The directory that --output_dir gives.
+
+    Args:
+        kind: String, where the runs are written down: a folder of
+            gin_configs/.
+
+    Raises:
+        ValueError: If there is none, or other flags of rigl-train are given.
+    """
+    for flag in flags.FLAGS.get_flags_for_module(train):
+        if flag.present and flag.name not in _ALLOWED:
+            raise ValueError(
+                f"--{flag.name} is for rigl-train. What is trained here is "
+                f"written in a file in gin_configs/{kind}."
+            )
+    given = flags.FLAGS["output_dir"].value
+    if given is None:
+        raise ValueError("Say where the runs go: --output_dir=runs.")
+    return pathlib.Path(given)
+
+
+def allow_code():
+    """Whether --allow_config_code is given."""
+    return flags.FLAGS["allow_config_code"].value
+
+
+def trained(runs, directory):
+    """Trains runs that are not finished; those that start from others last.
+
+    Args:
+        runs: List of `grids.Run`.
+        directory: Path.
+
+    Yields:
+        Pairs of run and `Record`, as they are finished.
+    """
+    runs = sorted(runs, key=_starts_from_another)
+    if _JOBS.value == 1:
+        for run in runs:
+            yield run, _train(run, directory, allow_code())
+        return
+    for some in _batches(runs):
+        with concurrent.futures.ProcessPoolExecutor(
+            _JOBS.value,
+            multiprocessing.get_context("spawn"),  # TensorFlow does not fork
+            initializer=_share_cores,
+            initargs=(_JOBS.value,),
+        ) as pool:
+            waiting = {
+                pool.submit(_train, run, directory, allow_code()): run
+                for run in some
+            }
+            try:
+                for future in concurrent.futures.as_completed(waiting):
+                    yield waiting[future], future.result()
+            finally:
+                pool.shutdown(cancel_futures=True)
+
+
+def _starts_from_another(run):
+    return run.source is not None
+
+
+def _batches(runs):
+    """Lists of runs of which none waits for another.
+
+    New processes now and then: TensorFlow keeps some memory of each run. Not
+    by `max_tasks_per_child`, with which pools have been seen to hang.
+    """
+    many = 50 * _JOBS.value
+    for _, alike in itertools.groupby(runs, _starts_from_another):
+        alike = list(alike)
+        yield from (alike[i : i + many] for i in range(0, len(alike), many))
+
+
+def _train(run, directory, may_import):
+    keras.backend.clear_session()  # layers are named as in a first run
+    return train.run_one(
+        [configs.find("tasks", run.task), configs.find("methods", run.method)],
+        run.bindings(directory),
+        directory / run.path,
+        may_import,
+        resume=True,
+        verbose=0,
+    )
+
+
+def _share_cores(jobs):
+    threads = max((os.cpu_count() or 1) // jobs, 1)
+    tf.config.threading.set_intra_op_parallelism_threads(threads)
+    tf.config.threading.set_inter_op_parallelism_threads(threads)

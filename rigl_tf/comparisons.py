@@ -1,0 +1,186 @@
+"""Our numbers beside those that a paper prints."""
+
+import math
+import statistics
+from collections.abc import Callable
+from typing import NamedTuple
+
+NOT_RUN = "not run"
+
+
+class Metric(NamedTuple):
+    """A column of a paper's table.
+
+    Attributes:
+        title: String, with the unit.
+        of: Function of a `Record` to a number, or `None` if it has none.
+    """
+
+    title: str
+    of: Callable
+
+
+def _flops(what):
+    return lambda record: record.flops[what] / record.flops[f"{what}_dense"]
+
+
+def _check(name):
+    return lambda record: _per_cent(record.ticket.get("checks", {}).get(name))
+
+
+def _empty(what):
+    """Per cent of inputs or outputs of all kernels without a connection."""
+
+    def of(record):
+        kernels = record.structure.values()
+        everything = sum(kernel[what] for kernel in kernels)
+        empty = sum(kernel[f"empty_{what}"] for kernel in kernels)
+        return 100 * empty / everything if everything else None
+
+    return of
+
+
+def _remaining(record):
+    kernels = record.structure.values()
+    return sum(kernel["remaining"] for kernel in kernels) / 1e6 or None
+
+
+def _per_cent(metrics):
+    return 100 * metrics["accuracy"] if metrics else None
+
+
+METRICS = {
+    "accuracy": Metric("accuracy, %", lambda r: _per_cent(r.test)),
+    "before": Metric(
+        "before training, %", lambda r: _per_cent(r.ticket.get("before"))
+    ),
+    "shuffle": Metric("shuffled, %", _check("shuffle")),
+    "reinitialize": Metric("other weights, %", _check("reinitialize")),
+    "training": Metric("FLOPs training, x", _flops("training")),
+    "inference": Metric("FLOPs inference, x", _flops("inference")),
+    "empty_outputs": Metric("empty neurons, %", _empty("outputs")),
+    "empty_inputs": Metric("empty inputs, %", _empty("inputs")),
+    "remaining": Metric("parameters left, M", _remaining),
+}
+
+
+def compare(item, found, with_difference=True):
+    """The rows of a paper's table, ours beside the paper's.
+
+    Args:
+        item: `papers.Item`.
+        found: Function of a `papers.Row` and the number of one of its
+            sparsities to the list of `Record` of it.
+        with_difference: Whether what was trained is the paper's task, so that
+            a difference says something.
+
+    Returns:
+        List of tuples of strings, the first one a head. What was not run says
+        so; what the paper does not print is empty.
+    """
+    if item.means:
+        rows = _means(item, found)
+    else:
+        rows = _values(item, found)
+    if with_difference:
+        return rows
+    left = [i for i, title in enumerate(rows[0]) if _DIFFERENCE not in title]
+    return [tuple(row[i] for i in left) for row in rows]
+
+
+_DIFFERENCE = ", difference"
+_NONE = (math.nan,) * 100
+
+
+def _values(item, found):
+    """Every row of a table at every sparsity."""
+    metrics = [
+        name
+        for name in METRICS
+        if any(name in row.printed for row in item.rows)
+    ] or ["accuracy"]
+    with_task = len({row.task for row in item.rows}) > 1
+    head = ["task"] if with_task else []
+    head += ["row", "sparsity", "seeds"]
+    for name in metrics:
+        head += _columns(METRICS[name].title)
+    rows = [tuple(head)]
+    for row, number in _in_order(item.rows):
+        records = found(row, number)
+        cells = [row.task] if with_task else []
+        cells += [row.name, _sparsity(row, number), str(len(records))]
+        for name in metrics:
+            ours = [METRICS[name].of(record) for record in records]
+            ours = [value for value in ours if value is not None]
+            deviation = (
+                row.printed.get("deviation") if name == "accuracy" else None
+            )
+            cells += _beside(
+                ours,
+                row.printed.get(name, _NONE)[number:],
+                (deviation or _NONE)[number:],
+            )
+        rows.append(tuple(cells))
+    return rows
+
+
+def _means(item, found):
+    """The means over tasks of rows that have the same name."""
+    rows = [("row", "sparsity", "tasks", *_columns("mean accuracy, %"))]
+    names = dict.fromkeys(row.name for row in item.rows)
+    for number in range(max(len(values) for values in item.means.values())):
+        for name in names:
+            alike = [row for row in item.rows if row.name == name]
+            if number >= max(len(alike[0].sparsity), 1):
+                continue
+            means = [
+                statistics.mean(METRICS["accuracy"].of(r) for r in records)
+                for records in (found(row, number) for row in alike)
+                if records
+            ]
+            ours = [statistics.mean(means)] if means else []
+            printed = item.means.get(name, _NONE)[number:]
+            rows.append(
+                (
+                    name,
+                    _sparsity(alike[0], number),
+                    f"{len(means)} of {len(alike)}",
+                    *_beside(ours, printed, _NONE),
+                )
+            )
+    return rows
+
+
+def _columns(title):
+    name = title.split(",")[0]
+    return title, f"{name}, paper", f"{name}{_DIFFERENCE}"
+
+
+def _in_order(rows):
+    """Every row at its first sparsity, then at its second, and so on."""
+    most = max((len(row.sparsity) for row in rows), default=0)
+    for number in range(max(most, 1)):
+        for row in rows:
+            if number < max(len(row.sparsity), 1):
+                yield row, number
+
+
+def _sparsity(row, number):
+    return f"{row.sparsity[number]:g}" if row.sparsity else ""
+
+
+def _beside(ours, printed, deviations):
+    """Ours, the paper's and the difference."""
+    cell = NOT_RUN
+    if ours:
+        cell = f"{statistics.mean(ours):.2f}"
+    if len(ours) > 1:
+        cell += f" ± {statistics.stdev(ours):.2f}"
+    paper = printed[0]
+    if math.isnan(paper):
+        return cell, "", ""
+    text = f"{paper}"
+    if not math.isnan(deviations[0]):
+        text += f" ± {deviations[0]}"
+    difference = f"{statistics.mean(ours) - paper:+.2f}" if ours else ""
+    return cell, text, difference

@@ -1,0 +1,118 @@
+"""Runs that differ in nothing but their seed."""
+
+import collections
+from typing import NamedTuple
+
+_SHORT = {"erdos_renyi_kernel": "ERK", "erdos_renyi": "ER"}
+# Settings that a kind has a place for, or that it leaves out.
+_PLACED = ("SEED", "SPARSITY", "DISTRIBUTION", "EXTENSION")
+
+
+class Kind(NamedTuple):
+    """A row of a table; sorts the dense baseline of a task first.
+
+    Attributes:
+        task: String.
+        sparsity: Float.
+        method: String; with an extension, such as `"rigl_2x"`.
+        distribution: String.
+        settings: String, what else tells it from others, such as
+            `"ALPHA=0.4"`.
+    """
+
+    task: str
+    sparsity: float
+    method: str
+    distribution: str
+    settings: str = ""
+
+    def __str__(self):
+        return (
+            f"{self.label} {Setting(self.sparsity, self.distribution)}".strip()
+        )
+
+    @property
+    def label(self):
+        """The method and its settings."""
+        return f"{self.method} {self.settings}".strip()
+
+    def compares_in(self, setting):
+        """Whether it belongs there: dense belongs everywhere."""
+        return self.sparsity in (0, setting.sparsity) and (
+            self.distribution in ("", setting.distribution)
+        )
+
+
+class Setting(NamedTuple):
+    """What methods are compared in."""
+
+    sparsity: float
+    distribution: str
+
+    def __str__(self):
+        words = [f"{self.sparsity:g}"] if self.sparsity else []
+        if self.distribution:
+            words.append(short(self.distribution))
+        return " ".join(words)
+
+
+def short(distribution):
+    """What tables call a distribution."""
+    return _SHORT.get(distribution, distribution)
+
+
+def settings(kinds):
+    """The settings of kinds: every distribution at every sparsity."""
+    sparsities = sorted({k.sparsity for k in kinds if k.sparsity}) or [0.0]
+    names = sorted({k.distribution for k in kinds if k.distribution}) or [""]
+    return [Setting(s, name) for name in names for s in sparsities]
+
+
+def of(record):
+    """The `Kind` of a record that is alone."""
+    method = record.method
+    if record.extension != 1:
+        method += f"_{record.extension:g}x"
+    return Kind(record.task, record.sparsity, method, record.distribution)
+
+
+def group(records):
+    """Records by `Kind`, in its order.
+
+    Args:
+        records: List of `Record`.
+
+    Returns:
+        Dictionary from `Kind` to a list of `Record`. Where the settings of
+        runs of a kind are not the same, there is a kind for each.
+    """
+    alike = collections.defaultdict(list)
+    for record in records:
+        alike[of(record)].append(record)
+    groups = collections.defaultdict(list)
+    for plain, runs in alike.items():
+        for run, told in zip(runs, _told_apart(runs), strict=True):
+            groups[plain._replace(settings=told)].append(run)
+    return dict(sorted(groups.items()))
+
+
+def _told_apart(runs):
+    """For each run, what differs among them, in words."""
+    values = [
+        {
+            # A source may be a run of the same seed.
+            name: str(value).replace(f"seed={run.seed}", "seed=...")
+            for name, value in run.settings.items()
+            if name not in _PLACED
+        }
+        for run in runs
+    ]
+    differ = [
+        name
+        for name in sorted(set().union(*values))
+        if len({each.get(name) for each in values}) > 1
+    ]
+    return [
+        " ".join(f"{name}={each[name]}" for name in differ if name in each)
+        for each in values
+    ]

@@ -1,0 +1,200 @@
+"""Accuracy against density, FLOPs or learning rate: a point for each kind."""
+
+import collections
+
+import numpy as np
+
+from rigl_tf import kinds
+from rigl_tf.plots import parts
+
+_CHECKS = {
+    "shuffle": "shuffled",
+    "reinitialize": "other weights",
+    "kaiming": "Kaiming weights",
+    "invert": "scores inverted",
+}
+
+
+def accuracy_by_density(records, path):
+    """Draws test accuracy against density, in panels by distribution.
+
+    A cross is a run, a line the mean over seeds.
+
+    Args:
+        records: List of `Record`, of one task.
+        path: File to write, PNG by its ending.
+    """
+    _by_density(records, path, _after, "test accuracy, %")
+
+
+def before_by_density(records, path):
+    """Draws test accuracy before the tickets are trained, against density.
+
+    Args:
+        records: List of `Record` of tickets, of one task.
+        path: File to write, PNG by its ending.
+    """
+    label = "test accuracy before training, %"
+    _by_density(records, path, _before, label)
+
+
+def checks_by_density(records, path):
+    """Draws what sanity checks leave of the accuracy, a panel for each method.
+
+    Args:
+        records: List of `Record` of tickets, of one task.
+        path: File to write, PNG by its ending.
+    """
+    records = [r for r in records if r.ticket.get("checks")]
+    methods = sorted({r.method for r in records})
+    figure, axes = parts.new_figure(1, max(len(methods), 1), width=4.5)
+    names = ["as found", *_CHECKS.values()]
+    styled = dict(zip(names, parts.styles(names[1:]).values(), strict=True))
+    for panel, method in zip(axes.flat, methods, strict=True):
+        lines = collections.defaultdict(list)
+        for record in records:
+            if record.method == method:
+                lines["as found"].append((_density(record), _after(record)))
+                for check, test in record.ticket["checks"].items():
+                    point = _density(record), 100 * test["accuracy"]
+                    lines[_CHECKS[check]].append(point)
+        for name, points in lines.items():
+            _line(panel, points, name, styled[name])
+        panel.set_title(method)
+        _density_axis(panel)
+        panel.set_ylabel("test accuracy, %")
+    parts.save(figure, path)
+
+
+def accuracy_by_flops(records, path):
+    """Draws test accuracy against the FLOPs of training.
+
+    Args:
+        records: List of `Record`, of one task.
+        path: File to write, PNG by its ending.
+    """
+    parts.check_one_task(kinds.group(records))
+    figure, axes = parts.new_figure(1, 1)
+    _lines(
+        axes[0, 0],
+        records,
+        lambda r: r.flops["training"] / r.flops["training_dense"],
+        _after,
+        lambda r: f"{r.method} {kinds.short(r.distribution)}".strip(),
+    )
+    axes[0, 0].set_xlabel("FLOPs of training / those of dense")
+    axes[0, 0].set_ylabel("test accuracy, %")
+    parts.save(figure, path)
+
+
+def accuracy_by_learning_rate(records, path):
+    """Draws test accuracy against the learning rate, a line for a sparsity.
+
+    Where other settings vary as well, those count that have the best accuracy
+    on validation data.
+
+    Args:
+        records: List of `Record`, of one task, whose settings have a
+            `LEARNING_RATE`.
+        path: File to write, PNG by its ending.
+    """
+    best = {}
+    for kind, runs in kinds.group(records).items():
+        rate = runs[0].settings["LEARNING_RATE"]
+        score = np.mean([r.history["val_accuracy"][-1] for r in runs])
+        place = (*kind[:4], rate)
+        if place not in best or score > best[place][0]:
+            best[place] = score, runs
+    records = [run for _, runs in best.values() for run in runs]
+    parts.check_one_task(kinds.group(records))
+    names = sorted({r.distribution for r in records})
+    figure, axes = parts.new_figure(1, len(names), width=5)
+    for panel, name in zip(axes.flat, names, strict=True):
+        _lines(
+            panel,
+            [r for r in records if r.distribution == name],
+            lambda r: r.settings["LEARNING_RATE"],
+            _after,
+            lambda r: f"sparsity {r.sparsity:g}",
+        )
+        panel.set_xscale("log")
+        panel.set_title(kinds.short(name))
+        panel.set_xlabel("learning rate")
+        panel.set_ylabel("test accuracy, %")
+    parts.save(figure, path)
+
+
+def _after(record):
+    return 100 * record.test["accuracy"]
+
+
+def _before(record):
+    return 100 * record.ticket["before"]["accuracy"]
+
+
+def _density(record):
+    return 1 - record.sparsity
+
+
+def _by_density(records, path, value_of, ylabel):
+    parts.check_one_task(kinds.group(records))
+    dense = [r for r in records if not r.sparsity]
+    sparse = [r for r in records if r.sparsity]
+    if value_of is _before:
+        sparse, dense = [r for r in sparse if r.ticket], []
+    # What knows no distribution is compared everywhere.
+    titles = sorted({_title(r) for r in sparse if r.distribution}) or [""]
+    figure, axes = parts.new_figure(1, len(titles), width=5)
+    styled = parts.styles(r.method for r in sparse)
+    for panel, title in zip(axes.flat, titles, strict=True):
+        inside = [r for r in sparse if not r.distribution or _title(r) == title]
+        _lines(panel, inside, _density, value_of, lambda r: r.method, styled)
+        if dense:
+            panel.axhline(
+                np.mean([value_of(r) for r in dense]),
+                color=parts.COLOURS[0],
+                linestyle="--",
+                label="dense",
+            )
+        panel.set_title(title)
+        _density_axis(panel)
+        panel.set_ylabel(ylabel)
+    parts.save(figure, path)
+
+
+def _title(record):
+    longer = f", {record.extension:g}x" if record.extension != 1 else ""
+    return kinds.short(record.distribution) + longer
+
+
+def _density_axis(panel):
+    panel.set_xscale("log")
+    panel.xaxis.set_major_formatter("{x:g}")
+    panel.xaxis.set_minor_formatter("{x:g}")
+    panel.tick_params(axis="x", which="minor", labelsize=7)
+    panel.set_xlabel("density, active / all connections")
+
+
+def _lines(panel, records, x_of, y_of, label_of, styled=None):
+    lines = collections.defaultdict(list)
+    for record in records:
+        lines[label_of(record)].append((x_of(record), y_of(record)))
+    styled = styled or parts.styles(lines)
+    for label in sorted(lines):
+        _line(panel, lines[label], label, styled[label])
+
+
+def _line(panel, points, label, style):
+    """The runs as crosses and their mean as a line."""
+    x, y = np.transpose(points)
+    means = [(each, y[x == each].mean()) for each in np.unique(x)]
+    panel.plot(x, y, "x", color=style.colour, alpha=0.5, markersize=5)
+    panel.plot(
+        *np.transpose(means),
+        color=style.colour,
+        linestyle=style.line,
+        marker="o",
+        markersize=4,
+        linewidth=2,
+        label=label,
+    )

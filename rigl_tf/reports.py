@@ -1,0 +1,139 @@
+"""Tables of records."""
+
+import statistics
+
+from rigl_tf import kinds
+from rigl_tf import tables
+
+
+def table(records):
+    """The records as a Markdown table, mean and deviation over seeds.
+
+    Args:
+        records: List of `Record`.
+
+    Returns:
+        String. Accuracy in per cent, with the sample standard deviation;
+        FLOPs relative to the dense model.
+    """
+    rows = [
+        (
+            "task",
+            "method",
+            "distribution",
+            "sparsity",
+            "test accuracy, %",
+            "seeds",
+            "parameters active",
+            "FLOPs inference",
+            "FLOPs training",
+        )
+    ]
+    for kind, runs in kinds.group(records).items():
+        costs = [run.flops for run in runs]
+        rows.append(
+            (
+                kind.task,
+                kind.label,
+                kinds.short(kind.distribution),
+                f"{kind.sparsity:g}",
+                spread([100 * run.test["accuracy"] for run in runs]),
+                str(len(runs)),
+                f"{statistics.mean(r.parameters['active'] for r in runs):,.0f}",
+                _relative(costs, "inference"),
+                _relative(costs, "training"),
+            )
+        )
+    return tables.markdown(rows)
+
+
+def comparison(records, metric="accuracy"):
+    """A Markdown table of methods against settings.
+
+    Args:
+        records: List of `Record`, of one task.
+        metric: String, a key of `Record.test`.
+
+    Returns:
+        String. The metric in per cent: mean and sample standard deviation
+        over seeds. Dense networks have the same in every column.
+    """
+    groups = kinds.group(records)
+    columns = kinds.settings(groups)
+    rows = [(f"{metric}, %", *map(str, columns))]
+    for method in dict.fromkeys(kind.label for kind in sorted(groups)):
+        row = [method]
+        for column in columns:
+            cells = [
+                spread([100 * run.test[metric] for run in runs])
+                for kind, runs in groups.items()
+                if kind.label == method and kind.compares_in(column)
+            ]
+            row.append(", ".join(cells))
+        rows.append(tuple(row))
+    return tables.markdown(rows)
+
+
+def tickets(records):
+    """A Markdown table of networks that were found before they were trained.
+
+    Args:
+        records: List of `Record`; only those of tickets are looked at.
+
+    Returns:
+        String: test accuracy in per cent before training, after it, and after
+        the training of what sanity checks have spoilt. Empty if there are no
+        tickets.
+    """
+    groups = kinds.group([record for record in records if record.ticket])
+    checks = dict.fromkeys(
+        check
+        for runs in groups.values()
+        for run in runs
+        for check in run.ticket["checks"]
+    )
+    if not groups:
+        return ""
+    columns = ("task", "method", "sparsity", "search, epochs", "seeds")
+    rows = [(*columns, "before training, %", "after, %", *checks)]
+    for kind, runs in groups.items():
+        outcomes = [
+            [run.ticket["before"] for run in runs],
+            [run.test for run in runs],
+            *(
+                [
+                    run.ticket["checks"][check]
+                    for run in runs
+                    if check in run.ticket["checks"]
+                ]
+                for check in checks
+            ),
+        ]
+        rows.append(
+            (
+                kind.task,
+                kind.label,
+                f"{kind.sparsity:g}",
+                str(runs[0].ticket["epochs"]),
+                str(len(runs)),
+                *(
+                    spread([100 * metrics["accuracy"] for metrics in found])
+                    if found
+                    else ""
+                    for found in outcomes
+                ),
+            )
+        )
+    return tables.markdown(rows)
+
+
+def spread(values):
+    """The mean and, of several, the sample standard deviation, in words."""
+    if len(values) == 1:
+        return f"{values[0]:.2f}"
+    return f"{statistics.mean(values):.2f} ± {statistics.stdev(values):.2f}"
+
+
+def _relative(costs, what):
+    ratio = statistics.mean(c[what] / c[f"{what}_dense"] for c in costs)
+    return f"{ratio:.4f}x"

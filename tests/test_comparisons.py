@@ -1,0 +1,126 @@
+"""Tests of our numbers beside a paper's."""
+
+import math
+
+import pytest
+
+from rigl_tf import comparisons
+from rigl_tf import papers
+from tests.records import record
+
+ITEM = papers.Item(
+    name="Table 1",
+    about="two methods",
+    rows=(
+        papers.Row(
+            "RigL",
+            "mnist",
+            "rigl",
+            (0.9, 0.8),
+            {},
+            printed={
+                "accuracy": (90.5, math.nan),
+                "deviation": (0.25, math.nan),
+                "inference": (0.1, 0.2),
+            },
+        ),
+        papers.Row("Dense", "mnist", "dense", (), {}),
+    ),
+)
+
+
+def test_each_number_stands_beside_the_papers():
+    def found(row, number):
+        if row.name == "Dense":
+            return []
+        accuracies = ((0.90, 0.92), (0.95,))[number]
+        return [record(accuracy=accuracy) for accuracy in accuracies]
+
+    head, *rows = comparisons.compare(ITEM, found)
+
+    assert head == (
+        "row",
+        "sparsity",
+        "seeds",
+        "accuracy, %",
+        "accuracy, paper",
+        "accuracy, difference",
+        "FLOPs inference, x",
+        "FLOPs inference, paper",
+        "FLOPs inference, difference",
+    )
+    # 200 of 1000 FLOPs; 91 - 90.5; sqrt(2).
+    flops = ("0.20 ± 0.00", "0.1", "+0.10"), ("0.20", "0.2", "+0.00")
+    assert rows == [
+        ("RigL", "0.9", "2", "91.00 ± 1.41", "90.5 ± 0.25", "+0.50", *flops[0]),
+        ("Dense", "", "0", "not run", "", "", "not run", "", ""),
+        ("RigL", "0.8", "1", "95.00", "", "", *flops[1]),
+    ]
+
+
+def test_on_another_task_a_difference_says_nothing():
+    head, *rows = comparisons.compare(
+        ITEM, lambda row, number: [], with_difference=False
+    )
+
+    assert not any("difference" in title for title in head)
+    assert {len(row) for row in rows} == {len(head)}
+
+
+def test_means_are_over_the_tasks_that_were_run():
+    item = papers.Item(
+        name="Table 2",
+        about="means",
+        rows=tuple(
+            papers.Row("RigL", task, "rigl", (0.9,), {})
+            for task in ("a", "b", "c")
+        ),
+        means={"RigL": (80.0,)},
+    )
+    accuracies = {"a": [0.7], "b": [0.8, 0.9], "c": []}
+
+    def found(row, number):
+        return [record(accuracy=accuracy) for accuracy in accuracies[row.task]]
+
+    _, row = comparisons.compare(item, found)
+
+    # (70 + 85) / 2
+    assert row == ("RigL", "0.9", "2 of 3", "77.50", "80.0", "-2.50")
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("before", 20),
+        ("shuffle", 60),
+        ("empty_outputs", 100 * 3 / 40),
+        ("empty_inputs", 100 * 5 / 20),
+        ("remaining", 0.9),
+    ],
+)
+def test_metrics_are_of_the_record(name, expected):
+    structure = {
+        "a": {
+            "outputs": 30,
+            "empty_outputs": 3,
+            "inputs": 10,
+            "empty_inputs": 5,
+            "remaining": 400_000,
+        },
+        "b": {
+            "outputs": 10,
+            "empty_outputs": 0,
+            "inputs": 10,
+            "empty_inputs": 0,
+            "remaining": 500_000,
+        },
+    }
+    ticket = {
+        "before": {"accuracy": 0.2},
+        "checks": {"shuffle": {"accuracy": 0.6}},
+    }
+    full = record(ticket=ticket, structure=structure)
+    bare = record(structure={})
+
+    assert comparisons.METRICS[name].of(full) == pytest.approx(expected)
+    assert comparisons.METRICS[name].of(bare) is None

@@ -1,0 +1,73 @@
+"""Tests of the tables of records."""
+
+from rigl_tf import reports
+from tests.records import record
+
+
+def cells(line):
+    return [cell.strip() for cell in line.strip("|").split("|")]
+
+
+def test_the_table_has_the_rows_worked_out_by_hand():
+    runs = [
+        record(seed=0, accuracy=0.90),
+        record(seed=1, accuracy=0.92),
+        record(seed=2, accuracy=0.97),
+        record("dense", 0.0, accuracy=0.95),
+    ]
+
+    header, rule, *rows = reports.table(runs).splitlines()
+
+    assert cells(header)[:5] == [
+        "task",
+        "method",
+        "distribution",
+        "sparsity",
+        "test accuracy, %",
+    ]
+    assert set(rule) == {"|", "-"}
+    # 200 / 1000 and 700 / 3000; one seed has no deviation.
+    costs = ["1,100", "0.2000x", "0.2333x"]
+    assert cells(rows[0]) == ["digits", "dense", "", "0", "95.00", "1", *costs]
+    # Mean 93; sqrt((9 + 1 + 16) / 2) = 3.61 over n - 1.
+    assert cells(rows[1]) == [
+        "digits",
+        "rigl",
+        "ERK",
+        "0.9",
+        "93.00 ± 3.61",
+        "3",
+        *costs,
+    ]
+
+
+def test_the_table_is_aligned():
+    lines = reports.table([record(), record("dense", 0.0)]).splitlines()
+
+    assert len({len(line) for line in lines}) == 1
+
+
+def test_a_comparison_has_methods_down_and_settings_across():
+    runs = [
+        record("dense", 0.0, distribution="", accuracy=0.95),
+        record("small_dense", 0.9, distribution="", accuracy=0.8),
+        record("rigl", 0.9, accuracy=0.90),
+        record("rigl", 0.9, seed=1, accuracy=0.92),
+        record("rigl", 0.98, accuracy=0.7),
+        record("set", 0.98, distribution="uniform", accuracy=0.6),
+    ]
+
+    header, _, *rows = reports.comparison(runs).splitlines()
+
+    assert cells(header)[1:] == [
+        "0.9 ERK",
+        "0.98 ERK",
+        "0.9 uniform",
+        "0.98 uniform",
+    ]
+    assert [cells(row) for row in rows] == [
+        ["dense", "95.00", "95.00", "95.00", "95.00"],
+        ["rigl", "91.00 ± 1.41", "70.00", "", ""],
+        ["small_dense", "80.00", "", "80.00", ""],
+        ["set", "", "", "", "60.00"],
+    ]
