@@ -10,6 +10,7 @@ import pytest
 import rigl_tf
 from rigl_tf import plots
 from rigl_tf import results
+from tests import records
 
 
 def record(
@@ -178,3 +179,118 @@ def test_mask_blackens_as_much_as_is_active(tmp_path, sparsity):
     black = fraction(middle, BLACK)
     assert black == pytest.approx(1 - sparsity, abs=0.1)
     assert black + fraction(middle, (255, 255, 255)) > 0.99
+
+
+def points(**of_method):
+    """Records of methods: the accuracies of seeds at sparsity 0.9 and 0.8."""
+    return [
+        records.record(method, sparsity, seed, accuracy, **more)
+        for method, (accuracies, more) in of_method.items()
+        for sparsity in (0.8, 0.9)
+        for seed, accuracy in enumerate(accuracies)
+    ]
+
+
+def test_accuracy_by_density_has_a_panel_for_each_distribution(tmp_path):
+    runs = points(rigl=((0.9, 0.8), {}), set=((0.7,), {}))
+    plots.accuracy_by_density(runs, tmp_path / "one.png")
+    runs += points(rigl=((0.6,), {"distribution": "uniform"}))
+    runs += points(rigl=((0.6,), {"extension": 2}))
+    plots.accuracy_by_density(runs, tmp_path / "three.png")
+
+    one, three = read(tmp_path / "one.png"), read(tmp_path / "three.png")
+    assert fraction(one, ORANGE) > 0.001
+    assert three.shape[1] > 2 * one.shape[1]
+
+
+def test_the_dense_network_is_a_line_across(tmp_path):
+    runs = points(rigl=((0.9,), {}))
+    plots.accuracy_by_density(runs, tmp_path / "without.png")
+    runs.append(records.record("dense", 0.0))
+    plots.accuracy_by_density(runs, tmp_path / "with.png")
+
+    def num_lines(name):
+        dark = np.all(read(tmp_path / name) < 200, axis=-1)
+        return np.sum(dark.mean(axis=1) > 0.3)
+
+    assert num_lines("with.png") > num_lines("without.png")
+
+
+def ticket(before, **checks):
+    return {
+        "before": {"accuracy": before},
+        "checks": {name: {"accuracy": value} for name, value in checks.items()},
+        "search": {
+            "sparsity": [0.0, 0.5, 0.9],
+            "bound": [0.3, 0.6, 0.9],
+            "val_accuracy": [0.2, 0.5, 0.7],
+        },
+    }
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        plots.before_by_density,
+        plots.checks_by_density,
+        plots.search,
+        plots.before_and_after,
+        plots.accuracy_by_flops,
+    ],
+    ids=lambda draw: draw.__name__,
+)
+def test_tickets_are_drawn(draw, tmp_path):
+    runs = points(
+        gem_miner=((0.9, 0.8), {"ticket": ticket(0.7, shuffle=0.5)}),
+        snip=((0.6,), {"ticket": ticket(0.1, shuffle=0.6, invert=0.2)}),
+    )
+    draw(runs, tmp_path / "drawn.png")
+
+    picture = read(tmp_path / "drawn.png")
+    coloured = np.ptp(picture, axis=-1) > 60
+    assert 0.0005 < coloured.mean() < 0.2
+
+
+def test_a_learning_rate_counts_with_the_best_of_other_settings(tmp_path):
+    def run(rate, interval, accuracy):
+        return records.record(
+            accuracy=accuracy,
+            settings={"LEARNING_RATE": rate, "INTERVAL": interval},
+        )
+
+    best = [run(0.1, 50, 0.9), run(0.01, 90, 0.8)]
+    plots.accuracy_by_learning_rate(best, tmp_path / "best.png")
+    worse = [run(0.1, 90, 0.5), run(0.01, 50, 0.4)]
+    plots.accuracy_by_learning_rate(best + worse, tmp_path / "all.png")
+
+    np.testing.assert_array_equal(
+        read(tmp_path / "best.png"), read(tmp_path / "all.png")
+    )
+
+
+def test_the_best_trial_and_the_reference_are_marked(tmp_path):
+    runs = [
+        records.record(
+            accuracy=1 - abs(alpha - 0.4) - interval / 1000,
+            settings={"ALPHA": alpha, "INTERVAL": interval},
+        )
+        for alpha in (0.2, 0.4, 0.6)
+        for interval in (50, 100, 150)
+    ]
+    plots.trials(runs, tmp_path / "trials.png", reference=(0.3, 100))
+
+    picture = read(tmp_path / "trials.png")
+    yellow = np.all(picture > (200, 180, 0), axis=-1) & (picture[..., 2] < 100)
+    assert 0.001 < yellow.mean() < 0.2, "The best is bright."
+    down, _ = np.argwhere(yellow).T
+    assert down.mean() > len(picture) / 2, "Short intervals were the best ones."
+
+
+def test_trials_in_a_row_are_dots(tmp_path):
+    runs = [
+        records.record(settings={"ALPHA": alpha, "INTERVAL": 100})
+        for alpha in (0.2, 0.4)
+    ]
+    plots.trials(runs, tmp_path / "trials.png")
+
+    assert read(tmp_path / "trials.png").size

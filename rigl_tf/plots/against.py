@@ -61,7 +61,7 @@ def checks_by_density(records, path):
         for name, points in lines.items():
             _line(panel, points, name, styled[name])
         panel.set_title(method)
-        _density_axis(panel)
+        _density_axis(panel, records)
         panel.set_ylabel("test accuracy, %")
     parts.save(figure, path)
 
@@ -152,12 +152,12 @@ def _by_density(records, path, value_of, ylabel):
         if dense:
             panel.axhline(
                 np.mean([value_of(r) for r in dense]),
-                color=parts.COLOURS[0],
-                linestyle="--",
+                color="0.5",
+                linewidth=1,
                 label="dense",
             )
         panel.set_title(title)
-        _density_axis(panel)
+        _density_axis(panel, inside)
         panel.set_ylabel(ylabel)
     parts.save(figure, path)
 
@@ -167,11 +167,11 @@ def _title(record):
     return kinds.short(record.distribution) + longer
 
 
-def _density_axis(panel):
+def _density_axis(panel, records):
+    ticks = sorted({_density(r) for r in records})
     panel.set_xscale("log")
-    panel.xaxis.set_major_formatter("{x:g}")
-    panel.xaxis.set_minor_formatter("{x:g}")
-    panel.tick_params(axis="x", which="minor", labelsize=7)
+    panel.set_xticks(ticks, [f"{tick:.3g}" for tick in ticks], fontsize=8)
+    panel.set_xticks([], minor=True)
     panel.set_xlabel("density, active / all connections")
 
 

@@ -5,6 +5,8 @@ import numpy as np
 from rigl_tf import kinds
 from rigl_tf.plots import parts
 
+_MARKERS = "os^Dv*"  # of sparsities
+
 
 def search(records, path):
     """Draws density and validation accuracy over the epochs of the search.
@@ -55,13 +57,16 @@ def before_and_after(records, path):
     groups = kinds.group([r for r in records if r.ticket])
     parts.check_one_task(groups)
     figure, axes = parts.new_figure(1, 1)
-    styled = parts.styles(str(kind) for kind in groups)
+    styled = parts.styles(kind.label for kind in groups)
+    sparsities = sorted({kind.sparsity for kind in groups})
     for kind, runs in groups.items():
+        number = sparsities.index(kind.sparsity)
         axes[0, 0].plot(
             [100 * run.ticket["before"]["accuracy"] for run in runs],
             [100 * run.test["accuracy"] for run in runs],
-            "o",
-            color=styled[str(kind)].colour,
+            _MARKERS[number % len(_MARKERS)],
+            color=styled[kind.label].colour,
+            alpha=0.8,
             label=str(kind),
         )
     axes[0, 0].set_xlabel("test accuracy before training, %")
