@@ -5,12 +5,11 @@ import pathlib
 import tomllib
 
 from rigl_tf import distributions
+from rigl_tf import estimates
 from rigl_tf import flops
-from rigl_tf.algorithms import Static
 from rigl_tf.methods import Method
 from rigl_tf.methods import SmallDense
 from rigl_tf.methods import TicketMethod
-from rigl_tf.sparsify import sparsify
 
 
 @dataclasses.dataclass(frozen=True)
@@ -149,12 +148,6 @@ def _row(row, item):
     return filled
 
 
-def network_cost(task):
-    """The `ModelCost` of a task's network, which says what can be sparse."""
-    masked = sparsify(task.network(), Static(), sparsity=0.0)
-    return flops.inference(masked)
-
-
 def training_flops(cost, task, method, examples):
     """FLOPs that a run will take, search and all, before anything is trained.
 
@@ -163,7 +156,7 @@ def training_flops(cost, task, method, examples):
     pruned, on average. Sanity checks are left out.
 
     Args:
-        cost: `ModelCost` of `network_cost`.
+        cost: `ModelCost` of `estimates.maskable`.
         task: `Task`.
         method: As for `training.train`.
         examples: Integer, in an epoch.
@@ -177,31 +170,17 @@ def training_flops(cost, task, method, examples):
         dense = flops.inference(method.build(task.network(), 0)).flops()
     if not isinstance(method, Method | TicketMethod):
         return total * flops.training("dense", dense, dense)
-    kernels = [
-        kernel
-        for kernel in cost.kernels
-        if kernel.sparse and kernel.name not in method.exclude
-    ]
     if isinstance(method, TicketMethod):
-        sparse = dense - _saved(kernels, [method.sparsity] * len(kernels))
+        sparse = estimates.inference_flops(
+            cost, distributions.uniform_all, method.sparsity, method.exclude
+        )
         search = examples * method.num_epochs(task.total_epochs)
         return search * 3.0 * dense + total * 3.0 * sparse
-    sparsities = distributions.get(method.distribution)(
-        [kernel.shape for kernel in kernels],
-        method.sparsity,
-        names=[kernel.name for kernel in kernels],
+    sparse = estimates.inference_flops(
+        cost, method.distribution, method.sparsity, method.exclude
     )
-    sparse = dense - _saved(kernels, sparsities)
     if method.algorithm.follows_sparsity:
         # The mean of (1 - x)^3, as long as connections are dropped.
         sparse += method.schedule.end_fraction / 4 * (dense - sparse)
     interval = method.schedule.interval or examples // task.dataset.batch_size
     return total * flops.training(method.algorithm, sparse, dense, interval)
-
-
-def _saved(kernels, sparsities):
-    """FLOPs of a forward pass that zeros save."""
-    return sum(
-        kernel.flops() * sparsity
-        for kernel, sparsity in zip(kernels, sparsities, strict=True)
-    )

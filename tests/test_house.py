@@ -15,8 +15,8 @@ FLOOR_PLAN = """
     checks config tables learning_rates losses locks checkpoints strategies
     selection masks distributions schedules algorithms layout granularity
     refusals layers grow_init slots views update replicas step plan guard
-    multi_worker model sparsify flops summary monitor snapshot datasets
-    callbacks fitting tickets models extension results kinds reports
+    multi_worker model sparsify flops estimates summary monitor snapshot
+    datasets callbacks fitting tickets models extension results kinds reports
     comparisons plots board methods papers recording smoke training bin __init__
 """.split()
 

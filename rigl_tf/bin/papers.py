@@ -14,6 +14,7 @@ import functools
 
 import gin
 
+from rigl_tf import estimates
 from rigl_tf import papers
 from rigl_tf import smoke
 from rigl_tf import tables
@@ -137,7 +138,7 @@ def _of_task(name, settings):
     """The name of a task's data and the cost of its network."""
     with _configured(name, "dense", settings):
         task = gin.get_configurable(training.Task)()
-        return task.dataset.name, papers.network_cost(task)
+        return task.dataset.name, estimates.maskable(task.network())
 
 
 def _weights(settings):

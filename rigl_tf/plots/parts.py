@@ -130,6 +130,7 @@ def save(figure, path):
             entries,
             loc="outside right upper",
             frameon=False,
+            handlelength=3,
         )
     path = pathlib.Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
