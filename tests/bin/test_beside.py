@@ -1,0 +1,148 @@
+"""Tests of a paper's tables from our records."""
+
+import pytest
+
+from rigl_tf import papers
+from rigl_tf import plots
+from rigl_tf import results
+from rigl_tf.bin import beside
+from rigl_tf.bin import items
+from tests.records import record
+
+NAME = "rigl_reproduction"
+PAPER = papers.read(items.files()[NAME])
+
+
+def row_of(item, name):
+    return next(row for row in item.rows if row.name == name)
+
+
+def leave(directory, item, name, task=None, number=0, seed=0, **values):
+    """Leaves the record that a run of a row would."""
+    run = items.run(row_of(item, name), number, seed, task, item.rows)
+    trained, method, settings = items.described(run)
+    settings |= {"SEED": seed}
+    if run.source is not None:
+        settings["SOURCE"] = f"/elsewhere/{run.source.path}"
+    place = directory / run.path
+    place.mkdir(parents=True)
+    made = record(
+        method, run.sparsity, seed, task=trained, settings=settings, **values
+    )
+    results.write(place, made)
+
+
+def cells(line):
+    return [cell.strip() for cell in line.strip("|").split("|")]
+
+
+def test_a_table_has_our_numbers_and_says_what_was_not_run(tmp_path, capsys):
+    item = PAPER.items["Table 2"]
+    leave(tmp_path, item, "RigL (ERK)", seed=0, accuracy=0.91)
+    leave(tmp_path, item, "RigL (ERK)", seed=2, accuracy=0.93)
+
+    beside.show(NAME, item, tmp_path)
+
+    shown = [cells(line) for line in capsys.readouterr().out.splitlines()]
+    found = {row[0]: row[1:6] for row in shown if row[1:2] == ["0.9"]}
+    assert len(found) == 15
+    assert found.pop("RigL (ERK)") == [
+        "0.9",
+        "2",
+        "92.00 ± 1.41",
+        "92.4 ± 0.06",
+        "-0.40",
+    ]
+    assert {row[2] for row in found.values()} == {"not run"}
+    written = (tmp_path / "rigl_reproduction_table_2.md").read_text()
+    assert "92.00 ± 1.41" in written
+
+
+def test_runs_of_other_settings_are_other_runs(tmp_path, capsys):
+    item = PAPER.items["Table 4"]
+    leave(tmp_path, item, "ERK, best", accuracy=0.95)
+
+    beside.show(NAME, item, tmp_path, form="csv")
+
+    lines = capsys.readouterr().out.splitlines()
+    (best,) = [line for line in lines if '"ERK, best",0.9,' in line]
+    assert ",1,95.00,92.4 ± 0.23,+2.60" in best
+    (reference,) = [line for line in lines if '"ERK, reference",0.9,' in line]
+    assert ",0,not run," in reference
+
+
+@pytest.mark.parametrize("moved", [False, True])
+def test_a_run_is_told_by_the_run_that_it_started_from(tmp_path, moved, capsys):
+    item = PAPER.items["Table 5"]
+    for name, accuracy in (
+        ("RigL-SM", 0.5),
+        ("RigL-SM (ERK)", 0.6),
+        ("RigL re-initialised", 0.7),
+        ("RigL re-initialised (ERK)", 0.8),
+    ):
+        leave(tmp_path / "runs", item, name, accuracy=accuracy)
+    if moved:
+        (tmp_path / "runs").rename(tmp_path / "moved")
+
+    beside.show(NAME, item, tmp_path / ("moved" if moved else "runs"))
+
+    out = capsys.readouterr().out.splitlines()
+    rows = [cells(line) for line in out if line.startswith("| rigl_repro")]
+    ours = {
+        row[1]: row[4] for row in rows if row[0].endswith("10") and row[3] > "0"
+    }
+    assert ours == {
+        "RigL-SM": "50.00",
+        "RigL-SM (ERK)": "60.00",
+        "RigL re-initialised": "70.00",
+        "RigL re-initialised (ERK)": "80.00",
+    }
+
+
+def test_another_task_may_stand_in_with_the_library_s_own_intervals(
+    tmp_path, capsys
+):
+    item = PAPER.items["Table 2"]
+    leave(tmp_path, item, "Lottery", task="digits_mlp", accuracy=0.9)
+
+    beside.show(NAME, item, tmp_path, task="digits_mlp", form="latex")
+
+    out = capsys.readouterr().out
+    assert r"Lottery & 0.9 & 1 & 90.00 & 90.4 $\pm$ 0.09" in out
+    assert "difference" not in out
+    (path,) = tmp_path.rglob(results.RECORD)
+    assert "digits_mlp/one_shot_lottery/" in str(path)
+
+
+def test_a_figure_is_drawn_of_what_was_run(tmp_path, capsys):
+    item = PAPER.items["Figure 1"]
+    for number in range(4):
+        leave(tmp_path, item, "RigL (ERK)", number=number)
+        leave(tmp_path, item, "SET", number=number)
+
+    beside.show(NAME, item, tmp_path)
+
+    (drawn,) = (tmp_path / "figures").iterdir()
+    assert drawn.name.startswith("rigl_reproduction_figure_1_accuracy_by_")
+    assert drawn.name in capsys.readouterr().out
+
+
+def test_what_takes_no_training_says_where_its_numbers_are(tmp_path):
+    with pytest.raises(ValueError, match="takes no training: tests/models"):
+        beside.show(NAME, PAPER.items["Table 6"], tmp_path)
+
+
+def test_every_figure_of_a_paper_can_be_drawn():
+    for path in items.files().values():
+        for item in papers.read(path).items.values():
+            for figure in item.figures:
+                assert callable(getattr(plots, figure))
+            if item.name.startswith("Figure") and item.rows:
+                assert item.figures
+
+
+def test_runs_that_rows_share_are_trained_once():
+    item = PAPER.items["Table 5"]
+    shared = items.runs(item, "digits_mlp")
+    assert len(shared) == len(items.runs(item)) // 2
+    assert len({run.path for run in shared}) == len(shared)

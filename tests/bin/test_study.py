@@ -1,0 +1,126 @@
+"""Tests of studies. Nothing is trained: a run's accuracy is made up."""
+
+import dataclasses
+
+import pytest
+
+from rigl_tf.bin import pool
+from rigl_tf.bin import studies
+from rigl_tf.bin import study as program
+from tests.records import record
+
+STUDY = studies.Study(
+    task="digits_mlp",
+    method="rigl",
+    sparsities=(0.9,),
+    distributions=("uniform",),
+    ranges={"ALPHA": (0.1, 0.6), "INTERVAL": (50, 1000, 50)},
+    num_trials=12,
+    seeds=(0, 1),
+)
+
+
+@pytest.fixture
+def trained(monkeypatch):
+    """The runs that were trained; `stop_at` of them are too many."""
+
+    class Trained(list):
+        stop_at = 10_000
+
+    done = Trained()
+
+    def train(runs, directory):
+        for run in runs:
+            if len(done) == done.stop_at:
+                raise KeyboardInterrupt
+            done.append(run)
+            values = dict(each.split(" = ") for each in run.settings)
+            settings = {name: float(value) for name, value in values.items()}
+            settings = {"ALPHA": 0.3, "INTERVAL": 100.0} | settings
+            yield (
+                run,
+                record(
+                    "rigl",
+                    run.sparsity,
+                    run.seed,
+                    accuracy=1 - abs(settings["ALPHA"] - 0.4) - run.seed / 100,
+                    distribution="uniform",
+                    settings=settings,
+                ),
+            )
+
+    monkeypatch.setattr(pool, "trained", train)
+    return done
+
+
+def test_the_best_is_that_of_validation_data(trained, tmp_path, capsys):
+    program.tune(dataclasses.replace(STUDY, sparsities=(0.9, 0.98)), tmp_path)
+
+    out = capsys.readouterr().out
+    assert out.count("[12/12]") == 2
+    header, _, *rows = (tmp_path / "study.md").read_text().splitlines()
+    assert "best on validation" in header
+    # The reference: 1 - 0.1, and a hundredth less for the second seed.
+    for row in rows:
+        assert "ALPHA 0.3, INTERVAL 100" in row
+        assert "89.50 ± 0.71" in row
+    assert len(rows) == 2
+    assert (tmp_path / "figures" / "trials.png").exists()
+
+
+def test_values_are_in_their_ranges_and_differ(trained, tmp_path):
+    program.tune(STUDY, tmp_path)
+
+    values = studies.done(studies.opened(STUDY, "uniform", 0.9, tmp_path))
+    assert len({each["ALPHA"] for each in values}) == 12
+    for each in values:
+        assert 0.1 <= each["ALPHA"] <= 0.6
+        assert each["INTERVAL"] in range(50, 1001, 50)
+
+
+@pytest.mark.parametrize("stop_at", [1, 9, 24])  # 24: after random trials
+def test_a_study_that_was_stopped_ends_like_one_that_was_not(
+    stop_at, trained, tmp_path
+):
+    program.tune(STUDY, tmp_path / "whole")
+    whole = set(trained)
+    trained.clear()
+
+    trained.stop_at = stop_at
+    with pytest.raises(KeyboardInterrupt):
+        program.tune(STUDY, tmp_path / "stopped")
+    trained.stop_at = 10_000
+    program.tune(STUDY, tmp_path / "stopped")
+
+    assert set(trained) == whole
+    one, two = (tmp_path / name / "study.md" for name in ("whole", "stopped"))
+    assert one.read_text() == two.read_text()
+
+
+def test_more_trials_may_be_added_and_other_ranges_not(trained, tmp_path):
+    program.tune(STUDY, tmp_path)
+    more = dataclasses.replace(STUDY, num_trials=13)
+    program.tune(more, tmp_path)
+    assert (
+        len(studies.done(studies.opened(more, "uniform", 0.9, tmp_path))) == 13
+    )
+
+    other = dataclasses.replace(STUDY, ranges={"ALPHA": (0.1, 0.2)})
+    with pytest.raises(ValueError, match="other ranges or seeds.*Choose anoth"):
+        program.tune(other, tmp_path)
+
+
+def test_data_without_validation_cannot_be_tuned_on():
+    with pytest.raises(ValueError, match="takes validation data"):
+        studies.score([record(history={"accuracy": [0.5]})])
+
+
+def test_ends_that_leave_nothing_are_refused():
+    with pytest.raises(ValueError, match="ranges=.*'ALPHA': .0.6, 0.1"):
+        dataclasses.replace(STUDY, ranges={"ALPHA": (0.6, 0.1)})
+
+
+def test_a_study_without_optuna_says_how_to_get_it(monkeypatch, tmp_path):
+    monkeypatch.setattr(studies, "optuna", None)
+    with pytest.raises(ValueError, match=r"pip install 'rigl-tf\[studies\]'"):
+        studies.opened(STUDY, "uniform", 0.9, tmp_path)
