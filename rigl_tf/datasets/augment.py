@@ -96,7 +96,9 @@ def rotate_and_flip(x, seed, degrees=15.0):
     mirror = tf.random.stateless_uniform(num, seeds[1])
     sign = tf.where(mirror < 0.5, -1.0, 1.0)
     cos, sin = tf.cos(angles), tf.sin(angles)
-    middle_y, middle_x = (tf.cast(tf.shape(x)[1:3], tf.float32) - 1) / 2
+    middle_y, middle_x = tf.unstack(
+        (tf.cast(tf.shape(x)[1:3], tf.float32) - 1) / 2
+    )
     zeros = tf.zeros_like(cos)
     # Where the pixel at (x, y) comes from: rows of a matrix, row by row.
     transforms = tf.stack(

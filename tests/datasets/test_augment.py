@@ -32,6 +32,16 @@ def test_the_seed_decides_and_shapes_stay(name, dtype):
     assert np.any(one != CHANGES[name](x, SEED + 1))
 
 
+@pytest.mark.parametrize("name", CHANGES)
+def test_a_pipeline_that_gin_has_configured_may_call_it(name):
+    """AutoGraph leaves functions alone that gin has wrapped."""
+    change = tf.autograph.experimental.do_not_convert(CHANGES[name])
+    x = tf.constant(pictures(8))
+    data = tf.data.Dataset.from_tensors(x).map(lambda x: change(x, SEED))
+    (changed,) = data
+    np.testing.assert_array_equal(changed, CHANGES[name](x, SEED))
+
+
 @pytest.mark.parametrize(
     "change",
     [
