@@ -91,28 +91,43 @@ def group(records):
         alike[of(record)].append(record)
     groups = collections.defaultdict(list)
     for plain, runs in alike.items():
-        for run, told in zip(runs, _told_apart(runs), strict=True):
+        settings = [_settings(run) for run in runs]
+        names = _different(settings)
+        for run, each in zip(runs, settings, strict=True):
+            told = " ".join(f"{n}={each[n]}" for n in names if n in each)
             groups[plain._replace(settings=told)].append(run)
     return dict(sorted(groups.items()))
 
 
-def _told_apart(runs):
-    """For each run, what differs among them, in words."""
-    values = [
-        {
-            # A source may be a run of the same seed.
-            name: str(value).replace(f"seed={run.seed}", "seed=...")
-            for name, value in run.settings.items()
-            if name not in _PLACED
-        }
-        for run in runs
-    ]
-    differ = [
-        name
-        for name in sorted(set().union(*values))
-        if len({each.get(name) for each in values}) > 1
-    ]
+def tuned(records):
+    """Names of the settings in which runs differ that are alike otherwise.
+
+    Args:
+        records: List of `Record`.
+
+    Returns:
+        Sorted list of strings.
+    """
+    alike = collections.defaultdict(list)
+    for record in records:
+        alike[of(record)].append(_settings(record))
+    return sorted({n for runs in alike.values() for n in _different(runs)})
+
+
+def _settings(record):
+    """What no kind has a place for, in words."""
+    return {
+        # A source may be a run of the same seed.
+        name: str(value).replace(f"seed={record.seed}", "seed=...")
+        for name, value in record.settings.items()
+        if name not in _PLACED
+    }
+
+
+def _different(settings):
+    """Names whose values are not all the same."""
     return [
-        " ".join(f"{name}={each[name]}" for name in differ if name in each)
-        for each in values
+        name
+        for name in sorted(set().union(*settings))
+        if len({each.get(name) for each in settings}) > 1
     ]

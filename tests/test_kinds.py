@@ -64,3 +64,14 @@ def test_a_record_of_before_settings_were_kept_stands_alone():
     groups = kinds.group([record(), record(settings={"ALPHA": 0.1})])
 
     assert [kind.label for kind in groups] == ["rigl", "rigl ALPHA=0.1"]
+
+
+def test_what_is_tuned_differs_among_runs_that_are_alike():
+    runs = [
+        record("rigl", settings={"ALPHA": 0.3, "EPOCHS": 3, "SEED": 0}),
+        record("rigl", settings={"ALPHA": 0.4, "EPOCHS": 3, "SEED": 1}),
+        record("set", settings={"ALPHA": 0.3, "EPOCHS": 5}),
+    ]
+
+    assert kinds.tuned(runs) == ["ALPHA"]
+    assert kinds.tuned(runs[1:]) == []

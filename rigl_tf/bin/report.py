@@ -33,6 +33,9 @@ _FORMAT = flags.DEFINE_enum(
 )
 
 
+_MOST_CURVES = 20  # in a panel
+
+
 def show(directory, kernel=None):
     """Prints the table; writes it and figures into the directory.
 
@@ -63,12 +66,7 @@ def show(directory, kernel=None):
         runs = {p: r for p, r in records.items() if r.task == task}
         if len(kinds.settings(kinds.group(runs.values()))) > 1:
             report += [f"{task}:", reports.comparison(runs.values())]
-        for draw in (
-            plots.accuracy,
-            plots.flops,
-            plots.densities,
-            plots.active,
-        ):
+        for draw in _figures(list(runs.values())):
             draw(list(runs.values()), figures / task / f"{draw.__name__}.png")
         if kernel in _kernel_names(runs.values()):
             plots.masks(
@@ -78,6 +76,29 @@ def show(directory, kernel=None):
     print(text)
     (directory / "table.md").write_text(text + "\n", encoding="utf-8")
     print(f"\nFigures: {figures}")
+
+
+def _figures(records):
+    """The functions of `rigl_tf.plots` that say something about records."""
+    groups = kinds.group(records)
+    tuned = kinds.tuned(records)
+    if len(groups) <= _MOST_CURVES * len(kinds.settings(groups)):
+        yield from (
+            plots.accuracy,
+            plots.flops,
+            plots.densities,
+            plots.active,
+        )
+    if len({kind.sparsity for kind in groups} - {0.0}) > 1:
+        yield from (plots.accuracy_by_density, plots.accuracy_by_flops)
+        if any(record.ticket for record in records):
+            yield plots.before_by_density
+    if any(record.ticket.get("checks") for record in records):
+        yield plots.checks_by_density
+    if "LEARNING_RATE" in tuned:
+        yield plots.accuracy_by_learning_rate
+    if tuned == ["ALPHA", "INTERVAL"]:
+        yield plots.trials
 
 
 def _kernel_names(records):
