@@ -11,6 +11,7 @@ scale, and how many FLOPs all of its runs take, as the papers count them. With
 
 import contextlib
 import functools
+import sys
 
 import gin
 
@@ -50,6 +51,8 @@ def listed(paper):
     """
     rows = [("", "shows", "runs", "needs", "here", "FLOPs")]
     for item in paper.items.values():
+        if sys.stderr.isatty():  # networks are built to be counted
+            sys.stderr.write(f"\r\033[Kcounting FLOPs: {item.name}\r")
         runs = [(row, set_) for row in item.rows for set_ in row.settings]
         total = item.seeds * sum(_cost(paper, row, set_) for row, set_ in runs)
         rows.append(
@@ -62,6 +65,8 @@ def listed(paper):
                 f"{total:.2g}" if runs else "",
             )
         )
+    if sys.stderr.isatty():
+        sys.stderr.write("\033[K")
     return tables.markdown(rows)
 
 
