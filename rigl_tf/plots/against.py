@@ -52,12 +52,14 @@ def checks_by_density(records, path):
     styled = dict(zip(names, parts.styles(names[1:]).values(), strict=True))
     for panel, method in zip(axes.flat, methods, strict=True):
         lines = collections.defaultdict(list)
-        for record in records:
-            if record.method == method:
-                lines["as found"].append((_density(record), _after(record)))
-                for check, test in record.ticket["checks"].items():
-                    point = _density(record), 100 * test["accuracy"]
-                    lines[_CHECKS[check]].append(point)
+        for runs in kinds.group(
+            r for r in records if r.method == method
+        ).values():
+            lines["as found"].append([(_density(r), _after(r)) for r in runs])
+            for check in runs[0].ticket["checks"]:
+                lines[_CHECKS[check]].append(
+                    [(_density(r), _check(r, check)) for r in runs]
+                )
         for name, points in lines.items():
             _line(panel, points, name, styled[name])
         panel.set_title(method)
@@ -132,6 +134,10 @@ def _before(record):
     return 100 * record.ticket["before"]["accuracy"]
 
 
+def _check(record, name):
+    return 100 * record.ticket["checks"][name]["accuracy"]
+
+
 def _density(record):
     return 1 - record.sparsity
 
@@ -177,20 +183,25 @@ def _density_axis(panel, records):
 
 def _lines(panel, records, x_of, y_of, label_of, styled=None):
     lines = collections.defaultdict(list)
-    for record in records:
-        lines[label_of(record)].append((x_of(record), y_of(record)))
+    for runs in kinds.group(records).values():
+        points = [(x_of(record), y_of(record)) for record in runs]
+        lines[label_of(runs[0])].append(points)
     styled = styled or parts.styles(lines)
     for label in sorted(lines):
         _line(panel, lines[label], label, styled[label])
 
 
-def _line(panel, points, label, style):
-    """The runs as crosses and their mean as a line."""
-    x, y = np.transpose(points)
-    means = [(each, y[x == each].mean()) for each in np.unique(x)]
-    panel.plot(x, y, "x", color=style.colour, alpha=0.5, markersize=5)
+def _line(panel, groups, label, style):
+    """The runs of every group as crosses and their means as a line."""
     panel.plot(
-        *np.transpose(means),
+        *np.transpose(sum(groups, [])),
+        "x",
+        color=style.colour,
+        alpha=0.5,
+        markersize=5,
+    )
+    panel.plot(
+        *np.transpose(sorted(tuple(np.mean(points, 0)) for points in groups)),
         color=style.colour,
         linestyle=style.line,
         marker="o",
