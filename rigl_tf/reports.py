@@ -6,11 +6,12 @@ from rigl_tf import kinds
 from rigl_tf import tables
 
 
-def table(records):
-    """The records as a Markdown table, mean and deviation over seeds.
+def table(records, layout=tables.markdown):
+    """The records as a table, mean and deviation over seeds.
 
     Args:
         records: List of `Record`.
+        layout: One of `tables.FORMATS`.
 
     Returns:
         String. Accuracy in per cent, with the sample standard deviation;
@@ -44,22 +45,28 @@ def table(records):
                 _relative(costs, "training"),
             )
         )
-    return tables.markdown(rows)
+    return layout(rows)
 
 
-def comparison(records, metric="accuracy"):
-    """A Markdown table of methods against settings.
+def comparison(records, metric="accuracy", layout=tables.markdown):
+    """A table of methods against settings.
 
     Args:
         records: List of `Record`, of one task.
         metric: String, a key of `Record.test`.
+        layout: One of `tables.FORMATS`.
 
     Returns:
         String. The metric in per cent: mean and sample standard deviation
         over seeds. Dense networks have the same in every column.
     """
     groups = kinds.group(records)
-    columns = kinds.settings(groups)
+    columns = [
+        setting
+        for setting in kinds.settings(groups)
+        if not setting.sparsity
+        or any(k.sparsity and k.compares_in(setting) for k in groups)
+    ]
     rows = [(f"{metric}, %", *map(str, columns))]
     for method in dict.fromkeys(kind.label for kind in sorted(groups)):
         row = [method]
@@ -71,14 +78,15 @@ def comparison(records, metric="accuracy"):
             ]
             row.append(", ".join(cells))
         rows.append(tuple(row))
-    return tables.markdown(rows)
+    return layout(rows)
 
 
-def tickets(records):
-    """A Markdown table of networks that were found before they were trained.
+def tickets(records, layout=tables.markdown):
+    """A table of networks that were found before they were trained.
 
     Args:
         records: List of `Record`; only those of tickets are looked at.
+        layout: One of `tables.FORMATS`.
 
     Returns:
         String: test accuracy in per cent before training, after it, and after
@@ -124,7 +132,7 @@ def tickets(records):
                 ),
             )
         )
-    return tables.markdown(rows)
+    return layout(rows)
 
 
 def spread(values):

@@ -63,3 +63,4 @@ def latex(rows):
 
 
 FORMATS = {"markdown": markdown, "csv": csv, "latex": latex}
+ENDINGS = {"markdown": "md", "csv": "csv", "latex": "tex"}

@@ -71,3 +71,15 @@ def test_a_comparison_has_methods_down_and_settings_across():
         ["small_dense", "80.00", "", "80.00", ""],
         ["set", "", "", "", "60.00"],
     ]
+
+
+def test_a_setting_in_which_nothing_was_run_has_no_column():
+    runs = [
+        record("rigl", 0.9),
+        record("rigl", 0.95, distribution="uniform"),
+        record("dense", 0.0),
+    ]
+
+    header, *_ = reports.comparison(runs).splitlines()
+
+    assert cells(header)[1:] == ["0.9 ERK", "0.95 uniform"]

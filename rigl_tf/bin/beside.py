@@ -14,8 +14,6 @@ from rigl_tf import results
 from rigl_tf import tables
 from rigl_tf.bin import items
 
-_ENDINGS = {"markdown": "md", "csv": "csv", "latex": "tex"}
-
 
 def show(name, item, directory, task=None, form="markdown", kernel=None):
     """Prints a paper's table beside our numbers; writes it and its figures.
@@ -48,7 +46,7 @@ def show(name, item, directory, task=None, form="markdown", kernel=None):
     print(text)
     stem = f"{name} {item.name}".lower().replace(" ", "_")
     directory.mkdir(parents=True, exist_ok=True)
-    table = directory / f"{stem}.{_ENDINGS[form]}"
+    table = directory / f"{stem}.{tables.ENDINGS[form]}"
     table.write_text(text + "\n", encoding="utf-8")
     print(f"\nTable: {table}")
     by_task = collections.defaultdict(dict)

@@ -29,19 +29,20 @@ _MASKS = flags.DEFINE_string(
 
 
 _FORMAT = flags.DEFINE_enum(
-    "format", "markdown", list(tables.FORMATS), "How to write tables of papers."
+    "format", "markdown", list(tables.FORMATS), "How to write tables."
 )
 
 
 _MOST_CURVES = 20  # in a panel
 
 
-def show(directory, kernel=None):
+def show(directory, kernel=None, form="markdown"):
     """Prints the table; writes it and figures into the directory.
 
     Args:
         directory: Path below which the records are.
         kernel: String, the kernel whose masks to draw, or `None`.
+        form: String, a key of `tables.FORMATS`.
 
     Raises:
         ValueError: If there are no records, or a model has no such kernel.
@@ -53,8 +54,11 @@ def show(directory, kernel=None):
             f"There is no finished run below {directory}. Train one with "
             "rigl-train or rigl-sweep."
         )
-    report = [reports.table(records.values())]
-    report += filter(None, [reports.tickets(records.values())])
+    layout = tables.FORMATS[form]
+    found = {
+        "table": reports.table(records.values(), layout),
+        "tickets": reports.tickets(records.values(), layout),
+    }
     names = _kernel_names(records.values())
     if kernel is not None and kernel not in names:
         raise ValueError(
@@ -65,17 +69,19 @@ def show(directory, kernel=None):
     for task in sorted({record.task for record in records.values()}):
         runs = {p: r for p, r in records.items() if r.task == task}
         if len(kinds.settings(kinds.group(runs.values()))) > 1:
-            report += [f"{task}:", reports.comparison(runs.values())]
+            found[task] = reports.comparison(runs.values(), layout=layout)
         for draw in _figures(list(runs.values())):
             draw(list(runs.values()), figures / task / f"{draw.__name__}.png")
         if kernel in _kernel_names(runs.values()):
             plots.masks(
                 beside.kernels(runs, kernel), figures / task / "masks.png"
             )
-    text = "\n\n".join(report)
-    print(text)
-    (directory / "table.md").write_text(text + "\n", encoding="utf-8")
-    print(f"\nFigures: {figures}")
+    for name, text in found.items():
+        if text:
+            print(f"{name}:\n\n{text}\n")
+            path = directory / f"{name}.{tables.ENDINGS[form]}"
+            path.write_text(text + "\n", encoding="utf-8")
+    print(f"Figures: {figures}")
 
 
 def _figures(records):
@@ -110,7 +116,7 @@ def main():
     """Reports on what the flags name."""
     name, paper = items.paper()
     if paper is None:
-        show(_RUNS.value, _MASKS.value)
+        show(_RUNS.value, _MASKS.value, _FORMAT.value)
         return
     item = items.item(paper)
     beside.show(

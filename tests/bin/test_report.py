@@ -28,6 +28,10 @@ def test_a_report_draws_the_masks_of_a_kernel(tmp_path, capsys):
         "masks.png",
     }
     assert (tmp_path / "table.md").read_text().count("\n") == 3
+    assert not (tmp_path / "tickets.md").exists()
+    report.show(tmp_path, form="csv")
+    (head, row) = (tmp_path / "table.csv").read_text().splitlines()
+    assert head.startswith("task,method,") and row.startswith("digits_mlp,")
     with pytest.raises(ValueError, match="a kernel 'nope'. Kernels: dense1"):
         report.show(tmp_path, "nope")
 
