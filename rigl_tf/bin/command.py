@@ -3,9 +3,12 @@
 import os
 import re
 import sys
+import textwrap
 import traceback
+import types
 
 from absl import app
+from absl import flags
 from absl import logging
 
 from rigl_tf import callbacks
@@ -14,8 +17,12 @@ from rigl_tf import callbacks
 def run(main):
     """Runs `main()` after the flags are parsed.
 
-    Errors that a user can mend end in one line and exit code 2.
+    Errors that a user can mend end in one line and exit code 2. With --help,
+    it prints what the module of `main` says of itself, and its flags.
     """
+    if {"--help", "-help", "-h"} & set(sys.argv[1:]):
+        print(usage(sys.modules[main.__module__]))
+        return
 
     def guarded(argv):
         if len(argv) > 1:
@@ -33,6 +40,39 @@ def run(main):
 
     logging.set_verbosity(logging.WARNING)
     app.run(guarded)
+
+
+def usage(module):
+    """What a program says of itself, and its flags in words.
+
+    Args:
+        module: A module that has a `main`; the flags of modules of
+            `rigl_tf.bin` that it imports and that have none are its own.
+    """
+    helpers = [
+        other
+        for other in vars(module).values()
+        if isinstance(other, types.ModuleType)
+        and other.__name__.startswith(f"{__package__}.")
+        and not hasattr(other, "main")
+    ]
+    found = {}
+    for each in (module, *helpers):
+        for flag in flags.FLAGS.get_flags_for_module(each):
+            found[flag.name] = flag
+        for name in getattr(each, "FLAGS_OF_TRAIN", ()):
+            found[name] = flags.FLAGS[name]
+    lines = [module.__doc__.strip(), "", "Flags:"]
+    for name, flag in found.items():
+        value = flag.default_as_str
+        text = " ".join(flag.help.split()) + (
+            f" (default: {value})" if value else ""
+        )
+        lines.append(f"  --{name}")
+        lines += textwrap.wrap(
+            text, 72, initial_indent=" " * 6, subsequent_indent=" " * 6
+        )
+    return "\n".join(lines)
 
 
 def one_line(error):

@@ -16,7 +16,7 @@ from rigl_tf.bin import train
 _JOBS = flags.DEFINE_integer(
     "jobs", 1, "How many runs to train at once, each in a process.", 1
 )
-_ALLOWED = ("output_dir", "allow_config_code")  # of rigl-train's flags
+FLAGS_OF_TRAIN = ("output_dir", "allow_config_code")
 
 
 def output_dir(kind):
@@ -30,7 +30,7 @@ def output_dir(kind):
         ValueError: If there is none, or other flags of rigl-train are given.
     """
     for flag in flags.FLAGS.get_flags_for_module(train):
-        if flag.present and flag.name not in _ALLOWED:
+        if flag.present and flag.name not in FLAGS_OF_TRAIN:
             raise ValueError(
                 f"--{flag.name} is for rigl-train. What is trained here is "
                 f"written in a file in gin_configs/{kind}."
