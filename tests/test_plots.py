@@ -294,3 +294,12 @@ def test_trials_in_a_row_are_dots(tmp_path):
     plots.trials(runs, tmp_path / "trials.png")
 
     assert read(tmp_path / "trials.png").size
+
+
+def test_densities_that_are_all_the_same_have_an_axis(tmp_path):
+    history = {"density/a": [0.1, 0.1], "density/b": [0.1, 0.1]}
+    plots.density_over_time(
+        record("static", history=history), tmp_path / "p.png"
+    )
+
+    assert fraction(read(tmp_path / "p.png"), (255, 255, 255)) < 0.99

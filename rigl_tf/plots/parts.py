@@ -109,9 +109,11 @@ def new_figure(rows, columns, width=7.0):
 
 def logarithmic(axes):
     """Makes the vertical axis logarithmic, with plain numbers."""
+    low, high = axes.dataLim.minposy, axes.dataLim.y1
+    if low <= high:  # there are data
+        # Or the lowest bar could not be seen, and equal ones make no axis.
+        axes.set_ylim(low / 2, 1.2 * high)
     axes.set_yscale("log")
-    low, high = axes.get_ylim()
-    axes.set_ylim(bottom=low / 2)  # or the lowest bar could not be seen
     axes.yaxis.set_major_formatter("{x:g}")
     axes.yaxis.set_minor_formatter("{x:g}" if high < 15 * low else "")
 
