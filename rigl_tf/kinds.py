@@ -1,6 +1,7 @@
 """Runs that differ in nothing but their seed."""
 
 import collections
+import os
 from typing import NamedTuple
 
 _SHORT = {"erdos_renyi_kernel": "ERK", "erdos_renyi": "ER"}
@@ -91,7 +92,7 @@ def group(records):
         alike[of(record)].append(record)
     groups = collections.defaultdict(list)
     for plain, runs in alike.items():
-        settings = [_settings(run) for run in runs]
+        settings = _shortened([_settings(run) for run in runs])
         names = _different(settings)
         for run, each in zip(runs, settings, strict=True):
             told = " ".join(f"{n}={each[n]}" for n in names if n in each)
@@ -122,6 +123,21 @@ def _settings(record):
         for name, value in record.settings.items()
         if name not in _PLACED
     }
+
+
+def _shortened(settings):
+    """The same without the beginning that all sources share."""
+    sources = [each["SOURCE"] for each in settings if "SOURCE" in each]
+    if len(set(sources)) < 2:
+        return settings
+    shared = os.path.commonpath([os.path.abspath(each) for each in sources])
+    return [
+        {
+            name: os.path.relpath(value, shared) if name == "SOURCE" else value
+            for name, value in each.items()
+        }
+        for each in settings
+    ]
 
 
 def _different(settings):

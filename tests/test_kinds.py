@@ -60,6 +60,18 @@ def test_a_source_of_the_same_seed_is_no_difference():
     assert [len(group) for group in kinds.group(runs).values()] == [2]
 
 
+def test_sources_are_told_apart_by_where_they_differ():
+    runs = [
+        record(settings={"SOURCE": f"/runs/{name}/seed=0"})
+        for name in ("sm/erk", "sm/uniform")
+    ]
+
+    assert [kind.label for kind in kinds.group(runs)] == [
+        "rigl SOURCE=erk/seed=...",
+        "rigl SOURCE=uniform/seed=...",
+    ]
+
+
 def test_a_record_of_before_settings_were_kept_stands_alone():
     groups = kinds.group([record(), record(settings={"ALPHA": 0.1})])
 
