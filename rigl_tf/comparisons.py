@@ -89,7 +89,6 @@ def compare(item, found, with_difference=True):
 
 
 _DIFFERENCE = ", difference"
-_NONE = (math.nan,) * 100
 
 
 def _values(item, found):
@@ -112,13 +111,11 @@ def _values(item, found):
         for name in metrics:
             ours = [METRICS[name].of(record) for record in records]
             ours = [value for value in ours if value is not None]
-            deviation = (
-                row.printed.get("deviation") if name == "accuracy" else None
-            )
+            deviation = "deviation" if name == "accuracy" else None
             cells += _beside(
                 ours,
-                row.printed.get(name, _NONE)[number:],
-                (deviation or _NONE)[number:],
+                _at(row.printed, name, number),
+                _at(row.printed, deviation, number),
             )
         rows.append(tuple(cells))
     return rows
@@ -131,7 +128,7 @@ def _means(item, found):
     for number in range(max(len(values) for values in item.means.values())):
         for name in names:
             alike = [row for row in item.rows if row.name == name]
-            if number >= max(len(alike[0].sparsity), 1):
+            if number >= len(alike[0].settings):
                 continue
             means = [
                 statistics.mean(METRICS["accuracy"].of(r) for r in records)
@@ -139,13 +136,12 @@ def _means(item, found):
                 if records
             ]
             ours = [statistics.mean(means)] if means else []
-            printed = item.means.get(name, _NONE)[number:]
             rows.append(
                 (
                     name,
                     _sparsity(alike[0], number),
                     f"{len(means)} of {len(alike)}",
-                    *_beside(ours, printed, _NONE),
+                    *_beside(ours, _at(item.means, name, number)),
                 )
             )
     return rows
@@ -158,10 +154,9 @@ def _columns(title):
 
 def _in_order(rows):
     """Every row at its first sparsity, then at its second, and so on."""
-    most = max((len(row.sparsity) for row in rows), default=0)
-    for number in range(max(most, 1)):
+    for number in range(max(len(row.settings) for row in rows)):
         for row in rows:
-            if number < max(len(row.sparsity), 1):
+            if number < len(row.settings):
                 yield row, number
 
 
@@ -169,18 +164,22 @@ def _sparsity(row, number):
     return f"{row.sparsity[number]:g}" if row.sparsity else ""
 
 
-def _beside(ours, printed, deviations):
+def _at(printed, name, number):
+    """The number that a paper prints, or `nan`."""
+    return printed[name][number] if name in printed else math.nan
+
+
+def _beside(ours, printed, deviation=math.nan):
     """Ours, the paper's and the difference."""
     cell = NOT_RUN
     if ours:
         cell = f"{statistics.mean(ours):.2f}"
     if len(ours) > 1:
         cell += f" ± {statistics.stdev(ours):.2f}"
-    paper = printed[0]
-    if math.isnan(paper):
+    if math.isnan(printed):
         return cell, "", ""
-    text = f"{paper}"
-    if not math.isnan(deviations[0]):
-        text += f" ± {deviations[0]}"
-    difference = f"{statistics.mean(ours) - paper:+.2f}" if ours else ""
+    text = f"{printed}"
+    if not math.isnan(deviation):
+        text += f" ± {deviation}"
+    difference = f"{statistics.mean(ours) - printed:+.2f}" if ours else ""
     return cell, text, difference

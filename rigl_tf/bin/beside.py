@@ -51,7 +51,7 @@ def show(name, item, directory, task=None, form="markdown", kernel=None):
     print(f"\nTable: {table}")
     by_task = collections.defaultdict(dict)
     for row in item.rows:
-        for number in range(max(len(row.sparsity), 1)):
+        for number in range(len(row.settings)):
             for path in found(row, number):
                 by_task[paths[path].task][path] = paths[path]
     for trained, runs in by_task.items():

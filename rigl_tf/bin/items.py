@@ -128,7 +128,7 @@ def runs(of, task=None):
         dict.fromkeys(
             run(row, number, seed, task, of.rows)
             for row in of.rows
-            for number in range(max(len(row.sparsity), 1))
+            for number in range(len(row.settings))
             for seed in range(of.seeds)
         )
     )
