@@ -66,6 +66,11 @@ class Record:
     settings: dict = dataclasses.field(default_factory=dict)
     schema_version: int = SCHEMA_VERSION
 
+    @property
+    def validated(self):
+        """Float, the validation accuracy after the last epoch."""
+        return self.history["val_accuracy"][-1]
+
 
 def claim(directory, resume, config=None):
     """Makes sure that a run may write to a directory.

@@ -93,7 +93,7 @@ def score(records):
         raise ValueError(
             "A study takes validation data, and the task's data have none."
         )
-    return statistics.mean(r.history["val_accuracy"][-1] for r in records)
+    return statistics.mean(record.validated for record in records)
 
 
 def opened(study, distribution, sparsity, directory):

@@ -115,8 +115,8 @@ def _words(values):
 def _accuracies(records):
     """Mean and deviation of validation and test accuracy."""
     return (
-        reports.spread([100 * r.history["val_accuracy"][-1] for r in records]),
-        reports.spread([100 * r.test["accuracy"] for r in records]),
+        reports.spread([100 * record.validated for record in records]),
+        reports.spread([100 * record.test["accuracy"] for record in records]),
     )
 
 

@@ -103,7 +103,7 @@ def accuracy_by_learning_rate(records, path):
     best = {}
     for kind, runs in kinds.group(records).items():
         rate = runs[0].settings["LEARNING_RATE"]
-        score = np.mean([r.history["val_accuracy"][-1] for r in runs])
+        score = np.mean([run.validated for run in runs])
         place = (*kind[:4], rate)
         if place not in best or score > best[place][0]:
             best[place] = score, runs

@@ -34,7 +34,7 @@ def trials(records, path, x="ALPHA", y="INTERVAL", reference=(0.3, 100)):
             (
                 runs[0].settings[x],
                 runs[0].settings[y],
-                100 * np.mean([r.history["val_accuracy"][-1] for r in runs]),
+                100 * np.mean([run.validated for run in runs]),
             )
             for kind, runs in groups.items()
             if kind.compares_in(setting)
