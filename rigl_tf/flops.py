@@ -20,7 +20,6 @@ from keras import layers as kl
 from rigl_tf import algorithms
 from rigl_tf import layers
 from rigl_tf import layout
-from rigl_tf import masks
 
 CONVENTIONS = ("macs2", "micronet")
 
@@ -113,7 +112,7 @@ class ModelCost:
     def recount(self, model):
         """The cost of the same model with the masks it has now."""
         active = {
-            kernel.name: int(masks.count(kernel.mask))
+            kernel.name: int(kernel.count())
             for kernel in layers.sparse_kernels(model)
         }
         return dataclasses.replace(
@@ -161,7 +160,7 @@ def inference(model, input_shape=None):
             costs[id(variable)] = KernelCost(
                 name=label,
                 shape=tuple(variable.shape),
-                active=int(masks.count(kernel.mask))
+                active=int(kernel.count())
                 if kernel
                 else math.prod(variable.shape),
                 # A shared layer is used once more at every call.

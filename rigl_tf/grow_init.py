@@ -49,27 +49,28 @@ class GrowInit(Config):
                 f"`scale` must be finite. Received: scale={self.scale!r}."
             )
 
-    def __call__(self, kernel, gradient, seed):
-        """Weights for a whole kernel, of which only some will be used.
+    def __call__(self, kernel, shape, gradient, seed):
+        """Weights for more connections than will be used.
 
         Args:
             kernel: `SparseKernel`.
-            gradient: Float tensor of its shape, or `None`.
+            shape: Tuple of integers.
+            gradient: Function without arguments that returns a float tensor
+                of this shape.
             seed: Integer tensor of shape (2,).
 
         Returns:
-            Float tensor of kernel shape, or `None` for zeros.
+            Float tensor of this shape, or `None` for zeros.
         """
         if self.kind == "zeros":
             return None
-        shape = tuple(kernel.variable.shape)
         if self.kind == "gradient":
-            values = gradient
+            values = gradient()
         elif self.kind == "random":
             values = tf.random.stateless_normal(shape, seed, alg="philox")
             values *= _deviation_of_active(kernel)
         else:
-            sample = _initial_sample(kernel, shape)
+            sample = _initial_sample(kernel)
             chosen = tf.random.stateless_uniform(
                 shape, seed, 0, len(sample), tf.int32, alg="philox"
             )
@@ -79,12 +80,12 @@ class GrowInit(Config):
 
 def _deviation_of_active(kernel):
     weight = tf.cast(kernel.variable, tf.float32)
-    count = tf.math.count_nonzero(kernel.mask, dtype=tf.float32)
+    count = tf.cast(kernel.count(), tf.float32)
     mean = tf.reduce_sum(weight) / count
     return tf.sqrt(tf.maximum(tf.reduce_sum(weight**2) / count - mean**2, 0.0))
 
 
-def _initial_sample(kernel, shape):
+def _initial_sample(kernel):
     """Some weights of a new kernel: of a very large one, not all are kept."""
     name = kernel.variable.name.removesuffix("_kernel")
     initializer = getattr(
@@ -96,7 +97,7 @@ def _initial_sample(kernel, shape):
     if "seed" in config:
         config["seed"] = 0
     with tf.init_scope():  # once, not at every update
-        values = type(initializer).from_config(config)(shape)
+        values = type(initializer).from_config(config)(kernel.kernel_shape)
         return (
             keras.ops.convert_to_numpy(values)
             .ravel()[:_SAMPLE]

@@ -5,8 +5,8 @@ import warnings
 import keras
 import numpy as np
 
-from rigl_tf import layers
 from rigl_tf import plan
+from rigl_tf import tensors
 from rigl_tf.replicas import Agreement
 
 MOST_BAD_STEPS = 100
@@ -85,7 +85,7 @@ class Guard(keras.callbacks.Callback):
         return True
 
     def _check_bad_steps(self):
-        bad = layers.as_int(self.model.num_skipped_last)
+        bad = tensors.as_int(self.model.num_skipped_last)
         if bad >= MOST_BAD_STEPS:
             raise FloatingPointError(
                 f"The gradients of the last {bad} steps were NaN or infinite. "
@@ -95,4 +95,4 @@ class Guard(keras.callbacks.Callback):
 
     def _counts(self):
         model = self.model
-        return layers.as_int(model.step), layers.as_int(model.num_skipped)
+        return tensors.as_int(model.step), tensors.as_int(model.num_skipped)

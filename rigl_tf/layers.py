@@ -1,15 +1,15 @@
 """The wrapper that owns the masks of a layer."""
 
 import dataclasses
-import math
 
 import keras
 import numpy as np
-import tensorflow as tf
 from keras import layers as kl
 
-from rigl_tf import layout
 from rigl_tf import refusals
+from rigl_tf.storage import DenseKernel
+from rigl_tf.storage import KeepZeros
+from rigl_tf.storage import checked_mask
 
 # Layers that hold kernels of their own, and the kernels' attributes.
 _KERNELS = {
@@ -40,57 +40,6 @@ _CONTAINERS = (
 )
 # Few weights that matter much, or a table of rows: dense unless asked.
 _ON_REQUEST = (kl.DepthwiseConv1D, kl.DepthwiseConv2D, kl.Embedding)
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class SparseKernel:
-    """One masked kernel.
-
-    Attributes:
-        name: String, unique in its model: the path of the layer, followed by
-            the kernel's own name if the layer has several.
-        variable: `keras.Variable`, the kernel. Zero where the mask is `False`.
-        mask: Boolean `keras.Variable` of the kernel's shape.
-        layer: The `keras.layers.Layer` that computes with the kernel.
-    """
-
-    name: str
-    variable: keras.Variable
-    mask: keras.Variable
-    layer: kl.Layer
-
-    @property
-    def layout(self):
-        """`Layout`, what the dimensions of the kernel mean."""
-        return layout.of(self.layer, tuple(self.variable.shape))
-
-    @property
-    def shape(self):
-        """Tuple of integers, the shape by which sparsity is distributed.
-
-        That of the kernel, or (in, out) for an `EinsumDense`.
-        """
-        if isinstance(self.layer, kl.EinsumDense):
-            return (self.layout.inputs, self.layout.outputs)
-        return tuple(self.variable.shape)
-
-    @property
-    def size(self):
-        """Integer, connections of the dense kernel."""
-        return math.prod(self.shape)
-
-
-class KeepZeros(keras.constraints.Constraint):
-    """Puts zeros where a mask is `False`, after the user's own constraint."""
-
-    def __init__(self, mask, inner=None):
-        self.mask = mask
-        self.inner = inner
-
-    def __call__(self, w):
-        if self.inner is not None:
-            w = self.inner(w)
-        return masked(w, self.mask)
 
 
 @keras.saving.register_keras_serializable(package="rigl_tf")
@@ -133,7 +82,7 @@ class Sparse(kl.Wrapper):
             )
         found = list(_find_kernels(self.layer))
         return [
-            SparseKernel(name if len(found) > 1 else "", variable, mask, owner)
+            DenseKernel(name if len(found) > 1 else "", owner, variable, mask)
             for (name, owner, variable), mask in zip(
                 found, self._masks, strict=True
             )
@@ -156,9 +105,7 @@ class Sparse(kl.Wrapper):
                 f"a mask. Received: {len(masks)} masks."
             )
         for kernel, mask in zip(kernels, masks, strict=True):
-            checked = checked_mask(mask, kernel.mask.shape, self.name)
-            kernel.mask.assign(checked)
-            kernel.variable.assign(masked(kernel.variable, checked))
+            kernel.set_mask(checked_mask(mask, kernel.kernel_shape, self.name))
 
     def build(self, input_shape=None):
         if isinstance(self.layer, _CONTAINERS[:2]):
@@ -220,27 +167,6 @@ class Sparse(kl.Wrapper):
     def quantize(self, *args, **kwargs):
         del args, kwargs
         refusals.refuse_to_quantize(self.name)
-
-
-def masked(values, mask):
-    """`values` where `mask` is `True`, and exact zeros elsewhere."""
-    values = tf.convert_to_tensor(values)
-    return tf.where(mask, values, tf.zeros([], values.dtype))
-
-
-def floats(variables):
-    """Those of the variables that hold floats, as a list."""
-    return [v for v in variables if "float" in v.dtype]
-
-
-def as_array(variable):
-    """The value of a variable, mirrored on replicas or not."""
-    return tf.convert_to_tensor(variable).numpy()
-
-
-def as_int(variable):
-    """The value of an integer variable, mirrored on replicas or not."""
-    return int(as_array(variable))
 
 
 def sparse_layers(model):
@@ -351,21 +277,3 @@ def _find_kernels(layer, path=""):
             several = len(_attributes(layer)) > 1 or not path
             name = f"{path}/{attribute}".strip("/") if several else path
             yield name, layer, getattr(layer, attribute)
-
-
-def checked_mask(mask, shape, name):
-    """A boolean array of the right shape with something in it."""
-    mask = np.asarray(mask)
-    problem = None
-    if mask.dtype != np.bool_:
-        problem = f"be boolean. Received: dtype={mask.dtype}"
-    elif mask.shape != tuple(shape):
-        problem = f"have shape {tuple(shape)}. Received: shape={mask.shape}"
-    elif not mask.any():
-        problem = (
-            "keep at least one connection: nothing could ever pass or grow. "
-            "Received: a mask that is `False` everywhere"
-        )
-    if problem:
-        raise ValueError(f"A mask of layer {name!r} must {problem}.")
-    return mask

@@ -17,8 +17,10 @@ from rigl_tf import refusals
 from rigl_tf import schedules
 from rigl_tf import slots
 from rigl_tf import step
+from rigl_tf import tensors
 from rigl_tf.guard import Guard
 from rigl_tf.multi_worker import MultiWorkerFit
+from rigl_tf.storage import checked_mask
 
 
 @keras.saving.register_keras_serializable(package="rigl_tf")
@@ -140,7 +142,7 @@ class SparseModel(MultiWorkerFit, keras.Model):
     @property
     def moving(self):
         """List of variables of floats that a forward pass may change."""
-        return layers.floats(self.network.non_trainable_variables)
+        return tensors.floats(self.network.non_trainable_variables)
 
     def call(self, inputs, training=None):
         return self.network(inputs, training=training)
@@ -180,10 +182,10 @@ class SparseModel(MultiWorkerFit, keras.Model):
     def current_drop_fraction(self):
         """The fraction of active connections that an update now replaces."""
         last = self.schedule.end_step
-        over = last is not None and layers.as_int(self.step) >= last
+        over = last is not None and tensors.as_int(self.step) >= last
         if over or not self.algorithm.updates_masks or self.sparsity:
             return 0.0
-        return float(self.drop_fraction(layers.as_int(self.step)))
+        return float(self.drop_fraction(tensors.as_int(self.step)))
 
     def current_sparsity(self, step):
         """The sparsity that the sparsity schedule wants at a step."""
@@ -222,8 +224,8 @@ class SparseModel(MultiWorkerFit, keras.Model):
     def impose_masks(self):
         """Zeroes inactive weights; before the first step, fixes signs."""
         for i, kernel in enumerate(self.kernels):
-            kernel.variable.assign(layers.masked(kernel.variable, kernel.mask))
-            if self.signs and layers.as_int(self.step) == 0:
+            kernel.impose()
+            if self.signs and tensors.as_int(self.step) == 0:
                 self.signs[id(kernel.variable)].assign(
                     _signs(kernel, (self.seed, i))
                 )
@@ -252,7 +254,7 @@ class SparseModel(MultiWorkerFit, keras.Model):
         for i, (name, kernel) in enumerate(kernels.items()):
             if name not in masks:
                 continue
-            mask = layers.checked_mask(masks[name], kernel.mask.shape, name)
+            mask = checked_mask(masks[name], kernel.kernel_shape, name)
             part = self.granularity.pool(
                 tf.cast(mask, tf.float32), kernel.layout
             ).numpy()
@@ -261,7 +263,7 @@ class SparseModel(MultiWorkerFit, keras.Model):
                     f"The mask of {name!r} divides what {self.granularity} "
                     "moves as one."
                 )
-            kernel.mask.assign(mask)
+            kernel.set_mask(mask)
             self.budgets[i] = int(np.count_nonzero(part))
         self.impose_masks()
 
@@ -274,7 +276,7 @@ class SparseModel(MultiWorkerFit, keras.Model):
             steps_per_epoch: Integer, or `None` likewise.
         """
         if self.algorithm.updates_masks:
-            start = 0 if num_steps is None else layers.as_int(self.step)
+            start = 0 if num_steps is None else tensors.as_int(self.step)
             if self._end_is_of_fit:
                 plan.warn_if_over(self.schedule, start)
             is_open = self.schedule.end_step is None

@@ -5,7 +5,7 @@ import numpy as np
 import tensorflow as tf
 
 from rigl_tf import flops
-from rigl_tf import layers
+from rigl_tf import tensors
 
 
 class SparsityMonitor(keras.callbacks.Callback):
@@ -75,7 +75,7 @@ class SparsityMonitor(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch, logs=None):
         del epoch, logs
         self._counts = self._counters()
-        self._start = self._looked = layers.as_int(self.model.step)
+        self._start = self._looked = tensors.as_int(self.model.step)
 
     def on_train_batch_end(self, batch, logs=None):
         del logs
@@ -155,13 +155,13 @@ class SparsityMonitor(keras.callbacks.Callback):
     def _counters(self):
         model = self.model
         return {
-            "updates": layers.as_int(model.num_updates),
-            "changed": layers.as_int(model.num_changed),
-            "skipped": layers.as_int(model.num_skipped),
+            "updates": tensors.as_int(model.num_updates),
+            "changed": tensors.as_int(model.num_changed),
+            "skipped": tensors.as_int(model.num_skipped),
         }
 
     def _masks(self):
-        return [layers.as_array(k.mask) for k in self.model.kernels]
+        return [tensors.as_array(k.mask) for k in self.model.kernels]
 
     def _overlap(self, masks):
         pairs = list(zip(self._first, masks, strict=True))

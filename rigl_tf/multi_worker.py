@@ -4,8 +4,8 @@ import keras
 import tensorflow as tf
 from keras import tree
 
-from rigl_tf import layers
 from rigl_tf import replicas
+from rigl_tf import tensors
 
 
 class MultiWorkerFit:
@@ -60,7 +60,7 @@ def mend(model):
     def train_step(data):
         logs = type(model).train_step(model, data)
         x, _, _ = keras.utils.unpack_x_y_sample_weight(data)
-        moving = layers.floats(model.non_trainable_variables)
+        moving = tensors.floats(model.non_trainable_variables)
         replicas.average(
             moving, replicas.share(tf.shape(tree.flatten(x)[0])[0])
         )

@@ -5,8 +5,8 @@ import warnings
 
 import tensorflow as tf
 
-from rigl_tf import layers
 from rigl_tf import schedules
+from rigl_tf import tensors
 
 
 def complete(
@@ -63,7 +63,7 @@ def check_finite(variables):
     Args:
         variables: List of `keras.Variable`; those of floats are looked at.
     """
-    floats = layers.floats(variables)
+    floats = tensors.floats(variables)
     finite = tf.stack(
         [
             tf.reduce_all(tf.math.is_finite(tf.convert_to_tensor(v)))

@@ -4,7 +4,7 @@ import dataclasses
 import math
 import re
 
-from rigl_tf import layers
+from rigl_tf import tensors
 from rigl_tf.checkpoints import Spec
 
 
@@ -98,7 +98,7 @@ class Snapshot:
         Under several workers, all of them have to go through it.
         """
         for variable in self._variables(within_epoch):
-            yield layers.as_array(variable)
+            yield tensors.as_array(variable)
         yield from self._seen()
 
     def put_back(self, arrays, within_epoch):

@@ -5,13 +5,15 @@ import tensorflow as tf
 from keras import tree
 
 from rigl_tf import granularity
-from rigl_tf import layers
 from rigl_tf import replicas
 from rigl_tf import schedules
 from rigl_tf import slots
+from rigl_tf import tensors
 from rigl_tf import update
 from rigl_tf import views
 from rigl_tf.algorithms import Request
+from rigl_tf.storage import Beside
+from rigl_tf.storage import KeepZeros
 
 
 def train_step(model, data):
@@ -28,7 +30,7 @@ def train_step(model, data):
     # What a forward pass changes: moving averages, metrics. Read first, so
     # that a step that is skipped can put it back.
     moving = model.moving
-    state = moving + layers.floats(model.metrics_variables)
+    state = moving + tensors.floats(model.metrics_variables)
     before = [tf.identity(v.value) for v in state]
     num_examples = tf.shape(tree.flatten(x)[0])[0]
     num_replicas = tf.distribute.get_strategy().num_replicas_in_sync
@@ -132,7 +134,7 @@ def _apply(model, gradients, variables):
         extra = model.algorithm.perturb(view, optimizer.learning_rate)
         if extra is not None:
             gradient += tf.cast(extra, gradient.dtype) * _gradient_scale(model)
-        shown[id(kernel.variable)] = layers.masked(gradient, kernel.mask)
+        shown[id(kernel.variable)] = tensors.masked(gradient, kernel.mask)
     # A branch must hand on tensors of its own.
     optimizer.apply([tf.identity(g) for g in shown.values()], variables)
     if model.algorithm.tracks_gradient:
@@ -210,29 +212,29 @@ def _views(model, units, gradients):
         if kernel.variable.trainable
         and (not gradients or id(kernel.variable) in gradients)
     ]
-    momenta = model.momenta
-    if model.algorithm.needs_momentum:
-        momenta = {
-            id(kernel.variable): slots.momentum(
-                model.optimizer, kernel.variable
-            )
-            for _, kernel in chosen
-        }
     return views.Views(
         kernels=[kernel for _, kernel in chosen],
         indices=[i for i, _ in chosen],
         granularity=units,
         seed=model.seed,
         step=tf.convert_to_tensor(model.step),
-        gradients={
-            id(kernel.variable): _averaged(
-                model, gradients[id(kernel.variable)]
-            )
+        beside={
+            id(kernel.variable): _beside(model, kernel.variable, gradients)
             for _, kernel in chosen
-            if gradients
         },
-        momenta=momenta,
-        signs=model.signs,
+    )
+
+
+def _beside(model, variable, gradients):
+    if model.algorithm.needs_momentum:
+        momentum = slots.momentum(model.optimizer, variable)
+    else:
+        momentum = model.momenta.get(id(variable))
+    gradient = gradients.get(id(variable))
+    return Beside(
+        gradient=None if gradient is None else _averaged(model, gradient),
+        momentum=momentum,
+        sign=model.signs.get(id(variable)),
     )
 
 
@@ -276,7 +278,7 @@ class _constraints_off:
             self._variables = [
                 kernel.variable
                 for kernel in kernels
-                if isinstance(kernel.variable.constraint, layers.KeepZeros)
+                if isinstance(kernel.variable.constraint, KeepZeros)
                 and kernel.variable.constraint.inner is None
             ]
         self._constraints = [v.constraint for v in self._variables]

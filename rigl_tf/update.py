@@ -1,8 +1,9 @@
 """One update of the masks: connections move in every kernel."""
 
+import functools
+
 import tensorflow as tf
 
-from rigl_tf import layers
 from rigl_tf import masks
 
 
@@ -52,33 +53,17 @@ def move_connections(views, algorithm, request, grow_init, slots_of):
     for place, kernel in enumerate(views.kernels):
         with tf.control_dependencies([*before, num_changed]):
             view = left[place]
-            units = masks.grow(view.mask, algorithm.grow(view), num_grow[place])
-            num_changed += _assign(
-                kernel,
-                views.granularity.spread(units, kernel.layout),
-                grow_init(
+            num_changed += kernel.grow(
+                view,
+                algorithm.grow,
+                num_grow[place],
+                views.granularity,
+                views.beside_of(kernel),
+                functools.partial(
+                    grow_init,
                     kernel,
-                    views.gradients.get(id(kernel.variable)),
-                    tf.random.experimental.stateless_fold_in(view.seed, 2),
+                    seed=tf.random.experimental.stateless_fold_in(view.seed, 2),
                 ),
                 slots_of(kernel.variable),
             )
     return num_changed, state
-
-
-def _assign(kernel, mask, fresh, kept_beside):
-    """Gives a kernel a new mask, and new connections their weights."""
-    before = tf.convert_to_tensor(kernel.mask)
-    stayed = tf.logical_and(mask, before)
-    new = tf.not_equal(mask, stayed)
-    num_changed = masks.count(new)
-    weight = layers.masked(kernel.variable, stayed)
-    if fresh is not None:
-        weight += layers.masked(tf.cast(fresh, weight.dtype), new)
-    done = [num_changed, kernel.mask.assign(mask)]
-    done.append(kernel.variable.assign(weight))
-    for variable in kept_beside:
-        with tf.control_dependencies([d for d in done if d is not None]):
-            done.append(variable.assign(layers.masked(variable, stayed)))
-    with tf.control_dependencies([d for d in done if d is not None]):
-        return tf.identity(num_changed)

@@ -7,7 +7,7 @@ from typing import Any
 import tensorflow as tf
 
 from rigl_tf import masks
-from rigl_tf.algorithms import LayerView
+from rigl_tf.storage import Beside
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,11 +20,7 @@ class Views(collections.abc.Sequence):
         granularity: Of `rigl_tf.granularity`; views are of its units.
         seed: Integer.
         step: int64 scalar tensor.
-        gradients: Dictionary from the id of a kernel variable to its dense
-            gradient; empty if not needed, as are the next two.
-        momenta: Dictionary from the id of a kernel variable to its running
-            gradient.
-        signs: Dictionary from the id of a kernel variable to its signs.
+        beside: Dictionary from the id of a kernel variable to its `Beside`.
         cuts: List of `selection.Cut`, what the drop keeps of each kernel, or
             `None` before the drop.
         drop: Function from a view to the scores by which the cuts were made.
@@ -35,9 +31,7 @@ class Views(collections.abc.Sequence):
     granularity: Any
     seed: int
     step: Any
-    gradients: dict
-    momenta: dict
-    signs: dict
+    beside: dict
     cuts: list | None = None
     drop: Any = None
 
@@ -46,13 +40,8 @@ class Views(collections.abc.Sequence):
 
     def __getitem__(self, place):
         kernel = self.kernels[place]
-        view = LayerView(
-            weight=self._pooled(kernel.variable, kernel),
-            mask=self._units(kernel),
-            gradient=self._beside(self.gradients, kernel),
-            momentum=self._beside(self.momenta, kernel),
-            seed=self.seed_of(place),
-            sign=self._beside(self.signs, kernel),
+        view = kernel.view(
+            self.granularity, self.beside_of(kernel), self.seed_of(place)
         )
         if self.cuts is None:
             return view
@@ -79,26 +68,9 @@ class Views(collections.abc.Sequence):
             tf.constant([self.seed, self.indices[place]], tf.int64), self.step
         )
 
-    def _beside(self, values, kernel):
-        value = values.get(id(kernel.variable))
-        return None if value is None else self._pooled(value, kernel)
-
-    def _pooled(self, values, kernel):
-        values = tf.convert_to_tensor(values)
-        if values.dtype.is_integer:
-            values = tf.cast(values, "float32")
-        if self.granularity.single:
-            return values
-        return self.granularity.pool(tf.abs(values), kernel.layout)
-
-    def _units(self, kernel):
-        mask = tf.convert_to_tensor(kernel.mask)
-        if self.granularity.single:
-            return mask
-        # A unit is active throughout or not at all.
-        return (
-            self.granularity.pool(tf.cast(mask, "float32"), kernel.layout) > 0
-        )
+    def beside_of(self, kernel):
+        """The `Beside` of a kernel."""
+        return self.beside.get(id(kernel.variable), Beside())
 
 
 def _same(tensor):

@@ -24,11 +24,13 @@ def kernel():
 
 
 def test_zeros_need_no_tensor(kernel):
-    assert GrowInit()(kernel, None, (0, 0)) is None
+    assert GrowInit()(kernel, (100, 100), None, (0, 0)) is None
 
 
 def test_initial_draws_what_the_initializer_gives(kernel):
-    values = GrowInit("initial", scale=2.0)(kernel, None, (0, 0)).numpy()
+    values = GrowInit("initial", scale=2.0)(
+        kernel, (100, 100), None, (0, 0)
+    ).numpy()
 
     # Keras's RandomUniform is between -0.05 and 0.05.
     assert np.abs(values).max() <= 0.1
@@ -36,7 +38,9 @@ def test_initial_draws_what_the_initializer_gives(kernel):
 
 
 def test_random_is_as_large_as_the_active_weights(kernel):
-    values = GrowInit("random", scale=0.5)(kernel, None, (0, 0)).numpy()
+    values = GrowInit("random", scale=0.5)(
+        kernel, (100, 100), None, (0, 0)
+    ).numpy()
 
     assert values.std() == pytest.approx(1.5, rel=0.05)
     assert values.mean() == pytest.approx(0.0, abs=0.05)
@@ -45,7 +49,9 @@ def test_random_is_as_large_as_the_active_weights(kernel):
 def test_gradient_is_scaled(kernel):
     gradient = np.ones((100, 100), "float32")
 
-    values = GrowInit("gradient", scale=-0.1)(kernel, gradient, (0, 0))
+    values = GrowInit("gradient", scale=-0.1)(
+        kernel, (100, 100), lambda: gradient, (0, 0)
+    )
 
     np.testing.assert_allclose(values, -0.1 * gradient)
 

@@ -13,8 +13,9 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 # A module may import those before it, never after.
 FLOOR_PLAN = """
     checks config tables learning_rates losses locks checkpoints strategies
-    selection masks distributions schedules algorithms layout granularity
-    refusals layers grow_init slots views update replicas step plan guard
+    tensors selection masks distributions schedules algorithms layout
+    granularity refusals storage layers grow_init slots views update replicas
+    step plan guard
     multi_worker model sparsify flops estimates summary monitor snapshot
     datasets callbacks fitting tickets models extension results kinds reports
     comparisons plots board methods papers recording smoke training bin __init__

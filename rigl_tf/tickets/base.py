@@ -8,6 +8,7 @@ import re
 import keras
 
 from rigl_tf import layers
+from rigl_tf import tensors
 from rigl_tf.algorithms import Static
 from rigl_tf.datasets import Dataset
 from rigl_tf.fitting import Fit
@@ -99,7 +100,7 @@ class Finder(abc.ABC):
             raise TypeError(f"`fit` must be a `Fit`. Received: fit={fit!r}.")
         # A model that has `Sparse` layers is not copied.
         own = model.variables if layers.sparse_layers(model) else []
-        before = [(v, layers.as_array(v), v.trainable) for v in own]
+        before = [(v, tensors.as_array(v), v.trainable) for v in own]
         try:
             sparse = sparsify(
                 model,

@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from rigl_tf import layers
+from rigl_tf import tensors
 from rigl_tf.checks import check_choice
 from rigl_tf.checks import check_number
 from rigl_tf.tickets import choose
@@ -67,8 +67,8 @@ class GemMiner(Scored):
         def highest(count, sign=1):
             ranked = {
                 kernel.name: choose.only(
-                    layers.as_array(kernel.mask),
-                    sign * layers.as_array(kernel.variable),
+                    tensors.as_array(kernel.mask),
+                    sign * tensors.as_array(kernel.variable),
                 )
                 for kernel in model.kernels
             }
@@ -78,7 +78,7 @@ class GemMiner(Scored):
             model.set_masks(highest(count, -1 if self.inverted else 1))
 
         history = self.train(model, request, steps, self.period, freeze)
-        masks = {k.name: layers.as_array(k.mask) for k in model.kernels}
+        masks = {k.name: tensors.as_array(k.mask) for k in model.kernels}
         if self.drop_low:
             high = round(model.current_density() * request.size)
             masks = highest(max(high, len(masks)))

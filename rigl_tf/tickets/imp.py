@@ -3,7 +3,7 @@
 import dataclasses
 import itertools
 
-from rigl_tf import layers
+from rigl_tf import tensors
 from rigl_tf.checks import check_count
 from rigl_tf.checks import check_number
 from rigl_tf.tickets import choose
@@ -100,8 +100,8 @@ class IMP(Finder):
     def _prune(self, sparse, count, seed):
         scores = {
             kernel.name: choose.only(
-                layers.as_array(kernel.mask),
-                abs(layers.as_array(kernel.variable)),
+                tensors.as_array(kernel.mask),
+                abs(tensors.as_array(kernel.variable)),
             )
             for kernel in sparse.kernels
         }
@@ -139,7 +139,7 @@ class LearningRateRewinding(IMP):
 
 def _values(variables):
     """Pairs of variable and value."""
-    return [(v, layers.as_array(v)) for v in variables]
+    return [(v, tensors.as_array(v)) for v in variables]
 
 
 def _assign(values):

@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 
-from rigl_tf import layers
+from rigl_tf import tensors
 from rigl_tf.tickets.one_shot import OneShot
 
 
@@ -14,4 +14,4 @@ class Magnitude(OneShot):
 
     def scores(self, sparse, request):
         del request
-        return [np.abs(layers.as_array(k.variable)) for k in sparse.kernels]
+        return [np.abs(tensors.as_array(k.variable)) for k in sparse.kernels]

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Callable
 
 from rigl_tf import distributions
-from rigl_tf import layers
+from rigl_tf import tensors
 from rigl_tf.algorithms import GradualPruning
 from rigl_tf.checks import check_count
 from rigl_tf.schedules import UpdateSchedule
@@ -59,8 +59,8 @@ class OneShotLottery(Finder):
         )
         scores = {
             kernel.name: choose.only(
-                layers.as_array(kernel.mask),
-                abs(layers.as_array(kernel.variable)),
+                tensors.as_array(kernel.mask),
+                abs(tensors.as_array(kernel.variable)),
             )
             for kernel in pruned.kernels
         }

@@ -4,8 +4,8 @@ import dataclasses
 from collections.abc import Callable
 
 from rigl_tf import distributions
-from rigl_tf import layers
 from rigl_tf import masks
+from rigl_tf import tensors
 from rigl_tf.tickets.base import Finder
 from rigl_tf.tickets.ticket import Ticket
 
@@ -43,7 +43,7 @@ def random_ticket(kernels, counts, seed):
     """A `Ticket` with as many random connections of each kernel."""
     return Ticket(
         {
-            kernel.name: layers.as_array(
+            kernel.name: tensors.as_array(
                 masks.random_mask(kernel.variable.shape, count, (seed, i))
             )
             for i, (kernel, count) in enumerate(

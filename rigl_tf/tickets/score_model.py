@@ -10,6 +10,7 @@ from rigl_tf.algorithms import Static
 from rigl_tf.model import SparseModel
 from rigl_tf.schedules import Cosine
 from rigl_tf.schedules import UpdateSchedule
+from rigl_tf.storage import KeepZeros
 from rigl_tf.tickets import substitution
 
 
@@ -65,7 +66,7 @@ class ScoreModel(SparseModel):
             )
             score.assign(self.rule.first_scores(kernel, (self.seed, i)))
             if score.shape == kernel.mask.shape:
-                score.constraint = layers.KeepZeros(
+                score.constraint = KeepZeros(
                     kernel.mask, self.rule.constraint()
                 )
             else:

@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Callable
 
-from rigl_tf import layers
+from rigl_tf import tensors
 from rigl_tf.checks import check_choice
 from rigl_tf.checks import check_count
 from rigl_tf.checks import check_function
@@ -72,7 +72,7 @@ class Scored(Finder):
     def scores(self, model):
         """Dictionary from kernel to the sizes of its scores, as an array."""
         return {
-            kernel.name: abs(layers.as_array(kernel.variable))
+            kernel.name: abs(tensors.as_array(kernel.variable))
             for kernel in model.kernels
         }
 

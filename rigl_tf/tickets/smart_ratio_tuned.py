@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from rigl_tf import layers
+from rigl_tf import tensors
 from rigl_tf.checks import check_count
 from rigl_tf.checks import check_function
 from rigl_tf.tickets import optimizers
@@ -69,7 +70,7 @@ class SmartRatioTuned(Finder):
         done = request.fit(
             model, "search/tuning", "The search: densities are trained", epochs
         )
-        wanted = [float(layers.as_array(score)) for score in model.scores]
+        wanted = [float(tensors.as_array(score)) for score in model.scores]
         for kernel, density in zip(kernels, wanted, strict=True):
             if density == 0:
                 raise ValueError(

@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from rigl_tf import layers
+from rigl_tf import tensors
 from rigl_tf.checks import check_choice
 from rigl_tf.checks import check_count
 from rigl_tf.tickets import choose
@@ -96,11 +97,11 @@ class Flow:
         kept = {id(kernel.variable) for kernel in self._kernels}
         others = [
             (v, tf.abs(tf.convert_to_tensor(v)))
-            for v in layers.floats(self._network.variables)
+            for v in tensors.floats(self._network.variables)
             if id(v) not in kept
         ]
         sizes = [
-            tf.abs(layers.masked(kernel.variable, mask))
+            tf.abs(tensors.masked(kernel.variable, mask))
             for kernel, mask in zip(self._kernels, masks, strict=True)
         ]
         with tf.GradientTape() as tape:
@@ -147,5 +148,5 @@ def _of_dtype(network, dtype):
 
     copy = type(network).from_config(changed(network.get_config()))
     for mine, variable in zip(copy.weights, network.weights, strict=True):
-        mine.assign(layers.as_array(variable))
+        mine.assign(tensors.as_array(variable))
     return copy

@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 
 from rigl_tf import layers
+from rigl_tf import tensors
 from rigl_tf.algorithms import Static
 from rigl_tf.sparsify import sparsify
 
@@ -104,7 +105,7 @@ def weights_of(sparse):
 
 def get_weights(sparse):
     """A sparse model's weights, as a plain model's `get_weights` has them."""
-    return [layers.as_array(v) for v in weights_of(sparse)]
+    return [tensors.as_array(v) for v in weights_of(sparse)]
 
 
 def set_weights(sparse, weights):

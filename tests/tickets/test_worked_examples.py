@@ -8,8 +8,8 @@ import pytest
 import tensorflow as tf
 
 import rigl_tf
-from rigl_tf import layers
 from rigl_tf import models
+from rigl_tf import tensors
 from rigl_tf import tickets
 from rigl_tf.tickets import choose
 from rigl_tf.tickets import optimizers
@@ -190,7 +190,7 @@ def test_scores_are_trained_straight_through_the_rounding():
     assert float(loss) == 1.25
     gradient = tape.gradient(loss, model.scores[0].value)
     np.testing.assert_allclose(
-        layers.masked(gradient, model.kernels[0].mask), [[-1.5, -0.5], [3, 0]]
+        tensors.masked(gradient, model.kernels[0].mask), [[-1.5, -0.5], [3, 0]]
     )
 
 
@@ -286,9 +286,9 @@ def test_signed_constants(layer, inputs, fan_in, expected):
         sparsity=0.0,
         include=[layer.name],
     )
-    before = layers.as_array(model.kernels[0].variable)
+    before = tensors.as_array(model.kernels[0].variable)
     weights.make_signed_constant(model)
-    after = layers.as_array(model.kernels[0].variable)
+    after = tensors.as_array(model.kernels[0].variable)
     assert np.abs(after) == pytest.approx(expected)
     np.testing.assert_array_equal(np.sign(before), np.sign(after))
     assert rules.fan_in(model.kernels[0]) == fan_in

@@ -1,0 +1,91 @@
+"""Kernels stored with their zeros, and a mask beside them."""
+
+import dataclasses
+
+import keras
+import tensorflow as tf
+
+from rigl_tf import masks
+from rigl_tf.algorithms import LayerView
+from rigl_tf.storage.kernel import SparseKernel
+from rigl_tf.tensors import masked
+
+
+class KeepZeros(keras.constraints.Constraint):
+    """Puts zeros where a mask is `False`, after the user's own constraint."""
+
+    def __init__(self, mask, inner=None):
+        self.mask = mask
+        self.inner = inner
+
+    def __call__(self, w):
+        if self.inner is not None:
+            w = self.inner(w)
+        return masked(w, self.mask)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class DenseKernel(SparseKernel):
+    """A kernel that holds exact zeros wherever its mask is `False`."""
+
+    mask: keras.Variable
+
+    @property
+    def kernel_shape(self):
+        return tuple(self.variable.shape)
+
+    def count(self):
+        return masks.count(self.mask)
+
+    def weights(self):
+        return tf.convert_to_tensor(self.variable)
+
+    def set_mask(self, mask):
+        self.mask.assign(mask)
+        self.impose()
+
+    def impose(self):
+        self.variable.assign(masked(self.variable, self.mask))
+
+    def view(self, granularity, beside, seed):
+        def pooled(values):
+            if values is None:
+                return None
+            values = tf.convert_to_tensor(values)
+            if values.dtype.is_integer:
+                values = tf.cast(values, "float32")
+            if granularity.single:
+                return values
+            return granularity.pool(tf.abs(values), self.layout)
+
+        mask = tf.convert_to_tensor(self.mask)
+        if not granularity.single:
+            # A unit is active throughout or not at all.
+            mask = granularity.pool(tf.cast(mask, "float32"), self.layout) > 0
+        return LayerView(
+            weight=pooled(self.variable),
+            mask=mask,
+            gradient=pooled(beside.gradient),
+            momentum=pooled(beside.momentum),
+            seed=seed,
+            sign=pooled(beside.sign),
+        )
+
+    def grow(self, view, scores, num_grow, granularity, beside, fresh, slots):
+        units = masks.grow(view.mask, scores(view), num_grow)
+        mask = granularity.spread(units, self.layout)
+        before = tf.convert_to_tensor(self.mask)
+        stayed = tf.logical_and(mask, before)
+        new = tf.not_equal(mask, stayed)
+        num_changed = masks.count(new)
+        weight = masked(self.variable, stayed)
+        drawn = fresh(self.kernel_shape, lambda: beside.gradient)
+        if drawn is not None:
+            weight += masked(tf.cast(drawn, weight.dtype), new)
+        done = [num_changed, self.mask.assign(mask)]
+        done.append(self.variable.assign(weight))
+        for variable in slots:
+            with tf.control_dependencies([d for d in done if d is not None]):
+                done.append(variable.assign(masked(variable, stayed)))
+        with tf.control_dependencies([d for d in done if d is not None]):
+            return tf.identity(num_changed)

@@ -1,0 +1,24 @@
+"""Small things that many parts do with tensors and variables."""
+
+import tensorflow as tf
+
+
+def masked(values, mask):
+    """`values` where `mask` is `True`, and exact zeros elsewhere."""
+    values = tf.convert_to_tensor(values)
+    return tf.where(mask, values, tf.zeros([], values.dtype))
+
+
+def floats(variables):
+    """Those of the variables that hold floats, as a list."""
+    return [v for v in variables if "float" in v.dtype]
+
+
+def as_array(variable):
+    """The value of a variable, mirrored on replicas or not."""
+    return tf.convert_to_tensor(variable).numpy()
+
+
+def as_int(variable):
+    """The value of an integer variable, mirrored on replicas or not."""
+    return int(as_array(variable))
