@@ -145,7 +145,8 @@ def inference(model, input_shape=None):
         ValueError: If the input shape is not known in full.
     """
     network = getattr(model, "network", model)
-    masked = {id(k.variable): k for k in layers.sparse_kernels(network)}
+    kernels = layers.sparse_kernels(network)
+    masked = {id(kernel.source): kernel for kernel in kernels}
     costs = {}
     attention = 0
     for name, layer, inputs, outputs in _calls(network, input_shape):
@@ -169,7 +170,8 @@ def inference(model, input_shape=None):
                 outputs=per_use,
                 sparse=kernel is not None,
             )
-    others = [v for v in _parameters(network) if id(v) not in costs]
+    counted = costs.keys() | {id(kernel.variable) for kernel in kernels}
+    others = [v for v in _parameters(network) if id(v) not in counted]
     unknown = [v.path for v in others if v.name.endswith("kernel")]
     if unknown:
         warnings.warn(

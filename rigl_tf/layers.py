@@ -7,9 +7,7 @@ import numpy as np
 from keras import layers as kl
 
 from rigl_tf import refusals
-from rigl_tf.storage import DenseKernel
-from rigl_tf.storage import KeepZeros
-from rigl_tf.storage import checked_mask
+from rigl_tf import storage
 
 # Layers that hold kernels of their own, and the kernels' attributes.
 _KERNELS = {
@@ -80,9 +78,13 @@ class Sparse(kl.Wrapper):
                 f"Layer {self.name!r} has no kernels yet. Call "
                 "`build(input_shape)`, or give its model an `Input`."
             )
+        if isinstance(self.layer, storage.Active):
+            return [self.layer.sparse_kernel()]
         found = list(_find_kernels(self.layer))
         return [
-            DenseKernel(name if len(found) > 1 else "", owner, variable, mask)
+            storage.DenseKernel(
+                name if len(found) > 1 else "", owner, variable, mask
+            )
             for (name, owner, variable), mask in zip(
                 found, self._masks, strict=True
             )
@@ -105,7 +107,9 @@ class Sparse(kl.Wrapper):
                 f"a mask. Received: {len(masks)} masks."
             )
         for kernel, mask in zip(kernels, masks, strict=True):
-            kernel.set_mask(checked_mask(mask, kernel.kernel_shape, self.name))
+            kernel.set_mask(
+                storage.checked_mask(mask, kernel.kernel_shape, self.name)
+            )
 
     def build(self, input_shape=None):
         if isinstance(self.layer, _CONTAINERS[:2]):
@@ -117,8 +121,10 @@ class Sparse(kl.Wrapper):
         self._add_masks()
 
     def _add_masks(self):
+        if isinstance(self.layer, storage.Active):
+            return  # what it stores says what is active
         for name, _, variable in _find_kernels(self.layer):
-            if isinstance(variable.constraint, KeepZeros):
+            if isinstance(variable.constraint, storage.KeepZeros):
                 raise TypeError(
                     f"Layer {self.layer.name!r} has a `Sparse` wrapper "
                     "already. Call that one wherever the layer is used."
@@ -131,7 +137,7 @@ class Sparse(kl.Wrapper):
                 trainable=False,
             )
             self._masks.append(mask)
-            variable.constraint = KeepZeros(mask, variable.constraint)
+            variable.constraint = storage.KeepZeros(mask, variable.constraint)
 
     def call(self, inputs=None, *args, **kwargs):
         if inputs is not None:  # attention may take all of them by name
@@ -159,7 +165,7 @@ class Sparse(kl.Wrapper):
         for i, mask in enumerate(self._masks):
             loaded = np.asarray(store[str(i)])
             try:
-                mask.assign(checked_mask(loaded, mask.shape, self.name))
+                mask.assign(storage.checked_mask(loaded, mask.shape, self.name))
             except ValueError as error:
                 self._refusal = error
                 raise
@@ -171,7 +177,7 @@ class Sparse(kl.Wrapper):
 
 def sparse_layers(model):
     """The `Sparse` layers of a model, each once, in the order of the model."""
-    return [layer for _, layer in _walk(_network(model), "", set())]
+    return [layer for _, layer in _walk(_network(model), "", _is_sparse)]
 
 
 def sparse_kernels(model):
@@ -180,9 +186,28 @@ def sparse_kernels(model):
         dataclasses.replace(
             kernel, name="/".join(filter(None, (path, kernel.name)))
         )
-        for path, layer in _walk(_network(model), "", set())
+        for path, layer in _walk(_network(model), "", _is_sparse)
         for kernel in layer.kernels
     ]
+
+
+def kernels_to_be(model, chosen):
+    """What `sparse_kernels` will be once some layers of a model are wrapped.
+
+    Args:
+        model: A built `keras.Model`.
+        chosen: Function from a layer to whether it will be wrapped.
+
+    Returns:
+        List of `SparseKernel` without masks.
+    """
+    kernels = []
+    for path, layer in _walk(model, "", chosen):
+        found = list(_find_kernels(layer))
+        for name, owner, variable in found:
+            name = f"{path}/{name}" if len(found) > 1 else path
+            kernels.append(storage.DenseKernel(name, owner, variable, None))
+    return kernels
 
 
 def can_be_sparse(layer):
@@ -230,17 +255,22 @@ def _network(model):
     return getattr(model, "network", model)
 
 
-def _walk(layer, path, seen):
-    """Pairs of path and `Sparse` layer, each layer once."""
+def _is_sparse(layer):
+    return isinstance(layer, Sparse)
+
+
+def _walk(layer, path, is_wanted, seen=None):
+    """Pairs of path and wanted layer, each layer once."""
+    seen = set() if seen is None else seen
     for child in children(layer):
         if id(child) in seen:
             continue
         seen.add(id(child))
         here = f"{path}/{child.name}" if path else child.name
-        if isinstance(child, Sparse):
+        if is_wanted(child):
             yield here, child
         else:
-            yield from _walk(child, here, seen)
+            yield from _walk(child, here, is_wanted, seen)
 
 
 def _parts(layer):

@@ -75,6 +75,30 @@ def random_scores(shape, seed):
     )
 
 
+def part_of_random_scores(start, stop, seed):
+    """Those that `random_scores` has between two flat indices.
+
+    Args:
+        start: Integer or integer scalar tensor.
+        stop: The same.
+        seed: Integer tensor of shape (2,).
+
+    Returns:
+        Flat int32 tensor.
+    """
+    key, counter = tf.raw_ops.StatelessRandomGetKeyCounter(seed=seed)
+    # Philox makes four numbers for every value of its counter.
+    skipped = start // 4
+    values = tf.raw_ops.StatelessRandomUniformFullIntV2(
+        shape=[stop - 4 * skipped],
+        key=key,
+        counter=counter + tf.cast(tf.stack([skipped, 0]), tf.uint64),
+        alg=1,
+        dtype=tf.int32,
+    )
+    return values[start - 4 * skipped :]
+
+
 def drop_and_grow(mask, drop_scores, grow_scores, num_drop, num_grow):
     """Replaces the weakest active connections by the most promising others.
 
@@ -172,23 +196,27 @@ def count_each(masks):
             totals.append(count(mask))
 
 
-def count_in_top_k(scores, k):
+def count_in_top_k(scores, k, num_tiles=None):
     """Counts how many of the `k` highest scores fall in each of many layers.
 
     The layers are looked at one after another, never side by side, so this
     needs the memory of the largest. Ties go to the earlier layer.
 
     Args:
-        scores: List of functions without arguments, one a layer. Each returns
-            a tensor of scores and a boolean tensor of candidates, both of
-            kernel shape. Each is called twice.
+        scores: List of functions, one a layer, from the number of a tile to a
+            tensor of scores and a boolean tensor of candidates, both of the
+            same shape.
         k: Integer or integer scalar tensor, at most all candidates.
+        num_tiles: List of integers, tiles of each layer; 1 by default. In a
+            graph, they are looped over.
 
     Returns:
         List of int64 scalars that add up to `k`.
     """
-    layers = [lambda s=s: selection.keys_of(*s()) for s in scores]
-    return selection.counts_in_top_k(layers, tf.cast(k, tf.int64))
+    layers = [lambda tile, s=s: selection.keys_of(*s(tile)) for s in scores]
+    return selection.counts_in_top_k(
+        layers, tf.cast(k, tf.int64), num_tiles or [1] * len(layers)
+    )
 
 
 def _highest(scores, k, candidates):

@@ -112,21 +112,23 @@ def chosen(keys, threshold, last):
     )
 
 
-def counts_in_top_k(layers, k):
+def counts_in_top_k(layers, k, num_tiles):
     """How many of the `k` largest keys each of many layers has.
 
     Args:
-        layers: List of functions without arguments that return keys. Each is
-            called twice.
+        layers: List of functions from the number of a tile to its keys. Each
+            tile is looked at twice.
         k: int64 scalar.
+        num_tiles: List of integers, tiles of each layer.
 
     Returns:
         List of int64 scalars. Ties go to the earlier layer.
     """
-    high, larger, _ = _shared_digit(layers, k, _high_digit)
+    high, larger, _ = _shared_digit(layers, num_tiles, k, _high_digit)
     start = _start(high)
     _, larger_low, equal = _shared_digit(
         layers,
+        num_tiles,
         k - tf.reduce_sum(larger),
         lambda keys: _low_digit(keys, start),
     )
@@ -179,19 +181,39 @@ def _digit(histogram, k):
     return _NUM_BINS - 1 - place, larger
 
 
-def _shared_digit(layers, k, digits):
+def _shared_digit(layers, num_tiles, k, digits):
     """The same over many layers, and how many are larger and equal in each."""
     histograms = []
-    for keys in layers:
+    for keys, num in zip(layers, num_tiles, strict=True):
         # In turn, so that only one layer's temporaries are held at a time.
         with tf.control_dependencies([k, *histograms[-1:]]):
-            histograms.append(_histogram(digits(keys())))
-    histograms = tf.cast(tf.stack(histograms), tf.int64)
+            histograms.append(
+                _added_up(
+                    num, lambda tile, keys=keys: _wide(digits(keys(tile)))
+                )
+            )
+    histograms = tf.stack(histograms)
     digit, _ = _digit(tf.reduce_sum(histograms, axis=0), k)
     larger = tf.range(_NUM_BINS) > digit
     larger = tf.where(larger, histograms, tf.zeros([], tf.int64))
     equal = tf.gather(histograms, digit, axis=1)
     return digit, tf.reduce_sum(larger, axis=1), equal
+
+
+def _wide(digits):
+    return tf.cast(_histogram(digits), tf.int64)
+
+
+def _added_up(num, values):
+    """The sum of `values(i)`, one at a time."""
+    if num == 1:
+        return values(0)
+    return tf.while_loop(
+        lambda i, _: i < num,
+        lambda i, total: (i + 1, total + values(i)),
+        (tf.constant(1), values(tf.constant(0))),
+        parallel_iterations=1,
+    )[1]
 
 
 def _place(mask, k):

@@ -3,8 +3,6 @@
 import numbers
 
 import keras
-import numpy as np
-from keras.src.models import Functional  # keras exports no name for it
 
 from rigl_tf import distributions
 from rigl_tf import granularity as units
@@ -12,11 +10,12 @@ from rigl_tf import layers
 from rigl_tf import masks
 from rigl_tf import refusals
 from rigl_tf import schedules
+from rigl_tf import stores
+from rigl_tf import wrapping
 from rigl_tf.algorithms import Algorithm
 from rigl_tf.grow_init import GrowInit
 from rigl_tf.model import SparseModel
-
-_COPYABLE = keras.Sequential | Functional
+from rigl_tf.storage import DenseKernel
 
 
 def sparsify(
@@ -31,6 +30,7 @@ def sparsify(
     include=(),
     granularity=None,
     grow_init=None,
+    storage="dense",
     seed=0,
 ):
     """Makes a sparse copy of a model that trains with an algorithm.
@@ -65,6 +65,11 @@ def sparsify(
             every connection by itself.
         grow_init: `GrowInit`, the weight of new connections: by default,
             zero.
+        storage: `"dense"` keeps the zeros of kernels. `"active"` stores active
+            connections only, in Dense layers, 1x1 convolutions and
+            EinsumDense layers that are matrix products: training takes less
+            memory and, on a CPU at high sparsity, less time. Or a dictionary
+            from names of layers, or patterns with `*`, to one of these.
         seed: Integer. Everything random here and in the updates follows it.
 
     Returns:
@@ -108,31 +113,42 @@ def sparsify(
     distribution = distributions.get(distribution)
     changing = algorithm.follows_sparsity
     wanted = _sparsity_schedule(sparsity, changing)
-    network = _wrap(model, exclude, include)
-    kernels = layers.sparse_kernels(network)
+    wrapped_already = bool(layers.sparse_layers(model))
+    if wrapped_already:
+        chosen, kernels = lambda layer: False, layers.sparse_kernels(model)
+    else:
+        chosen = wrapping.chosen_layers(model, exclude, include)
+        kernels = layers.kernels_to_be(model, chosen)
     final = schedules.final_sparsity(wanted) if changing else sparsity
     names = [kernel.name for kernel in kernels]
     sparsities = distribution(
         [kernel.shape for kernel in kernels], float(final), names=names
     )
     shapes = [granularity.shape(kernel.layout) for kernel in kernels]
+    budgets = distributions.budgets(shapes, sparsities, names=names)
+    stored = stores.planned(
+        storage, kernels, budgets, algorithm, granularity, seed, chosen
+    )
+    if not wrapped_already:
+        model = wrapping.wrapped(model, chosen, stored)
     sparse = SparseModel(
-        network,
+        model,
         algorithm,
         schedule,
         drop_fraction,
         wanted,
-        distributions.budgets(shapes, sparsities, names=names),
+        budgets,
         int(seed),
         granularity,
         grow_init,
     )
     if not changing:
         for i, (kernel, shape, budget) in enumerate(
-            zip(kernels, shapes, sparse.budgets, strict=True)
+            zip(sparse.kernels, shapes, budgets, strict=True)
         ):
-            chosen = masks.random_mask(shape, budget, (seed, i))
-            kernel.mask.assign(granularity.spread(chosen, kernel.layout))
+            if isinstance(kernel, DenseKernel):
+                active = masks.random_mask(shape, budget, (seed, i))
+                kernel.mask.assign(granularity.spread(active, kernel.layout))
     sparse.impose_masks()
     return sparse
 
@@ -153,19 +169,14 @@ def densify(model):
     _check_is_model(model)
     network = getattr(model, "network", model)
 
-    def plain(layer):
-        if isinstance(layer, layers.Sparse):
-            layer = layer.layer
-        return _copy(layer)
-
-    if not isinstance(network, _COPYABLE):
+    if not isinstance(network, wrapping.COPYABLE):
         raise TypeError(
             f"{network.name!r} is a subclassed model, which cannot be copied "
             "layer by layer. Build one without the `Sparse` wrappers and copy "
             "the weights of each: "
             "`plain.dense.set_weights(sparse.network.dense.layer.get_weights())`."
         )
-    return _clone(network, plain)
+    return wrapping.unwrapped(network)
 
 
 def _check_is_model(model):
@@ -218,117 +229,3 @@ def _sparsity_schedule(sparsity, changing):
             "`GradualPruning()`."
         )
     return sparsity
-
-
-def _wrap(model, exclude, include):
-    """A copy of the model with its chosen layers in `Sparse` wrappers."""
-    if layers.sparse_layers(model):
-        return model
-    if not isinstance(model, _COPYABLE):
-        raise TypeError(
-            f"{model.name!r} is a subclassed model, whose layers cannot be "
-            "replaced from outside. Wrap them where they are made, "
-            "`self.dense = rigl_tf.Sparse(keras.layers.Dense(10))`, and pass "
-            "the model again."
-        )
-    paths = dict(_leaves(model, ""))
-    names = list(paths)
-    excluded = _chosen(exclude, names, "exclude")
-    included = _chosen(include, names, "include")
-    chosen = set()
-    for name, layer in paths.items():
-        if name in included or layers.can_be_sparse(layer):
-            if name in included or name not in excluded:
-                chosen.add(id(layer))
-        elif name not in excluded:
-            _check_hides_nothing(name, layer)
-    if not chosen:
-        raise ValueError(
-            f"{model.name!r} has no layer to make sparse. Layers: "
-            f"{', '.join(names)}."
-        )
-
-    def wrapped(layer):
-        copy = _copy(layer)
-        if id(layer) not in chosen:
-            return copy
-        layers.check_can_be_sparse(layer)
-        copy.build_from_config(layer.get_build_config())
-        return layers.Sparse(copy)
-
-    return _clone(model, wrapped)
-
-
-def _check_hides_nothing(name, layer):
-    """Raises for a layer whose own layers would silently stay dense."""
-    inside = layer._flatten_layers(include_self=False)
-    hidden = [part.name for part in inside if layers.can_be_sparse(part)]
-    if hidden:
-        raise TypeError(
-            f"Layer {name!r} of type {type(layer).__name__} makes layers of "
-            f"its own ({', '.join(hidden)}), which cannot be replaced from "
-            "outside. Wrap them where they are made, "
-            "`self.dense = rigl_tf.Sparse(keras.layers.Dense(10))`, and then "
-            "all others that shall be sparse; or leave it dense with "
-            f"`exclude=[{name!r}]`."
-        )
-
-
-def _chosen(patterns, names, argument):
-    selected = distributions.match(patterns, names, argument)
-    return {name for matched in selected.values() for name in matched}
-
-
-def _leaves(model, path):
-    """Pairs of path and layer, nested models opened."""
-    for layer in model.layers:
-        here = f"{path}/{layer.name}" if path else layer.name
-        if isinstance(layer, _COPYABLE):
-            yield from _leaves(layer, here)
-        elif not isinstance(layer, keras.layers.InputLayer):
-            yield here, layer
-
-
-def _copy(layer):
-    return type(layer).from_config(layer.get_config())
-
-
-def _clone(model, function):
-    """Clones a model layer by layer, weights and all."""
-    copies = []
-
-    def remember(layer):
-        copy = function(layer)
-        copies.append((layer, copy))
-        return copy
-
-    # What it is compiled with need not be something that can be cloned.
-    compiled, model.compiled = model.compiled, False
-    try:
-        clone = keras.models.clone_model(
-            model, clone_function=remember, recursive=True
-        )
-    finally:
-        model.compiled = compiled
-    for layer, copy in copies:
-        _plain(copy).set_weights(_weights(layer))
-        copy.trainable = layer.trainable
-    return clone
-
-
-def _weights(layer):
-    """A layer's weights, with exact zeros under its masks if it has some."""
-    values = _plain(layer).get_weights()
-    if not isinstance(layer, layers.Sparse):
-        return values
-    mask_of = {id(kernel.variable): kernel.mask for kernel in layer.kernels}
-    return [
-        np.where(np.asarray(mask_of[id(variable)]), value, 0)
-        if id(variable) in mask_of
-        else value
-        for variable, value in zip(layer.layer.weights, values, strict=True)
-    ]
-
-
-def _plain(layer):
-    return layer.layer if isinstance(layer, layers.Sparse) else layer

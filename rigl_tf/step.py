@@ -8,12 +8,11 @@ from rigl_tf import granularity
 from rigl_tf import replicas
 from rigl_tf import schedules
 from rigl_tf import slots
+from rigl_tf import storage
 from rigl_tf import tensors
 from rigl_tf import update
 from rigl_tf import views
 from rigl_tf.algorithms import Request
-from rigl_tf.storage import Beside
-from rigl_tf.storage import KeepZeros
 
 
 def train_step(model, data):
@@ -36,7 +35,8 @@ def train_step(model, data):
     num_replicas = tf.distribute.get_strategy().num_replicas_in_sync
 
     with tf.GradientTape() as tape:
-        y_pred = model(x, training=True)
+        with storage.recording() as flows:
+            y_pred = model(x, training=True)
         loss = model.compute_loss(
             x=x,
             y=y,
@@ -56,11 +56,18 @@ def train_step(model, data):
     if num_replicas > 1:
         replicas.average(moving, share)
     variables = model.trainable_variables
+    if not model.algorithm.needs_gradient:
+        flows = []
+    found = tape.gradient(loss, [*variables, *(f.outputs for f in flows)])
+    # What passes through layers that store no dense kernel.
+    owners = [f.variable for f in flows]
+    passed = [
+        (f.inputs, tf.zeros_like(f.outputs) if gradient is None else gradient)
+        for f, gradient in zip(flows, found[len(variables) :], strict=True)
+    ]
     pairs = [
         (gradient, variable)
-        for gradient, variable in zip(
-            tape.gradient(loss, variables), variables, strict=True
-        )
+        for gradient, variable in zip(found, variables, strict=False)
         if gradient is not None
     ]
     if not pairs:
@@ -75,10 +82,11 @@ def train_step(model, data):
 
     replica = tf.distribute.get_replica_context()
     num_bad = replica.all_reduce(
-        tf.distribute.ReduceOp.SUM, _count_non_finite(gradients)
+        tf.distribute.ReduceOp.SUM,
+        _count_non_finite([*gradients, *tree.flatten(passed)]),
     )
 
-    def choose(strategy, num_bad, gradients, before):
+    def choose(strategy, num_bad, gradients, passed, before):
         """Skips the step, moves connections, or applies gradients.
 
         Across replicas, because an optimizer cannot be applied in a branch
@@ -100,7 +108,7 @@ def train_step(model, data):
             if not model.algorithm.replaces_step:
                 apply()
             model.overdue.assign(False)
-            return everywhere(move, gradients, variables)
+            return everywhere(move, gradients, variables, passed, owners)
 
         def skip():
             model.num_skipped.assign(model.num_skipped + 1)
@@ -117,7 +125,7 @@ def train_step(model, data):
         tf.cond(num_bad == 0, step, skip)
         model.step.assign(model.step + 1)
 
-    replica.merge_call(choose, args=(num_bad, list(gradients), before))
+    replica.merge_call(choose, args=(num_bad, list(gradients), passed, before))
     return logs
 
 
@@ -134,7 +142,7 @@ def _apply(model, gradients, variables):
         extra = model.algorithm.perturb(view, optimizer.learning_rate)
         if extra is not None:
             gradient += tf.cast(extra, gradient.dtype) * _gradient_scale(model)
-        shown[id(kernel.variable)] = tensors.masked(gradient, kernel.mask)
+        shown[id(kernel.variable)] = kernel.masked(gradient)
     # A branch must hand on tensors of its own.
     optimizer.apply([tf.identity(g) for g in shown.values()], variables)
     if model.algorithm.tracks_gradient:
@@ -143,13 +151,16 @@ def _apply(model, gradients, variables):
             running.assign(model.algorithm.track(view))
 
 
-def move(model, gradients, variables):
+def move(model, gradients, variables, passed=(), owners=()):
     """Moves connections in every trainable kernel.
 
     Args:
         model: `SparseModel`, compiled.
         gradients: List of dense gradients, of the mean loss of this replica.
         variables: List of the variables they belong to.
+        passed: List of pairs: what came into a layer that stores no dense
+            kernel, and the gradient with respect to what left it.
+        owners: List of the kernel variables of these layers.
     """
     algorithm = model.algorithm
     dense = dict(zip(map(id, variables), gradients, strict=True))
@@ -157,6 +168,7 @@ def move(model, gradients, variables):
         model,
         model.granularity,
         dense if algorithm.needs_gradient else {},
+        _of_all_replicas(model, passed, owners),
     )
     budgets = model.current_budgets()
     pruning = model.sparsity is not None  # goes by its budgets alone
@@ -204,7 +216,7 @@ def _put_back(model, state, before):
         scale.assign(scale * 0.5)
 
 
-def _views(model, units, gradients):
+def _views(model, units, gradients, flows=()):
     """Views of the trainable kernels, or of those that have a gradient."""
     chosen = [
         (i, kernel)
@@ -219,23 +231,39 @@ def _views(model, units, gradients):
         seed=model.seed,
         step=tf.convert_to_tensor(model.step),
         beside={
-            id(kernel.variable): _beside(model, kernel.variable, gradients)
+            id(kernel.variable): _beside(
+                model, kernel.variable, gradients, flows
+            )
             for _, kernel in chosen
         },
     )
 
 
-def _beside(model, variable, gradients):
+def _beside(model, variable, gradients, flows):
     if model.algorithm.needs_momentum:
         momentum = slots.momentum(model.optimizer, variable)
     else:
         momentum = model.momenta.get(id(variable))
     gradient = gradients.get(id(variable))
-    return Beside(
+    return storage.Beside(
         gradient=None if gradient is None else _averaged(model, gradient),
         momentum=momentum,
         sign=model.signs.get(id(variable)),
+        flows=[flow for flow in flows if flow.variable is variable],
     )
+
+
+def _of_all_replicas(model, passed, owners):
+    """A `Flow` for each layer, of the examples of all replicas."""
+    replica = tf.distribute.get_replica_context()
+    scale = getattr(model.optimizer, "dynamic_scale", 1.0)
+    flows = []
+    for owner, pair in zip(owners, passed, strict=True):
+        if replica.num_replicas_in_sync > 1:
+            pair = replica.all_gather(list(pair), axis=0)
+        inputs, gradient = pair
+        flows.append(storage.Flow(owner, inputs, gradient / scale))
+    return flows
 
 
 def _averaged(model, gradient):
@@ -278,7 +306,7 @@ class _constraints_off:
             self._variables = [
                 kernel.variable
                 for kernel in kernels
-                if isinstance(kernel.variable.constraint, KeepZeros)
+                if isinstance(kernel.variable.constraint, storage.KeepZeros)
                 and kernel.variable.constraint.inner is None
             ]
         self._constraints = [v.constraint for v in self._variables]

@@ -138,7 +138,7 @@ def _look(kernel, cost):
     outputs = tf.math.count_nonzero(tf.reduce_any(used, axis=(0, 1)))
     return KernelSummary(
         name=kernel.name,
-        shape=tuple(kernel.variable.shape),
+        shape=kernel.kernel_shape,
         active=int(tf.math.count_nonzero(used)),
         flops=cost,
         taps=layout.taps,

@@ -14,10 +14,14 @@ from rigl_tf.config import Config
 
 
 class LayerView(NamedTuple):
-    """What an algorithm may see of one sparse kernel; all of kernel shape.
+    """What an algorithm may see of one sparse kernel; all of one shape.
 
-    Where connections move in groups, a view has one entry for each group: its
-    mean magnitudes, and whether it is active.
+    That is the kernel's shape. Where connections move in groups, a view has
+    one entry for each group: its mean magnitudes, and whether it is active.
+    Where only active connections are stored, `drop`, `num_drop`,
+    `redistribute` and `next_state` see flat tensors of these alone, and `grow`
+    sees the kernel in parts, one after another: scores must go by what is at
+    a position and not by the whole.
 
     Attributes:
         weight: Float tensor, the kernel; zero wherever `mask` is `False`.
@@ -31,6 +35,13 @@ class LayerView(NamedTuple):
         seed: Integer tensor of shape (2,), unique to this kernel and step.
         sign: Float tensor of -1 and 1, fixed for each connection. `None`
             unless the algorithm sets `fixes_signs`.
+        total: Integer, connections or groups of the whole kernel; `None` for
+            as many as `mask` has.
+        num_tiles: Integer, in how many parts `tile` shows the whole kernel.
+        part: Function from a view and a number to a view of that part; `None`
+            if the view is of the whole kernel.
+        draw: Function without arguments that returns what `random` does;
+            `None` if the view is of the whole kernel.
     """
 
     weight: Any
@@ -39,6 +50,26 @@ class LayerView(NamedTuple):
     momentum: Any
     seed: Any
     sign: Any = None
+    total: int | None = None
+    num_tiles: int = 1
+    part: Any = None
+    draw: Any = None
+
+    def size(self):
+        """Connections or groups of the whole kernel, as an int64 scalar."""
+        if self.total is None:
+            return tf.size(self.mask, out_type=tf.int64)
+        return tf.constant(self.total, tf.int64)
+
+    def tile(self, number):
+        """A view of a part of the kernel, inactive connections included."""
+        return self if self.part is None else self.part(self, number)
+
+    def random(self):
+        """Independent uniform int32 scores, always the same for a position."""
+        if self.draw is None:
+            return masks.random_scores(self.mask.shape, self.seed)
+        return self.draw()
 
 
 class Request(NamedTuple):

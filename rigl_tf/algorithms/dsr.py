@@ -58,10 +58,7 @@ class DSR(Algorithm):
 
     def redistribute(self, views, num_dropped):
         active = masks.count_each(view.mask for view in views)
-        room = [
-            tf.size(view.mask, out_type=tf.int64) - a
-            for view, a in zip(views, active, strict=True)
-        ]
+        room = [view.size() - a for view, a in zip(views, active, strict=True)]
         return redistribution.in_proportion(active, tf.add_n(num_dropped), room)
 
     def next_state(self, views, request, num_dropped):

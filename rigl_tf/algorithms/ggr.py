@@ -34,8 +34,12 @@ class GGR(Algorithm):
         return _half_and_half(view)
 
     def redistribute(self, views, num_dropped):
-        layers = [lambda i=i: _candidates(views[i]) for i in range(len(views))]
-        return masks.count_in_top_k(layers, tf.add_n(num_dropped))
+        layers = [
+            lambda tile, i=i: _candidates(views[i].tile(tile))
+            for i in range(len(views))
+        ]
+        num_tiles = [view.num_tiles for view in views]
+        return masks.count_in_top_k(layers, tf.add_n(num_dropped), num_tiles)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -44,7 +44,7 @@ class GradualPruning(Algorithm):
         if self.scope == "global":
             total = tf.minimum(tf.add_n(budgets), tf.add_n(active))
             layers = [
-                lambda i=i: _strongest_first(views[i])
+                lambda tile, i=i: _strongest_first(views[i])
                 for i in range(len(views))
             ]
             budgets = masks.count_in_top_k(

@@ -82,5 +82,5 @@ def by_mean_over_active(views, num_dropped, attribute):
             total = tf.reduce_sum(tf.where(view.mask, values, tf.zeros([])))
             mean = tf.math.divide_no_nan(total, tf.cast(active, tf.float32))
         shares.append(mean)
-        capacities.append(tf.size(view.mask, out_type=tf.int64) - active)
+        capacities.append(view.size() - active)
     return in_proportion(shares, tf.add_n(num_dropped), capacities)

@@ -2,8 +2,6 @@
 
 from keras import ops
 
-from rigl_tf import masks
-
 
 def magnitude(view):
     """|weight|."""
@@ -27,7 +25,7 @@ def saliency(view):
 
 def random(view):
     """Any connection as likely as any other."""
-    return masks.random_scores(view.mask.shape, view.seed)
+    return view.random()
 
 
 SCORES = {

@@ -34,18 +34,25 @@ class DenseKernel(SparseKernel):
     def kernel_shape(self):
         return tuple(self.variable.shape)
 
+    @property
+    def source(self):
+        return self.variable
+
     def count(self):
         return masks.count(self.mask)
 
+    def masked(self, values):
+        return masked(values, self.mask)
+
     def weights(self):
-        return tf.convert_to_tensor(self.variable)
+        return self.masked(self.variable)
 
     def set_mask(self, mask):
         self.mask.assign(mask)
         self.impose()
 
     def impose(self):
-        self.variable.assign(masked(self.variable, self.mask))
+        self.variable.assign(self.weights())
 
     def view(self, granularity, beside, seed):
         def pooled(values):

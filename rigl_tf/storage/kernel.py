@@ -32,9 +32,18 @@ class SparseKernel(abc.ABC):
     def kernel_shape(self):
         """Tuple of integers, the shape of the dense kernel."""
 
+    @property
+    @abc.abstractmethod
+    def source(self):
+        """What the layer has where a plain layer has its kernel."""
+
     @abc.abstractmethod
     def count(self):
         """Active connections, as an int64 scalar."""
+
+    @abc.abstractmethod
+    def masked(self, values):
+        """`values`, in the shape of the variable, of what is active."""
 
     @abc.abstractmethod
     def weights(self):

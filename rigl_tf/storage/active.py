@@ -1,0 +1,277 @@
+"""Layers that store only their active connections."""
+
+import math
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import layers as kl
+
+from rigl_tf import layout
+from rigl_tf.storage import flow
+from rigl_tf.storage import positions
+from rigl_tf.storage import products
+from rigl_tf.storage.connections import ActiveKernel
+
+
+class _Place:
+    """Stands where a layer expects its kernel, and says what shape it has."""
+
+    def __init__(self, shape):
+        self.shape = shape
+        self.name = "kernel"
+
+
+class Active:
+    """Makes a Keras layer store its active connections, and only those.
+
+    The kernel is never made, in no step and in no update. Give it before the
+    class of the layer: `class ActiveDense(Active, keras.layers.Dense)`.
+
+    Args:
+        capacity: Integer, the most connections that can be active.
+    """
+
+    _output_rank = 1  # dimensions of the kernel that are outputs
+
+    def __init__(self, *args, capacity, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.capacity = capacity
+        self.supports_jit = False
+
+    def add_weight(self, shape=None, *args, name=None, **kwargs):
+        if name != "kernel":
+            return super().add_weight(shape, *args, name=name, **kwargs)
+        self._place = _Place(tuple(shape))
+        self._matrix = layout.of(self, self._place.shape)
+        inputs, outputs = self._matrix.inputs, self._matrix.outputs
+        self._out = self._place.shape[-self._output_rank :]
+        self.product = products.product(inputs, outputs)
+        self._values = super().add_weight(
+            name="kernel",
+            shape=(self.capacity,),
+            initializer="zeros",
+            regularizer=kwargs.get("regularizer"),
+            constraint=kwargs.get("constraint"),
+            autocast=False,
+        )
+        self._active = super().add_weight(
+            name="active",
+            shape=(self.capacity,),
+            dtype="int32",
+            initializer=lambda shape, dtype: tf.range(shape[0], dtype=dtype),
+            trainable=False,
+        )
+        return self._place
+
+    @property
+    def kernel(self):
+        return self._place
+
+    def sparse_kernel(self):
+        """The `ActiveKernel` of this layer."""
+        return ActiveKernel("", self, self._values, self._active)
+
+    def fill(self, kernel, active):
+        """Takes weights and connections from a dense kernel.
+
+        Args:
+            kernel: Float array of kernel shape.
+            active: Sorted int32 array, the flat positions of connections.
+        """
+        values = np.reshape(kernel, -1)[active]
+        missing = self.capacity - len(active)
+        self._values.assign(np.pad(values, (0, missing)))
+        self._active.assign(
+            np.pad(active, (0, missing), constant_values=positions.NONE)
+        )
+
+    def times_kernel(self, inputs, rank=1):
+        """The product with the kernel over the last `rank` dimensions."""
+        shape = tf.concat([tf.shape(inputs)[:-rank], self._out], axis=0)
+        x = tf.reshape(tf.cast(inputs, tf.float32), (-1, self._matrix.inputs))
+        y = products.multiply(
+            self.product,
+            x,
+            tf.convert_to_tensor(self._values),
+            tf.convert_to_tensor(self._active),
+        )
+        flow.record(self._values, x, y)
+        y = tf.reshape(tf.cast(y, self.compute_dtype), shape)
+        return tf.ensure_shape(y, inputs.shape[:-rank] + self._out)
+
+    def finished(self, y):
+        """With bias and activation."""
+        if self.bias is not None:
+            y = keras.ops.add(y, self.bias)
+        return y if self.activation is None else self.activation(y)
+
+    def get_config(self):
+        return {**super().get_config(), "capacity": self.capacity}
+
+    def plain_config(self):
+        """The configuration of the Keras layer that this one comes from."""
+        return super().get_config()
+
+    def save_own_variables(self, store):
+        kl.Layer.save_own_variables(self, store)
+
+    def load_own_variables(self, store):
+        kl.Layer.load_own_variables(self, store)
+        _check(self._active.numpy(), math.prod(self._place.shape), self.name)
+
+
+@keras.saving.register_keras_serializable(package="rigl_tf")
+class ActiveDense(Active, kl.Dense):
+    """A Dense layer that stores only its active connections."""
+
+    def call(self, inputs, training=None):
+        del training
+        return self.finished(self.times_kernel(inputs))
+
+
+@keras.saving.register_keras_serializable(package="rigl_tf")
+class ActiveEinsumDense(Active, kl.EinsumDense):
+    """An EinsumDense layer that stores only its active connections."""
+
+    @property
+    def _output_rank(self):
+        return len(_letters(self.equation)[-1])
+
+    def call(self, inputs, training=None):
+        del training
+        rank = len(_letters(self.equation)[1])
+        return self.finished(self.times_kernel(inputs, rank))
+
+
+class _ActiveConvolution(Active):
+    def convolution_op(self, inputs, kernel):
+        del kernel
+        steps = (slice(None, None, step) for step in self.strides)
+        if self.data_format == "channels_last":
+            return self.times_kernel(inputs[:, *steps])
+        y = self.times_kernel(keras.ops.moveaxis(inputs[:, :, *steps], 1, -1))
+        return keras.ops.moveaxis(y, -1, 1)
+
+
+@keras.saving.register_keras_serializable(package="rigl_tf")
+class ActiveConv1D(_ActiveConvolution, kl.Conv1D):
+    """A 1D convolution of one tap that stores only its active connections."""
+
+
+@keras.saving.register_keras_serializable(package="rigl_tf")
+class ActiveConv2D(_ActiveConvolution, kl.Conv2D):
+    """A 1x1 convolution that stores only its active connections."""
+
+
+@keras.saving.register_keras_serializable(package="rigl_tf")
+class ActiveConv3D(_ActiveConvolution, kl.Conv3D):
+    """A 1x1x1 convolution that stores only its active connections."""
+
+
+_KINDS = {
+    kl.Dense: ActiveDense,
+    kl.EinsumDense: ActiveEinsumDense,
+    kl.Conv1D: ActiveConv1D,
+    kl.Conv2D: ActiveConv2D,
+    kl.Conv3D: ActiveConv3D,
+}
+
+
+def active_like(layer, capacity):
+    """A layer of the same configuration that stores active connections.
+
+    Args:
+        layer: A built Keras layer.
+        capacity: Integer, the most connections that can be active.
+
+    Returns:
+        A built layer, whose connections `fill` sets.
+    """
+    kind = _KINDS[type(layer)]
+    copy = kind.from_config({**layer.get_config(), "capacity": capacity})
+    copy.build_from_config(layer.get_build_config())
+    return copy
+
+
+def plain(layer):
+    """A copy of a layer, without weights, that stores dense kernels."""
+    for kind, active in _KINDS.items():
+        if type(layer) is active:
+            return kind.from_config(layer.plain_config())
+    return type(layer).from_config(layer.get_config())
+
+
+def check_can_be_active(layer, name, is_alone):
+    """Raises a TypeError that says why a layer needs its dense kernel, if so.
+
+    Args:
+        layer: Keras layer.
+        name: String, to call it by.
+        is_alone: Boolean, whether it is not a part of another layer.
+    """
+    problem = _problem(layer)
+    if not is_alone:
+        problem = "another layer or a subclassed model is made of it"
+    if problem:
+        raise TypeError(
+            f"{name!r} cannot store only its active connections: {problem}. "
+            f"Keep its zeros with storage={{{name!r}: 'dense', '*': 'active'}}."
+        )
+
+
+def _problem(layer):
+    """Why a layer has to keep its dense kernel; `None` if it has not."""
+    if type(layer) not in _KINDS:
+        return (
+            "that is made for Dense, EinsumDense and convolutions of one tap, "
+            f"and this is a {type(layer).__name__}"
+        )
+    if layer.kernel_constraint is not None:
+        return "its `kernel_constraint` wants to see the whole kernel"
+    elementwise = keras.regularizers.L1 | keras.regularizers.L2
+    elementwise |= keras.regularizers.L1L2 | None
+    if not isinstance(layer.kernel_regularizer, elementwise):
+        return "its `kernel_regularizer` wants to see the whole kernel"
+    if isinstance(layer, kl.EinsumDense):
+        return _problem_of_equation(layer)
+    if math.prod(getattr(layer, "kernel_size", ())) != 1:
+        return f"its window is {layer.kernel_size}"
+    if getattr(layer, "groups", 1) != 1:
+        return f"it has {layer.groups} groups"
+    return None
+
+
+def _problem_of_equation(layer):
+    batch, summed, made = _letters(layer.equation)
+    product = f"{batch}{summed},{summed}{made}->{batch}{made}"
+    if layer.equation.replace(" ", "") == product:
+        return None
+    return f"{layer.equation!r} is not a product of two matrices"
+
+
+def _letters(equation):
+    """The letters of the batch, of what is summed and of what is made."""
+    left, output = equation.replace(" ", "").split("->")
+    inputs, kernel = left.split(",")
+    summed = "".join(letter for letter in kernel if letter not in output)
+    made = "".join(letter for letter in kernel if letter in output)
+    return inputs.removesuffix(summed), summed, made
+
+
+def _check(active, size, name):
+    """Raises a ValueError if positions from a file are none."""
+    count = np.searchsorted(active, positions.NONE)
+    real = active[:count]
+    if (
+        count == 0
+        or np.any(active[count:] != positions.NONE)
+        or np.any(np.diff(real.astype(np.int64)) <= 0)
+        or real[0] < 0
+        or real[-1] >= size
+    ):
+        raise ValueError(
+            f"The active connections of layer {name!r} must be at least one, "
+            f"different, in order and from 0 to {size - 1}. The file is "
+            "damaged or of another model."
+        )

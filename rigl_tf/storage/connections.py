@@ -1,0 +1,238 @@
+"""Kernels of which only the active connections are stored."""
+
+import dataclasses
+import functools
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from rigl_tf import masks
+from rigl_tf import selection
+from rigl_tf.algorithms import LayerView
+from rigl_tf.storage import positions
+from rigl_tf.storage.kernel import SparseKernel
+
+_TILE = 1 << 20  # connections of the kernel that an update looks at at a time
+
+
+def random_positions(size, count, seed):
+    """The positions of `masks.random_mask`, without ever making the mask.
+
+    Args:
+        size: Integer, connections of the kernel.
+        count: Integer, how many are active.
+        seed: Integer tensor of shape (2,).
+
+    Returns:
+        Sorted int32 array.
+    """
+
+    def keys(number):
+        start = number * _TILE
+        stop = tf.minimum(start + _TILE, size)
+        drawn = masks.part_of_random_scores(start, stop, seed)
+        return start, selection.keys_of(drawn, None)
+
+    num_tiles = -(-size // _TILE)
+    return positions.best(keys, num_tiles, tf.constant(count, tf.int64)).numpy()
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class ActiveKernel(SparseKernel):
+    """A kernel whose `variable` has a weight for each stored connection.
+
+    Attributes:
+        active: int32 `keras.Variable`, the flat positions of connections, in
+            order, and `positions.NONE` where there is room for more.
+    """
+
+    active: keras.Variable
+
+    @property
+    def kernel_shape(self):
+        return self.layer.kernel.shape
+
+    @property
+    def source(self):
+        return self.layer.kernel
+
+    @property
+    def capacity(self):
+        """Integer, connections that there is room for."""
+        return self.variable.shape[0]
+
+    @property
+    def mask(self):
+        """Made anew whenever it is asked for."""
+        here = positions.between(self._positions(), 0, self.size)
+        return tf.reshape(here, self.kernel_shape)
+
+    def count(self):
+        return positions.count(tf.convert_to_tensor(self.active))
+
+    def masked(self, values):
+        return values
+
+    def weights(self):
+        kept = self._positions()
+        dense = tf.tensor_scatter_nd_update(
+            tf.zeros([self.size]), kept[:, None], self.variable[: len(kept)]
+        )
+        return tf.reshape(dense, self.kernel_shape)
+
+    def set_mask(self, mask):
+        places = np.flatnonzero(mask)
+        if len(places) > self.capacity:
+            raise ValueError(
+                f"Kernel {self.name!r} has room for {self.capacity} "
+                f"connections, and the mask has {len(places)}. Make the model "
+                "with a lower sparsity, or with `storage='dense'`."
+            )
+        self._take(tf.constant(places, tf.int32))
+
+    def impose(self):
+        """Nothing to do: what is not active is not there."""
+
+    def view(self, granularity, beside, seed):
+        active = tf.convert_to_tensor(self.active)
+        momentum = beside.momentum
+        return LayerView(
+            weight=tf.convert_to_tensor(self.variable),
+            mask=tf.not_equal(active, positions.NONE),
+            gradient=beside.gradient,
+            momentum=None
+            if momentum is None
+            else tf.convert_to_tensor(momentum),
+            seed=seed,
+            total=self.size,
+            num_tiles=-(-self.layout.inputs // self._rows),
+            part=functools.partial(self._tile, active, beside.flows),
+            draw=functools.partial(self._random, active, seed),
+        )
+
+    def grow(self, view, scores, num_grow, granularity, beside, fresh, slots):
+        before = tf.convert_to_tensor(self.active)
+        now = tf.boolean_mask(before, view.mask)
+        one_or_more = scores(view)
+        num_parts = len(one_or_more) if isinstance(one_or_more, list) else 1
+        room = view.size() - tf.size(now, tf.int64)
+        left = tf.minimum(tf.cast(num_grow, tf.int64), room)
+        for place in range(num_parts):
+            share = -(-left // (num_parts - place))
+            grown = positions.best(
+                functools.partial(self._keys, view, now, scores, place),
+                view.num_tiles,
+                share,
+            )
+            now = positions.merged(now, grown)
+            left -= share
+        now = positions.padded(now, self.capacity)
+        origins = positions.origins(before, now)
+        is_new = (origins < 0) & tf.not_equal(now, positions.NONE)
+        num_changed = masks.count(is_new)
+        drawn = fresh(
+            (self.capacity,), lambda: self._gradient_at(now, beside.flows)
+        )
+        weight = positions.carried(tf.convert_to_tensor(self.variable), origins)
+        if drawn is not None:
+            weight = tf.where(is_new, tf.cast(drawn, weight.dtype), weight)
+        carried = [
+            positions.carried(tf.convert_to_tensor(s), origins) for s in slots
+        ]
+        # All is read before anything is written.
+        with tf.control_dependencies([num_changed, weight, *carried]):
+            done = [self.active.assign(now), self.variable.assign(weight)]
+            for slot, values in zip(slots, carried, strict=True):
+                done.append(slot.assign(values))
+        with tf.control_dependencies([d for d in done if d is not None]):
+            return tf.identity(num_changed)
+
+    @property
+    def _rows(self):
+        """Inputs of the kernel in a tile."""
+        return max(_TILE // self.layout.outputs, 1)
+
+    def _positions(self):
+        return self.active[: positions.count(self.active)]
+
+    def _take(self, places):
+        """Connections from here on, with the weights that they have."""
+        now = positions.padded(places, self.capacity)
+        origins = positions.origins(tf.convert_to_tensor(self.active), now)
+        self.variable.assign(
+            positions.carried(tf.convert_to_tensor(self.variable), origins)
+        )
+        self.active.assign(now)
+
+    def _range(self, number):
+        """Where a tile starts and where it stops, as flat positions."""
+        rows = tf.stack([number, number + 1]) * self._rows
+        rows = tf.minimum(rows, self.layout.inputs)
+        return tf.unstack(rows * self.layout.outputs)
+
+    def _tile(self, active, flows, view, number):
+        """The part of a view that is in a tile."""
+        start, stop = self._range(number)
+        first, last = positions.bounds(active, start, stop)
+        places = active[first:last, None] - start
+
+        def spread(values):
+            if values is None:
+                return None
+            nothing = tf.zeros([stop - start], values.dtype)
+            return tf.tensor_scatter_nd_update(
+                nothing, places, values[first:last]
+            )
+
+        return LayerView(
+            weight=spread(view.weight),
+            mask=spread(view.mask),
+            gradient=self._gradient(flows, start, stop),
+            momentum=spread(view.momentum),
+            seed=view.seed,
+            draw=functools.partial(
+                masks.part_of_random_scores, start, stop, view.seed
+            ),
+        )
+
+    def _gradient(self, flows, start, stop):
+        if not flows:
+            return None
+        outputs = self.layout.outputs
+        rows = [f.gradient(start // outputs, stop // outputs) for f in flows]
+        return tf.reshape(tf.add_n(rows), [-1])
+
+    def _gradient_at(self, active, flows):
+        """The gradient at positions, with zeros for padding."""
+        nothing = tf.zeros([tf.size(active)])
+        return tf.add_n(
+            [
+                self.layer.product.backward(
+                    flow.inputs, nothing, active, flow.outputs
+                )[1]
+                for flow in flows
+            ]
+        )
+
+    def _random(self, active, seed):
+        """What is drawn at each of the positions."""
+
+        def of_tile(number):
+            start, stop = self._range(number)
+            first, last = positions.bounds(active, start, stop)
+            drawn = masks.part_of_random_scores(start, stop, seed)
+            return tf.gather(drawn, active[first:last] - start)
+
+        num_tiles = -(-self.layout.inputs // self._rows)
+        drawn = positions.in_turn(num_tiles, of_tile, tf.int32)
+        return positions.padded(drawn, self.capacity)
+
+    def _keys(self, view, now, scores, place, number):
+        """Where a tile starts, and the keys of what could grow in it."""
+        start, stop = self._range(number)
+        mask = positions.between(now, start, stop)
+        found = scores(view.tile(number)._replace(mask=mask))
+        if isinstance(found, list):
+            found = found[place]()
+        return start, selection.keys_of(found, tf.logical_not(mask))

@@ -1,0 +1,101 @@
+"""Which kernels store only their active connections, and room for how many."""
+
+import numpy as np
+import tensorflow as tf
+
+from rigl_tf import distributions
+from rigl_tf import storage
+from rigl_tf.algorithms import Algorithm
+
+STORAGES = ("dense", "active")
+
+
+def planned(wanted, kernels, budgets, algorithm, granularity, seed, is_alone):
+    """What is stored of the kernels of a model that is to be sparse.
+
+    Args:
+        wanted: `"dense"`, `"active"`, or a dictionary from names of kernels,
+            or patterns with `*`, to one of these. Of several that match, the
+            first counts; kernels that none matches are stored dense.
+        kernels: List of `SparseKernel`, not masked yet.
+        budgets: List of integers, the active connections of each.
+        algorithm: `Algorithm`.
+        granularity: Of `rigl_tf.granularity`.
+        seed: Integer, of the first masks.
+        is_alone: Function from a layer to whether it can be replaced: not in
+            a subclassed model, and not as a part of another layer.
+
+    Returns:
+        Dictionary from the id of a layer to a pair: the most connections that
+        can be active, and the positions of those that are. Other layers store
+        dense kernels, also those without a single zero.
+
+    Raises:
+        ValueError: If active connections alone are not enough for the
+            algorithm, the granularity or the machine.
+        TypeError: If a layer needs its dense kernel.
+    """
+    names = [kernel.name for kernel in kernels]
+    chosen = _chosen(wanted, names)
+    stored = {}
+    for i, (kernel, budget) in enumerate(zip(kernels, budgets, strict=True)):
+        if chosen[kernel.name] == "dense" or budget == kernel.size:
+            continue
+        _check(algorithm, granularity)
+        storage.check_can_be_active(
+            kernel.layer, kernel.name, is_alone(kernel.layer)
+        )
+        capacity, active = budget, None
+        if algorithm.follows_sparsity:
+            capacity, active = (
+                kernel.size,
+                np.arange(kernel.size, dtype="int32"),
+            )
+        elif type(algorithm).redistribute is not Algorithm.redistribute:
+            # Any layer may come to have all connections that there are.
+            capacity = min(kernel.size, sum(budgets))
+        if active is None:
+            active = storage.random_positions(
+                kernel.size, budget, tf.constant((seed, i), tf.int64)
+            )
+        stored[id(kernel.layer)] = (capacity, active)
+    return stored
+
+
+def _chosen(wanted, names):
+    """Dictionary from the name of a kernel to how it is stored."""
+    by_pattern = wanted if isinstance(wanted, dict) else {"*": wanted}
+    for value in by_pattern.values():
+        if value not in STORAGES:
+            raise ValueError(
+                f"`storage` must be one of {', '.join(STORAGES)}, or a "
+                "dictionary from names of layers to them. "
+                f"Received: storage={wanted!r}."
+            )
+    chosen = dict.fromkeys(names, "dense")
+    matches = distributions.match(by_pattern, names, "storage")
+    for pattern in reversed(by_pattern):
+        chosen.update(dict.fromkeys(matches[pattern], by_pattern[pattern]))
+    return chosen
+
+
+def _check(algorithm, granularity):
+    name = type(algorithm).__name__
+    if algorithm.tracks_gradient or algorithm.fixes_signs:
+        kept = "a sign" if algorithm.fixes_signs else "a running gradient"
+        raise ValueError(
+            f"{name} keeps {kept} for every connection, active or not, so "
+            "that nothing is saved by storing only active ones. Use "
+            "storage='dense'."
+        )
+    if not granularity.single:
+        raise ValueError(
+            "Only single connections can be stored without the others. "
+            f"Received: granularity={granularity}. Use storage='dense'."
+        )
+    if tf.config.list_physical_devices("GPU"):
+        raise ValueError(
+            "Active connections are multiplied on the CPU, and there is a "
+            "GPU. Use storage='dense', or hide the GPU at the beginning of "
+            "the program: `tf.config.set_visible_devices([], 'GPU')`."
+        )
