@@ -20,6 +20,7 @@ from rigl_tf import step
 from rigl_tf import tensors
 from rigl_tf.guard import Guard
 from rigl_tf.multi_worker import MultiWorkerFit
+from rigl_tf.storage import ActiveKernel
 from rigl_tf.storage import checked_mask
 
 
@@ -200,6 +201,10 @@ class SparseModel(MultiWorkerFit, keras.Model):
 
     def compile(self, optimizer="rmsprop", *args, **kwargs):
         refusals.refuse_keras_2(optimizer, "optimizer")
+        refusals.refuse_to_jit_active(
+            kwargs.get("jit_compile"),
+            [k.name for k in self.kernels if isinstance(k, ActiveKernel)],
+        )
         super().compile(optimizer, *args, **kwargs)
         refusals.refuse_to_jit(self.jit_compile, self.distribute_strategy)
         if self.built and self.optimizer is not None:

@@ -41,6 +41,21 @@ def refuse_to_jit(jit_compile, strategy):
         )
 
 
+def refuse_to_jit_active(jit_compile, kernels):
+    """Raises a ValueError where XLA would meet layers it cannot compile.
+
+    Args:
+        jit_compile: What `compile` has received.
+        kernels: Names of the kernels that store only active connections.
+    """
+    if jit_compile is True and kernels:
+        raise ValueError(
+            "XLA cannot compile layers that store only their active "
+            f"connections: {', '.join(kernels)}. Leave `jit_compile=True` "
+            "out, or make the model with storage='dense'."
+        )
+
+
 def refuse_outside_of_scope(strategy):
     """Raises a ValueError if a model of one strategy is fitted in another.
 

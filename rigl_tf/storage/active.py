@@ -145,13 +145,13 @@ class ActiveEinsumDense(Active, kl.EinsumDense):
 
 
 class _ActiveConvolution(Active):
-    def convolution_op(self, inputs, kernel):
-        del kernel
-        steps = (slice(None, None, step) for step in self.strides)
+    def call(self, inputs):
+        steps = [slice(None, None, step) for step in self.strides]
         if self.data_format == "channels_last":
-            return self.times_kernel(inputs[:, *steps])
-        y = self.times_kernel(keras.ops.moveaxis(inputs[:, :, *steps], 1, -1))
-        return keras.ops.moveaxis(y, -1, 1)
+            return self.finished(self.times_kernel(inputs[:, *steps]))
+        inputs = keras.ops.moveaxis(inputs[:, :, *steps], 1, -1)
+        outputs = self.finished(self.times_kernel(inputs))
+        return keras.ops.moveaxis(outputs, -1, 1)
 
 
 @keras.saving.register_keras_serializable(package="rigl_tf")

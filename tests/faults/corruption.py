@@ -11,7 +11,7 @@ import keras
 
 import rigl_tf
 from rigl_tf import checkpoints
-from rigl_tf.layers import as_array
+from rigl_tf.tensors import as_array
 from tests.faults import child
 from tests.faults import harness
 

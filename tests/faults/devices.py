@@ -13,15 +13,15 @@ import rigl_tf
 from rigl_tf import fitting
 from rigl_tf import schedules
 from rigl_tf import strategies
-from rigl_tf.layers import as_array
-from rigl_tf.layers import as_int
+from rigl_tf.tensors import as_array
+from rigl_tf.tensors import as_int
 from tests.faults import child
 from tests.faults import harness
 
 EPOCHS = 2
 
 
-def compiled(strategy, algorithm):
+def compiled(strategy, algorithm, storage="dense"):
     keras.utils.set_random_seed(0)
     with strategy.scope():
         inputs = keras.Input((8,))
@@ -32,6 +32,7 @@ def compiled(strategy, algorithm):
             rigl_tf.algorithms.get(algorithm),
             sparsity=0.7,
             schedule=schedules.UpdateSchedule(2, end_step=99),
+            storage=storage,
         )
         model.compile(
             keras.optimizers.SGD(0.05, momentum=0.9),
@@ -61,10 +62,10 @@ def copies(variable):
     return [as_array(value) for value in values]
 
 
-def like_one_device(algorithm, strategy, directory):
+def like_one_device(algorithm, storage, strategy, directory):
     """The same masks and, but for the order of sums, the same weights."""
-    model = compiled(strategy, algorithm)
-    alone = compiled(tf.distribute.get_strategy(), algorithm)
+    model = compiled(strategy, algorithm, storage)
+    alone = compiled(tf.distribute.get_strategy(), algorithm, storage)
     history, expected = fit(model), fit(alone)
     assert as_int(model.num_updates) == as_int(alone.num_updates)
     variables = model.variables + model.optimizer.variables
@@ -208,11 +209,15 @@ def faults(few):
     one, several = tf.distribute.get_strategy(), strategies.mirrored()
     every = not few and count == 2
     some = ("rigl",) if few else ("rigl", "set", "gradual_pruning")
-    for algorithm in rigl_tf.algorithms.ALGORITHMS if every else some:
+    cases = [
+        (name, "dense")
+        for name in (rigl_tf.algorithms.ALGORITHMS if every else some)
+    ] + [(name, "active") for name in (some if few else (*some, "ggr"))]
+    for name, storage in cases:
         yield (
             "several devices",
-            f"{algorithm}, {count} replicas, like one",
-            functools.partial(like_one_device, algorithm, several),
+            f"{name}, {storage} storage, {count} replicas, like one",
+            functools.partial(like_one_device, name, storage, several),
         )
     for name in list(child.TICKETS)[1 : 2 if few else None]:
         yield (

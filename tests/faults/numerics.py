@@ -11,8 +11,8 @@ import tensorflow as tf
 import rigl_tf
 from rigl_tf import schedules
 from rigl_tf import strategies
-from rigl_tf.layers import as_array
-from rigl_tf.layers import as_int
+from rigl_tf.tensors import as_array
+from rigl_tf.tensors import as_int
 from tests.faults import harness
 
 BATCH = 8
