@@ -37,6 +37,7 @@ setuptools.setup(
         "tensorflow-datasets>=4.9.9",
     ],
     extras_require={
+        "fast": ["numba>=0.68"],
         "studies": ["optuna>=5"],
         "tfmot": ["tensorflow-model-optimization>=0.8.1"],
         "dev": [

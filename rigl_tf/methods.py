@@ -38,6 +38,7 @@ class Method:
         exclude: Names of layers to keep dense.
         granularity: Of `rigl_tf.granularity`.
         grow_init: `GrowInit`.
+        storage: String or dictionary, what is stored of kernels.
         source: Directory of a finished sparse run of the same task, to start
             from what it ended with, or `None`.
         reuse: String, what of the source: `"masks"`, or `"densities"` of its
@@ -53,6 +54,7 @@ class Method:
     exclude: tuple = ()
     granularity: Config = Connections()
     grow_init: GrowInit = GrowInit()
+    storage: str | dict = "dense"
     source: str | None = None
     reuse: str = "masks"
 
@@ -83,6 +85,7 @@ class Method:
             exclude=self.exclude,
             granularity=self.granularity,
             grow_init=self.grow_init,
+            storage=self.storage,
             seed=seed,
         )
         if self.source is not None and self.reuse == "masks":

@@ -96,8 +96,8 @@ class SparsityMonitor(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         model, masks = self.model, self._look()
         names = [kernel.name for kernel in model.kernels]
-        active = [np.count_nonzero(mask) for mask in masks]
-        sizes = [mask.size for mask in masks]
+        active = [_count([mask]) for mask in masks]
+        sizes = [kernel.size for kernel in model.kernels]
         for name, count in zip(names, active, strict=True):
             if count == 0:
                 raise ValueError(
@@ -161,14 +161,16 @@ class SparsityMonitor(keras.callbacks.Callback):
         }
 
     def _masks(self):
-        return [tensors.as_array(k.mask) for k in self.model.kernels]
+        return [kernel.bits() for kernel in self.model.kernels]
 
     def _overlap(self, masks):
         pairs = list(zip(self._first, masks, strict=True))
         total = _count(self._first)
         by_chance = sum(
-            np.count_nonzero(first) * np.count_nonzero(mask) / mask.size
-            for first, mask in pairs
+            _count([first]) * _count([mask]) / kernel.size
+            for kernel, (first, mask) in zip(
+                self.model.kernels, pairs, strict=True
+            )
         )
         return {
             "kept": _count(first & mask for first, mask in pairs) / total,
@@ -177,7 +179,7 @@ class SparsityMonitor(keras.callbacks.Callback):
 
 
 def _count(masks):
-    return sum(np.count_nonzero(mask) for mask in masks)
+    return sum(int(np.bitwise_count(mask).sum()) for mask in masks)
 
 
 def _picture(kernel):

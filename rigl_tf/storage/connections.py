@@ -12,6 +12,7 @@ from rigl_tf import selection
 from rigl_tf.algorithms import LayerView
 from rigl_tf.storage import positions
 from rigl_tf.storage.kernel import SparseKernel
+from rigl_tf.tensors import as_array
 
 _TILE = 1 << 20  # connections of the kernel that an update looks at at a time
 
@@ -70,6 +71,13 @@ class ActiveKernel(SparseKernel):
 
     def count(self):
         return positions.count(tf.convert_to_tensor(self.active))
+
+    def bits(self):
+        places = as_array(self.active)
+        places = places[places != positions.NONE]
+        bits = np.zeros(-(-self.size // 8), np.uint8)
+        np.bitwise_or.at(bits, places // 8, np.uint8(128) >> places % 8)
+        return bits
 
     def masked(self, values):
         return values

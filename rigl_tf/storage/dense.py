@@ -3,11 +3,13 @@
 import dataclasses
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from rigl_tf import masks
 from rigl_tf.algorithms import LayerView
 from rigl_tf.storage.kernel import SparseKernel
+from rigl_tf.tensors import as_array
 from rigl_tf.tensors import masked
 
 
@@ -40,6 +42,9 @@ class DenseKernel(SparseKernel):
 
     def count(self):
         return masks.count(self.mask)
+
+    def bits(self):
+        return np.packbits(as_array(self.mask))
 
     def masked(self, values):
         return masked(values, self.mask)

@@ -42,6 +42,10 @@ class SparseKernel(abc.ABC):
         """Active connections, as an int64 scalar."""
 
     @abc.abstractmethod
+    def bits(self):
+        """The mask as a uint8 array, eight connections in a byte."""
+
+    @abc.abstractmethod
     def masked(self, values):
         """`values`, in the shape of the variable, of what is active."""
 

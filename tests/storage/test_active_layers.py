@@ -79,6 +79,7 @@ def test_it_computes_what_the_plain_layer_does(name):
     assert isinstance(other, storage.ActiveKernel)
     assert other.variable.shape == (int(kernel.count()),)
     np.testing.assert_array_equal(other.mask, kernel.mask)
+    np.testing.assert_array_equal(other.bits(), kernel.bits())
     np.testing.assert_array_equal(other.weights(), kernel.weights())
     assert (other.name, other.shape) == (kernel.name, kernel.shape)
     np.testing.assert_allclose(active(x), dense(x), atol=1e-5)
