@@ -1,6 +1,7 @@
 """How sparse kernels are stored: with their zeros, or without."""
 
 from rigl_tf.storage.active import Active as Active
+from rigl_tf.storage.active import ActiveDense as ActiveDense
 from rigl_tf.storage.active import active_like as active_like
 from rigl_tf.storage.active import check_can_be_active as check_can_be_active
 from rigl_tf.storage.active import plain as plain
