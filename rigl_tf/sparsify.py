@@ -66,10 +66,11 @@ def sparsify(
         grow_init: `GrowInit`, the weight of new connections: by default,
             zero.
         storage: `"dense"` keeps the zeros of kernels. `"active"` stores active
-            connections only, in Dense layers, 1x1 convolutions and
-            EinsumDense layers that are matrix products: training takes less
-            memory and, on a CPU at high sparsity, less time. Or a dictionary
-            from names of layers, or patterns with `*`, to one of these.
+            connections, or active `Blocks`, only: in Dense layers, 1x1
+            convolutions and EinsumDense layers that are matrix products.
+            Training takes less memory and, at high sparsity, less time;
+            connections need a CPU, blocks do not. Or a dictionary from names
+            of layers, or patterns with `*`, to one of these.
         seed: Integer. Everything random here and in the updates follows it.
 
     Returns:
@@ -130,7 +131,10 @@ def sparsify(
         storage, kernels, budgets, algorithm, granularity, seed, chosen
     )
     if not wrapped_already:
-        model = wrapping.wrapped(model, chosen, stored)
+        block = None
+        if stored and not granularity.single:
+            block = (granularity.rows, granularity.columns)
+        model = wrapping.wrapped(model, chosen, stored, block)
     sparse = SparseModel(
         model,
         algorithm,

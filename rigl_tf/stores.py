@@ -1,11 +1,14 @@
 """Which kernels store only their active connections, and room for how many."""
 
+import math
+
 import numpy as np
 import tensorflow as tf
 
 from rigl_tf import distributions
 from rigl_tf import storage
 from rigl_tf.algorithms import Algorithm
+from rigl_tf.granularity import Blocks
 
 STORAGES = ("dense", "active")
 
@@ -18,7 +21,7 @@ def planned(wanted, kernels, budgets, algorithm, granularity, seed, is_alone):
             or patterns with `*`, to one of these. Of several that match, the
             first counts; kernels that none matches are stored dense.
         kernels: List of `SparseKernel`, not masked yet.
-        budgets: List of integers, the active connections of each.
+        budgets: List of integers, the active units of each.
         algorithm: `Algorithm`.
         granularity: Of `rigl_tf.granularity`.
         seed: Integer, of the first masks.
@@ -26,9 +29,9 @@ def planned(wanted, kernels, budgets, algorithm, granularity, seed, is_alone):
             a subclassed model, and not as a part of another layer.
 
     Returns:
-        Dictionary from the id of a layer to a pair: the most connections that
-        can be active, and the positions of those that are. Other layers store
-        dense kernels, also those without a single zero.
+        Dictionary from the id of a layer to a pair: the most units that can
+        be active, and the numbers of those that are. Other layers store dense
+        kernels, also those without a single zero.
 
     Raises:
         ValueError: If active connections alone are not enough for the
@@ -39,7 +42,8 @@ def planned(wanted, kernels, budgets, algorithm, granularity, seed, is_alone):
     chosen = _chosen(wanted, names)
     stored = {}
     for i, (kernel, budget) in enumerate(zip(kernels, budgets, strict=True)):
-        if chosen[kernel.name] == "dense" or budget == kernel.size:
+        num_units = math.prod(granularity.shape(kernel.layout))
+        if chosen[kernel.name] == "dense" or budget == num_units:
             continue
         _check(algorithm, granularity)
         storage.check_can_be_active(
@@ -47,16 +51,14 @@ def planned(wanted, kernels, budgets, algorithm, granularity, seed, is_alone):
         )
         capacity, active = budget, None
         if algorithm.follows_sparsity:
-            capacity, active = (
-                kernel.size,
-                np.arange(kernel.size, dtype="int32"),
-            )
+            capacity = num_units
+            active = np.arange(num_units, dtype="int32")
         elif type(algorithm).redistribute is not Algorithm.redistribute:
-            # Any layer may come to have all connections that there are.
-            capacity = min(kernel.size, sum(budgets))
+            # Any layer may come to have all units that there are.
+            capacity = min(num_units, sum(budgets))
         if active is None:
             active = storage.random_positions(
-                kernel.size, budget, tf.constant((seed, i), tf.int64)
+                num_units, budget, tf.constant((seed, i), tf.int64)
             )
         stored[id(kernel.layer)] = (capacity, active)
     return stored
@@ -88,12 +90,12 @@ def _check(algorithm, granularity):
             "that nothing is saved by storing only active ones. Use "
             "storage='dense'."
         )
-    if not granularity.single:
+    if not granularity.single and not isinstance(granularity, Blocks):
         raise ValueError(
-            "Only single connections can be stored without the others. "
+            "Only connections and `Blocks` can be stored without the others. "
             f"Received: granularity={granularity}. Use storage='dense'."
         )
-    if tf.config.list_physical_devices("GPU"):
+    if granularity.single and tf.config.list_physical_devices("GPU"):
         raise ValueError(
             "Active connections are multiplied on the CPU, and there is a "
             "GPU. Use storage='dense', or hide the GPU at the beginning of "

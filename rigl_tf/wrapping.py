@@ -53,7 +53,7 @@ def chosen_layers(model, exclude, include):
     return lambda layer: id(layer) in chosen
 
 
-def wrapped(model, chosen, stored):
+def wrapped(model, chosen, stored, block=None):
     """A copy of a model with some layers in `Sparse` wrappers.
 
     Args:
@@ -71,7 +71,7 @@ def wrapped(model, chosen, stored):
             return storage.plain(layer)
         if id(layer) in stored:
             capacity, active = stored[id(layer)]
-            inside = storage.active_like(layer, capacity)
+            inside = storage.active_like(layer, capacity, block)
             inside.fill(layer.kernel, active)
             return layers.Sparse(inside)
         inside = storage.plain(layer)

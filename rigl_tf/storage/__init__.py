@@ -5,6 +5,7 @@ from rigl_tf.storage.active import ActiveDense as ActiveDense
 from rigl_tf.storage.active import active_like as active_like
 from rigl_tf.storage.active import check_can_be_active as check_can_be_active
 from rigl_tf.storage.active import plain as plain
+from rigl_tf.storage.blocks import BlockKernel as BlockKernel
 from rigl_tf.storage.connections import ActiveKernel as ActiveKernel
 from rigl_tf.storage.connections import random_positions as random_positions
 from rigl_tf.storage.dense import DenseKernel as DenseKernel
@@ -14,3 +15,4 @@ from rigl_tf.storage.flow import recording as recording
 from rigl_tf.storage.kernel import Beside as Beside
 from rigl_tf.storage.kernel import SparseKernel as SparseKernel
 from rigl_tf.storage.kernel import checked_mask as checked_mask
+from rigl_tf.storage.stored import StoredKernel as StoredKernel

@@ -8,9 +8,11 @@ import tensorflow as tf
 from keras import layers as kl
 
 from rigl_tf import layout
+from rigl_tf.granularity import Blocks
 from rigl_tf.storage import flow
 from rigl_tf.storage import positions
 from rigl_tf.storage import products
+from rigl_tf.storage.blocks import BlockKernel
 from rigl_tf.storage.connections import ActiveKernel
 
 
@@ -29,15 +31,19 @@ class Active:
     class of the layer: `class ActiveDense(Active, keras.layers.Dense)`.
 
     Args:
-        capacity: Integer, the most connections that can be active.
+        capacity: Integer, the most units that can be active: connections, or
+            blocks.
+        block: Pair of integers, rows and columns of the blocks that are
+            stored, or `None` for connections.
     """
 
     _output_rank = 1  # dimensions of the kernel that are outputs
 
-    def __init__(self, *args, capacity, **kwargs):
+    def __init__(self, *args, capacity, block=None, **kwargs):
         super().__init__(*args, **kwargs)
         self.capacity = capacity
-        self.supports_jit = False
+        self.block = None if block is None else tuple(block)
+        self.supports_jit = block is not None
 
     def add_weight(self, shape=None, *args, name=None, **kwargs):
         if name != "kernel":
@@ -46,10 +52,10 @@ class Active:
         self._matrix = layout.of(self, self._place.shape)
         inputs, outputs = self._matrix.inputs, self._matrix.outputs
         self._out = self._place.shape[-self._output_rank :]
-        self.product = products.product(inputs, outputs)
+        self.product = products.product(inputs, outputs, self.block)
         self._values = super().add_weight(
             name="kernel",
-            shape=(self.capacity,),
+            shape=(self.capacity, *(self.block or ())),
             initializer="zeros",
             regularizer=kwargs.get("regularizer"),
             constraint=kwargs.get("constraint"),
@@ -69,22 +75,29 @@ class Active:
         return self._place
 
     def sparse_kernel(self):
-        """The `ActiveKernel` of this layer."""
-        return ActiveKernel("", self, self._values, self._active)
+        """The `StoredKernel` of this layer."""
+        if self.block is None:
+            return ActiveKernel("", self, self._values, self._active)
+        blocks = Blocks(*self.block)
+        return BlockKernel("", self, self._values, self._active, blocks)
 
     def fill(self, kernel, active):
         """Takes weights and connections from a dense kernel.
 
         Args:
             kernel: Float array of kernel shape.
-            active: Sorted int32 array, the flat positions of connections.
+            active: Sorted int32 array, the numbers of active units.
         """
-        values = np.reshape(kernel, -1)[active]
-        missing = self.capacity - len(active)
-        self._values.assign(np.pad(values, (0, missing)))
-        self._active.assign(
-            np.pad(active, (0, missing), constant_values=positions.NONE)
-        )
+        values = np.reshape(kernel, (self._matrix.inputs, -1))
+        if self.block is None:
+            values = values.reshape(-1)
+        else:
+            values = self.product.split_blocks(values)
+        active = positions.padded(tf.constant(active), self.capacity)
+        # Zeros for padding, as for what comes from nowhere.
+        origins = tf.where(active == positions.NONE, -1, active)
+        self._values.assign(positions.carried(tf.constant(values), origins))
+        self._active.assign(active)
 
     def times_kernel(self, inputs, rank=1):
         """The product with the kernel over the last `rank` dimensions."""
@@ -107,18 +120,27 @@ class Active:
         return y if self.activation is None else self.activation(y)
 
     def get_config(self):
-        return {**super().get_config(), "capacity": self.capacity}
+        return {
+            **super().get_config(),
+            "capacity": self.capacity,
+            "block": self.block,
+        }
 
     def plain_config(self):
         """The configuration of the Keras layer that this one comes from."""
         return super().get_config()
+
+    def _num_units(self):
+        if self.block is None:
+            return math.prod(self._place.shape)
+        return math.prod(Blocks(*self.block).shape(self._matrix))
 
     def save_own_variables(self, store):
         kl.Layer.save_own_variables(self, store)
 
     def load_own_variables(self, store):
         kl.Layer.load_own_variables(self, store)
-        _check(self._active.numpy(), math.prod(self._place.shape), self.name)
+        _check(self._active.numpy(), self._num_units(), self.name)
 
 
 @keras.saving.register_keras_serializable(package="rigl_tf")
@@ -178,18 +200,20 @@ _KINDS = {
 }
 
 
-def active_like(layer, capacity):
+def active_like(layer, capacity, block=None):
     """A layer of the same configuration that stores active connections.
 
     Args:
         layer: A built Keras layer.
-        capacity: Integer, the most connections that can be active.
+        capacity: Integer, the most units that can be active.
+        block: Pair of integers, rows and columns of units that are blocks.
 
     Returns:
         A built layer, whose connections `fill` sets.
     """
     kind = _KINDS[type(layer)]
-    copy = kind.from_config({**layer.get_config(), "capacity": capacity})
+    config = {**layer.get_config(), "capacity": capacity, "block": block}
+    copy = kind.from_config(config)
     copy.build_from_config(layer.get_build_config())
     return copy
 

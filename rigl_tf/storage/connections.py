@@ -1,9 +1,7 @@
 """Kernels of which only the active connections are stored."""
 
-import dataclasses
 import functools
 
-import keras
 import numpy as np
 import tensorflow as tf
 
@@ -11,7 +9,7 @@ from rigl_tf import masks
 from rigl_tf import selection
 from rigl_tf.algorithms import LayerView
 from rigl_tf.storage import positions
-from rigl_tf.storage.kernel import SparseKernel
+from rigl_tf.storage.stored import StoredKernel
 from rigl_tf.tensors import as_array
 
 _TILE = 1 << 20  # connections of the kernel that an update looks at at a time
@@ -39,33 +37,11 @@ def random_positions(size, count, seed):
     return positions.best(keys, num_tiles, tf.constant(count, tf.int64)).numpy()
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class ActiveKernel(SparseKernel):
-    """A kernel whose `variable` has a weight for each stored connection.
-
-    Attributes:
-        active: int32 `keras.Variable`, the flat positions of connections, in
-            order, and `positions.NONE` where there is room for more.
-    """
-
-    active: keras.Variable
-
-    @property
-    def kernel_shape(self):
-        return self.layer.kernel.shape
-
-    @property
-    def source(self):
-        return self.layer.kernel
-
-    @property
-    def capacity(self):
-        """Integer, connections that there is room for."""
-        return self.variable.shape[0]
+class ActiveKernel(StoredKernel):
+    """A kernel whose `variable` has a weight for each stored connection."""
 
     @property
     def mask(self):
-        """Made anew whenever it is asked for."""
         here = positions.between(self._positions(), 0, self.size)
         return tf.reshape(here, self.kernel_shape)
 
@@ -79,9 +55,6 @@ class ActiveKernel(SparseKernel):
         np.bitwise_or.at(bits, places // 8, np.uint8(128) >> places % 8)
         return bits
 
-    def masked(self, values):
-        return values
-
     def weights(self):
         kept = self._positions()
         dense = tf.tensor_scatter_nd_update(
@@ -91,16 +64,9 @@ class ActiveKernel(SparseKernel):
 
     def set_mask(self, mask):
         places = np.flatnonzero(mask)
-        if len(places) > self.capacity:
-            raise ValueError(
-                f"Kernel {self.name!r} has room for {self.capacity} "
-                f"connections, and the mask has {len(places)}. Make the model "
-                "with a lower sparsity, or with `storage='dense'`."
-            )
-        self._take(tf.constant(places, tf.int32))
-
-    def impose(self):
-        """Nothing to do: what is not active is not there."""
+        self._check_room(len(places))
+        now = tf.constant(places, tf.int32)
+        self._take(positions.padded(now, self.capacity))
 
     def view(self, granularity, beside, seed):
         active = tf.convert_to_tensor(self.active)
@@ -136,25 +102,10 @@ class ActiveKernel(SparseKernel):
             now = positions.merged(now, grown)
             left -= share
         now = positions.padded(now, self.capacity)
-        origins = positions.origins(before, now)
-        is_new = (origins < 0) & tf.not_equal(now, positions.NONE)
-        num_changed = masks.count(is_new)
         drawn = fresh(
             (self.capacity,), lambda: self._gradient_at(now, beside.flows)
         )
-        weight = positions.carried(tf.convert_to_tensor(self.variable), origins)
-        if drawn is not None:
-            weight = tf.where(is_new, tf.cast(drawn, weight.dtype), weight)
-        carried = [
-            positions.carried(tf.convert_to_tensor(s), origins) for s in slots
-        ]
-        # All is read before anything is written.
-        with tf.control_dependencies([num_changed, weight, *carried]):
-            done = [self.active.assign(now), self.variable.assign(weight)]
-            for slot, values in zip(slots, carried, strict=True):
-                done.append(slot.assign(values))
-        with tf.control_dependencies([d for d in done if d is not None]):
-            return tf.identity(num_changed)
+        return masks.count(self._take(now, drawn, slots))
 
     @property
     def _rows(self):
@@ -163,15 +114,6 @@ class ActiveKernel(SparseKernel):
 
     def _positions(self):
         return self.active[: positions.count(self.active)]
-
-    def _take(self, places):
-        """Connections from here on, with the weights that they have."""
-        now = positions.padded(places, self.capacity)
-        origins = positions.origins(tf.convert_to_tensor(self.active), now)
-        self.variable.assign(
-            positions.carried(tf.convert_to_tensor(self.variable), origins)
-        )
-        self.active.assign(now)
 
     def _range(self, number):
         """Where a tile starts and where it stops, as flat positions."""
@@ -210,18 +152,6 @@ class ActiveKernel(SparseKernel):
         outputs = self.layout.outputs
         rows = [f.gradient(start // outputs, stop // outputs) for f in flows]
         return tf.reshape(tf.add_n(rows), [-1])
-
-    def _gradient_at(self, active, flows):
-        """The gradient at positions, with zeros for padding."""
-        nothing = tf.zeros([tf.size(active)])
-        return tf.add_n(
-            [
-                self.layer.product.backward(
-                    flow.inputs, nothing, active, flow.outputs
-                )[1]
-                for flow in flows
-            ]
-        )
 
     def _random(self, active, seed):
         """What is drawn at each of the positions."""

@@ -64,8 +64,38 @@ def origins(old, new):
 def carried(values, origins):
     """Values by their positions' origins; zero for those that had none."""
     rows = tf.gather(values, tf.maximum(origins, 0))
-    stayed = tf.reshape(origins >= 0, [-1] + [1] * (values.shape.rank - 1))
+    stayed = beside(origins >= 0, values)
     return tf.where(stayed, rows, tf.zeros([], values.dtype))
+
+
+def beside(flags, values):
+    """Flags, one for each entry of `values`, in a shape that fits all of it."""
+    return tf.reshape(flags, [-1] + [1] * (values.shape.rank - 1))
+
+
+def of_mask(mask, room):
+    """The positions of a mask, padded; in shapes that do not depend on it.
+
+    Args:
+        mask: Flat boolean tensor.
+        room: Integer, at least as many as are `True`.
+    """
+    ranks = tf.cumsum(tf.cast(mask, tf.int32)) - 1
+    places = tf.where(mask, ranks, room)  # one place more, for the others
+    found = tf.tensor_scatter_nd_min(
+        tf.fill([room + 1], NONE), places[:, None], tf.range(tf.size(mask))
+    )
+    return found[:room]
+
+
+def on_grid(positions, values, size):
+    """Values at their positions among `size`, and zeros elsewhere."""
+    places = tf.minimum(positions, size)  # one place more, for padding
+    shape = (size + 1, *values.shape[1:])
+    grid = tf.tensor_scatter_nd_update(
+        tf.zeros(shape, values.dtype), places[:, None], values
+    )
+    return grid[:size]
 
 
 def best(tile, num_tiles, k):

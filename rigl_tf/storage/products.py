@@ -2,6 +2,7 @@
 
 import tensorflow as tf
 
+from rigl_tf.storage import block_product
 from rigl_tf.storage import csr_product
 
 try:
@@ -10,8 +11,17 @@ except ImportError:  # the extra `rigl_tf[fast]` is not installed
     numba_product = None
 
 
-def product(inputs, outputs):
-    """The fastest `Product` that is there, for a kernel of these sizes."""
+def product(inputs, outputs, block=None):
+    """The fastest `Product` that is there, for a kernel of these sizes.
+
+    Args:
+        inputs: Integer, rows of the kernel as a matrix.
+        outputs: Integer, its columns.
+        block: Pair of integers, rows and columns of the blocks that it is
+            stored in, or `None` for connections.
+    """
+    if block is not None:
+        return block_product.Product(inputs, outputs, *block)
     fastest = csr_product if numba_product is None else numba_product
     return fastest.Product(inputs, outputs)
 
@@ -22,8 +32,8 @@ def multiply(product, x, values, active):
     Args:
         product: `Product`.
         x: float32 tensor of shape (examples, inputs).
-        values: float32 tensor, a weight for each position.
-        active: int32 tensor, sorted flat positions, padding at the end.
+        values: float32 tensor, an entry for each unit.
+        active: int32 tensor, sorted numbers of units, padding at the end.
 
     Returns:
         float32 tensor of shape (examples, outputs).

@@ -1,5 +1,7 @@
 """Training with stored connections, beside training with dense kernels."""
 
+import dataclasses
+
 import keras
 import numpy as np
 import pytest
@@ -8,8 +10,9 @@ import rigl_tf
 from rigl_tf import algorithms
 from rigl_tf import schedules
 from rigl_tf import slots
+from rigl_tf.granularity import Blocks
 from rigl_tf.grow_init import GrowInit
-from rigl_tf.storage import ActiveKernel
+from rigl_tf.storage import StoredKernel
 from rigl_tf.storage import connections
 
 STEPS = 200
@@ -23,7 +26,15 @@ def small_tiles(monkeypatch):
     monkeypatch.setattr(connections, "_TILE", 200)
 
 
-def trained(storage, algorithm, data, grow_init=None, steps=STEPS, **kwargs):
+def trained(
+    storage,
+    algorithm,
+    data,
+    grow_init=None,
+    steps=STEPS,
+    granularity=None,
+    **kwargs,
+):
     keras.utils.set_random_seed(0)
     network = keras.Sequential(
         [
@@ -38,6 +49,7 @@ def trained(storage, algorithm, data, grow_init=None, steps=STEPS, **kwargs):
         sparsity=0.7,
         schedule=schedules.UpdateSchedule(19, end_step=STEPS),
         grow_init=grow_init,
+        granularity=granularity,
         storage=storage,
     )
     model.compile(
@@ -57,13 +69,11 @@ def assert_alike(dense, active, atol=1e-4):
         np.testing.assert_allclose(other.weights(), kernel.weights(), atol=atol)
         here = slots.of(dense.optimizer, kernel.variable)
         there = slots.of(active.optimizer, other.variable)
-        mask = np.array(kernel.mask)
-        assert isinstance(other, ActiveKernel)
+        assert isinstance(other, StoredKernel)
         for slot, stored in zip(here, there, strict=True):
-            np.testing.assert_allclose(
-                stored[: mask.sum()], np.array(slot)[mask], atol=atol
-            )
-            assert not np.any(stored[mask.sum() :])
+            dense_slot = dataclasses.replace(other, variable=stored).weights()
+            np.testing.assert_allclose(dense_slot, slot, atol=atol)
+            assert np.count_nonzero(stored) == np.count_nonzero(slot)
     assert int(active.num_changed) == int(dense.num_changed)
 
 
@@ -81,11 +91,48 @@ def test_masks_are_those_of_dense_kernels(name, data):
     assert_alike(dense, active)
 
 
-@pytest.mark.parametrize("kind", ["gradient"])
-def test_new_connections_start_alike(kind, data):
+@pytest.mark.parametrize(
+    "name", ["rigl", "set", "ggr", "rigl_sm", "gradual_pruning"]
+)
+def test_blocks_are_those_of_dense_kernels(name, data):
+    """Some reach beyond the kernels, of 16 x 30 and 30 x 5."""
+    dense, active = (
+        trained(storage, algorithms.get(name), data, granularity=Blocks(5, 4))
+        for storage in ("dense", "active")
+    )
+
+    assert int(active.num_updates) == 10
+    assert_alike(dense, active)
+
+
+def test_blocks_are_compiled_by_xla(data):
+    plain, compiled = (
+        trained(
+            "active",
+            algorithms.RigL(),
+            data,
+            steps=40,
+            granularity=Blocks(5, 4),
+            jit_compile=jit_compile,
+        )
+        for jit_compile in (False, True)
+    )
+
+    assert compiled.jit_compile
+    for one, two in zip(plain.variables, compiled.variables, strict=True):
+        np.testing.assert_allclose(two, one, atol=1e-5)
+
+
+@pytest.mark.parametrize("granularity", [None, Blocks(5, 4)], ids=str)
+def test_new_connections_start_alike(granularity, data):
     dense, active = (
         trained(
-            storage, algorithms.RigL(), data, GrowInit(kind, scale=-0.1), 40
+            storage,
+            algorithms.RigL(),
+            data,
+            GrowInit("gradient", scale=-0.1),
+            40,
+            granularity,
         )
         for storage in ("dense", "active")
     )

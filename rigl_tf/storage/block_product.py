@@ -1,0 +1,154 @@
+"""Products with a kernel stored in blocks, in plain TensorFlow.
+
+Each active block is a small matrix: one batched product, on any device.
+"""
+
+import numpy as np
+import tensorflow as tf
+
+from rigl_tf.storage import positions
+
+
+class Product:
+    """Multiplies by one kernel of which active blocks are stored.
+
+    Args:
+        inputs: Integer, rows of the kernel as a matrix.
+        outputs: Integer, its columns.
+        rows: Integer, inputs in a block.
+        columns: Integer, outputs in a block.
+    """
+
+    def __init__(self, inputs, outputs, rows, columns):
+        self._inputs = inputs
+        self._outputs = outputs
+        self._rows = rows
+        self._columns = columns
+        self._down = -(-inputs // rows)
+        self._across = -(-outputs // columns)
+
+    def forward(self, x, values, active):
+        """`x @ kernel`.
+
+        Args:
+            x: Float tensor of shape (examples, inputs).
+            values: Float tensor of shape (capacity, rows, columns).
+            active: int32 tensor, sorted numbers of blocks, in the order of
+                rows of blocks, padding at the end.
+
+        Returns:
+            Float tensor of shape (examples, outputs).
+        """
+        row, column = self._places(active)
+        before = tf.gather(_split(x, self._down, self._rows), row)
+        parts = tf.matmul(before, values)
+        y = tf.math.unsorted_segment_sum(parts, column, self._across)
+        return _joined(y, self._outputs)
+
+    def backward(self, x, values, active, dy):
+        """The gradients with respect to `x` and `values`."""
+        row, column = self._places(active)
+        above = tf.gather(_split(dy, self._across, self._columns), column)
+        parts = tf.matmul(above, values, transpose_b=True)
+        dx = tf.math.unsorted_segment_sum(parts, row, self._down)
+        before = tf.gather(_split(x, self._down, self._rows), row)
+        dvalues = tf.matmul(before, above, transpose_a=True)
+        there = tf.not_equal(active, positions.NONE)[:, None, None]
+        zero = tf.zeros([], dvalues.dtype)
+        return _joined(dx, self._inputs), tf.where(there, dvalues, zero)
+
+    def mean_gradients(self, flows):
+        """Mean |gradient| of every block, active or not.
+
+        Args:
+            flows: List of `Flow`, whose gradients add up.
+
+        Returns:
+            Float tensor of shape (blocks down, blocks across).
+        """
+        above = [
+            _split(flow.outputs, self._across, self._columns) for flow in flows
+        ]
+        before = tuple(
+            _split(flow.inputs, self._down, self._rows) for flow in flows
+        )
+
+        def of_row(parts):  # (examples, rows) of each flow
+            gradient = tf.add_n(
+                [
+                    tf.matmul(part[None], other, transpose_a=True)
+                    for part, other in zip(parts, above, strict=True)
+                ]
+            )
+            return tf.reduce_sum(tf.abs(gradient), axis=(1, 2))
+
+        sums = tf.map_fn(
+            of_row,
+            before,
+            fn_output_signature=tf.TensorSpec([self._across]),
+            parallel_iterations=1,
+        )
+        return sums / tf.cast(self.sizes(), sums.dtype)
+
+    def inside(self, values, active):
+        """Values of blocks, zero where a block reaches beyond the kernel."""
+        row, column = self._places(active)
+        down = row[:, None] * self._rows + tf.range(self._rows)
+        across = column[:, None] * self._columns + tf.range(self._columns)
+        is_in = (down < self._inputs)[:, :, None]
+        is_in &= (across < self._outputs)[:, None, :]
+        return tf.where(is_in, values, tf.zeros([], values.dtype))
+
+    def joined_blocks(self, grid):
+        """The kernel as a matrix, of all its blocks."""
+        matrix = tf.reshape(
+            tf.transpose(grid, (0, 2, 1, 3)),
+            (self._down * self._rows, self._across * self._columns),
+        )
+        return matrix[: self._inputs, : self._outputs]
+
+    def split_blocks(self, matrix):
+        """The inverse of `joined_blocks`, flat: all blocks of a NumPy array."""
+        padded = np.pad(
+            matrix,
+            [
+                (0, self._down * self._rows - self._inputs),
+                (0, self._across * self._columns - self._outputs),
+            ],
+        )
+        grid = padded.reshape(
+            self._down, self._rows, self._across, self._columns
+        )
+        grid = grid.transpose(0, 2, 1, 3)
+        return grid.reshape(-1, self._rows, self._columns)
+
+    def sizes(self):
+        """Connections in every block; those at the edges may have fewer."""
+        tall = _lengths(self._inputs, self._rows, self._down)
+        wide = _lengths(self._outputs, self._columns, self._across)
+        return tall[:, None] * wide
+
+    def _places(self, active):
+        """Rows and columns of blocks; those of padding, whose values are 0."""
+        active = tf.minimum(active, self._down * self._across - 1)
+        return active // self._across, active % self._across
+
+
+def _lengths(total, length, count):
+    starts = tf.range(count) * length
+    return tf.minimum(total - starts, length)
+
+
+def _split(x, count, length):
+    """From (examples, units) to (blocks, examples, units of a block)."""
+    padded = tf.pad(x, [[0, 0], [0, count * length - x.shape[1]]])
+    parts = tf.reshape(padded, (tf.shape(x)[0], count, length))
+    return tf.transpose(parts, (1, 0, 2))
+
+
+def _joined(parts, units):
+    """The inverse of `_split`."""
+    count, length = parts.shape[0], parts.shape[2]
+    together = tf.transpose(parts, (1, 0, 2))
+    whole = tf.reshape(together, (tf.shape(together)[0], count * length))
+    return whole[:, :units]

@@ -1,0 +1,95 @@
+"""What kernels that store only what is active have in common."""
+
+import dataclasses
+
+import keras
+import tensorflow as tf
+
+from rigl_tf.storage import positions
+from rigl_tf.storage.kernel import SparseKernel
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class StoredKernel(SparseKernel):
+    """A kernel whose `variable` has an entry for each unit that is stored.
+
+    Units are connections, or blocks of them. Its `mask` is made anew whenever
+    it is asked for.
+
+    Attributes:
+        active: int32 `keras.Variable`, the numbers of units, in order, and
+            `positions.NONE` where there is room for more.
+    """
+
+    active: keras.Variable
+
+    @property
+    def kernel_shape(self):
+        return self.layer.kernel.shape
+
+    @property
+    def source(self):
+        return self.layer.kernel
+
+    @property
+    def capacity(self):
+        """Integer, units that there is room for."""
+        return self.variable.shape[0]
+
+    def masked(self, values):
+        return values
+
+    def impose(self):
+        """Nothing to do: what is not active is not there."""
+
+    def _check_room(self, wanted):
+        if wanted > self.capacity:
+            raise ValueError(
+                f"Kernel {self.name!r} has room for {self.capacity} active "
+                f"units, and the mask has {wanted}. Make the model with a "
+                "lower sparsity, or with `storage='dense'`."
+            )
+
+    def _take(self, now, fresh=None, slots=()):
+        """Units from here on, with the values of those that stay.
+
+        Args:
+            now: int32 tensor, as `active`.
+            fresh: Tensor of the shape of `variable`, what new ones start with,
+                or `None` for zeros.
+            slots: List of variables of the same shape.
+
+        Returns:
+            Boolean tensor, which of them are new.
+        """
+        origins = positions.origins(tf.convert_to_tensor(self.active), now)
+        is_new = (origins < 0) & tf.not_equal(now, positions.NONE)
+        carried = [
+            positions.carried(tf.convert_to_tensor(variable), origins)
+            for variable in (self.variable, *slots)
+        ]
+        if fresh is not None:
+            new = positions.beside(is_new, carried[0])
+            fresh = tf.cast(fresh, carried[0].dtype)
+            carried[0] = tf.where(new, fresh, carried[0])
+        # All is read before anything is written.
+        with tf.control_dependencies([is_new, *carried]):
+            done = [self.active.assign(now)]
+            for variable, values in zip(
+                (self.variable, *slots), carried, strict=True
+            ):
+                done.append(variable.assign(values))
+        with tf.control_dependencies([d for d in done if d is not None]):
+            return tf.identity(is_new)
+
+    def _gradient_at(self, active, flows):
+        """The gradient of units, in the shape of `variable`."""
+        nothing = tf.zeros(self.variable.shape)
+        return tf.add_n(
+            [
+                self.layer.product.backward(
+                    flow.inputs, nothing, active, flow.outputs
+                )[1]
+                for flow in flows
+            ]
+        )
