@@ -6,6 +6,7 @@ import re
 import numpy as np
 
 import rigl_tf
+from rigl_tf import storage
 
 README = pathlib.Path(__file__).parent.parent / "README.md"
 
@@ -26,8 +27,17 @@ def test_the_five_lines_run(tmp_path, monkeypatch):
     assert names["plain"].count_params() == names["keras_model"].count_params()
 
 
+def test_kernels_are_stored_without_their_zeros():
+    model = block(1)["model"]
+
+    first, last = model.kernels
+    assert first.variable.shape == (int(first.count()),)
+    assert int(first.count()) + int(last.count()) == 40_653
+    assert isinstance(first, storage.ActiveKernel)
+
+
 def test_a_ticket_is_found():
-    names = block(1)
+    names = block(2)
 
     assert names["ticket"].density == 0.05
     masks = [kernel.mask for kernel in names["model"].kernels]
