@@ -37,6 +37,12 @@ setuptools.setup(
         "tensorflow-datasets>=4.9.9",
     ],
     extras_require={
+        "export": [
+            "onnx>=1.23",
+            "onnxruntime>=1.31",
+            "tf2onnx>=1.17",
+            "zstandard>=0.25",
+        ],
         "fast": ["numba>=0.68"],
         "studies": ["optuna>=5"],
         "tfmot": ["tensorflow-model-optimization>=0.8.1"],

@@ -11,6 +11,7 @@ from rigl_tf import schedules as schedules
 from rigl_tf import strategies as strategies
 from rigl_tf import tickets as tickets
 from rigl_tf.callbacks import Checkpoint as Checkpoint
+from rigl_tf.exporting import export as export
 from rigl_tf.layers import Sparse as Sparse
 from rigl_tf.layers import sparse_layers as sparse_layers
 from rigl_tf.model import SparseModel as SparseModel

@@ -5,11 +5,6 @@ import tensorflow as tf
 from rigl_tf.storage import block_product
 from rigl_tf.storage import csr_product
 
-try:
-    from rigl_tf.storage import numba_product
-except ImportError:  # the extra `rigl_tf[fast]` is not installed
-    numba_product = None
-
 
 def product(inputs, outputs, block=None):
     """The fastest `Product` that is there, for a kernel of these sizes.
@@ -22,7 +17,11 @@ def product(inputs, outputs, block=None):
     """
     if block is not None:
         return block_product.Product(inputs, outputs, *block)
-    fastest = csr_product if numba_product is None else numba_product
+    try:
+        # It takes a second, and is of the extra `rigl_tf[fast]`.
+        from rigl_tf.storage import numba_product as fastest
+    except ImportError:
+        fastest = csr_product
     return fastest.Product(inputs, outputs)
 
 

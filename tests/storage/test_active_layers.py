@@ -1,6 +1,7 @@
 """Layers that store their active connections, beside plain ones."""
 
 import dataclasses
+import sys
 
 import keras
 import numpy as np
@@ -261,7 +262,11 @@ def test_positions_that_are_none_are_refused(tmp_path):
 
 
 def test_it_multiplies_without_numba(monkeypatch):
-    monkeypatch.setattr("rigl_tf.storage.products.numba_product", None)
+    monkeypatch.setitem(sys.modules, "numba", None)
+    monkeypatch.delitem(
+        sys.modules, "rigl_tf.storage.numba_product", raising=False
+    )
+    monkeypatch.delattr(storage, "numba_product", raising=False)
     model = sparse((16,), kl.Dense(12, name="layer"), "active")
     x = np.ones((3, 16), "float32")
     (kernel,) = model.kernels
