@@ -1,5 +1,6 @@
 """What programs share that train many runs, several at once."""
 
+import builtins
 import concurrent.futures
 import itertools
 import multiprocessing
@@ -69,7 +70,7 @@ def trained(runs, directory):
             initargs=(_JOBS.value,),
         ) as pool:
             waiting = {
-                pool.submit(_train, run, directory, allow_code()): run
+                pool.submit(_train_apart, run, directory, allow_code()): run
                 for run in some
             }
             try:
@@ -93,6 +94,19 @@ def _batches(runs):
     for _, alike in itertools.groupby(runs, _starts_from_another):
         alike = list(alike)
         yield from (alike[i : i + many] for i in range(0, len(alike), many))
+
+
+def _train_apart(*args):
+    """Trains in another process, which takes back ordinary errors only."""
+    try:
+        return _train(*args)
+    except Exception as error:  # gin makes classes of its own of them
+        kind = next(k for k in type(error).__mro__ if _is_builtin(k))
+        raise kind(str(error)) from None
+
+
+def _is_builtin(kind):
+    return getattr(builtins, kind.__name__, None) is kind
 
 
 def _train(run, directory, may_import):

@@ -127,23 +127,27 @@ def test_only_some_runs_are_listed_by_their_numbers(parsed_flags, capsys):
     ]
 
 
-def test_a_sweep_of_ones_own_trains_two_runs_at_once(
-    parsed_flags, tmp_path, capsys
-):
-    (tmp_path / "short.gin").write_text(
-        "include 'tasks/digits_mlp.gin'\nEPOCHS = 1\n"
+def two_runs_at_once(directory, epochs):
+    """The flags of a sweep of one's own."""
+    (directory / "short.gin").write_text(
+        f"include 'tasks/digits_mlp.gin'\nEPOCHS = {epochs}\n"
     )
-    (tmp_path / "mine.gin").write_text(
+    (directory / "mine.gin").write_text(
         "from __gin__ import dynamic_registration\n"
         "from rigl_tf.bin import grids\n"
-        f"grids.grid.tasks = ['{tmp_path}/short.gin']\n"
+        f"grids.grid.tasks = ['{directory}/short.gin']\n"
         "grids.grid.methods = ['dense', 'static']\n"
         "grids.grid.sparsities = [0.9]\n"
         "grids.grid.seeds = [0]\n"
     )
-    parsed_flags(
-        f"--sweep={tmp_path}/mine.gin", "--jobs=2", f"--output_dir={tmp_path}"
-    )
+    sweep_file = f"--sweep={directory}/mine.gin"
+    return sweep_file, "--jobs=2", f"--output_dir={directory}"
+
+
+def test_a_sweep_of_ones_own_trains_two_runs_at_once(
+    parsed_flags, tmp_path, capsys
+):
+    parsed_flags(*two_runs_at_once(tmp_path, epochs=1))
 
     sweep.main()
 
@@ -155,6 +159,13 @@ def test_a_sweep_of_ones_own_trains_two_runs_at_once(
     printed = capsys.readouterr().out
     assert "[2/2] short/" in printed
     assert "| static " in printed
+
+
+def test_what_fails_in_another_process_is_said_here(parsed_flags, tmp_path):
+    parsed_flags(*two_runs_at_once(tmp_path, epochs=-1))
+
+    with pytest.raises(ValueError, match=r"`epochs` .* Received: epochs=-1"):
+        sweep.main()
 
 
 @pytest.mark.parametrize(
