@@ -71,6 +71,7 @@ setuptools.setup(
             "rigl-sweep = rigl_tf.bin.sweep:run",
             "rigl-report = rigl_tf.bin.report:run",
             "rigl-study = rigl_tf.bin.study:run",
+            "rigl-export = rigl_tf.bin.export:run",
         ],
     },
 )

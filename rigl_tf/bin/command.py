@@ -13,9 +13,31 @@ from absl import logging
 
 from rigl_tf import callbacks
 
+# Shared, because a process can have one flag of a name only.
+_FORMAT = flags.DEFINE_list(
+    "format",
+    [],
+    "How to write: of tables, markdown, csv or latex; of models, one or more "
+    "of keras, saved_model, onnx, litert and compact, with commas.",
+)
 
-def run(main):
+
+def formats(choices):
+    """What --format says, as a list; the first of the choices by default."""
+    for each in _FORMAT.value:
+        if each not in choices:
+            raise ValueError(
+                f"--format must be of {', '.join(choices)}. "
+                f"Received: --format={each}."
+            )
+    return _FORMAT.value or list(choices)[:1]
+
+
+def run(main, argument=None):
     """Runs `main()` after the flags are parsed.
+
+    If there is an `argument`, a string that names it, `main` receives what
+    stands beside the flags.
 
     Errors that a user can mend end in one line and exit code 2. With --help,
     it prints what the module of `main` says of itself, and its flags.
@@ -25,10 +47,15 @@ def run(main):
         return
 
     def guarded(argv):
-        if len(argv) > 1:
-            return _fail(f"Unexpected arguments: {' '.join(argv[1:])}.")
+        given = argv[1:]
+        if argument is not None and len(given) != 1:
+            return _fail(
+                f"Give one {argument}. Received: {' '.join(given) or 'none'}."
+            )
+        if argument is None and given:
+            return _fail(f"Unexpected arguments: {' '.join(given)}.")
         try:
-            return main()
+            return main(*given)
         except (ValueError, TypeError, OSError, ArithmeticError) as error:
             if os.environ.get("RIGL_TF_TRACEBACK"):
                 traceback.print_exc()

@@ -28,11 +28,6 @@ _MASKS = flags.DEFINE_string(
 )
 
 
-_FORMAT = flags.DEFINE_enum(
-    "format", "markdown", list(tables.FORMATS), "How to write tables."
-)
-
-
 _MOST_CURVES = 20  # in a panel
 
 
@@ -115,13 +110,12 @@ def _kernel_names(records):
 def main():
     """Reports on what the flags name."""
     name, paper = items.paper()
+    form = command.formats(tables.FORMATS)[0]
     if paper is None:
-        show(_RUNS.value, _MASKS.value, _FORMAT.value)
+        show(_RUNS.value, _MASKS.value, form)
         return
     item = items.item(paper)
-    beside.show(
-        name, item, _RUNS.value, items.task(), _FORMAT.value, _MASKS.value
-    )
+    beside.show(name, item, _RUNS.value, items.task(), form, _MASKS.value)
 
 
 def run():

@@ -27,6 +27,7 @@ from rigl_tf.bin import grids
 from rigl_tf.bin import items
 from rigl_tf.bin import pool
 from rigl_tf.bin import report
+from rigl_tf.results import RECORD
 
 _SWEEP = flags.DEFINE_string("sweep", None, "In gin_configs/sweeps, or a path.")
 _LIST = flags.DEFINE_bool("list", False, "Print the numbered runs and stop.")
@@ -58,10 +59,12 @@ def main():
         return
     runs = list(chosen.values())
     output_dir = pool.output_dir("sweeps")
+    finished = sum((output_dir / r.path / RECORD).exists() for r in runs)
     start = time.monotonic()
     for number, (run, record) in enumerate(pool.trained(runs, output_dir), 1):
         seconds = time.monotonic() - start
-        left = seconds / number * (len(runs) - number)
+        # Those that were finished before took no time.
+        left = seconds / max(number - finished, 1) * (len(runs) - number)
         print(
             f"[{number}/{len(runs)}] {run.path}  "
             f"test accuracy {100 * record.test['accuracy']:.2f} %, "

@@ -1,6 +1,8 @@
 """Writes a model for others to use, once it is shown to compute the same."""
 
+import contextlib
 import dataclasses
+import io
 import pathlib
 import shutil
 import tempfile
@@ -165,7 +167,9 @@ def table(exported):
 def _written(kind, format, model, path):
     """Writes a model; returns a function that runs what was written."""
     try:
-        kind.write(model, path)
+        # Keras prints what is in there, even if told not to.
+        with contextlib.redirect_stdout(io.StringIO()):
+            kind.write(model, path)
         return kind.opened(path)
     except ImportError as error:
         raise ImportError(

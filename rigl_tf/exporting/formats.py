@@ -1,8 +1,6 @@
 """The formats that a model can be written in, and how each is read again."""
 
-import contextlib
 import dataclasses
-import io
 import warnings
 from collections.abc import Callable
 
@@ -42,9 +40,7 @@ def _open_keras(path):
 
 
 def _write_saved_model(model, path):
-    # It prints what is in there, even if told not to.
-    with contextlib.redirect_stdout(io.StringIO()):
-        model.export(str(path), format="tf_saved_model", verbose=False)
+    model.export(str(path), format="tf_saved_model", verbose=False)
 
 
 def _open_saved_model(path):

@@ -1,8 +1,6 @@
 """Tests of sweeps."""
 
 import pytest
-from absl import flags
-from absl.testing import flagsaver
 
 from rigl_tf import kinds
 from rigl_tf import results
@@ -12,13 +10,6 @@ from rigl_tf.bin import sweep
 from rigl_tf.bin import train
 
 SWEEPS = sorted(p.stem for p in (configs.folder() / "sweeps").glob("*.gin"))
-
-
-@pytest.fixture
-def parsed_flags():
-    """Parses a command line; the flags are as before afterwards."""
-    with flagsaver.flagsaver():
-        yield lambda *arguments: flags.FLAGS(["rigl-sweep", *arguments])
 
 
 def test_the_grid_counts_seeds_fastest_and_gives_dense_no_sparsity():

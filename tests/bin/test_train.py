@@ -8,8 +8,6 @@ import subprocess
 import sys
 
 import pytest
-from absl import flags
-from absl.testing import flagsaver
 
 import rigl_tf
 from rigl_tf.bin import command
@@ -50,13 +48,6 @@ def trained(tmp_path_factory):
     stdout, stderr = process.communicate(timeout=120)
     assert process.returncode == 0, stderr
     return directory, stdout, stderr
-
-
-@pytest.fixture
-def parsed_flags():
-    """Parses a command line; the flags are as before afterwards."""
-    with flagsaver.flagsaver():
-        yield lambda *arguments: flags.FLAGS(["rigl-train", *arguments])
 
 
 def test_a_run_leaves_what_it_promises(trained):

@@ -1,0 +1,53 @@
+"""From a finished run to files."""
+
+import keras
+import numpy as np
+import pytest
+
+import rigl_tf
+from rigl_tf.bin import export
+
+
+@pytest.fixture
+def run_dir(tmp_path):
+    network = keras.Sequential([keras.Input((16,)), keras.layers.Dense(12)])
+    model = rigl_tf.sparsify(
+        network, rigl_tf.algorithms.Static(), sparsity=0.75
+    )
+    (tmp_path / "run").mkdir()
+    model.save(tmp_path / "run" / "model.keras")
+    return tmp_path / "run"
+
+
+def test_files_and_a_table_come_out(run_dir, parsed_flags, capsys):
+    parsed_flags("--format=compact,keras")
+
+    export.main(run_dir)
+
+    out = capsys.readouterr().out.splitlines()
+    assert out[0] == f"[1/2] {run_dir}/export/model.rigl"
+    assert [line.split()[1] for line in out[-2:]] == ["compact", "keras"]
+    assert "0.7500" in out[-1]
+    plain = keras.saving.load_model(run_dir / "export" / "model.keras")
+    assert np.count_nonzero(plain.layers[-1].kernel) == 48
+
+
+def test_a_keras_file_is_written_where_one_says(
+    run_dir, parsed_flags, tmp_path
+):
+    parsed_flags(f"--export_dir={tmp_path}/there")
+
+    export.main(run_dir)
+
+    assert (tmp_path / "there" / "model.keras").is_file()
+    assert not (run_dir / "export").exists()
+
+
+def test_what_is_no_run_or_no_format_is_said(run_dir, parsed_flags, tmp_path):
+    parsed_flags()
+    with pytest.raises(ValueError, match="no finished run in .*nowhere"):
+        export.main(tmp_path / "nowhere")
+
+    parsed_flags("--format=onyx")
+    with pytest.raises(ValueError, match="must be of keras, .*--format=onyx"):
+        export.main(run_dir)
