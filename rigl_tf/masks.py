@@ -203,9 +203,9 @@ def count_in_top_k(scores, k, num_tiles=None):
     needs the memory of the largest. Ties go to the earlier layer.
 
     Args:
-        scores: List of functions, one a layer, from the number of a tile to a
-            tensor of scores and a boolean tensor of candidates, both of the
-            same shape.
+        scores: List of functions, one a layer, from `tile`, the number of one,
+            to a tensor of scores and a boolean tensor of candidates, both of
+            the same shape.
         k: Integer or integer scalar tensor, at most all candidates.
         num_tiles: List of integers, tiles of each layer; 1 by default. In a
             graph, they are looped over.
@@ -213,7 +213,9 @@ def count_in_top_k(scores, k, num_tiles=None):
     Returns:
         List of int64 scalars that add up to `k`.
     """
-    layers = [lambda tile, s=s: selection.keys_of(*s(tile)) for s in scores]
+    layers = [
+        lambda tile, s=s: selection.keys_of(*s(tile=tile)) for s in scores
+    ]
     return selection.counts_in_top_k(
         layers, tf.cast(k, tf.int64), num_tiles or [1] * len(layers)
     )

@@ -150,7 +150,8 @@ class SparsityMonitor(keras.callbacks.Callback):
         counts, *masks = state
         self._counts = dict(zip(self._counts, counts.tolist(), strict=True))
         half = len(masks) // 2
-        self._first, self._ever = masks[:half], masks[half:]
+        self._first = masks[:half]
+        self._ever = [mask.copy() for mask in masks[half:]]  # are written to
 
     def _counters(self):
         model = self.model

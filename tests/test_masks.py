@@ -411,7 +411,7 @@ def test_counts_over_layers_equal_those_of_one_global_sort(layers, data):
     ends = np.cumsum([v.size for v in layers])[:-1]
 
     counts = masks.count_in_top_k(
-        [lambda _, v=v, c=c: (v, c) for v, c in zip(layers, candidates)], k
+        [lambda tile, v=v, c=c: (v, c) for v, c in zip(layers, candidates)], k
     )
 
     assert [int(n) for n in counts] == [
@@ -422,7 +422,7 @@ def test_counts_over_layers_equal_those_of_one_global_sort(layers, data):
 def test_ties_over_layers_go_to_the_earlier_layer():
     layers = [[2.0, 1.0, 1.0], [1.0, 3.0], [1.0]]
     scores = [
-        lambda _, v=v: (tf.constant(v), tf.ones(len(v), tf.bool))
+        lambda tile, v=v: (tf.constant(v), tf.ones(len(v), tf.bool))
         for v in layers
     ]
 

@@ -96,7 +96,10 @@ class Highest(Rule):
         counts = self.counts
         if counts is None:
             counts = masks.count_in_top_k(
-                [lambda s=s: (s, tf.ones_like(s, tf.bool)) for s in sizes],
+                [
+                    lambda tile, s=s: (s, tf.ones_like(s, tf.bool))
+                    for s in sizes
+                ],
                 tf.convert_to_tensor(model.count),
             )
         return [
