@@ -27,12 +27,11 @@ INTERVAL = 100  # steps between two updates
 
 
 def threaded(threads):
-    """TensorFlow, told how many threads to use."""
+    """Tells TensorFlow how many threads to use."""
     import tensorflow as tf
 
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     tf.config.threading.set_inter_op_parallelism_threads(1)
-    return tf
 
 
 def dense_layer(width):

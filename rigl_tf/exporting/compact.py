@@ -15,7 +15,6 @@ so that what comes back is the same, bit for bit.
 import hashlib
 import json
 import math
-import os
 import pathlib
 import struct
 
@@ -54,13 +53,8 @@ def write(model, path):
     }
     header = json.dumps(header).encode()
     body = b"".join([_LENGTH.pack(len(header)), header, *parts])
-    path = pathlib.Path(path)
-    partial = path.with_name(f"{path.name}.partial")
-    try:
-        partial.write_bytes(MAGIC + hashlib.sha256(body).digest() + body)
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+    digest = hashlib.sha256(body).digest()
+    pathlib.Path(path).write_bytes(MAGIC + digest + body)
 
 
 def read(path, most_bytes=MOST_BYTES):

@@ -42,8 +42,7 @@ class ActiveKernel(StoredKernel):
 
     @property
     def mask(self):
-        here = positions.between(self._positions(), 0, self.size)
-        return tf.reshape(here, self.kernel_shape)
+        return self._on_kernel(tf.ones([self.capacity], tf.bool))
 
     def count(self):
         return positions.count(tf.convert_to_tensor(self.active))
@@ -56,11 +55,7 @@ class ActiveKernel(StoredKernel):
         return bits
 
     def weights(self):
-        kept = self._positions()
-        dense = tf.tensor_scatter_nd_update(
-            tf.zeros([self.size]), kept[:, None], self.variable[: len(kept)]
-        )
-        return tf.reshape(dense, self.kernel_shape)
+        return self._on_kernel(tf.convert_to_tensor(self.variable))
 
     def set_mask(self, mask):
         places = np.flatnonzero(mask)
@@ -80,7 +75,7 @@ class ActiveKernel(StoredKernel):
             else tf.convert_to_tensor(momentum),
             seed=seed,
             total=self.size,
-            num_tiles=-(-self.layout.inputs // self._rows),
+            num_tiles=self._num_tiles,
             part=functools.partial(self._tile, active, beside.flows),
             draw=functools.partial(self._random, active, seed),
         )
@@ -112,8 +107,15 @@ class ActiveKernel(StoredKernel):
         """Inputs of the kernel in a tile."""
         return max(_TILE // self.layout.outputs, 1)
 
-    def _positions(self):
-        return self.active[: positions.count(self.active)]
+    @property
+    def _num_tiles(self):
+        return -(-self.layout.inputs // self._rows)
+
+    def _on_kernel(self, values):
+        """Values of connections where they are, and zeros elsewhere."""
+        active = tf.convert_to_tensor(self.active)
+        flat = positions.on_grid(active, values, self.size)
+        return tf.reshape(flat, self.kernel_shape)
 
     def _range(self, number):
         """Where a tile starts and where it stops, as flat positions."""
@@ -158,12 +160,10 @@ class ActiveKernel(StoredKernel):
 
         def of_tile(number):
             start, stop = self._range(number)
-            first, last = positions.bounds(active, start, stop)
             drawn = masks.part_of_random_scores(start, stop, seed)
-            return tf.gather(drawn, active[first:last] - start)
+            return positions.taken(active, start, drawn)
 
-        num_tiles = -(-self.layout.inputs // self._rows)
-        drawn = positions.in_turn(num_tiles, of_tile, tf.int32)
+        drawn = positions.in_turn(self._num_tiles, of_tile, tf.int32)
         return positions.padded(drawn, self.capacity)
 
     def _keys(self, view, now, scores, place, number):

@@ -36,10 +36,8 @@ class Product:
         def of_tile(number):
             row = number * rows
             tile = tf.matmul(x[:, row : row + rows], dy, transpose_a=True)
-            start = row * self._outputs
-            first, last = positions.bounds(active, start, start + tf.size(tile))
-            places = active[first:last] - start
-            return tf.gather(tf.reshape(tile, [-1]), places)
+            flat = tf.reshape(tile, [-1])
+            return positions.taken(active, row * self._outputs, flat)
 
         num_tiles = -(-self._inputs // rows)
         found = positions.in_turn(num_tiles, of_tile, tf.float32)

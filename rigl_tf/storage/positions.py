@@ -44,6 +44,12 @@ def bounds(positions, start, stop):
     return tf.unstack(tf.searchsorted(positions, tf.stack([start, stop])))
 
 
+def taken(positions, start, values):
+    """Of the values from a position `start` on, those at the positions."""
+    first, last = bounds(positions, start, start + tf.size(values))
+    return tf.gather(values, positions[first:last] - start)
+
+
 def origins(old, new):
     """Where each of the new positions was among the old ones.
 
