@@ -2,6 +2,7 @@
 
 import collections
 import os
+import pathlib
 from typing import NamedTuple
 
 _SHORT = {"erdos_renyi_kernel": "ERK", "erdos_renyi": "ER"}
@@ -118,19 +119,27 @@ def tuned(records):
 def _settings(record):
     """What no kind has a place for, in words."""
     return {
-        # A source may be a run of the same seed.
-        name: str(value).replace(f"seed={record.seed}", "seed=...")
+        name: _source(record, value) if name == "SOURCE" else str(value)
         for name, value in record.settings.items()
         if name not in _PLACED
     }
 
 
+def _source(record, path):
+    """The run that a record starts from, without what both have in common."""
+    own = (f"sparsity={record.sparsity:g}", f"seed={record.seed}")
+    parts = [part for part in pathlib.Path(path).parts if part not in own]
+    return str(pathlib.Path(*parts))
+
+
 def _shortened(settings):
-    """The same without the beginning that all sources share."""
+    """The same without the directory that all sources are in."""
     sources = [each["SOURCE"] for each in settings if "SOURCE" in each]
     if len(set(sources)) < 2:
         return settings
-    shared = os.path.commonpath([os.path.abspath(each) for each in sources])
+    shared = os.path.commonpath(
+        [os.path.dirname(os.path.abspath(each)) for each in sources]
+    )
     return [
         {
             name: os.path.relpath(value, shared) if name == "SOURCE" else value

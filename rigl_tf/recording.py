@@ -71,6 +71,8 @@ def record(task, method, seed, model, checkpoint, test, settings):
 
 
 def _distribution(method):
+    if getattr(method, "source", None):
+        return ""  # densities are those of the source
     given = getattr(method, "distribution", "")
     given = getattr(given, "func", given)  # inside a partial
     return getattr(given, "__name__", given)

@@ -62,13 +62,13 @@ def test_a_source_of_the_same_seed_is_no_difference():
 
 def test_sources_are_told_apart_by_where_they_differ():
     runs = [
-        record(settings={"SOURCE": f"/runs/{name}/seed=0"})
-        for name in ("sm/erk", "sm/uniform")
+        record(settings={"SOURCE": f"/runs/{name}/sparsity=0.9/seed=0"})
+        for name in ("sm", "sm/uniform")
     ]
 
     assert [kind.label for kind in kinds.group(runs)] == [
-        "rigl SOURCE=erk/seed=...",
-        "rigl SOURCE=uniform/seed=...",
+        "rigl SOURCE=sm",
+        "rigl SOURCE=sm/uniform",
     ]
 
 

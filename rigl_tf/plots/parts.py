@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator
 
 from rigl_tf import kinds
 
@@ -60,6 +61,8 @@ def by_setting(records, wide=False):
     styled = styles(kind.label for kind in groups)
     settings = kinds.settings(groups)
     columns = len({setting.sparsity for setting in settings})
+    if columns == 1:  # distributions side by side
+        columns = len(settings)
     width = 7 if columns == 1 else 4.5
     if wide:
         bars = max((len(r.densities) for r in records), default=0)
@@ -115,7 +118,8 @@ def logarithmic(axes):
         axes.set_ylim(low / 2, 1.2 * high)
     axes.set_yscale("log")
     axes.yaxis.set_major_formatter("{x:g}")
-    axes.yaxis.set_minor_formatter("{x:g}" if high < 15 * low else "")
+    axes.yaxis.set_minor_locator(LogLocator(subs=(2, 5)))
+    axes.yaxis.set_minor_formatter("{x:g}")
 
 
 def save(figure, path):
