@@ -14,6 +14,7 @@ from rigl_tf import locks
 from rigl_tf import plots
 from rigl_tf import recording
 from rigl_tf import results
+from rigl_tf import snapshot
 from rigl_tf import strategies
 from rigl_tf import tickets
 from rigl_tf.checks import check_count
@@ -201,6 +202,8 @@ def train(
         record = recording.record(
             task, method, seed, model, done, test, settings or {}
         )
+        model.save(written / "model.keras")
+        _draw(record, model, written / "figures")
         if ticket is not None:
             record = dataclasses.replace(
                 record,
@@ -208,16 +211,11 @@ def train(
                     "epochs": method.num_epochs(task.total_epochs),
                     "search": ticket.history,
                     "before": before,
-                    "checks": {
-                        name: _test(checked, task)
-                        for name, checked in _checked(
-                            task, method, ticket, seed, fit, scope
-                        )
-                    },
+                    "checks": _checked(
+                        model, task, method, ticket, seed, fit, scope
+                    ),
                 },
             )
-        model.save(written / "model.keras")
-        _draw(record, model, written / "figures")
         board.write(written / "logs", record, written / "figures")
         results.write(written, record)
         if written == output_dir:
@@ -226,15 +224,21 @@ def train(
         return record
 
 
-def _checked(task, method, ticket, seed, fit, scope):
-    """Pairs of a sanity check and the model trained from what it spoilt."""
+def _checked(model, task, method, ticket, seed, fit, scope):
+    """What a model is worth when it is trained from what each check spoilt."""
+    state = snapshot.Snapshot(model)
+    found = {}
     for name in method.checks:
         with scope():
             network = task.network()
             spoilt = tickets.CHECKS[name](ticket, network, seed)
-            model = method.compiled(spoilt, network, seed, fit)
+            other = method.compiled(spoilt, network, seed, fit)
+        # The same model again, as TensorFlow has compiled it already.
+        start = snapshot.Snapshot(other).arrays(within_epoch=False)
+        state.put_back(list(start), within_epoch=False)
         fit(model, f"checks/{name}", f"Sanity check: {name}")
-        yield name, model
+        found[name] = _test(model, task)
+    return found
 
 
 def _test(model, task):
