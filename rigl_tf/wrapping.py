@@ -121,6 +121,8 @@ def _clone(model, function):
     copies = []
 
     def remember(layer):
+        if not isinstance(layer, keras.Layer):
+            return layer  # such as a sum of tensors
         copy = function(layer)
         copies.append((layer, copy))
         return copy

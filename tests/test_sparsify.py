@@ -47,6 +47,18 @@ def test_densify_gives_a_plain_model_with_the_same_outputs(network, data):
     )
 
 
+def test_operations_on_tensors_stay():
+    x = keras.Input((3,))
+    model = keras.Model(x, 2.0 * kl.Dense(4)(x + 3.0))
+
+    copy = rigl_tf.sparsify(model, algorithms.GradualPruning(), sparsity=0.5)
+
+    for each in (copy, rigl_tf.densify(copy)):
+        np.testing.assert_array_equal(
+            model(np.ones((2, 3))), each(np.ones((2, 3)))
+        )
+
+
 def test_the_model_itself_is_left_alone():
     model = networks.sequential()
     before = [np.asarray(w) for w in model.weights]
