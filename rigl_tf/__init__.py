@@ -16,6 +16,7 @@ from rigl_tf.layers import Sparse as Sparse
 from rigl_tf.layers import sparse_layers as sparse_layers
 from rigl_tf.model import SparseModel as SparseModel
 from rigl_tf.monitor import SparsityMonitor as SparsityMonitor
+from rigl_tf.shrinking import shrink as shrink
 from rigl_tf.sparsify import densify as densify
 from rigl_tf.sparsify import sparsify as sparsify
 from rigl_tf.summary import summary as summary

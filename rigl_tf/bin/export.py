@@ -2,6 +2,7 @@
 
 rigl-export runs/digits_mlp/rigl/sparsity=0.9/seed=0
 rigl-export runs/mine --format=litert,compact,onnx --export_dir=models
+rigl-export runs/mine --shrink
 
 A file is kept only if it computes what the model does. The table at the end
 says how large each is, in bytes and compressed, how much of what it would be
@@ -15,10 +16,16 @@ import keras
 from absl import flags
 
 from rigl_tf import exporting
+from rigl_tf import shrinking
 from rigl_tf.bin import command
 
 _EXPORT_DIR = flags.DEFINE_string(
     "export_dir", None, "Where to write; by default `export/` in the run."
+)
+_SHRINK = flags.DEFINE_bool(
+    "shrink",
+    False,
+    "First remove neurons and channels that have no inputs or feed nothing.",
 )
 
 
@@ -34,6 +41,9 @@ def main(run_dir):
     directory = pathlib.Path(_EXPORT_DIR.value or run_dir / "export")
     formats = command.formats(exporting.FORMATS)
     model = keras.saving.load_model(source)
+    if _SHRINK.value:
+        model, shrunk = shrinking.shrink(model)
+        print(f"{shrunk.table()}\n")
     exported = []
     for number, form in enumerate(formats, 1):
         each = exporting.export(model, directory / "model", form)

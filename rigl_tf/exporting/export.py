@@ -6,23 +6,18 @@ import io
 import pathlib
 import shutil
 import tempfile
-import time
 import zlib
 
-import keras
 import numpy as np
-import tensorflow as tf
 
 from rigl_tf import checks
-from rigl_tf import sparsify
 from rigl_tf import tables
+from rigl_tf.exporting import measuring
 from rigl_tf.exporting.formats import FORMATS
+from rigl_tf.sparsify import densify
 
 TOLERANCE = 1e-4
 """The most that an output may differ, relative to the largest output."""
-
-_EXAMPLES = 4
-_SECONDS = 0.5  # for measuring latency
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,18 +84,16 @@ def export(model, path, format="keras", samples=None):
             f"There is something at {path} already. Remove it, or write to "
             "another place."
         )
-    plain = sparsify.densify(model)
-    inputs = _samples(plain, samples)
-    expected = [
-        np.asarray(y) for y in tf.nest.flatten(plain(_packed(plain, inputs)))
-    ]
+    plain = densify(model)
+    inputs = measuring.samples(plain, samples)
+    expected = measuring.runner(plain)(inputs)
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(
         prefix=".export-", dir=path.parent
     ) as directory:
         written = pathlib.Path(directory) / f"model{kind.suffix}"
         run = _written(kind, format, plain, written)
-        difference = _difference(expected, run(inputs))
+        difference = measuring.difference(expected, run(inputs))
         if not difference <= TOLERANCE:
             raise ValueError(
                 f"As {format!r}, the model computes something else: outputs "
@@ -112,7 +105,9 @@ def export(model, path, format="keras", samples=None):
             other = pathlib.Path(directory) / f"dense{kind.dense.suffix}"
             beside = _written(kind.dense, format, plain, other)
             size = _size(other)
-        times = _latency([run, beside], [array[:1] for array in inputs])
+        times = measuring.latency(
+            [run, beside], [array[:1] for array in inputs]
+        )
         shutil.move(written, path)
     return Exported(
         format=format,
@@ -178,47 +173,6 @@ def _written(kind, format, model, path):
         ) from error
 
 
-def _samples(model, samples):
-    """A list of arrays, one for each input."""
-    if samples is not None:
-        return [
-            np.asarray(array, each.dtype)
-            for array, each in zip(
-                keras.tree.flatten(samples), model.inputs, strict=True
-            )
-        ]
-    rng = np.random.default_rng(0)
-    arrays = []
-    for each in model.inputs:
-        if None in each.shape[1:]:
-            raise ValueError(
-                f"Input {each.name!r} has shape {each.shape}, which leaves "
-                "open what an example looks like. Pass some as `samples`."
-            )
-        shape = (_EXAMPLES, *each.shape[1:])
-        values = rng.normal(size=shape)
-        if "float" not in each.dtype:
-            values = values > 0
-        arrays.append(values.astype(each.dtype))
-    return arrays
-
-
-def _packed(model, inputs):
-    return inputs[0] if len(model.inputs) == 1 else inputs
-
-
-def _difference(expected, found):
-    """The largest difference relative to the largest number; NaN if not."""
-    largest = 0.0
-    for here, there in zip(expected, found, strict=True):
-        if here.shape != there.shape:
-            return float("nan")
-        scale = max(float(np.max(np.abs(here), initial=0)), 1e-30)
-        gap = np.max(np.abs(here - there), initial=0) / scale
-        largest = max(largest, float(gap)) if gap == gap else float("nan")
-    return largest
-
-
 def _size(path, function=bytes):
     """Bytes of a file, or of all files of a directory."""
     files = [path] if path.is_file() else sorted(path.rglob("*"))
@@ -231,17 +185,3 @@ def _sparsity(model):
     kernels = [np.asarray(v) for v in model.weights if len(v.shape) > 1]
     size = sum(kernel.size for kernel in kernels)
     return 1 - sum(map(np.count_nonzero, kernels)) / max(size, 1)
-
-
-def _latency(runs, inputs):
-    """Median milliseconds of functions, called in turns."""
-    times = [[] for _ in runs]
-    for run in runs:
-        run(inputs)  # what is done once
-    end = time.perf_counter() + _SECONDS
-    while time.perf_counter() < end or len(times[0]) < 3:
-        for run, of_run in zip(runs, times, strict=True):
-            start = time.perf_counter()
-            run(inputs)
-            of_run.append(time.perf_counter() - start)
-    return [1000 * float(np.median(of_run)) for of_run in times]

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from rigl_tf.exporting import compact
 from rigl_tf.exporting import litert
+from rigl_tf.exporting import measuring
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,7 +37,7 @@ def _write_keras(model, path):
 
 
 def _open_keras(path):
-    return _runner(keras.saving.load_model(path))
+    return measuring.runner(keras.saving.load_model(path))
 
 
 def _write_saved_model(model, path):
@@ -71,19 +72,7 @@ def _open_onnx(path):
 
 
 def _open_compact(path):
-    return _runner(compact.read(path))
-
-
-def _runner(model):
-    """Runs a Keras model as other runtimes do: compiled, no progress bar."""
-    call = tf.function(lambda inputs: model(inputs, training=False))
-
-    def run(inputs):
-        inputs = keras.tree.pack_sequence_as(model.inputs, inputs)
-        outputs = call(inputs[0] if len(inputs) == 1 else inputs)
-        return [np.asarray(y) for y in tf.nest.flatten(outputs)]
-
-    return run
+    return measuring.runner(compact.read(path))
 
 
 _KERAS = Format(".keras", _write_keras, _open_keras)

@@ -43,6 +43,27 @@ def test_a_keras_file_is_written_where_one_says(
     assert not (run_dir / "export").exists()
 
 
+def test_neurons_that_do_nothing_can_be_removed_first(
+    run_dir, parsed_flags, capsys
+):
+    model = keras.saving.load_model(run_dir / "model.keras")
+    two = keras.Sequential([*model.layers, keras.layers.Dense(1)])
+    two.build((None, 16))
+    kernel = np.ones((12, 1))
+    kernel[:5] = 0
+    two.layers[-1].set_weights([kernel, np.zeros(1)])
+    two.save(run_dir / "model.keras")
+    parsed_flags("--shrink")
+
+    export.main(run_dir)
+
+    plain = keras.saving.load_model(run_dir / "export" / "model.keras")
+    assert plain.count_params() == 16 * 7 + 7 + 7 + 1
+    assert "| parameters | 217 | 127 |" in " ".join(
+        capsys.readouterr().out.split()
+    )
+
+
 def test_what_is_no_run_or_no_format_is_said(run_dir, parsed_flags, tmp_path):
     parsed_flags()
     with pytest.raises(ValueError, match="no finished run in .*nowhere"):
