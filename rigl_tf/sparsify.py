@@ -7,7 +7,6 @@ import keras
 from rigl_tf import distributions
 from rigl_tf import granularity as units
 from rigl_tf import layers
-from rigl_tf import masks
 from rigl_tf import refusals
 from rigl_tf import schedules
 from rigl_tf import stores
@@ -127,6 +126,7 @@ def sparsify(
     )
     shapes = [granularity.shape(kernel.layout) for kernel in kernels]
     budgets = distributions.budgets(shapes, sparsities, names=names)
+    budgets = granularity.budgets(kernels, budgets)
     stored = stores.planned(
         storage, kernels, budgets, algorithm, granularity, seed, chosen
     )
@@ -147,11 +147,11 @@ def sparsify(
         grow_init,
     )
     if not changing:
-        for i, (kernel, shape, budget) in enumerate(
-            zip(sparse.kernels, shapes, budgets, strict=True)
+        for i, (kernel, budget) in enumerate(
+            zip(sparse.kernels, budgets, strict=True)
         ):
             if isinstance(kernel, DenseKernel):
-                active = masks.random_mask(shape, budget, (seed, i))
+                active = granularity.random(kernel.layout, budget, (seed, i))
                 kernel.mask.assign(granularity.spread(active, kernel.layout))
     sparse.impose_masks()
     return sparse
@@ -211,6 +211,16 @@ def _check_fits(algorithm, granularity, grow_init):
         raise ValueError(
             f"{name} goes by the signs of single connections, and groups of "
             f"them have none. Received: granularity={granularity}."
+        )
+    if isinstance(granularity, units.Groups) and (
+        algorithm.moves_between_layers
+        or (
+            algorithm.follows_sparsity and not isinstance(granularity, units.NM)
+        )
+    ):
+        raise ValueError(
+            f"{name} changes how many connections layers have, and groups of "
+            f"them keep theirs. Received: granularity={granularity}."
         )
     if grow_init.kind == "gradient" and not algorithm.needs_gradient:
         raise ValueError(

@@ -7,8 +7,9 @@ import tensorflow as tf
 
 from rigl_tf import distributions
 from rigl_tf import storage
-from rigl_tf.algorithms import Algorithm
 from rigl_tf.granularity import Blocks
+from rigl_tf.granularity import Connections
+from rigl_tf.granularity import Groups
 
 STORAGES = ("dense", "active")
 
@@ -53,7 +54,7 @@ def planned(wanted, kernels, budgets, algorithm, granularity, seed, is_alone):
         if algorithm.follows_sparsity:
             capacity = num_units
             active = np.arange(num_units, dtype="int32")
-        elif type(algorithm).redistribute is not Algorithm.redistribute:
+        elif algorithm.moves_between_layers:
             # Any layer may come to have all units that there are.
             capacity = min(num_units, sum(budgets))
         if active is None:
@@ -90,7 +91,9 @@ def _check(algorithm, granularity):
             "that nothing is saved by storing only active ones. Use "
             "storage='dense'."
         )
-    if not granularity.single and not isinstance(granularity, Blocks):
+    if not isinstance(granularity, Blocks | Connections) or isinstance(
+        granularity, Groups
+    ):
         raise ValueError(
             "Only connections and `Blocks` can be stored without the others. "
             f"Received: granularity={granularity}. Use storage='dense'."

@@ -26,25 +26,39 @@ def move_connections(views, algorithm, request, grow_init, slots_of):
         int64 scalar, connections that were inactive before and are active
         now, and the algorithm's next state.
     """
+    num_active = masks.count_each(view.mask for view in views)
     num_drop = [
         # The last unit of a kernel is never dropped.
-        tf.minimum(tf.cast(num, tf.int64), num_active - 1)
-        for num, num_active in zip(
-            algorithm.num_drop(views, request),
-            masks.count_each(view.mask for view in views),
-            strict=True,
+        tf.minimum(tf.cast(num, tf.int64), active - 1)
+        for num, active in zip(
+            algorithm.num_drop(views, request), num_active, strict=True
         )
     ]
+
+    def drop(kernel, view):
+        scores = algorithm.drop(view)
+        if algorithm.follows_sparsity:
+            return views.granularity.protected(scores, view.mask, kernel.layout)
+        return scores
+
     # In turn, so that only one kernel's temporaries are held at a time.
     cuts, before = [], num_drop
     for place, num in enumerate(num_drop):
         with tf.control_dependencies(before):
             view = views[place]
-            cuts.append(masks.drop_cut(view.mask, algorithm.drop(view), num))
+            scores = drop(views.kernels[place], view)
+            cuts.append(masks.drop_cut(view.mask, scores, num))
         before = list(cuts[-1])
-    left = views.after(cuts, algorithm.drop)
+    left = views.after(cuts, drop)
     with tf.control_dependencies(before):
         num_grow = algorithm.redistribute(left, num_drop)
+        if views.granularity.refills:
+            num_grow = [
+                num + budget - active
+                for num, budget, active in zip(
+                    num_grow, request.budgets, num_active, strict=True
+                )
+            ]
         num_grow = [tf.convert_to_tensor(num) for num in num_grow]
     with tf.control_dependencies([*before, *num_grow]):
         state = algorithm.next_state(left, request, num_drop)

@@ -23,7 +23,8 @@ class Views(collections.abc.Sequence):
         beside: Dictionary from the id of a kernel variable to its `Beside`.
         cuts: List of `selection.Cut`, what the drop keeps of each kernel, or
             `None` before the drop.
-        drop: Function from a view to the scores by which the cuts were made.
+        drop: Function from a kernel and a view to the scores by which the cuts
+            were made.
     """
 
     kernels: list
@@ -45,7 +46,8 @@ class Views(collections.abc.Sequence):
         )
         if self.cuts is None:
             return view
-        kept = masks.after_drop(view.mask, self.drop(view), self.cuts[place])
+        scores = self.drop(kernel, view)
+        kept = masks.after_drop(view.mask, scores, self.cuts[place])
         # What is computed from these comes after the mask, not beside it.
         with tf.control_dependencies([kept]):
             return view._replace(

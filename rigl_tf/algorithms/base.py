@@ -125,6 +125,11 @@ class Algorithm(Config, abc.ABC):
         """
         return self.needs_gradient
 
+    @property
+    def moves_between_layers(self):
+        """Whether a layer's share may change, beyond a sparsity schedule."""
+        return type(self).redistribute is not Algorithm.redistribute
+
     def drop(self, view):
         """Scores to keep: the lowest active ones are dropped. Here, |w|."""
         return scores.magnitude(view)

@@ -35,6 +35,10 @@ class GradualPruning(Algorithm):
                 f"Received: scope={self.scope!r}."
             )
 
+    @property
+    def moves_between_layers(self):
+        return self.scope == "global"
+
     def grow(self, view):
         return scores.magnitude(view)
 

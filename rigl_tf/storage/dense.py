@@ -84,9 +84,11 @@ class DenseKernel(SparseKernel):
         )
 
     def grow(self, view, scores, num_grow, granularity, beside, fresh, slots):
-        units = masks.grow(view.mask, scores(view), num_grow)
-        mask = granularity.spread(units, self.layout)
         before = tf.convert_to_tensor(self.mask)
+        units = granularity.grow(
+            before, view.mask, scores(view), num_grow, self.layout
+        )
+        mask = granularity.spread(units, self.layout)
         stayed = tf.logical_and(mask, before)
         new = tf.not_equal(mask, stayed)
         num_changed = masks.count(new)

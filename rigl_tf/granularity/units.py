@@ -1,21 +1,11 @@
-"""What moves as one: single connections, or groups of them.
-
-A granularity divides every kernel into units. A mask is the same throughout a
-unit, and counts, budgets and scores are of units. A unit's score is the mean
-of the magnitudes in it.
-"""
+"""Connections, and groups of them that move as one."""
 
 import dataclasses
 
 import tensorflow as tf
 
-from rigl_tf.config import Config
-
-
-class Granularity(Config):
-    """Has `shape`, `pool` and `spread`, as `Connections` does."""
-
-    single = False  # whether units are connections, so that nothing is pooled
+from rigl_tf.checks import check_count
+from rigl_tf.granularity.base import Granularity
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,16 +15,13 @@ class Connections(Granularity):
     single = True
 
     def shape(self, layout):
-        """The units of a kernel: here, as many as it has connections."""
         return layout.kernel_shape
 
     def pool(self, values, layout):
-        """The mean of each unit: here, the values themselves."""
         del layout
         return values
 
     def spread(self, units, layout):
-        """A value for each unit, given to all its connections."""
         del layout
         return units
 
@@ -96,13 +83,8 @@ class Blocks(Granularity):
     columns: int = 32
 
     def __post_init__(self):
-        for name in ("rows", "columns"):
-            value = getattr(self, name)
-            if not isinstance(value, int) or value < 1:
-                raise ValueError(
-                    f"`{name}` must be an integer of at least 1. "
-                    f"Received: {name}={value!r}."
-                )
+        check_count("rows", self.rows)
+        check_count("columns", self.columns)
 
     def shape(self, layout):
         return (

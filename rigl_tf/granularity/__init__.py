@@ -1,0 +1,16 @@
+"""What moves as one: single connections, or groups of them.
+
+A granularity divides every kernel into units. A mask is the same throughout a
+unit, and counts, budgets and scores are of units. A unit's score is the mean
+of the magnitudes in it. Where units are connections, it may also say how many
+of those that belong together are active.
+"""
+
+from rigl_tf.granularity.base import Granularity as Granularity
+from rigl_tf.granularity.fan_in import ConstantFanIn as ConstantFanIn
+from rigl_tf.granularity.groups import Groups as Groups
+from rigl_tf.granularity.nm import NM as NM
+from rigl_tf.granularity.units import Blocks as Blocks
+from rigl_tf.granularity.units import Connections as Connections
+from rigl_tf.granularity.units import Outputs as Outputs
+from rigl_tf.granularity.units import Windows as Windows

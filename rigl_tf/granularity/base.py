@@ -1,0 +1,85 @@
+"""What a granularity is."""
+
+import abc
+
+from rigl_tf import masks
+from rigl_tf.config import Config
+
+
+class Granularity(Config, abc.ABC):
+    """A division of kernels into units, and which of them may be active."""
+
+    single = False  # whether units are connections, so that nothing is pooled
+    refills = False  # whether an update grows up to the budget
+
+    @abc.abstractmethod
+    def shape(self, layout):
+        """Tuple of integers, the units of a kernel with a `Layout`."""
+
+    @abc.abstractmethod
+    def pool(self, values, layout):
+        """The mean of each unit, from a tensor of kernel shape."""
+
+    @abc.abstractmethod
+    def spread(self, units, layout):
+        """A value for each unit, given to all its connections."""
+
+    def budgets(self, kernels, budgets):
+        """Active units of each kernel, near those asked for.
+
+        Args:
+            kernels: List of `SparseKernel`.
+            budgets: List of integers.
+
+        Returns:
+            List of integers.
+
+        Raises:
+            ValueError: If a kernel cannot have as many.
+        """
+        del kernels
+        return budgets
+
+    def random(self, layout, num_active, seed):
+        """A first mask, of units.
+
+        Args:
+            layout: `Layout`.
+            num_active: Integer, of `budgets`.
+            seed: Integer, or pair of integers.
+
+        Returns:
+            Boolean tensor of the units' shape.
+        """
+        return masks.random_mask(self.shape(layout), num_active, seed)
+
+    def protected(self, scores, mask, layout):
+        """Scores to keep, by which no more is dropped than may be.
+
+        Args:
+            scores: Tensor of the units' shape.
+            mask: Boolean tensor, the active units.
+            layout: `Layout`.
+
+        Returns:
+            Tensor, `inf` where a unit has to stay.
+        """
+        del mask, layout
+        return scores
+
+    def grow(self, before, mask, scores, num_grow, layout):
+        """Adds what grows to a mask.
+
+        Args:
+            before: Boolean tensor, the active units before the drop; looked
+                at if units are connections.
+            mask: Boolean tensor, those after it.
+            scores: As for `masks.grow`.
+            num_grow: int64 scalar tensor.
+            layout: `Layout`.
+
+        Returns:
+            Boolean tensor.
+        """
+        del before, layout
+        return masks.grow(mask, scores, num_grow)

@@ -1,0 +1,82 @@
+"""As many inputs for every neuron."""
+
+import dataclasses
+
+import tensorflow as tf
+
+from rigl_tf import masks
+from rigl_tf.checks import check_number
+from rigl_tf.granularity.groups import Groups
+from rigl_tf.granularity.groups import places
+
+
+@dataclasses.dataclass(frozen=True)
+class ConstantFanIn(Groups):
+    """Every neuron or channel of a layer has as many active inputs, or none.
+
+    With RigL, this is SRigL. An update drops as always. A neuron is then
+    ablated, for good, if the method would leave it less than a fraction of
+    the others' inputs; the connections of the layer go to those that remain,
+    each growing up to the new fan-in. What a division of the budget by the
+    number of neurons leaves over is not used.
+
+    The last layer's outputs are the model's: exclude it if neurons are
+    ablated.
+
+    Args:
+        ablation: Float in [0, 1), the fraction of the fan-in below which a
+            neuron goes. 0 for none; the paper has 0.3 for CNNs.
+
+    Reference:
+        [Lasby et al., 2024](https://arxiv.org/abs/2305.02299), section 3.
+        There, what was dropped in an update is not counted if it would grow
+        again in the same; here it is, as in RigL.
+    """
+
+    ablation: float = 0.0
+
+    refills = True
+
+    def __post_init__(self):
+        check_number("ablation", self.ablation, "[0, 1)")
+
+    def budgets(self, kernels, budgets):
+        outputs = [kernel.layout.outputs for kernel in kernels]
+        return [
+            num * max(budget // num, 1)
+            for num, budget in zip(outputs, budgets, strict=True)
+        ]
+
+    def grow(self, before, mask, scores, num_grow, layout):
+        fan_in = self.count(before, layout)
+        alive = fan_in > 0
+        budget = masks.count(mask) + tf.cast(num_grow, tf.int64)
+        if self.ablation:
+            free = self.count(masks.grow(mask, scores, num_grow), layout)
+            enough = self.ablation * tf.cast(tf.reduce_max(fan_in), tf.float32)
+            free = tf.where(alive, free, -1)
+            stays = tf.logical_or(
+                tf.cast(free, tf.float32) >= enough,
+                places(free) < _fewest(budget, layout),
+            )
+            alive = tf.logical_and(alive, stays)
+            groups = tf.logical_and(
+                self.grouped(mask, layout), alive[..., None]
+            )
+            mask = self.ungrouped(groups, layout)
+        wanted = tf.cast(budget // masks.count(alive), tf.int32)
+        wanted = tf.where(alive, wanted, 0)
+        return self.fill(mask, scores, wanted, layout)
+
+    def grouped(self, values, layout):
+        return tf.transpose(layout.matrix(values))
+
+    def ungrouped(self, groups, layout):
+        shape = (layout.taps, layout.inputs, layout.outputs)
+        return layout.unstack(tf.reshape(tf.transpose(groups), shape))
+
+
+def _fewest(budget, layout):
+    """The fewest neurons that have room for all connections."""
+    room = layout.taps * layout.inputs
+    return tf.cast(-(-budget // room), tf.int32)
