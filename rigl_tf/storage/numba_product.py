@@ -120,7 +120,7 @@ class Product:
 
     def _current(self, active):
         """The index of positions that anything may have changed."""
-        numba.set_num_threads(_num_threads())
+        numba.set_num_threads(num_threads())
         seen = (len(active), _hash(active))
         if seen != self._index_of:
             self._index = _index(active, self._inputs, self._outputs)
@@ -143,7 +143,7 @@ def _out_of_rows(x, num, units):
     return together[:num]
 
 
-def _num_threads():
+def num_threads():
     wanted = tf.config.threading.get_intra_op_parallelism_threads()
     most = numba.config.NUMBA_NUM_THREADS
     return min(wanted, most) if wanted else most
