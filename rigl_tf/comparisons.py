@@ -1,5 +1,6 @@
 """Our numbers beside those that a paper prints."""
 
+import collections
 import math
 import statistics
 from collections.abc import Callable
@@ -105,9 +106,9 @@ def _values(item, found):
         head += _columns(METRICS[name].title)
     rows = [tuple(head)]
     for row, number in _in_order(item.rows):
-        records = found(row, number)
+        name, records = best(row, found(row, number))
         cells = [row.task] if with_task else []
-        cells += [row.name, _sparsity(row, number), str(len(records))]
+        cells += [name, _sparsity(row, number), str(len(records))]
         for name in metrics:
             ours = [METRICS[name].of(record) for record in records]
             ours = [value for value in ours if value is not None]
@@ -121,8 +122,34 @@ def _values(item, found):
     return rows
 
 
+def best(row, records):
+    """Of the runs of a row that is tuned, those with the best settings.
+
+    Args:
+        row: `papers.Row`.
+        records: List of `Record`.
+
+    Returns:
+        The row's name, with the settings, and a list of `Record`.
+    """
+    if not row.tuned or not records:
+        return row.name, records
+    by_values = collections.defaultdict(list)
+    for record in records:
+        values = tuple(record.settings[name] for name in row.tuned)
+        by_values[values].append(record)
+    values, runs = max(
+        by_values.items(),
+        key=lambda item: statistics.mean(run.validated for run in item[1]),
+    )
+    return f"{row.name}: {', '.join(f'{value:.3g}' for value in values)}", runs
+
+
 def _means(item, found):
-    """The means over tasks of rows that have the same name."""
+    """The means over tasks of rows that have the same name.
+
+    A difference is of the means over all tasks.
+    """
     rows = [("row", "sparsity", "tasks", *_columns("mean accuracy, %"))]
     names = dict.fromkeys(row.name for row in item.rows)
     for number in range(max(len(values) for values in item.means.values())):
@@ -136,12 +163,15 @@ def _means(item, found):
                 if records
             ]
             ours = [statistics.mean(means)] if means else []
+            cells = _beside(ours, _at(item.means, name, number))
+            if len(means) < len(alike):  # a mean of others
+                cells = (*cells[:-1], "")
             rows.append(
                 (
                     name,
                     _sparsity(alike[0], number),
                     f"{len(means)} of {len(alike)}",
-                    *_beside(ours, _at(item.means, name, number)),
+                    *cells,
                 )
             )
     return rows

@@ -22,6 +22,8 @@ class Row:
         method: String, as of `rigl-train --method`.
         sparsity: Tuple of floats, a run for each; empty for dense networks.
         set: Dictionary from a gin macro to its value as text.
+        tuned: Names of macros that a study tunes. Of the runs that differ in
+            them, those count that are best on validation data.
         source: Name of the row of the task whose runs it starts from, or
             `None`.
         printed: Dictionary from one of `comparisons.METRICS` to the numbers
@@ -33,6 +35,7 @@ class Row:
     method: str
     sparsity: tuple
     set: dict
+    tuned: tuple = ()
     source: str | None = None
     printed: dict = dataclasses.field(default_factory=dict)
 
@@ -40,8 +43,8 @@ class Row:
     def settings(self):
         """What to set for each run: tuples of bindings."""
         common = [f"{name} = {value}" for name, value in self.set.items()]
-        if self.source is not None:
-            common.append(f"SOURCE = {'runs/of/' + self.source!r}")
+        if self.source is not None:  # wherever it will be
+            common.append(f"SOURCE = {self.source!r}")
         if not self.sparsity:
             return [tuple(common)]
         return [(f"SPARSITY = {s}", *common) for s in self.sparsity]
@@ -60,7 +63,9 @@ class Item:
             paper prints, means over tasks, one for each sparsity. Empty where
             it prints no means.
         figures: Names of the functions of `rigl_tf.plots` that draw it.
-        here: Name of the sweep that shows the same at small scale, or `None`.
+        here: Name of the sweep or study that shows the same at small scale, or
+            `None`.
+        study: Name of the study that tunes its rows, or `None`.
         test: File of the tests that hold what takes no training, or `None`.
     """
 
@@ -71,6 +76,7 @@ class Item:
     means: dict = dataclasses.field(default_factory=dict)
     figures: tuple = ()
     here: str | None = None
+    study: str | None = None
     test: str | None = None
 
 
@@ -125,7 +131,8 @@ def _filled(given, items):
         if "sparsity" in given and row["sparsity"]:
             row["sparsity"] = given["sparsity"]
             row["printed"] = {}
-    filled = {"rows": rows, "seeds": other.seeds, "here": other.here, **given}
+    shared = {n: getattr(other, n) for n in ("seeds", "here", "study")}
+    filled = {"rows": rows, **shared, **given}
     del filled["like"]
     return {name: value for name, value in filled.items() if value is not None}
 
@@ -139,6 +146,7 @@ def _row(row, item):
         method=row["method"],
         sparsity=() if is_dense else tuple(sparsity),
         set=row.get("set", {}),
+        tuned=tuple(row.get("tuned", ())),
         source=row.get("source"),
         printed=row.get("printed", {}),
     )

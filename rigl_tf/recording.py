@@ -1,6 +1,7 @@
 """What a run leaves in its record."""
 
 import importlib.metadata
+import pathlib
 import platform
 import statistics
 
@@ -72,7 +73,8 @@ def record(task, method, seed, model, checkpoint, test, settings):
 
 def _distribution(method):
     if getattr(method, "source", None):
-        return ""  # densities are those of the source
+        source = pathlib.Path(method.source) / results.RECORD
+        return results.read(source).distribution
     given = getattr(method, "distribution", "")
     given = getattr(given, "func", given)  # inside a partial
     return getattr(given, "__name__", given)

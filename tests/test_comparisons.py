@@ -84,8 +84,11 @@ def test_means_are_over_the_tasks_that_were_run():
 
     _, row = comparisons.compare(item, found)
 
-    # (70 + 85) / 2
-    assert row == ("RigL", "0.9", "2 of 3", "77.50", "80.0", "-2.50")
+    # (70 + 85) / 2, which is no mean of three
+    assert row == ("RigL", "0.9", "2 of 3", "77.50", "80.0", "")
+    accuracies["c"] = [0.9]
+    _, row = comparisons.compare(item, found)
+    assert row == ("RigL", "0.9", "3 of 3", "81.67", "80.0", "+1.67")
 
 
 @pytest.mark.parametrize(

@@ -203,6 +203,33 @@ def test_accuracy_by_density_has_a_panel_for_each_distribution(tmp_path):
     assert three.shape[1] > 2 * one.shape[1]
 
 
+def test_runs_with_other_settings_are_other_lines(tmp_path):
+    runs = points(rigl=((0.9,), {"settings": {"ALPHA": 0.3}}))
+    plots.accuracy_by_density(runs, tmp_path / "one.png")
+    runs += points(rigl=((0.5,), {"settings": {"ALPHA": 0.1}}))
+    plots.accuracy_by_density(runs, tmp_path / "two.png")
+
+    blue = np.array([0, 0x72, 0xB2])  # the second method's
+    assert fraction(read(tmp_path / "one.png"), blue) < 1e-5
+    assert fraction(read(tmp_path / "two.png"), blue) > 0.0003
+
+
+def test_what_knows_no_distribution_is_only_among_runs_as_long(tmp_path):
+    runs = points(rigl=((0.9,), {}))
+    runs += points(rigl=((0.9,), {"extension": 2}))
+    plots.accuracy_by_density(runs, tmp_path / "without.png")
+    runs += points(small_dense=((0.5,), {"distribution": ""}))
+    plots.accuracy_by_density(runs, tmp_path / "with.png")
+
+    picture = read(tmp_path / "with.png")
+    width = picture.shape[1]  # the legend takes the last fifth
+    blue = np.array([0, 0x72, 0xB2])
+    assert fraction(picture[:, : width * 2 // 5], blue) > 0.0003
+    second = picture[:, width // 2 : width * 3 // 4]
+    assert fraction(second, blue) < 1e-5
+    assert fraction(second, ORANGE) > 0.0003
+
+
 def test_the_dense_network_is_a_line_across(tmp_path):
     runs = points(rigl=((0.9,), {}))
     plots.accuracy_by_density(runs, tmp_path / "without.png")

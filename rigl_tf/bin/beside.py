@@ -35,6 +35,12 @@ def show(name, item, directory, task=None, form="markdown", kernel=None):
             f"{item.name} takes no training: {item.test} has its numbers."
         )
     directory = pathlib.Path(directory)
+    if not directory.is_dir():
+        raise ValueError(
+            f"There is no directory {directory}. Train runs with rigl-sweep "
+            "and the same --paper, or say where they are: --runs."
+        )
+    item = items.on(item, task)
     paths = results.read_all(directory)
     found = _finder(item, paths, directory, task)
     rows = comparisons.compare(
@@ -45,7 +51,6 @@ def show(name, item, directory, task=None, form="markdown", kernel=None):
     text = tables.FORMATS[form](rows)
     print(text)
     stem = f"{name} {item.name}".lower().replace(" ", "_")
-    directory.mkdir(parents=True, exist_ok=True)
     table = directory / f"{stem}.{tables.ENDINGS[form]}"
     table.write_text(text + "\n", encoding="utf-8")
     print(f"\nTable: {table}")
@@ -54,14 +59,28 @@ def show(name, item, directory, task=None, form="markdown", kernel=None):
         for number in range(len(row.settings)):
             for path in found(row, number):
                 by_task[paths[path].task][path] = paths[path]
+    if item.figures and not by_task:
+        print("No figure: nothing of it was run.")
     for trained, runs in by_task.items():
         for figure in item.figures:
             path = directory / "figures" / f"{stem}_{figure}_{trained}.png"
             if figure == "masks":
                 plots.masks(kernels(runs, kernel), path)
+            elif figure == "trials":
+                names, values = _reference(item, found, paths)
+                plots.trials(list(runs.values()), path, *names, values)
             else:
                 getattr(plots, figure)(list(runs.values()), path)
             print(f"Figure: {path}")
+
+
+def _reference(item, found, paths):
+    """Names of what is tuned, and the values in rows that are not, if run."""
+    names = next(row.tuned for row in item.rows if row.tuned)
+    for row in item.rows:
+        for path in () if row.tuned else found(row, 0):
+            return names, [paths[path].settings[name] for name in names]
+    return names, None
 
 
 def kernels(records, name=None):
@@ -73,7 +92,15 @@ def kernels(records, name=None):
 
     Returns:
         Dictionary from a kind, as a string, to the `SparseKernel` in it.
+
+    Raises:
+        ValueError: If no run has such a kernel.
     """
+    names = dict.fromkeys(n for r in records.values() for n in r.densities)
+    if name not in (None, *names):
+        raise ValueError(
+            f"No run has a kernel {name!r}. Kernels: {', '.join(names)}."
+        )
     first = {}
     for path, record in records.items():
         if record.densities and name in (None, *record.densities):
@@ -88,23 +115,46 @@ def kernels(records, name=None):
 
 def _finder(item, paths, directory, task):
     """Function of a row and the number of a sparsity to paths of runs."""
-    by_settings = collections.defaultdict(list)
-    for path, record in paths.items():
-        key = _key(record.task, record.method, record.settings, directory)
-        by_settings[key].append(path)
+
+    @functools.cache
+    def by_settings(tuned):
+        found = collections.defaultdict(dict)
+        for path, record in sorted(paths.items()):
+            key = _key(
+                record.task, record.method, record.settings, directory, tuned
+            )
+            # A run may be there twice, for several tables.
+            told = [record.settings.get(n) for n in ("SEED", *tuned)]
+            found[key].setdefault(tuple(told), path)
+        return found
 
     @functools.cache
     def of(number_of_row, number):
         row = item.rows[number_of_row]
         run = items.run(row, number, 0, task, item.rows)
-        return by_settings[_key(*items.described(run), directory)]
+        key = _key(*items.described(run), directory, row.tuned)
+        there = by_settings(row.tuned)[key].values()
+        return [path for path in there if path not in elsewhere(row.tuned)]
+
+    @functools.cache
+    def elsewhere(tuned):
+        """Runs that are no trials, but in rows of their own."""
+        rows = enumerate(item.rows) if tuned else ()
+        return {
+            path
+            for place, row in rows
+            if not row.tuned
+            for number in range(len(row.settings))
+            for path in of(place, number)
+        }
 
     return lambda row, number: of(item.rows.index(row), number)
 
 
-def _key(task, method, settings, directory):
+def _key(task, method, settings, directory, tuned):
     """What runs of a row have in common."""
-    settings = {n: v for n, v in settings.items() if n != "SEED"}
+    left_out = ("SEED", *tuned)
+    settings = {n: v for n, v in settings.items() if n not in left_out}
     if "SOURCE" in settings:
         settings["SOURCE"] = _below(directory, settings["SOURCE"])
     return task, method, json.dumps(settings, sort_keys=True)

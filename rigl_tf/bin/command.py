@@ -22,8 +22,13 @@ _FORMAT = flags.DEFINE_list(
 )
 
 
-def formats(choices):
+def formats(choices, most=None):
     """What --format says, as a list; the first of the choices by default."""
+    if most is not None and len(_FORMAT.value) > most:
+        raise ValueError(
+            f"--format takes one of {', '.join(choices)}. "
+            f"Received: --format={','.join(_FORMAT.value)}."
+        )
     for each in _FORMAT.value:
         if each not in choices:
             raise ValueError(
@@ -33,11 +38,11 @@ def formats(choices):
     return _FORMAT.value or list(choices)[:1]
 
 
-def run(main, argument=None):
+def run(main, argument=None, goes_on="--resume goes on"):
     """Runs `main()` after the flags are parsed.
 
     If there is an `argument`, a string that names it, `main` receives what
-    stands beside the flags.
+    stands beside the flags. `goes_on` says how what was stopped goes on.
 
     Errors that a user can mend end in one line and exit code 2. With --help,
     it prints what the module of `main` says of itself, and its flags.
@@ -56,17 +61,22 @@ def run(main, argument=None):
             return _fail(f"Unexpected arguments: {' '.join(given)}.")
         try:
             return main(*given)
+        except BrokenPipeError:
+            raise
         except (ValueError, TypeError, OSError, ArithmeticError) as error:
             if os.environ.get("RIGL_TF_TRACEBACK"):
                 traceback.print_exc()
             return _fail(one_line(error))
         except SystemExit as stop:
             if stop.code == callbacks.STOPPED:
-                sys.stderr.write("stopped, and saved: --resume goes on.\n")
+                sys.stderr.write(f"stopped, and saved: {goes_on}.\n")
             raise
 
     logging.set_verbosity(logging.WARNING)
-    app.run(guarded)
+    try:
+        app.run(guarded)
+    except BrokenPipeError:  # such as `| head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def usage(module):

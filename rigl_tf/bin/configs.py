@@ -28,6 +28,9 @@ def folder():
     )
 
 
+_SINGULAR = {"studies": "study"}  # of others, without the s
+
+
 def find(kind, name):
     """The gin file of a task, method or sweep.
 
@@ -53,7 +56,7 @@ def find(kind, name):
     close = difflib.get_close_matches(name, names)
     hint = f" Did you mean {close[0]!r}?" if close else ""
     raise ValueError(
-        f"There is no {kind[:-1]} {name!r}.{hint} "
+        f"There is no {_SINGULAR.get(kind, kind[:-1])} {name!r}.{hint} "
         f"{kind.capitalize()}: {', '.join(names)}."
     )
 

@@ -36,7 +36,7 @@ def paper():
         ValueError: If there is no such paper.
     """
     if _PAPER.value is None:
-        if _TABLE.value or _FIGURE.value:
+        if _TABLE.value or _FIGURE.value or _ON.value:
             raise ValueError(
                 f"Say of which paper: --paper, one of {', '.join(files())}."
             )
@@ -120,6 +120,16 @@ def run(row, number, seed, task=None, rows=()):
         return found
     _, method, _ = described(found)
     return dataclasses.replace(found, task=task, method=method)
+
+
+def on(of, task):
+    """An `Item` with every row once, as another task stands for all of it."""
+    if task is None:
+        return of
+    first = {}
+    for row in of.rows:
+        first.setdefault((row.name, row.sparsity, row.source), row)
+    return dataclasses.replace(of, rows=tuple(first.values()))
 
 
 def runs(of, task=None):

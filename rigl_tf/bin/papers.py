@@ -11,6 +11,7 @@ scale, and how many FLOPs all of its runs take, as the papers count them. With
 
 import contextlib
 import functools
+import shlex
 import sys
 
 import gin
@@ -24,6 +25,8 @@ from rigl_tf.bin import command
 from rigl_tf.bin import configs
 from rigl_tf.bin import items
 from rigl_tf.datasets import prepared
+
+_RUNS = "runs"  # where commands put runs and look for them
 
 
 def main():
@@ -84,23 +87,39 @@ def commands(name, paper, item):
     lines = [f"# {item.name} of {paper.title}: {item.about}."]
     if item.test:
         lines.append(f"# It takes no training: {item.test} has its numbers.")
+    several = len({row.task for row in item.rows}) > 1
     for row in item.rows:
-        for set_ in row.settings:
+        for number, set_ in enumerate(row.settings):
             cost = _cost(paper, row, set_)
-            lines.append(f"\n# {row.name}: {cost:.2g} FLOPs a seed")
+            words = [row.name]
+            words += [row.task] if several else []
+            words += [f"sparsity {row.sparsity[number]:g}"] * bool(row.sparsity)
+            lines.append(f"\n# {', '.join(words)}: {cost:.2g} FLOPs a seed")
+            if row.source is not None:
+                lines.append(
+                    f"# It starts from {row.source}: train that first."
+                )
+            one = items.run(row, number, 0, rows=item.rows)
             parts = [f"--task={row.task}", f"--method={row.method}"]
-            parts += [f"--set '{one}'" for one in set_]
-            lines.append(" ".join(["rigl-train", *parts, "--seed=0"]))
+            for setting in one.bindings(_RUNS):
+                parts += ["--set", shlex.quote(setting)]
+            parts.append(shlex.quote(f"--output_dir={_RUNS}/{one.path}"))
+            lines.append(" ".join(["rigl-train", *parts]))
     if item.rows:
         kind, _, number = item.name.partition(" ")
         which = f"--{kind.lower()}={number}"
         if kind not in ("Table", "Figure"):
             which = f"--table={item.name!r}"
         lines.append(
-            f"\n# {item.seeds} seeds each. Add --output_dir=runs/mine, or "
-            "--smoke to try a run.\n\n# All of them, and the table:\n"
-            f"rigl-sweep --paper={name} {which} --output_dir=runs\n"
-            f"rigl-report --paper={name} {which} --runs=runs"
+            f"\n# {item.seeds} seeds each. To try a run, --smoke instead of "
+            "--output_dir.\n\n# All of them, and the table:\n"
+            f"rigl-sweep --paper={name} {which} --output_dir={_RUNS}\n"
+            f"rigl-report --paper={name} {which} --runs={_RUNS}"
+        )
+    if item.study:
+        lines.append(
+            "\n# To tune anew; the table then has the best of all trials:\n"
+            f"rigl-study --study={item.study} --output_dir={_RUNS}"
         )
     return "\n".join(lines)
 

@@ -110,7 +110,7 @@ def _kernel_names(records):
 def main():
     """Reports on what the flags name."""
     name, paper = items.paper()
-    form = command.formats(tables.FORMATS)[0]
+    form = command.formats(tables.FORMATS, most=1)[0]
     if paper is None:
         show(_RUNS.value, _MASKS.value, form)
         return

@@ -122,7 +122,7 @@ def _accuracies(records):
 
 def run():
     """Entry point of `rigl-study`."""
-    command.run(main)
+    command.run(main, goes_on="the same command goes on")
 
 
 if __name__ == "__main__":

@@ -103,7 +103,7 @@ def _chosen(runs):
 
 def run():
     """Entry point of `rigl-sweep`."""
-    command.run(main)
+    command.run(main, goes_on="the same command goes on")
 
 
 if __name__ == "__main__":

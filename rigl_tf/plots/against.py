@@ -82,7 +82,9 @@ def accuracy_by_flops(records, path):
         records,
         lambda r: r.flops["training"] / r.flops["training_dense"],
         _after,
-        lambda r: f"{r.method} {kinds.short(r.distribution)}".strip(),
+        lambda kind, _: (
+            f"{kind.label} {kinds.short(kind.distribution)}".strip()
+        ),
     )
     axes[0, 0].set_xlabel("FLOPs of training / those of dense")
     axes[0, 0].set_ylabel("test accuracy, %")
@@ -117,7 +119,7 @@ def accuracy_by_learning_rate(records, path):
             [r for r in records if r.distribution == name],
             lambda r: r.settings["LEARNING_RATE"],
             _after,
-            lambda r: f"sparsity {r.sparsity:g}",
+            lambda kind, _: f"sparsity {kind.sparsity:g}",
         )
         panel.set_xscale("log")
         panel.set_title(kinds.short(name))
@@ -148,13 +150,20 @@ def _by_density(records, path, value_of, ylabel):
     sparse = [r for r in records if r.sparsity]
     if value_of is _before:
         sparse, dense = [r for r in sparse if r.ticket], []
-    # What knows no distribution is compared everywhere.
-    titles = sorted({_title(r) for r in sparse if r.distribution}) or [""]
-    figure, axes = parts.new_figure(1, len(titles), width=5)
-    styled = parts.styles(r.method for r in sparse)
-    for panel, title in zip(axes.flat, titles, strict=True):
-        inside = [r for r in sparse if not r.distribution or _title(r) == title]
-        _lines(panel, inside, _density, value_of, lambda r: r.method, styled)
+    places = sorted(
+        {(r.extension, r.distribution) for r in sparse if r.distribution}
+    ) or [(1, "")]
+    figure, axes = parts.new_figure(1, len(places), width=5)
+    groups = kinds.group(sparse)
+    styled = parts.styles(_label(kind, groups[kind][0]) for kind in groups)
+    for panel, (extension, name) in zip(axes.flat, places, strict=True):
+        inside = [
+            r
+            for r in sparse
+            # What knows no distribution is compared with all.
+            if r.extension == extension and r.distribution in ("", name)
+        ]
+        _lines(panel, inside, _density, value_of, _label, styled)
         if dense:
             panel.axhline(
                 np.mean([value_of(r) for r in dense]),
@@ -162,15 +171,16 @@ def _by_density(records, path, value_of, ylabel):
                 linewidth=1,
                 label="dense",
             )
-        panel.set_title(title)
+        longer = f", {extension:g}x" if extension != 1 else ""
+        panel.set_title(kinds.short(name) + longer)
         _density_axis(panel, inside)
         panel.set_ylabel(ylabel)
     parts.save(figure, path)
 
 
-def _title(record):
-    longer = f", {record.extension:g}x" if record.extension != 1 else ""
-    return kinds.short(record.distribution) + longer
+def _label(kind, record):
+    """Without the training time, which is the panel's."""
+    return f"{record.method} {kind.settings}".strip()
 
 
 def _density_axis(panel, records):
@@ -183,9 +193,9 @@ def _density_axis(panel, records):
 
 def _lines(panel, records, x_of, y_of, label_of, styled=None):
     lines = collections.defaultdict(list)
-    for runs in kinds.group(records).values():
+    for kind, runs in kinds.group(records).items():
         points = [(x_of(record), y_of(record)) for record in runs]
-        lines[label_of(runs[0])].append(points)
+        lines[label_of(kind, runs[0])].append(points)
     styled = styled or parts.styles(lines)
     for label in sorted(lines):
         _line(panel, lines[label], label, styled[label])

@@ -6,7 +6,7 @@ from rigl_tf import kinds
 from rigl_tf.plots import parts
 
 
-def trials(records, path, x="ALPHA", y="INTERVAL", reference=(0.3, 100)):
+def trials(records, path, x="ALPHA", y="INTERVAL", reference=None):
     """Draws validation accuracy over two settings as contours.
 
     A dot is a pair of settings, its accuracy the mean over seeds after the
@@ -18,8 +18,7 @@ def trials(records, path, x="ALPHA", y="INTERVAL", reference=(0.3, 100)):
         path: File to write, PNG by its ending.
         x: String, a setting.
         y: String, a setting.
-        reference: Pair of the values to compare with; by default those of
-            Evci et al. (2020).
+        reference: Pair of the values to compare with, or `None`.
     """
     records = [r for r in records if {x, y} <= r.settings.keys()]
     groups = kinds.group(records)
@@ -44,16 +43,17 @@ def trials(records, path, x="ALPHA", y="INTERVAL", reference=(0.3, 100)):
         panel.set_ylabel(f"{y.lower()}, steps" if y == "INTERVAL" else y)
         if points:
             _contours(figure, panel, np.transpose(points))
-            panel.margins(0.05)
-            panel.plot(
-                *reference,
-                "o",
-                color="black",
-                markerfacecolor="none",
-                markeredgewidth=2,
-                markersize=13,
-                label="reference, {:g} and {:g}".format(*reference),
-            )
+            if reference is not None:
+                panel.plot(
+                    *reference,
+                    "o",
+                    color="black",
+                    markerfacecolor="none",
+                    markeredgewidth=2,
+                    markersize=13,
+                    clip_on=False,
+                    label="reference, {:g} and {:g}".format(*reference),
+                )
     parts.save(figure, path)
 
 
@@ -64,6 +64,9 @@ def _contours(figure, panel, points):
     else:  # they span no area
         shades = panel.scatter(x, y, c=accuracy, cmap="cividis")
     figure.colorbar(shades, ax=panel, label="validation accuracy, %")
-    panel.plot(x, y, ".", color="white", markeredgecolor="black", label="trial")
+    # Trials at the edge are drawn whole.
+    dots = {"color": "white", "markeredgecolor": "black", "clip_on": False}
+    panel.plot(x, y, ".", label="trial", **dots)
     best = np.argmax(accuracy)
-    panel.plot(x[best], y[best], "^", color="black", markersize=9, label="best")
+    dots |= {"color": "black", "markersize": 9}
+    panel.plot(x[best], y[best], "^", label="best", **dots)

@@ -1,5 +1,7 @@
 """Tests of a paper's tables from our records."""
 
+import dataclasses
+
 import pytest
 
 from rigl_tf import papers
@@ -59,16 +61,75 @@ def test_a_table_has_our_numbers_and_says_what_was_not_run(tmp_path, capsys):
 
 
 def test_runs_of_other_settings_are_other_runs(tmp_path, capsys):
-    item = PAPER.items["Table 4"]
-    leave(tmp_path, item, "ERK, best", accuracy=0.95)
+    item = PAPER.items["Table 7"]
+    leave(tmp_path, item, "RigL (ERK)", accuracy=0.95)
 
     beside.show(NAME, item, tmp_path, form="csv")
 
     lines = capsys.readouterr().out.splitlines()
-    (best,) = [line for line in lines if '"ERK, best",0.9,' in line]
-    assert ",1,95.00,92.4 ± 0.23,+2.60" in best
-    (reference,) = [line for line in lines if '"ERK, reference",0.9,' in line]
-    assert ",0,not run," in reference
+    (found,) = [line for line in lines if "cifar10,RigL (ERK),0.9," in line]
+    assert ",1,95.00,92.4 ± 0.06,+2.60" in found
+    (other,) = [line for line in lines if "cifar10,RigL,0.9," in line]
+    assert ",0,not run," in other
+
+
+def test_of_the_trials_of_a_study_the_best_on_validation_data_counts(
+    tmp_path, capsys
+):
+    item = PAPER.items["Table 4"]
+    tuned = row_of(item, "ERK, best")
+    for alpha, validated, accuracy in ((0.1, 0.8, 0.91), (0.2, 0.7, 0.95)):
+        trial = dataclasses.replace(
+            tuned, set={"ALPHA": str(alpha), "INTERVAL": "60"}
+        )
+        leave(
+            tmp_path,
+            dataclasses.replace(item, rows=(trial,)),
+            "ERK, best",
+            accuracy=accuracy,
+            history={"val_accuracy": [validated]},
+        )
+    leave(tmp_path, item, "ERK, reference", accuracy=0.97)
+
+    beside.show(NAME, item, tmp_path, form="csv")
+
+    lines = capsys.readouterr().out.splitlines()
+    assert sum("not run" in line for line in lines) == 12 - 2
+    assert any('"ERK, best: 0.1, 60",0.9,1,91.00,' in line for line in lines)
+    assert any('"ERK, reference",0.9,1,97.00,' in line for line in lines)
+
+
+def test_a_run_that_is_there_twice_counts_once(tmp_path, capsys):
+    item = PAPER.items["Table 2"]
+    for place in ("one", "two"):
+        leave(tmp_path / place, item, "SET (ERK)", accuracy=0.9)
+
+    beside.show(NAME, item, tmp_path, form="csv")
+
+    assert "SET (ERK),0.9,1,90.00," in capsys.readouterr().out
+
+
+def test_a_directory_that_is_not_there_is_no_directory_of_runs(tmp_path):
+    with pytest.raises(ValueError, match="no directory .*nowhere"):
+        beside.show(NAME, PAPER.items["Table 2"], tmp_path / "nowhere")
+
+
+def test_nothing_is_drawn_of_nothing(tmp_path, capsys):
+    beside.show(NAME, PAPER.items["Figure 1"], tmp_path)
+
+    assert "No figure" in capsys.readouterr().out
+    assert not (tmp_path / "figures").exists()
+
+
+def test_a_task_that_stands_for_all_is_named_once(tmp_path, capsys):
+    item = PAPER.items["Table 5"]
+    leave(tmp_path, item, "RigL (ERK)", task="digits_mlp", accuracy=0.9)
+
+    beside.show(NAME, item, tmp_path, task="digits_mlp", form="csv")
+
+    out = capsys.readouterr().out
+    assert "cifar" not in out
+    assert len([line for line in out.splitlines() if "90.00" in line]) == 1
 
 
 @pytest.mark.parametrize("moved", [False, True])

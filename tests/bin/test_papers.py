@@ -1,8 +1,10 @@
 """Every configuration of the papers parses, builds and has its schedule."""
 
+import ast
 import contextlib
 import dataclasses
 import re
+import shlex
 
 import gin
 import keras
@@ -262,8 +264,13 @@ def test_every_table_and_figure_is_listed():
 def test_every_row_composes(paper):
     for item in TABLES[paper].items.values():
         assert item.rows or (configs.folder().parent / item.test).is_file()
-        if item.here:
-            configs.find("sweeps", item.here)
+        for name in [item.here] * bool(item.here):
+            places = [
+                configs.folder() / kind / f"{name}.gin"
+                for kind in ("sweeps", "studies")
+            ]
+            assert any(place.is_file() for place in places)
+        assert not item.study or configs.find("studies", item.study)
         for row in item.rows:
             assert row.task in TABLES[paper].examples
             files = [
@@ -313,6 +320,32 @@ def test_a_table_gives_its_commands():
     assert text.count("rigl-train") == 5
     assert "# 1.44%" in text and "--set 'SPARSITY = 0.9856'" in text
     assert "rigl-sweep --paper=rare_gems --table=8 --output_dir=runs" in text
+
+
+def test_commands_can_be_pasted_into_a_shell():
+    paper = TABLES["rigl_reproduction"]
+    text = listing.commands("rigl_reproduction", paper, paper.items["Table 5"])
+    commands = [
+        shlex.split(line)
+        for line in text.splitlines()
+        if line.startswith("rigl-train")
+    ]
+    places = {command[-1] for command in commands}
+    assert len(places) == len(commands) == 32
+    sources = [
+        ast.literal_eval(setting.removeprefix("SOURCE = "))
+        for command in commands
+        for setting in command
+        if setting.startswith("SOURCE")
+    ]
+    assert len(sources) == 8
+    assert {f"--output_dir={source}" for source in sources} <= places
+
+
+def test_a_table_that_is_tuned_names_its_study():
+    paper = TABLES["rigl_reproduction"]
+    text = listing.commands("rigl_reproduction", paper, paper.items["Table 4"])
+    assert "rigl-study --study=rigl_reproduction/updates" in text
 
 
 def test_a_list_says_what_is_needed_and_what_it_costs():
