@@ -85,11 +85,17 @@ def compare(item, found, with_difference=True):
         rows = _values(item, found)
     if with_difference:
         return rows
-    left = [i for i, title in enumerate(rows[0]) if _DIFFERENCE not in title]
-    return [tuple(row[i] for i in left) for row in rows]
+    return _without(rows, _DIFFERENCE)
 
 
+_PAPER = ", paper"
 _DIFFERENCE = ", difference"
+
+
+def _without(rows, ending):
+    """The rows of a table without the columns whose title ends so."""
+    left = [i for i, title in enumerate(rows[0]) if not title.endswith(ending)]
+    return [tuple(row[i] for i in left) for row in rows]
 
 
 def _values(item, found):
@@ -119,6 +125,8 @@ def _values(item, found):
                 _at(row.printed, deviation, number),
             )
         rows.append(tuple(cells))
+    if not any(row.printed for row in item.rows):
+        rows = _without(_without(rows, _PAPER), _DIFFERENCE)
     return rows
 
 
@@ -179,7 +187,7 @@ def _means(item, found):
 
 def _columns(title):
     name = title.split(",")[0]
-    return title, f"{name}, paper", f"{name}{_DIFFERENCE}"
+    return title, f"{name}{_PAPER}", f"{name}{_DIFFERENCE}"
 
 
 def _in_order(rows):

@@ -1,5 +1,6 @@
 """Tests of our numbers beside a paper's."""
 
+import dataclasses
 import math
 
 import pytest
@@ -65,6 +66,14 @@ def test_on_another_task_a_difference_says_nothing():
 
     assert not any("difference" in title for title in head)
     assert {len(row) for row in rows} == {len(head)}
+
+
+def test_what_the_paper_only_draws_has_no_column_for_it():
+    item = dataclasses.replace(ITEM, rows=ITEM.rows[1:])
+
+    head, _ = comparisons.compare(item, lambda row, number: [])
+
+    assert head == ("row", "sparsity", "seeds", "accuracy, %")
 
 
 def test_means_are_over_the_tasks_that_were_run():

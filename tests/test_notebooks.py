@@ -50,7 +50,8 @@ SAYS = {
         "0.100 of the dense FLOPs",
         "RigL() at step 470",
         "weights are zero",
-        "the largest difference of a probability is",
+        "| saved_model |",
+        "| litert      |",
         "| multi_head_attention/query ",
     ),
 }

@@ -47,10 +47,10 @@ def checks_by_density(records, path):
     """
     records = [r for r in records if r.ticket.get("checks")]
     methods = sorted({r.method for r in records})
-    figure, axes = parts.new_figure(1, max(len(methods), 1), width=4.5)
+    figure, panels = parts.tiled(len(methods), width=4.5)
     names = ["as found", *_CHECKS.values()]
     styled = dict(zip(names, parts.styles(names[1:]).values(), strict=True))
-    for panel, method in zip(axes.flat, methods, strict=True):
+    for panel, method in zip(panels, methods, strict=False):
         lines = collections.defaultdict(list)
         for runs in kinds.group(
             r for r in records if r.method == method
@@ -112,8 +112,8 @@ def accuracy_by_learning_rate(records, path):
     records = [run for _, runs in best.values() for run in runs]
     parts.check_one_task(kinds.group(records))
     names = sorted({r.distribution for r in records})
-    figure, axes = parts.new_figure(1, len(names), width=5)
-    for panel, name in zip(axes.flat, names, strict=True):
+    figure, panels = parts.tiled(len(names), width=5)
+    for panel, name in zip(panels, names, strict=True):
         _lines(
             panel,
             [r for r in records if r.distribution == name],
@@ -153,10 +153,10 @@ def _by_density(records, path, value_of, ylabel):
     places = sorted(
         {(r.extension, r.distribution) for r in sparse if r.distribution}
     ) or [(1, "")]
-    figure, axes = parts.new_figure(1, len(places), width=5)
+    figure, panels = parts.tiled(len(places), width=5)
     groups = kinds.group(sparse)
     styled = parts.styles(_label(kind, groups[kind][0]) for kind in groups)
-    for panel, (extension, name) in zip(axes.flat, places, strict=True):
+    for panel, (extension, name) in zip(panels, places, strict=True):
         inside = [
             r
             for r in sparse

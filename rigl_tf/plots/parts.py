@@ -98,6 +98,17 @@ def seeds(records):
     return f"\nmean and range of {' or '.join(map(str, counts))} seeds"
 
 
+def tiled(num, width=7.0):
+    """A figure and its panels, at most two in a row, with one vertical axis."""
+    columns = min(max(num, 1), 2)
+    figure, axes = new_figure(-(-num // columns) or 1, columns, width)
+    for panel in axes.flat[1:]:
+        panel.sharey(axes.flat[0])
+    for panel in axes.flat[max(num, 1) :]:
+        panel.set_visible(False)
+    return figure, axes.flat[: max(num, 1)]
+
+
 def new_figure(rows, columns, width=7.0):
     """A figure and its array of panels; sizes are in inches."""
     figure = Figure(
