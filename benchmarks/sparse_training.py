@@ -2,11 +2,12 @@
 
 Three tables. Steps: a square Dense layer, forward, backward (with respect to
 its inputs, too) and SGD with momentum, how many times faster than Keras's Dense
-with the same threads; both in turns, in one process, medians over rounds. Once
-without updates and once with one of RigL after every 100 steps. Memory: the
-peak of the same steps over what the process had before, in a process of its
-own, relative to Keras's Dense. Fit: an MLP of four layers of 4096 on the
-digits with RigL, stored dense and active, and Keras's dense model.
+with the same threads; both in turns, in one process, medians over rounds. What
+is stored is active connections or active blocks of 32 x 32; once without
+updates and once with one of RigL after every 100 steps. Memory: the peak of
+the same steps with a batch of 128 over what the process had before, in a
+process of its own, relative to Keras's Dense. Fit: an MLP of four layers of
+4096 on the digits with RigL, stored dense and active, and Keras's dense model.
 `--quick` measures width 4096 and batch 128 only.
 """
 
@@ -23,6 +24,7 @@ WIDTHS = (1024, 4096, 16384)
 BATCHES = (32, 128, 512)
 SPARSITIES = (0.8, 0.9, 0.95, 0.98, 0.99)
 THREADS = (1, 2)
+STORED = {1: "connections", 32: "blocks"}  # by the side of a block
 INTERVAL = 100  # steps between two updates
 
 
@@ -43,25 +45,29 @@ def dense_layer(width):
     return layer
 
 
-def active_layer(width, sparsity):
-    """One that stores its active connections, made without a dense kernel."""
+def sparse_layer(width, sparsity, block):
+    """One that stores what is active, made without a dense kernel."""
     import numpy as np
     import tensorflow as tf
 
     from rigl_tf import storage
 
-    capacity = round((1 - sparsity) * width**2)
-    layer = storage.ActiveDense(width, use_bias=False, capacity=capacity)
+    units = (width // block) ** 2
+    capacity = round((1 - sparsity) * units)
+    layer = storage.ActiveDense(
+        width,
+        use_bias=False,
+        capacity=capacity,
+        block=(block, block) if block > 1 else None,
+    )
     layer.build((None, width))
     kernel = layer.sparse_kernel()
     kernel.active.assign(
-        storage.random_positions(
-            width**2, capacity, tf.constant([0, 0], tf.int64)
-        )
+        storage.random_positions(units, capacity, tf.constant([0, 0], tf.int64))
     )
     rng = np.random.default_rng(0)
     kernel.variable.assign(
-        0.01 * rng.standard_normal(capacity, dtype=np.float32)
+        0.01 * rng.standard_normal(kernel.variable.shape, dtype=np.float32)
     )
     return layer
 
@@ -89,7 +95,7 @@ def stepper(layer, batch, width):
     return lambda: step().numpy()
 
 
-def updater(layer, batch, width):
+def updater(layer, batch, width, block):
     """A function that moves a layer's connections once."""
     import keras
     import tensorflow as tf
@@ -105,7 +111,10 @@ def updater(layer, batch, width):
         rigl_tf.schedules.UpdateSchedule(INTERVAL, end_step=10**9),
         rigl_tf.schedules.Constant(0.3),
         None,
-        [kernel.capacity],
+        [layer.capacity],
+        granularity=rigl_tf.granularity.Blocks(block, block)
+        if block > 1
+        else None,
     )
     model.compile(keras.optimizers.SGD(1e-6, momentum=0.9))
     passed = [passing(batch, width)]
@@ -136,31 +145,33 @@ def seconds(function):
     return time.perf_counter() - start
 
 
-def time_steps(width, batch, threads, sparsities):
+def time_steps(width, batch, threads, sparsities, block):
     """Times faster than dense for each sparsity: without and with updates."""
     threaded(threads)
     dense = stepper(dense_layer(width), batch, width)
     rounds = max(5, min(50, round(1 / seconds(dense))))
     ratios = []
     for sparsity in sparsities:
-        layer = active_layer(width, sparsity)
+        layer = sparse_layer(width, sparsity, block)
         active = stepper(layer, batch, width)
         times = [(seconds(dense), seconds(active)) for _ in range(rounds)]
         of_dense, of_active = map(statistics.median, zip(*times, strict=True))
-        update = updater(layer, batch, width)
+        update = updater(layer, batch, width, block)
         of_update = statistics.median(seconds(update) for _ in range(3))
         with_updates = of_active + of_update / INTERVAL
         ratios.append((of_dense / of_active, of_dense / with_updates))
     return ratios
 
 
-def peak(width, batch, threads, sparsity):
+def peak(width, batch, threads, sparsity, block):
     """Peak memory of a step over what there was before, in bytes."""
     threaded(threads)
-    for warm_up in (dense_layer(64), active_layer(64, 0.9)):
+    for warm_up in (dense_layer(64), sparse_layer(64, 0.5, block)):
         stepper(warm_up, batch, 64)()  # TensorFlow and the compiler settle
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    layer = active_layer(width, sparsity) if sparsity else dense_layer(width)
+    layer = (
+        sparse_layer(width, sparsity, block) if sparsity else dense_layer(width)
+    )
     step = stepper(layer, batch, width)
     for _ in range(3):
         step()
@@ -235,33 +246,34 @@ def table(head, rows):
 
 def steps_rows(cases):
     """Rows of the first table."""
-    for width, batch, threads in cases:
+    for width, batch, threads, block in cases:
         chosen = [s for s in SPARSITIES if s >= 0.9 or width < 16384]
-        ratios = in_own_process("time_steps", width, batch, threads, chosen)
+        ratios = in_own_process(
+            "time_steps", width, batch, threads, chosen, block
+        )
         for place, what in enumerate(("steps", "with updates")):
             by_sparsity = dict(zip(chosen, ratios, strict=True))
             cells = [
                 f"{by_sparsity[s][place]:.2f}" if s in by_sparsity else ""
                 for s in SPARSITIES
             ]
-            yield (width, batch, threads, what, *cells)
+            yield (width, batch, threads, STORED[block], what, *cells)
 
 
-def memory_rows(cases):
+def memory_rows(widths):
     """Rows of the second table."""
-    for width, batch, threads in cases:
-        if threads == 1:
-            dense = in_own_process("peak", width, batch, threads, 0)
-            cells = [
-                in_own_process("peak", width, batch, threads, s) / dense
-                for s in SPARSITIES
-            ]
-            yield (
-                width,
-                batch,
-                f"{dense / 2**20:.0f} MiB",
-                *(f"{cell:.2f}" for cell in cells),
-            )
+    for width, block in itertools.product(widths, STORED):
+        dense = in_own_process("peak", width, 128, 1, 0, block)
+        cells = [
+            in_own_process("peak", width, 128, 1, s, block) / dense
+            for s in SPARSITIES
+        ]
+        yield (
+            width,
+            f"{dense / 2**20:.0f} MiB",
+            STORED[block],
+            *(f"{cell:.2f}" for cell in cells),
+        )
 
 
 def fit_rows():
@@ -291,15 +303,15 @@ def main():
         return
     widths = (4096,) if flags.quick else WIDTHS
     batches = (128,) if flags.quick else BATCHES
-    cases = list(itertools.product(widths, batches, THREADS))
+    cases = list(itertools.product(widths, batches, THREADS, STORED))
     by_sparsity = [f"{sparsity:.0%}" for sparsity in SPARSITIES]
     table(
-        ("width", "batch", "threads", "times faster", *by_sparsity),
+        ("width", "batch", "threads", "stored", "faster", *by_sparsity),
         steps_rows(cases),
     )
     table(
-        ("width", "batch", "dense", *(f"{s} of it" for s in by_sparsity)),
-        memory_rows(cases),
+        ("width", "dense", "stored", *(f"{s} of it" for s in by_sparsity)),
+        memory_rows(widths),
     )
     table(
         ("storage", "sparsity", "epoch", "peak memory", "test accuracy"),
