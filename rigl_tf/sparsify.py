@@ -68,8 +68,10 @@ def sparsify(
             connections, or active `Blocks`, only: in Dense layers, 1x1
             convolutions and EinsumDense layers that are matrix products.
             Training takes less memory and, at high sparsity, less time;
-            connections need a CPU, blocks do not. Or a dictionary from names
-            of layers, or patterns with `*`, to one of these.
+            connections need a CPU, blocks do not. `"auto"` does so in layers
+            that can and are large and sparse enough to gain by it. Or a
+            dictionary from names of layers, or patterns with `*`, to one of
+            these.
         seed: Integer. Everything random here and in the updates follows it.
 
     Returns:

@@ -1,5 +1,6 @@
 """Which kernels store only their active connections, and room for how many."""
 
+import importlib.util
 import math
 
 import numpy as np
@@ -11,16 +12,23 @@ from rigl_tf.granularity import Blocks
 from rigl_tf.granularity import Connections
 from rigl_tf.granularity import Groups
 
-STORAGES = ("dense", "active")
+STORAGES = ("dense", "active", "auto")
+# What `"auto"` goes by: docs/speed.md has the measurements. Below, a step takes
+# about as long as with dense storage, or longer.
+_LEAST_SIZE = 2**20  # connections, active or not
+_LEAST_SPARSITY = {True: 0.85, False: 0.95}  # with numba or blocks, without
+_LEAST_BLOCK = 16  # rows, and columns
 
 
 def planned(wanted, kernels, budgets, algorithm, granularity, seed, is_alone):
     """What is stored of the kernels of a model that is to be sparse.
 
     Args:
-        wanted: `"dense"`, `"active"`, or a dictionary from names of kernels,
-            or patterns with `*`, to one of these. Of several that match, the
-            first counts; kernels that none matches are stored dense.
+        wanted: `"dense"`, `"active"`, `"auto"`, or a dictionary from names of
+            kernels, or patterns with `*`, to one of these. Of several that
+            match, the first counts; kernels that none matches are stored
+            dense. `"auto"` is `"active"` where it can be and makes training
+            faster.
         kernels: List of `SparseKernel`, not masked yet.
         budgets: List of integers, the active units of each.
         algorithm: `Algorithm`.
@@ -46,10 +54,19 @@ def planned(wanted, kernels, budgets, algorithm, granularity, seed, is_alone):
         num_units = math.prod(granularity.shape(kernel.layout))
         if chosen[kernel.name] == "dense" or budget == num_units:
             continue
-        _check(algorithm, granularity)
-        storage.check_can_be_active(
-            kernel.layer, kernel.name, is_alone(kernel.layer)
-        )
+        if chosen[kernel.name] == "auto" and not _pays(
+            kernel, 1 - budget / num_units, algorithm, granularity
+        ):
+            continue
+        try:
+            _check(algorithm, granularity)
+            storage.check_can_be_active(
+                kernel.layer, kernel.name, is_alone(kernel.layer)
+            )
+        except (TypeError, ValueError):
+            if chosen[kernel.name] == "auto":
+                continue
+            raise
         capacity, active = budget, None
         if algorithm.follows_sparsity:
             capacity = num_units
@@ -80,6 +97,24 @@ def _chosen(wanted, names):
     for pattern in reversed(by_pattern):
         chosen.update(dict.fromkeys(matches[pattern], by_pattern[pattern]))
     return chosen
+
+
+def _pays(kernel, sparsity, algorithm, granularity):
+    """Whether training is faster if only active connections are stored."""
+    size = math.prod(kernel.layout.kernel_shape)
+    has_room_for_all = (
+        algorithm.follows_sparsity or algorithm.moves_between_layers
+    )
+    fast = importlib.util.find_spec("numba") is not None
+    if isinstance(granularity, Blocks):
+        fast = True
+        if min(granularity.rows, granularity.columns) < _LEAST_BLOCK:
+            return False
+    return (
+        size >= _LEAST_SIZE
+        and round(sparsity, 2) >= _LEAST_SPARSITY[fast]
+        and not has_room_for_all
+    )
 
 
 def _check(algorithm, granularity):

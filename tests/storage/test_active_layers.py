@@ -185,6 +185,53 @@ def test_layers_may_be_stored_in_different_ways():
     }
 
 
+def auto(algorithm=None, sparsity=0.9, **kwargs):
+    """How kernels are stored of a large layer, a small one and a window."""
+    inputs = keras.Input((4, 4, 256))
+    x = kl.Conv2D(512, 3, name="window")(inputs)
+    x = kl.Conv2D(2048, 1, name="large")(x)
+    network = keras.Model(inputs, kl.Conv2D(40, 1, name="small")(x))
+    model = rigl_tf.sparsify(
+        network,
+        algorithm or RigL(),
+        sparsity=sparsity,
+        distribution="uniform_all",
+        storage="auto",
+        **kwargs,
+    )
+    return {k.name: type(k).__name__ for k in model.kernels}
+
+
+DENSE = dict.fromkeys(("window", "large", "small"), "DenseKernel")
+
+
+def test_auto_stores_what_is_active_where_that_pays():
+    assert auto() == {**DENSE, "large": "ActiveKernel"}
+    assert auto(granularity=Blocks(32, 32)) == {**DENSE, "large": "BlockKernel"}
+
+
+@pytest.mark.parametrize(
+    "kwargs",
+    [
+        {"sparsity": 0.8},
+        {"algorithm": rigl_tf.algorithms.SNFS()},
+        {"algorithm": rigl_tf.algorithms.GGR()},
+        {"algorithm": rigl_tf.algorithms.GradualPruning()},
+        {"granularity": Outputs()},
+        {"granularity": Blocks(1, 4)},
+    ],
+)
+def test_auto_stores_zeros_where_it_does_not_pay_or_cannot_be(kwargs):
+    assert auto(**kwargs) == DENSE
+
+
+def test_auto_asks_for_more_zeros_without_numba(monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+
+    assert auto(sparsity=0.9) == DENSE
+    assert auto(sparsity=0.95) == {**DENSE, "large": "ActiveKernel"}
+
+
 @pytest.mark.parametrize(
     ("layer", "message"),
     [
