@@ -89,6 +89,9 @@ def difference(expected, found):
 def latency(runs, inputs):
     """Median milliseconds of functions, called in turns.
 
+    Every turn has a call before, so that caches are as when one function is
+    called again and again.
+
     Args:
         runs: List of functions of `inputs`.
         inputs: List of arrays.
@@ -97,11 +100,10 @@ def latency(runs, inputs):
         List of floats.
     """
     times = [[] for _ in runs]
-    for run in runs:
-        run(inputs)  # what is done once
     end = time.perf_counter() + _SECONDS
     while time.perf_counter() < end or len(times[0]) < 3:
         for run, of_run in zip(runs, times, strict=True):
+            run(inputs)
             start = time.perf_counter()
             run(inputs)
             of_run.append(time.perf_counter() - start)
