@@ -98,7 +98,7 @@ def export(model, path, format="keras", samples=None):
             raise ValueError(
                 f"As {format!r}, the model computes something else: outputs "
                 f"differ by {difference:.1e} of the largest. Nothing was "
-                "written; use another format."
+                f"written. {kind.advice(plain, written)}"
             )
         beside, size = run, _size(written)
         if kind.dense is not None:
