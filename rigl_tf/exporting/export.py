@@ -31,7 +31,7 @@ class Exported:
         num_bytes_compressed: Integer, the same after zlib.
         num_bytes_dense: Integer, what the same model takes with its zeros, in
             this format or, for `"compact"`, as a Keras file.
-        sparsity: Float, the fraction of zeros in its kernels.
+        sparsity: Float, the fraction of zeros in its kernels, as stored.
         largest_difference: Float, the most by which an output differs from
             that of the Keras model, relative to the largest output.
         milliseconds: Float, for one example, the median.
