@@ -121,6 +121,8 @@ class Sparse(kl.Wrapper):
         self._add_masks()
 
     def _add_masks(self):
+        for part in _parts(self.layer):
+            part.quantize = self.quantize  # Keras asks the innermost layers
         if isinstance(self.layer, storage.Active):
             return  # what it stores says what is active
         for name, _, variable in _find_kernels(self.layer):

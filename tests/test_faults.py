@@ -557,6 +557,18 @@ FAULTS = {
         ValueError,
         r"'dense.*' is sparse, .* `rigl_tf.densify\(model\)` first",
     ),
+    "20-quantize-network": (
+        lambda: sparse().network.quantize("int8", filters="dense"),
+        ValueError,
+        r"'dense.*' is sparse, .* `rigl_tf.densify\(model\)` first",
+    ),
+    "20-quantize-attention": (
+        lambda: sparse(networks.attention()).network.quantize(
+            "int8", filters="query"
+        ),
+        ValueError,
+        r"'multi_head.*' is sparse, .* `rigl_tf.densify\(model\)` first",
+    ),
     "21-bad-steps-in-a-row": (
         stop_after_bad_steps,
         FloatingPointError,

@@ -16,9 +16,9 @@ FLOOR_PLAN = """
     tensors selection masks distributions schedules algorithms layout
     granularity refusals storage layers grow_init slots views update replicas
     step plan guard multi_worker model stores wrapping sparsify exporting flops
-    shrinking condensing estimates summary monitor snapshot datasets callbacks
-    fitting tickets models extension results kinds reports comparisons plots
-    board methods papers recording smoke training bin __init__
+    shrinking condensing xnnpack estimates summary monitor snapshot datasets
+    callbacks fitting tickets models extension results kinds reports comparisons
+    plots board methods papers recording smoke training bin __init__
 """.split()
 
 

@@ -1,19 +1,22 @@
-"""What the README says is true."""
+"""What the README and the page on deployment say is true."""
 
 import pathlib
 import re
 
 import numpy as np
+import pytest
 
 import rigl_tf
 from rigl_tf import storage
+from rigl_tf.exporting import litert
 
 README = pathlib.Path(__file__).parent.parent / "README.md"
+DEPLOY = README.parent / "docs" / "deploy.md"
 
 
-def block(number):
+def block(number, page=README):
     """The names that a block of Python makes."""
-    found = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
+    found = re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL)
     names = {}
     exec(found[number], names)
     return names
@@ -45,6 +48,40 @@ def test_a_ticket_is_found():
         masks, names["ticket"].masks.values(), strict=True
     ):
         np.testing.assert_array_equal(mask, expected)
+
+
+def test_blocks_are_exported_to_be_multiplied_as_they_are(
+    tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    names = block(0, DEPLOY)
+
+    assert litert.stored(names["exported"].path) == (2, 2)
+    assert names["ratio"] > 1.5
+
+
+def test_our_mobilenet_is_friendly_and_that_of_keras_is_told_why_not(capsys):
+    block(1, DEPLOY)
+
+    yes, no, *reasons = capsys.readouterr().out.splitlines()
+    assert yes.startswith("On ARM, XNNPACK skips the zeros of 'mobilenet_v1'")
+    assert no.startswith("On ARM, as on x86, XNNPACK computes")
+    assert [line.split(":")[0] for line in reasons] == [
+        "- Conv1",
+        "- block_1_depthwise, block_3_depthwise, block_6_depthwise and 1 more",
+    ]
+
+
+@pytest.mark.filterwarnings("ignore:Layer .* does not have a `quantize`")
+def test_quantized_kernels_have_their_zeros(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    names = block(2, DEPLOY)
+
+    layers = [each for each in names["plain"].layers if each.weights]
+    for layer, kernel in zip(layers, names["model"].kernels, strict=True):
+        stored = np.array(layer.kernel)
+        assert stored.dtype == "int8"
+        assert not stored[~np.array(kernel.mask)].any()
 
 
 def test_the_table_of_names_lists_every_public_name():

@@ -17,7 +17,9 @@ from absl import flags
 
 from rigl_tf import exporting
 from rigl_tf import shrinking
+from rigl_tf import xnnpack
 from rigl_tf.bin import command
+from rigl_tf.exporting import litert
 
 _EXPORT_DIR = flags.DEFINE_string(
     "export_dir", None, "Where to write; by default `export/` in the run."
@@ -50,6 +52,24 @@ def main(run_dir):
         print(f"[{number}/{len(formats)}] {each.path}", flush=True)
         exported.append(each)
     print(f"\n{exporting.table(exported)}")
+    for each in exported:
+        if each.format == "litert":
+            print(f"\n{_about_litert(model, each.path)}")
+
+
+def _about_litert(model, path):
+    """What LiteRT does with the zeros of a model, in words."""
+    kernels, in_blocks = litert.stored(path)
+    if not kernels:
+        return "LiteRT: no kernel has zeros enough to leave them out."
+    text = (
+        f"LiteRT: {kernels} kernels are stored without their zeros, and "
+        f"{in_blocks} of them, in blocks, multiplied without."
+    )
+    verdict = xnnpack.check(model)
+    if verdict.sparsity == 0 and len(verdict.reasons) == 1:
+        return text  # it has no convolutions, or dense ones
+    return f"{text}\n{verdict}"
 
 
 def run():

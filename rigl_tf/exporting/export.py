@@ -31,7 +31,7 @@ class Exported:
         num_bytes_compressed: Integer, the same after zlib.
         num_bytes_dense: Integer, what the same model takes with its zeros, in
             this format or, for `"compact"`, as a Keras file.
-        sparsity: Float, the fraction of zeros in its kernels.
+        sparsity: Float, the fraction of zeros in its kernels, as stored.
         largest_difference: Float, the most by which an output differs from
             that of the Keras model, relative to the largest output.
         milliseconds: Float, for one example, the median.
@@ -98,7 +98,7 @@ def export(model, path, format="keras", samples=None):
             raise ValueError(
                 f"As {format!r}, the model computes something else: outputs "
                 f"differ by {difference:.1e} of the largest. Nothing was "
-                "written; use another format."
+                f"written. {kind.advice(plain, written)}"
             )
         beside, size = run, _size(written)
         if kind.dense is not None:

@@ -24,12 +24,15 @@ class Format:
             inputs, to a list of arrays, the outputs.
         dense: `Format` that does without sparsity, to compare with, or `None`
             if this one does.
+        advice: Function from a model and a path to a string, what to do if
+            what was written computes something else.
     """
 
     suffix: str
     write: Callable
     opened: Callable
     dense: "Format | None" = None
+    advice: Callable = lambda model, path: "Use another format."
 
 
 def _write_keras(model, path):
@@ -85,6 +88,7 @@ FORMATS = {
         litert.write,
         litert.opened,
         Format(".tflite", litert.write_dense, litert.opened),
+        litert.advice,
     ),
     "compact": Format(".rigl", compact.write, _open_compact, _KERAS),
 }

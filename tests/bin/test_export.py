@@ -5,6 +5,8 @@ import numpy as np
 import pytest
 
 import rigl_tf
+from rigl_tf import granularity
+from rigl_tf import models
 from rigl_tf.bin import export
 
 
@@ -62,6 +64,54 @@ def test_neurons_that_do_nothing_can_be_removed_first(
     assert "| parameters | 217 | 127 |" in " ".join(
         capsys.readouterr().out.split()
     )
+
+
+@pytest.fixture
+def exported_text(parsed_flags, tmp_path, capsys):
+    """What is printed below the table if a network is exported to LiteRT."""
+
+    def text(network, **kwargs):
+        kwargs = {"sparsity": 0.9, "distribution": "uniform_all", **kwargs}
+        model = rigl_tf.sparsify(network, rigl_tf.algorithms.Static(), **kwargs)
+        model.save(tmp_path / "model.keras")
+        parsed_flags("--format=litert")
+        export.main(tmp_path)
+        table, _, below = capsys.readouterr().out.rpartition("|\n\n")
+        assert "| litert" in table
+        return below
+
+    return text
+
+
+def test_blocks_are_said_to_be_multiplied_without_zeros(exported_text):
+    network = keras.Sequential(
+        [keras.Input((16,)), keras.layers.Dense(12), keras.layers.Dense(12)]
+    )
+
+    text = exported_text(network, granularity=granularity.Blocks(4, 1))
+
+    assert text == (
+        "LiteRT: 2 kernels are stored without their zeros, and 2 of them, in "
+        "blocks, multiplied without.\n"
+    )
+
+
+@pytest.mark.parametrize("sparsity", [0.6, 0.9])
+def test_whether_phones_skip_zeros_is_said(sparsity, exported_text):
+    network = models.mobilenet_v1((32, 32, 3), 10, width=0.1)
+
+    line = exported_text(network, sparsity=sparsity).splitlines()[1]
+
+    skipped = "On ARM, XNNPACK skips the zeros of 'mobilenet_v1', 90.0%"
+    assert line.startswith(skipped) == (sparsity == 0.9)
+
+
+def test_a_model_with_few_zeros_is_dealt_with_in_a_line(exported_text):
+    network = keras.Sequential([keras.Input((16,)), keras.layers.Dense(12)])
+
+    text = exported_text(network, sparsity=0.1)
+
+    assert text == "LiteRT: no kernel has zeros enough to leave them out.\n"
 
 
 def test_what_is_no_run_or_no_format_is_said(run_dir, parsed_flags, tmp_path):
