@@ -4,9 +4,9 @@ rigl-papers
 rigl-papers --paper=rare_gems
 rigl-papers --paper=rigl_reproduction --table=2
 
-The list says which data a table needs, which sweep shows the same at small
-scale, and how many FLOPs all of its runs take, as the papers count them. With
---table or --figure, it gives the command of every run.
+The list says which data a table needs and which sweep shows the same at small
+scale. With --paper, also how many FLOPs all of its runs take, as the papers
+count them; with --table or --figure, the command of every run.
 """
 
 import contextlib
@@ -38,26 +38,31 @@ def main():
     for other, path in items.files().items():
         if name in (None, other):
             paper = papers.read(path)
-            print(
-                f"{paper.title}, {paper.url}\n\n{listed(paper)}\n", flush=True
-            )
+            text = listed(paper, has_flops=name is not None)
+            about = f"--paper={other}: {paper.title}, {paper.url}"
+            print(f"{about}\n\n{text}\n", flush=True)
 
 
-def listed(paper):
+def listed(paper, has_flops=False):
     """A table of what a paper shows.
 
     Args:
         paper: `Paper`.
+        has_flops: Whether it says what all runs take: networks are built to
+            be counted, which is minutes for large ones.
 
     Returns:
         String.
     """
     rows = [("", "shows", "runs", "needs", "here", "FLOPs")]
     for item in paper.items.values():
-        if sys.stderr.isatty():  # networks are built to be counted
-            sys.stderr.write(f"\r\033[Kcounting FLOPs: {item.name}\r")
         runs = [(row, set_) for row in item.rows for set_ in row.settings]
-        total = item.seeds * sum(_cost(paper, row, set_) for row, set_ in runs)
+        flops_ = ""
+        if has_flops and runs:
+            if sys.stderr.isatty():
+                sys.stderr.write(f"\r\033[Kcounting FLOPs: {item.name}\r")
+            costs = [_cost(paper, row, set_) for row, set_ in runs]
+            flops_ = f"{item.seeds * sum(costs):.2g}"
         rows.append(
             (
                 item.name,
@@ -65,12 +70,12 @@ def listed(paper):
                 str(item.seeds * len(runs)) if runs else "",
                 ", ".join(dict.fromkeys(_state(row) for row in item.rows)),
                 item.here or item.test or "",
-                f"{total:.2g}" if runs else "",
+                flops_,
             )
         )
     if sys.stderr.isatty():
         sys.stderr.write("\033[K")
-    return tables.markdown(rows)
+    return tables.markdown(rows if has_flops else [row[:-1] for row in rows])
 
 
 def commands(name, paper, item):
@@ -126,10 +131,16 @@ def commands(name, paper, item):
 
 def _state(row):
     """What a row's data are, and whether they are there."""
-    name, _ = _of_task(row.task, _weights(row.settings[0]))
+    name = _data_of(row.task, _weights(row.settings[0]))
     if name not in prepared.SOURCES or prepared.is_prepared(name):
         return name
     return f"{name} (not prepared)"
+
+
+@functools.cache
+def _data_of(task, settings):
+    with _configured(task, "dense", settings):
+        return gin.get_configurable(training.Task)().dataset.name
 
 
 def _cost(paper, row, settings):
@@ -146,7 +157,7 @@ def flops(task, method, settings, examples):
         settings: Tuple of bindings.
         examples: Integer, in an epoch.
     """
-    _, cost = _of_task(task, _weights(settings))
+    cost = _network_cost(task, _weights(settings))
     with _configured(task, method, settings):
         made = gin.query_parameter("training.train.method")
         return papers.training_flops(
@@ -158,11 +169,11 @@ def flops(task, method, settings, examples):
 
 
 @functools.cache
-def _of_task(name, settings):
-    """The name of a task's data and the cost of its network."""
-    with _configured(name, "dense", settings):
-        task = gin.get_configurable(training.Task)()
-        return task.dataset.name, estimates.maskable(task.network())
+def _network_cost(task, settings):
+    with _configured(task, "dense", settings):
+        return estimates.maskable(
+            gin.get_configurable(training.Task)().network()
+        )
 
 
 def _weights(settings):
