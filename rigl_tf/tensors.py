@@ -1,6 +1,8 @@
 """Small things that many parts do with tensors and variables."""
 
 import tensorflow as tf
+from tensorflow.python.framework import ops
+from tensorflow.python.ops import control_flow_util
 
 
 def masked(values, mask):
@@ -22,3 +24,8 @@ def as_array(variable):
 def as_int(variable):
     """The value of an integer variable, mirrored on replicas or not."""
     return int(as_array(variable))
+
+
+def is_for_xla():
+    """Whether what is traced now will be compiled by XLA."""
+    return control_flow_util.GraphOrParentsInXlaContext(ops.get_default_graph())
