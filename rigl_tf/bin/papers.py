@@ -57,12 +57,12 @@ def listed(paper, has_flops=False):
     rows = [("", "shows", "runs", "needs", "here", "FLOPs")]
     for item in paper.items.values():
         runs = [(row, set_) for row in item.rows for set_ in row.settings]
-        flops_ = ""
+        total = ""
         if has_flops and runs:
             if sys.stderr.isatty():
                 sys.stderr.write(f"\r\033[Kcounting FLOPs: {item.name}\r")
             costs = [_cost(paper, row, set_) for row, set_ in runs]
-            flops_ = f"{item.seeds * sum(costs):.2g}"
+            total = f"{item.seeds * sum(costs):.2g}"
         rows.append(
             (
                 item.name,
@@ -70,7 +70,7 @@ def listed(paper, has_flops=False):
                 str(item.seeds * len(runs)) if runs else "",
                 ", ".join(dict.fromkeys(_state(row) for row in item.rows)),
                 item.here or item.test or "",
-                flops_,
+                total,
             )
         )
     if sys.stderr.isatty():

@@ -43,7 +43,8 @@ class Product:
         row, column = self._places(active)
         before = tf.gather(_split(x, self._down, self._rows), row)
         parts = tf.matmul(before, values)
-        y = _summed(parts, column, self._across)
+        order = tf.argsort(column, stable=True)
+        y = _summed(parts, column, order, self._across)
         return _joined(y, self._outputs)
 
     def backward(self, x, values, active, dy):
@@ -51,7 +52,7 @@ class Product:
         row, column = self._places(active)
         above = tf.gather(_split(dy, self._across, self._columns), column)
         parts = tf.matmul(above, values, transpose_b=True)
-        dx = _summed(parts, row, self._down)
+        dx = _summed(parts, row, tf.range(tf.size(row)), self._down)
         before = tf.gather(_split(x, self._down, self._rows), row)
         dvalues = tf.matmul(before, above, transpose_a=True)
         there = tf.not_equal(active, positions.NONE)[:, None, None]
@@ -135,12 +136,11 @@ class Product:
         return active // self._across, active % self._across
 
 
-def _summed(parts, places, count):
-    """The sum of the parts that belong to each of `count` places."""
+def _summed(parts, places, order, count):
+    """The sum of the parts of each of `count` places; `order` sorts these."""
     if is_for_xla():  # which does not know the other, three times as fast
         return tf.math.unsorted_segment_sum(parts, places, count)
     size = tf.size(parts) // tf.size(places)
-    order = tf.argsort(places, stable=True)
     sums = tf.sparse.segment_sum(
         tf.reshape(parts, (tf.size(places), size)),
         order,
