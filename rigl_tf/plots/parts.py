@@ -1,5 +1,6 @@
 """What all figures share."""
 
+import math
 import pathlib
 from typing import NamedTuple
 
@@ -99,8 +100,8 @@ def seeds(records):
 
 
 def tiled(num, width=7.0):
-    """A figure and its panels, at most two in a row, with one vertical axis."""
-    columns = min(max(num, 1), 2)
+    """A figure and its panels, in a square, with one vertical axis."""
+    columns = math.ceil(math.sqrt(max(num, 1)))
     figure, axes = new_figure(-(-num // columns) or 1, columns, width)
     for panel in axes.flat[1:]:
         panel.sharey(axes.flat[0])
