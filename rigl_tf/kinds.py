@@ -3,6 +3,7 @@
 import collections
 import os
 import pathlib
+import statistics
 from typing import NamedTuple
 
 _SHORT = {"erdos_renyi_kernel": "ERK", "erdos_renyi": "ER"}
@@ -114,6 +115,28 @@ def tuned(records):
     for record in records:
         alike[of(record)].append(_settings(record))
     return sorted({n for runs in alike.values() for n in _different(runs)})
+
+
+def best_by_rate(records):
+    """The runs that stand for a learning rate.
+
+    Where other settings vary as well, those count that have the best accuracy
+    on validation data.
+
+    Args:
+        records: List of `Record` whose settings have a `LEARNING_RATE`.
+
+    Returns:
+        Dictionary from pairs of a `Kind` without settings and a rate to a list
+        of `Record`.
+    """
+    best = {}
+    for kind, runs in group(records).items():
+        place = kind._replace(settings=""), runs[0].settings["LEARNING_RATE"]
+        score = statistics.mean(run.validated for run in runs)
+        if place not in best or score > best[place][0]:
+            best[place] = score, runs
+    return {place: runs for place, (_, runs) in best.items()}
 
 
 def _settings(record):

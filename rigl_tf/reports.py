@@ -135,6 +135,32 @@ def tickets(records, layout=tables.markdown):
     return layout(rows)
 
 
+def learning_rates(records, layout=tables.markdown):
+    """A table of test accuracy by learning rate, in per cent.
+
+    Args:
+        records: List of `Record`, of one task, whose settings have a
+            `LEARNING_RATE`. Of other settings that vary those count that
+            `kinds.best_by_rate` finds.
+        layout: One of `tables.FORMATS`.
+
+    Returns:
+        String.
+    """
+    best = kinds.best_by_rate(records)
+    rates = sorted({rate for _, rate in best})
+    rows = [("learning rate", *(f"{rate:g}" for rate in rates))]
+    for kind in sorted({kind for kind, _ in best}):
+        cells = [
+            spread([100 * run.test["accuracy"] for run in best[kind, rate]])
+            if (kind, rate) in best
+            else ""
+            for rate in rates
+        ]
+        rows.append((str(kind), *cells))
+    return layout(rows)
+
+
 def spread(values):
     """The mean and, of several, the sample standard deviation, in words."""
     if len(values) == 1:

@@ -83,3 +83,23 @@ def test_a_setting_in_which_nothing_was_run_has_no_column():
     header, *_ = reports.comparison(runs).splitlines()
 
     assert cells(header)[1:] == ["0.9 ERK", "0.95 uniform"]
+
+
+def test_a_learning_rate_counts_with_what_is_best_on_validation_data():
+    def run(rate, interval, test, validated):
+        return record(
+            accuracy=test,
+            history={"val_accuracy": [0.99, validated]},
+            settings={"LEARNING_RATE": rate, "INTERVAL": interval},
+        )
+
+    runs = [
+        run(0.1, 50, test=0.91, validated=0.7),
+        run(0.1, 90, test=0.85, validated=0.8),
+        run(0.01, 50, test=0.60, validated=0.6),
+    ]
+
+    header, _, row = reports.learning_rates(runs).splitlines()
+
+    assert cells(header) == ["learning rate", "0.01", "0.1"]
+    assert cells(row) == ["rigl 0.9 ERK", "60.00", "85.00"]

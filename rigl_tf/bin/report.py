@@ -65,6 +65,10 @@ def show(directory, kernel=None, form="markdown"):
         runs = {p: r for p, r in records.items() if r.task == task}
         if len(kinds.settings(kinds.group(runs.values()))) > 1:
             found[task] = reports.comparison(runs.values(), layout=layout)
+        if "LEARNING_RATE" in kinds.tuned(runs.values()):
+            found[f"{task}_learning_rates"] = reports.learning_rates(
+                runs.values(), layout
+            )
         for draw in _figures(list(runs.values())):
             draw(list(runs.values()), figures / task / f"{draw.__name__}.png")
         if kernel in _kernel_names(runs.values()):

@@ -94,22 +94,14 @@ def accuracy_by_flops(records, path):
 def accuracy_by_learning_rate(records, path):
     """Draws test accuracy against the learning rate, a line for a sparsity.
 
-    Where other settings vary as well, those count that have the best accuracy
-    on validation data.
+    Of other settings that vary those count that `kinds.best_by_rate` finds.
 
     Args:
         records: List of `Record`, of one task, whose settings have a
             `LEARNING_RATE`.
         path: File to write, PNG by its ending.
     """
-    best = {}
-    for kind, runs in kinds.group(records).items():
-        rate = runs[0].settings["LEARNING_RATE"]
-        score = np.mean([run.validated for run in runs])
-        place = (*kind[:4], rate)
-        if place not in best or score > best[place][0]:
-            best[place] = score, runs
-    records = [run for _, runs in best.values() for run in runs]
+    records = sum(kinds.best_by_rate(records).values(), [])
     parts.check_one_task(kinds.group(records))
     names = sorted({r.distribution for r in records})
     figure, panels = parts.tiled(len(names), width=5)
