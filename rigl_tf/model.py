@@ -205,6 +205,9 @@ class SparseModel(MultiWorkerFit, keras.Model):
             kwargs.get("jit_compile"),
             [k.name for k in self.kernels if isinstance(k, ActiveKernel)],
         )
+        wanted = kwargs.get("jit_compile", "auto")
+        if wanted == "auto" and any(k.beats_xla for k in self.kernels):
+            kwargs["jit_compile"] = False
         super().compile(optimizer, *args, **kwargs)
         refusals.refuse_to_jit(self.jit_compile, self.distribute_strategy)
         if self.built and self.optimizer is not None:

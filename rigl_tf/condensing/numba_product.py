@@ -4,7 +4,7 @@ import numba
 import numpy as np
 import tensorflow as tf
 
-from rigl_tf.storage.numba_product import num_threads
+from rigl_tf.storage import threads
 
 
 def product(x, values, inputs_of):
@@ -25,7 +25,7 @@ def product(x, values, inputs_of):
 
 
 def _product(x, values, inputs_of):
-    numba.set_num_threads(num_threads())
+    threads.use()
     y = np.empty((len(x), len(values)), np.float32)
     _add_up(x, values, inputs_of.view(np.uint32), y)
     return y

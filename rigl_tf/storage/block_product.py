@@ -20,6 +20,8 @@ class Product:
         columns: Integer, outputs in a block.
     """
 
+    beats_xla = False
+
     def __init__(self, inputs, outputs, rows, columns):
         self._inputs = inputs
         self._outputs = outputs
@@ -41,23 +43,23 @@ class Product:
             Float tensor of shape (examples, outputs).
         """
         row, column = self._places(active)
-        before = tf.gather(_split(x, self._down, self._rows), row)
+        before = tf.gather(self._split_inputs(x), row)
         parts = tf.matmul(before, values)
         order = tf.argsort(column, stable=True)
         y = _summed(parts, column, order, self._across)
-        return _joined(y, self._outputs)
+        return self._joined_outputs(y)
 
     def backward(self, x, values, active, dy):
         """The gradients with respect to `x` and `values`."""
         row, column = self._places(active)
-        above = tf.gather(_split(dy, self._across, self._columns), column)
+        above = tf.gather(self._split_outputs(dy), column)
         parts = tf.matmul(above, values, transpose_b=True)
         dx = _summed(parts, row, tf.range(tf.size(row)), self._down)
-        before = tf.gather(_split(x, self._down, self._rows), row)
+        before = tf.gather(self._split_inputs(x), row)
         dvalues = tf.matmul(before, above, transpose_a=True)
         there = tf.not_equal(active, positions.NONE)[:, None, None]
         zero = tf.zeros([], dvalues.dtype)
-        return _joined(dx, self._inputs), tf.where(there, dvalues, zero)
+        return self._joined_inputs(dx), tf.where(there, dvalues, zero)
 
     def mean_gradients(self, flows):
         """Mean |gradient| of every block, active or not.
@@ -68,12 +70,8 @@ class Product:
         Returns:
             Float tensor of shape (blocks down, blocks across).
         """
-        above = [
-            _split(flow.outputs, self._across, self._columns) for flow in flows
-        ]
-        before = tuple(
-            _split(flow.inputs, self._down, self._rows) for flow in flows
-        )
+        above = [self._split_outputs(flow.outputs) for flow in flows]
+        before = tuple(self._split_inputs(flow.inputs) for flow in flows)
 
         def of_row(parts):  # (examples, rows) of each flow
             gradient = tf.add_n(
@@ -130,6 +128,20 @@ class Product:
         wide = _lengths(self._outputs, self._columns, self._across)
         return tall[:, None] * wide
 
+    def _split_inputs(self, x):
+        """From (examples, inputs) to (blocks down, examples, rows)."""
+        return _split(x, self._down, self._rows)
+
+    def _split_outputs(self, y):
+        """From (examples, outputs) to (blocks across, examples, columns)."""
+        return _split(y, self._across, self._columns)
+
+    def _joined_inputs(self, parts):
+        return _joined(parts, self._down, self._rows, self._inputs)
+
+    def _joined_outputs(self, parts):
+        return _joined(parts, self._across, self._columns, self._outputs)
+
     def _places(self, active):
         """Rows and columns of blocks; those of padding, whose values are 0."""
         active = tf.minimum(active, self._down * self._across - 1)
@@ -162,9 +174,8 @@ def _split(x, count, length):
     return tf.transpose(parts, (1, 0, 2))
 
 
-def _joined(parts, units):
+def _joined(parts, count, length, units):
     """The inverse of `_split`."""
-    count, length = parts.shape[0], parts.shape[2]
     together = tf.transpose(parts, (1, 0, 2))
-    whole = tf.reshape(together, (tf.shape(together)[0], count * length))
+    whole = tf.reshape(together, (-1, count * length))
     return whole[:, :units]

@@ -28,6 +28,10 @@ class BlockKernel(StoredKernel):
     blocks: granularity.Blocks
 
     @property
+    def beats_xla(self):
+        return self.layer.product.beats_xla
+
+    @property
     def mask(self):
         return self.blocks.spread(self._units(), self.layout)
 

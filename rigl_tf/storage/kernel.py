@@ -27,6 +27,8 @@ class SparseKernel(abc.ABC):
     layer: kl.Layer
     variable: keras.Variable
 
+    beats_xla = False  # whether a step is faster if XLA does not compile it
+
     @property
     @abc.abstractmethod
     def kernel_shape(self):

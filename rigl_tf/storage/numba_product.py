@@ -6,40 +6,18 @@ gone through in blocks that fit into the second-level cache.
 """
 
 import functools
-from typing import NamedTuple
 
 import numba
 import numpy as np
 import tensorflow as tf
 
-from rigl_tf.storage import positions
+from rigl_tf.storage import index
 from rigl_tf.storage import rows
+from rigl_tf.storage import threads
 
 _MOST = 128  # examples in a row
 _STEP = 32  # rows have a multiple of it, so that few kinds are compiled
 _BLOCK = 1 << 16  # floats of a block, 256 KiB
-_PARTS = 8  # of the work for each thread, so that none waits long for another
-
-
-class Index(NamedTuple):
-    """Where the connections of each input and of each output are.
-
-    Attributes:
-        input_starts: int32 array, where each input begins among the positions;
-            and where the last one ends.
-        input_parts: int32 array, inputs at which parts of equal work begin.
-        output_starts: The same as `input_starts` of positions in `order`.
-        output_parts: The same as `input_parts` for outputs.
-        order: int32 array, the positions' places, by output.
-        inputs: int32 array, the inputs of positions in this order.
-    """
-
-    input_starts: np.ndarray
-    input_parts: np.ndarray
-    output_starts: np.ndarray
-    output_parts: np.ndarray
-    order: np.ndarray
-    inputs: np.ndarray
 
 
 class Product:
@@ -53,8 +31,7 @@ class Product:
     def __init__(self, inputs, outputs):
         self._inputs = inputs
         self._outputs = outputs
-        self._index = None
-        self._index_of = None
+        self._places = index.Places(inputs, outputs)
 
     def forward(self, x, values, active):
         """`x @ kernel`.
@@ -87,22 +64,24 @@ class Product:
         return dx, tf.ensure_shape(dvalues, values.shape)
 
     def _forward(self, x, values, active):
-        index = self._current(active)
+        threads.use()
+        where = self._places.of(active)
         y = np.empty((len(x), self._outputs, x.shape[-1]), np.float32)
         forward, _ = _compiled(x.shape[-1])
         forward(
             x,
             values,
-            index.order,
-            index.inputs,
-            index.output_starts,
-            index.output_parts,
+            where.order,
+            where.inputs,
+            where.output_starts,
+            where.output_parts,
             y,
         )
         return y
 
     def _backward(self, x, values, active, dy):
-        index = self._current(active)
+        threads.use()
+        where = self._places.of(active)
         dx = np.empty_like(x)
         dvalues = np.zeros_like(values)
         _, backward = _compiled(x.shape[-1])
@@ -111,21 +90,12 @@ class Product:
             dy,
             values,
             active,
-            index.input_starts,
-            index.input_parts,
+            where.input_starts,
+            where.input_parts,
             dx,
             dvalues,
         )
         return dx, dvalues
-
-    def _current(self, active):
-        """The index of positions that anything may have changed."""
-        numba.set_num_threads(num_threads())
-        seen = (len(active), _hash(active))
-        if seen != self._index_of:
-            self._index = _index(active, self._inputs, self._outputs)
-            self._index_of = seen
-        return self._index
 
 
 def _in_rows(x):
@@ -141,68 +111,6 @@ def _in_rows(x):
 def _out_of_rows(x, num, units):
     together = tf.reshape(tf.transpose(x, (0, 2, 1)), (-1, units))
     return together[:num]
-
-
-def num_threads():
-    wanted = tf.config.threading.get_intra_op_parallelism_threads()
-    most = numba.config.NUMBA_NUM_THREADS
-    return min(wanted, most) if wanted else most
-
-
-@numba.njit
-def _hash(active):
-    """A sum of scrambled positions: of sorted ones, order does not matter."""
-    total = np.uint64(0)
-    for position in active:
-        mixed = np.uint64(position + 1) * np.uint64(0x9E3779B97F4A7C15)
-        total += mixed ^ (mixed >> np.uint64(29))
-    return total
-
-
-def _index(active, inputs, outputs):
-    count = int(np.searchsorted(active, positions.NONE))
-    input_starts, output_starts, order, owners = _sorted(
-        active[:count], inputs, outputs
-    )
-    num_parts = _PARTS * numba.config.NUMBA_NUM_THREADS
-    shares = np.linspace(0, count, num_parts + 1)
-    return Index(
-        input_starts,
-        _parts(input_starts, shares),
-        output_starts,
-        _parts(output_starts, shares),
-        order,
-        owners,
-    )
-
-
-def _parts(starts, shares):
-    parts = np.searchsorted(starts, shares).astype(np.int32)
-    parts[0], parts[-1] = 0, len(starts) - 1  # empty ones belong somewhere
-    return parts
-
-
-@numba.njit
-def _sorted(active, inputs, outputs):
-    """A counting sort of positions by output."""
-    input_starts = np.zeros(inputs + 1, np.int32)
-    output_starts = np.zeros(outputs + 1, np.int32)
-    for position in active:
-        input_starts[position // outputs + 1] += 1
-        output_starts[position % outputs + 1] += 1
-    for i in range(inputs):
-        input_starts[i + 1] += input_starts[i]
-    for o in range(outputs):
-        output_starts[o + 1] += output_starts[o]
-    order = np.empty(len(active), np.int32)
-    owners = np.empty(len(active), np.int32)
-    place = output_starts.copy()
-    for k, position in enumerate(active):
-        o = position % outputs
-        order[place[o]] = k
-        owners[place[o]] = position // outputs
-        place[o] += 1
-    return input_starts, output_starts, order, owners
 
 
 @functools.cache

@@ -1,5 +1,7 @@
 """Multiplies by a kernel of which only active connections are stored."""
 
+import contextlib
+
 import tensorflow as tf
 
 from rigl_tf.storage import block_product
@@ -15,14 +17,18 @@ def product(inputs, outputs, block=None):
         block: Pair of integers, rows and columns of the blocks that it is
             stored in, or `None` for connections.
     """
-    if block is not None:
-        return block_product.Product(inputs, outputs, *block)
-    try:
-        # It takes a second, and is of the extra `rigl_tf[fast]`.
-        from rigl_tf.storage import numba_product as fastest
-    except ImportError:
-        fastest = csr_product
-    return fastest.Product(inputs, outputs)
+    # numba takes a second to import, and is of the extra `rigl_tf[fast]`.
+    if block is None:
+        try:
+            from rigl_tf.storage import numba_product as fastest
+        except ImportError:
+            fastest = csr_product
+        return fastest.Product(inputs, outputs)
+    fastest = block_product
+    if not any(side % 8 for side in block) and not _has_accelerators():
+        with contextlib.suppress(ImportError):
+            from rigl_tf.storage import numba_blocks as fastest
+    return fastest.Product(inputs, outputs, *block)
 
 
 def multiply(product, x, values, active):
@@ -46,3 +52,8 @@ def multiply(product, x, values, active):
         return product.forward(x, values, active), gradient
 
     return of(x, values)
+
+
+def _has_accelerators():
+    devices = tf.config.list_physical_devices()
+    return any(device.device_type != "CPU" for device in devices)
