@@ -16,7 +16,8 @@ STORAGES = ("dense", "active", "auto")
 # What `"auto"` goes by: docs/speed.md has the measurements. Below, a step takes
 # about as long as with dense storage, or longer.
 _LEAST_SIZE = 2**20  # connections, active or not
-_LEAST_SPARSITY = {True: 0.85, False: 0.95}  # with numba or blocks, without
+_LEAST_SPARSITY_OF_BLOCKS = 0.75
+_LEAST_SPARSITY = {True: 0.85, False: 0.95}  # with numba, without
 _LEAST_BLOCK = 16  # rows, and columns
 
 
@@ -105,14 +106,14 @@ def _pays(kernel, sparsity, algorithm, granularity):
     has_room_for_all = (
         algorithm.follows_sparsity or algorithm.moves_between_layers
     )
-    fast = importlib.util.find_spec("numba") is not None
+    least = _LEAST_SPARSITY[importlib.util.find_spec("numba") is not None]
     if isinstance(granularity, Blocks):
-        fast = True
+        least = _LEAST_SPARSITY_OF_BLOCKS
         if min(granularity.rows, granularity.columns) < _LEAST_BLOCK:
             return False
     return (
         size >= _LEAST_SIZE
-        and round(sparsity, 2) >= _LEAST_SPARSITY[fast]
+        and round(sparsity, 2) >= least
         and not has_room_for_all
     )
 

@@ -207,7 +207,9 @@ DENSE = dict.fromkeys(("window", "large", "small"), "DenseKernel")
 
 def test_auto_stores_what_is_active_where_that_pays():
     assert auto() == {**DENSE, "large": "ActiveKernel"}
-    assert auto(granularity=Blocks(32, 32)) == {**DENSE, "large": "BlockKernel"}
+    for sparsity in (0.8, 0.9):
+        stored = auto(sparsity=sparsity, granularity=Blocks(32, 32))
+        assert stored == {**DENSE, "large": "BlockKernel"}
 
 
 @pytest.mark.parametrize(

@@ -94,12 +94,21 @@ def test_masks_are_those_of_dense_kernels(name, data):
 
 
 @pytest.mark.parametrize(
-    "name", ["rigl", "set", "ggr", "rigl_sm", "gradual_pruning"]
+    ("name", "blocks"),
+    [
+        ("rigl", Blocks(5, 4)),
+        ("rigl", Blocks(8, 8)),  # multiplied by numba
+        ("set", Blocks(5, 4)),
+        ("ggr", Blocks(5, 4)),
+        ("rigl_sm", Blocks(5, 4)),
+        ("gradual_pruning", Blocks(5, 4)),
+    ],
+    ids=str,
 )
-def test_blocks_are_those_of_dense_kernels(name, data):
+def test_blocks_are_those_of_dense_kernels(name, blocks, data):
     """Some reach beyond the kernels, of 16 x 30 and 30 x 5."""
     dense, active = (
-        trained(storage, algorithms.get(name), data, granularity=Blocks(5, 4))
+        trained(storage, algorithms.get(name), data, granularity=blocks)
         for storage in ("dense", "active")
     )
 
