@@ -59,15 +59,7 @@ class Product(block_product.Product):
         where = self._blocks.of(active)
         y = np.zeros((self._across, x.shape[1], self._columns), np.float32)
         forward, _ = _compiled(self._rows, self._columns)
-        forward(
-            x,
-            values,
-            where.order,
-            where.inputs,
-            where.output_starts,
-            where.output_parts,
-            y,
-        )
+        forward(x, values, where, y)
         return y
 
     def _backward(self, x, values, active, dy):
@@ -76,16 +68,7 @@ class Product(block_product.Product):
         dx = np.zeros_like(x)
         dvalues = np.zeros_like(values)
         _, backward = _compiled(self._rows, self._columns)
-        backward(
-            x,
-            dy,
-            values,
-            active,
-            where.input_starts,
-            where.input_parts,
-            dx,
-            dvalues,
-        )
+        backward(x, dy, values, active, where, dx, dvalues)
         return dx, dvalues
 
 
@@ -96,7 +79,9 @@ def _compiled(height, width):
     add_turned = tiles.adder(height)
 
     @numba.njit(parallel=True)
-    def forward(x, values, order, inputs, starts, parts, y):
+    def forward(x, values, where, y):
+        order, inputs = where.order, where.inputs
+        starts, parts = where.output_starts, where.output_parts
         num = x.shape[1]
         for part in numba.prange(len(parts) - 1):
             for o in range(parts[part], parts[part + 1]):
@@ -107,7 +92,8 @@ def _compiled(height, width):
                         add(below, x[inputs[k], begin:end], values[order[k]])
 
     @numba.njit(parallel=True)
-    def backward(x, dy, values, active, starts, parts, dx, dvalues):
+    def backward(x, dy, values, active, where, dx, dvalues):
+        starts, parts = where.input_starts, where.input_parts
         num, across = x.shape[1], len(dy)
         for part in numba.prange(len(parts) - 1):
             turned = np.empty((width, height), np.float32)

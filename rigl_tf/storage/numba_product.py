@@ -68,15 +68,7 @@ class Product:
         where = self._places.of(active)
         y = np.empty((len(x), self._outputs, x.shape[-1]), np.float32)
         forward, _ = _compiled(x.shape[-1])
-        forward(
-            x,
-            values,
-            where.order,
-            where.inputs,
-            where.output_starts,
-            where.output_parts,
-            y,
-        )
+        forward(x, values, where, y)
         return y
 
     def _backward(self, x, values, active, dy):
@@ -85,16 +77,7 @@ class Product:
         dx = np.empty_like(x)
         dvalues = np.zeros_like(values)
         _, backward = _compiled(x.shape[-1])
-        backward(
-            x,
-            dy,
-            values,
-            active,
-            where.input_starts,
-            where.input_parts,
-            dx,
-            dvalues,
-        )
+        backward(x, dy, values, active, where, dx, dvalues)
         return dx, dvalues
 
 
@@ -119,7 +102,9 @@ def _compiled(width):
     block = _BLOCK // width
 
     @numba.njit(parallel=True)
-    def forward(x, values, order, inputs, starts, parts, y):
+    def forward(x, values, where, y):
+        order, inputs = where.order, where.inputs
+        starts, parts = where.output_starts, where.output_parts
         num_rows, num_inputs, _ = x.shape
         num_outputs = y.shape[1]
         for part in numba.prange(len(parts) - 1):
@@ -143,7 +128,8 @@ def _compiled(width):
                         next_one[o - begin] = k
 
     @numba.njit(parallel=True)
-    def backward(x, dy, values, active, starts, parts, dx, dvalues):
+    def backward(x, dy, values, active, where, dx, dvalues):
+        starts, parts = where.input_starts, where.input_parts
         num_rows, num_inputs, _ = x.shape
         num_outputs = dy.shape[1]
         for part in numba.prange(len(parts) - 1):
