@@ -62,8 +62,7 @@ def of(layer, shape):
     inputs, outputs = [rank - 2], [rank - 1]
     if isinstance(layer, kl.EinsumDense):
         # The kernel's letters that are in the output are not summed.
-        left, output = layer.equation.replace(" ", "").split("->")
-        kernel = left.split(",")[1]
+        _, kernel, output = _operands(layer.equation)
         inputs = [i for i in order if kernel[i] not in output]
         outputs = [i for i in order if kernel[i] in output]
     elif isinstance(layer, _TRANSPOSED):
@@ -79,6 +78,29 @@ def of(layer, shape):
         inputs=math.prod(shape[i] for i in inputs),
         outputs=math.prod(shape[i] for i in outputs),
     )
+
+
+def matrices(equation):
+    """The letters of an `EinsumDense` that multiplies two matrices.
+
+    Args:
+        equation: String.
+
+    Returns:
+        Three strings, the letters of the examples, of what is summed and of
+        what is made; or `None` if the equation says anything else.
+    """
+    inputs, kernel, output = _operands(equation)
+    made = "".join(letter for letter in kernel if letter in output)
+    summed, examples = kernel.removesuffix(made), output.removesuffix(made)
+    is_product = summed + made == kernel and examples + summed == inputs
+    return (examples, summed, made) if is_product else None
+
+
+def _operands(equation):
+    """The letters of the inputs, of the kernel and of the output."""
+    left, output = equation.replace(" ", "").split("->")
+    return (*left.split(","), output)
 
 
 def _permuted(values, order):

@@ -3,6 +3,7 @@
 import keras
 from keras import layers as kl
 
+from rigl_tf import layout
 from rigl_tf.shrinking import graph
 from rigl_tf.shrinking import linear
 from rigl_tf.shrinking import rules
@@ -104,6 +105,8 @@ def _kind(call):
     kind = type(layer)
     if kind in _LINEAR:
         return _LINEAR[kind] if getattr(layer, "groups", 1) == 1 else rules.Rule
+    if kind is kl.EinsumDense:
+        return linear.Einsum if _is_dense(layer) else rules.Rule
     if kind is kl.Concatenate:
         last = len(call.outputs[0].shape) - 1
         return rules.Concatenation if layer.axis in (-1, last) else rules.Rule
@@ -123,6 +126,15 @@ def _kind(call):
     if kind.__module__ == "keras.src.ops.numpy" and not _has_arrays(call):
         return _OPERATIONS.get(kind.__name__, rules.Rule)
     return _BY_CHANNEL.get(kind, rules.Rule)
+
+
+def _is_dense(layer):
+    """Whether an EinsumDense could be a Dense layer."""
+    letters = layout.matrices(layer.equation)
+    if letters is None:
+        return False
+    _, summed, made = letters
+    return len(summed) == len(made) == 1 and layer.bias_axes in (None, made)
 
 
 def _flattens(call):

@@ -80,7 +80,7 @@ class Linear(Rule):
     def weights(self, keep_inputs, keep):
         kernels = self._kernels(keep_inputs[0], keep)
         bias = self._bias()
-        if self.layer.use_bias or bias.any():
+        if self.layer.bias is not None or bias.any():
             kernels.append(bias[keep].astype(kernels[0].dtype))
         return kernels
 
@@ -89,7 +89,7 @@ class Linear(Rule):
     def _bias(self):
         """The layer's and what is folded into it, in float32."""
         own = 0.0
-        if self.layer.use_bias:
+        if self.layer.bias is not None:
             own = keras.ops.convert_to_numpy(self.layer.bias).astype(float)
         return (own + self._folded @ self.gain).astype("float32")
 
@@ -144,6 +144,17 @@ class Kernel(Linear):
     def _pads(self):
         # What a transposed convolution gives differs from place to place.
         return self._transposed() or super()._pads()
+
+
+class Einsum(Kernel):
+    """An EinsumDense over the last dimension alone."""
+
+    def config(self, keep):
+        *others, _ = self.layer.partial_output_shape
+        changed = {"output_shape": (*others, int(keep.sum()))}
+        if self._bias().any():
+            changed["bias_axes"] = self.layer.equation[-1]
+        return changed
 
 
 class Depthwise(Linear):

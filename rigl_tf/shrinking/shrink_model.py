@@ -59,8 +59,9 @@ def shrink(model, samples=None):
     folded into the biases of what follows. That is exact but where a
     convolution pads with zeros, so that there such a unit stays, unless what
     it gives is zero. Channels that are added stay together. Nested models are
-    opened. Layers used several times and layers that are not Keras's own stay
-    as they are, and so does everything that they take or give.
+    opened. Layers used several times, attention, recurrent layers and layers
+    that are not Keras's own stay as they are, and so does everything that they
+    take or give.
 
     Args:
         model: `SparseModel`, a model with `Sparse` layers, or a plain

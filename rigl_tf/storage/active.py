@@ -158,11 +158,11 @@ class ActiveEinsumDense(Active, kl.EinsumDense):
 
     @property
     def _output_rank(self):
-        return len(_letters(self.equation)[-1])
+        return len(layout.matrices(self.equation)[-1])
 
     def call(self, inputs, training=None):
         del training
-        rank = len(_letters(self.equation)[1])
+        rank = len(layout.matrices(self.equation)[1])
         return self.finished(self.times_kernel(inputs, rank))
 
 
@@ -258,29 +258,14 @@ def _problem(layer):
     if not isinstance(layer.kernel_regularizer, elementwise):
         return "its `kernel_regularizer` wants to see the whole kernel"
     if isinstance(layer, kl.EinsumDense):
-        return _problem_of_equation(layer)
+        if layout.matrices(layer.equation) is None:
+            return f"{layer.equation!r} is not a product of two matrices"
+        return None
     if math.prod(getattr(layer, "kernel_size", ())) != 1:
         return f"its window is {layer.kernel_size}"
     if getattr(layer, "groups", 1) != 1:
         return f"it has {layer.groups} groups"
     return None
-
-
-def _problem_of_equation(layer):
-    batch, summed, made = _letters(layer.equation)
-    product = f"{batch}{summed},{summed}{made}->{batch}{made}"
-    if layer.equation.replace(" ", "") == product:
-        return None
-    return f"{layer.equation!r} is not a product of two matrices"
-
-
-def _letters(equation):
-    """The letters of the batch, of what is summed and of what is made."""
-    left, output = equation.replace(" ", "").split("->")
-    inputs, kernel = left.split(",")
-    summed = "".join(letter for letter in kernel if letter not in output)
-    made = "".join(letter for letter in kernel if letter in output)
-    return inputs.removesuffix(summed), summed, made
 
 
 def _check(active, size, name):

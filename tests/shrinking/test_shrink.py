@@ -66,6 +66,28 @@ def test_a_neuron_that_feeds_nothing_goes_and_what_only_feeds_it():
     assert shapes(model) == [(1, 1), (1,), (1, 1), (1,), (1, 1), (1,)]
 
 
+def test_an_einsum_dense_over_one_dimension_is_like_a_dense_layer():
+    x = keras.Input((5, 2))
+    hidden = kl.EinsumDense("abc,cd->abd", (None, 3), bias_axes="d")
+    last = kl.EinsumDense("...c,cd->...d", 1)
+    y = last(hidden(x))
+    hidden.set_weights([np.array([[7, 0, 8], [9, 0, 0]]), np.array([1, 2, 3])])
+    last.set_weights([np.array([[1], [10], [0]])])
+
+    first, bias, second, folded = arrays(shrunk(x, y))
+
+    np.testing.assert_array_equal(first, [[7], [9]])
+    assert (bias, second, folded) == (1, 1, 20)
+
+
+def test_an_einsum_dense_over_several_dimensions_stays():
+    x = keras.Input((3,))
+    y = kl.EinsumDense("ab,bcd->acd", (4, 5), kernel_initializer="zeros")(x)
+    y = kl.EinsumDense("abc,bcd->ad", 2)(y)
+
+    assert shapes(shrunk(x, y)) == [(3, 4, 5), (4, 5, 2)]
+
+
 def test_all_of_a_dead_network_is_folded():
     x = keras.Input((3,))
     y = kernel(np.zeros((3, 2)))(x)  # 1 and 2
