@@ -5,7 +5,11 @@ import gc
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
+# A graph that runs for a few steps is not worth optimizing: that takes a fifth
+# of the time. Programs that tests start, the faults among them, optimize.
+tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
 # Graphs are many small objects: to look through them takes a third of the time.
 gc.set_threshold(200_000)
 

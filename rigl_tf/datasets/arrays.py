@@ -123,6 +123,8 @@ def _in_order(arrays, batch_size, transform):
 def _by_example():
     """Options by which workers share examples, as there are no files."""
     options = tf.data.Options()
+    # There is little to tune, and an iterator waits for its tuner to end.
+    options.autotune.enabled = False
     options.experimental_distribute.auto_shard_policy = (
         tf.data.experimental.AutoShardPolicy.DATA
     )
