@@ -12,7 +12,8 @@ from rigl_tf.storage import positions
 from rigl_tf.storage.stored import StoredKernel
 from rigl_tf.tensors import as_array
 
-_TILE = 1 << 20  # connections of the kernel that an update looks at at a time
+_TILE = 1 << 18  # connections that an update looks at at a time, at least
+_MOST_TILES = 64  # as what was found before is copied in every one
 
 
 def random_positions(size, count, seed):
@@ -27,14 +28,21 @@ def random_positions(size, count, seed):
         Sorted int32 array.
     """
 
+    tile = _tile_of(size)
+
     def keys(number):
-        start = number * _TILE
-        stop = tf.minimum(start + _TILE, size)
+        start = number * tile
+        stop = tf.minimum(start + tile, size)
         drawn = masks.part_of_random_scores(start, stop, seed)
         return start, selection.keys_of(drawn, None)
 
-    num_tiles = -(-size // _TILE)
+    num_tiles = -(-size // tile)
     return positions.best(keys, num_tiles, tf.constant(count, tf.int64)).numpy()
+
+
+def _tile_of(size):
+    """Connections in a tile of a kernel of so many."""
+    return max(_TILE, -(-size // _MOST_TILES))
 
 
 class ActiveKernel(StoredKernel):
@@ -105,7 +113,7 @@ class ActiveKernel(StoredKernel):
     @property
     def _rows(self):
         """Inputs of the kernel in a tile."""
-        return max(_TILE // self.layout.outputs, 1)
+        return max(_tile_of(self.size) // self.layout.outputs, 1)
 
     @property
     def _num_tiles(self):
