@@ -11,11 +11,13 @@ import tensorflow as tf
 
 from rigl_tf.storage import block_product
 from rigl_tf.storage import index
+from rigl_tf.storage import memory
+from rigl_tf.storage import strips
 from rigl_tf.storage import threads
 from rigl_tf.storage import tiles
 from rigl_tf.tensors import is_for_xla
 
-_MOST = 512  # examples at a time, which fit into the second-level cache
+_MOST = 128  # examples at a time, of which what is read twice stays in caches
 
 
 class Product(block_product.Product):
@@ -35,29 +37,26 @@ class Product(block_product.Product):
         if is_for_xla():
             return super().forward(x, values, active)
         y = tf.numpy_function(
-            self._forward,
-            [self._split_inputs(x), values, active],
-            tf.float32,
-            stateful=False,
+            self._forward, [x, values, active], tf.float32, stateful=False
         )
-        return self._joined_outputs(y)
+        return tf.ensure_shape(y, (x.shape[0], self._outputs))
 
     def backward(self, x, values, active, dy):
         if is_for_xla():
             return super().backward(x, values, active, dy)
         dx, dvalues = tf.numpy_function(
             self._backward,
-            [self._split_inputs(x), values, active, self._split_outputs(dy)],
+            [x, values, active, dy],
             [tf.float32, tf.float32],
             stateful=False,
         )
-        dvalues = tf.ensure_shape(dvalues, values.shape)
-        return self._joined_inputs(dx), dvalues
+        dx = tf.ensure_shape(dx, x.shape)
+        return dx, tf.ensure_shape(dvalues, values.shape)
 
     def _forward(self, x, values, active):
         threads.use()
         where = self._blocks.of(active)
-        y = np.zeros((self._across, x.shape[1], self._columns), np.float32)
+        y = memory.empty((len(x), self._outputs))
         forward, _ = _compiled(self._rows, self._columns)
         forward(x, values, where, y)
         return y
@@ -65,8 +64,8 @@ class Product(block_product.Product):
     def _backward(self, x, values, active, dy):
         threads.use()
         where = self._blocks.of(active)
-        dx = np.zeros_like(x)
-        dvalues = np.zeros_like(values)
+        dx = memory.empty(x.shape)
+        dvalues = memory.empty(values.shape)
         _, backward = _compiled(self._rows, self._columns)
         backward(x, dy, values, active, where, dx, dvalues)
         return dx, dvalues
@@ -82,29 +81,45 @@ def _compiled(height, width):
     def forward(x, values, where, y):
         order, inputs = where.order, where.inputs
         starts, parts = where.output_starts, where.output_parts
-        num = x.shape[1]
-        for part in numba.prange(len(parts) - 1):
-            for o in range(parts[part], parts[part + 1]):
-                for begin in range(0, num, _MOST):
-                    end = min(begin + _MOST, num)
-                    below = y[o, begin:end]
+        down = len(where.input_starts) - 1
+        most = min(len(x), _MOST)
+        before = np.empty((down, most, height), np.float32)
+        for begin in range(0, len(x), _MOST):
+            end = min(begin + _MOST, len(x))
+            num = end - begin
+            strips.split(x[begin:end], before)
+            for part in numba.prange(len(parts) - 1):
+                total = np.empty((num, width), np.float32)
+                for o in range(parts[part], parts[part + 1]):
+                    total[:] = 0
                     for k in range(starts[o], starts[o + 1]):
-                        add(below, x[inputs[k], begin:end], values[order[k]])
+                        add(total, before[inputs[k], :num], values[order[k]])
+                    strips.put(total, y[begin:end], o * width)
 
     @numba.njit(parallel=True)
     def backward(x, dy, values, active, where, dx, dvalues):
         starts, parts = where.input_starts, where.input_parts
-        num, across = x.shape[1], len(dy)
-        for part in numba.prange(len(parts) - 1):
-            turned = np.empty((width, height), np.float32)
-            for i in range(parts[part], parts[part + 1]):
-                for begin in range(0, num, _MOST):
-                    end = min(begin + _MOST, num)
-                    before = x[i, begin:end]
+        down, across = len(starts) - 1, len(where.output_starts) - 1
+        most = min(len(x), _MOST)
+        before = np.empty((down, most, height), np.float32)
+        above = np.empty((across, most, width), np.float32)
+        dvalues[:] = 0
+        for begin in range(0, len(x), _MOST):
+            end = min(begin + _MOST, len(x))
+            num = end - begin
+            strips.split(x[begin:end], before)
+            strips.split(dy[begin:end], above)
+            for part in numba.prange(len(parts) - 1):
+                turned = np.empty((width, height), np.float32)
+                total = np.empty((num, height), np.float32)
+                for i in range(parts[part], parts[part + 1]):
+                    here = before[i, :num]
+                    total[:] = 0
                     for k in range(starts[i], starts[i + 1]):
-                        above = dy[active[k] - i * across, begin:end]
+                        read = above[active[k] - i * across, :num]
                         turned[:] = values[k].T
-                        add_turned(dx[i, begin:end], above, turned)
-                        add(dvalues[k], before.T, above)
+                        add_turned(total, read, turned)
+                        add(dvalues[k], here.T, read)
+                    strips.put(total, dx[begin:end], i * height)
 
     return forward, backward

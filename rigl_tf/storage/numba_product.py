@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from rigl_tf.storage import index
+from rigl_tf.storage import memory
 from rigl_tf.storage import rows
 from rigl_tf.storage import threads
 
@@ -66,7 +67,7 @@ class Product:
     def _forward(self, x, values, active):
         threads.use()
         where = self._places.of(active)
-        y = np.empty((len(x), self._outputs, x.shape[-1]), np.float32)
+        y = memory.empty((len(x), self._outputs, x.shape[-1]))
         forward, _ = _compiled(x.shape[-1])
         forward(x, values, where, y)
         return y
@@ -74,8 +75,9 @@ class Product:
     def _backward(self, x, values, active, dy):
         threads.use()
         where = self._places.of(active)
-        dx = np.empty_like(x)
-        dvalues = np.zeros_like(values)
+        dx = memory.empty(x.shape)
+        dvalues = memory.empty(values.shape)
+        dvalues[:] = 0
         _, backward = _compiled(x.shape[-1])
         backward(x, dy, values, active, where, dx, dvalues)
         return dx, dvalues
