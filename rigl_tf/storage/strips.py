@@ -33,10 +33,15 @@ def split(matrix, strips):
 
 @numba.njit
 def put(strip, matrix, first):
-    """Copies a strip to where it belongs: column `first` and those behind it.
+    """Copies a strip to where it belongs.
 
-    Rows of a matrix may be written at once as they are, but not read: writing
-    does not wait.
+    Unlike reading, writing does not wait for what lies far apart.
+
+    Args:
+        strip: float32 array of shape (rows, columns of a strip). What reaches
+            beyond the matrix is left out.
+        matrix: float32 array of shape (rows, columns).
+        first: Integer, the column that the strip begins at.
     """
     inside = min(strip.shape[1], matrix.shape[1] - first)
     for row in range(len(matrix)):
