@@ -17,7 +17,7 @@ from rigl_tf.storage import threads
 from rigl_tf.storage import tiles
 from rigl_tf.tensors import is_for_xla
 
-_MOST = 128  # examples at a time, of which what is read twice stays in caches
+_MOST = 64  # examples at a time, of which what is read twice stays in caches
 
 
 class Product(block_product.Product):
@@ -76,30 +76,36 @@ def _compiled(height, width):
     """The two products, for blocks of so many rows and columns."""
     add = tiles.adder(width)
     add_turned = tiles.adder(height)
+    split_inputs = strips.splitter(height)
+    split_outputs = strips.splitter(width)
+    put_inputs = strips.putter(height)
+    put_outputs = strips.putter(width)
 
     @numba.njit(parallel=True)
     def forward(x, values, where, y):
         order, inputs = where.order, where.inputs
         starts, parts = where.output_starts, where.output_parts
-        down = len(where.input_starts) - 1
+        input_starts = where.input_starts
+        down = len(input_starts) - 1
         most = min(len(x), _MOST)
         before = np.empty((down, most, height), np.float32)
         for begin in range(0, len(x), _MOST):
             end = min(begin + _MOST, len(x))
             num = end - begin
-            strips.split(x[begin:end], before)
+            split_inputs(x[begin:end], input_starts, before)
             for part in numba.prange(len(parts) - 1):
                 total = np.empty((num, width), np.float32)
                 for o in range(parts[part], parts[part + 1]):
                     total[:] = 0
                     for k in range(starts[o], starts[o + 1]):
                         add(total, before[inputs[k], :num], values[order[k]])
-                    strips.put(total, y[begin:end], o * width)
+                    put_outputs(total, y[begin:end], o)
 
     @numba.njit(parallel=True)
     def backward(x, dy, values, active, where, dx, dvalues):
         starts, parts = where.input_starts, where.input_parts
-        down, across = len(starts) - 1, len(where.output_starts) - 1
+        output_starts = where.output_starts
+        down, across = len(starts) - 1, len(output_starts) - 1
         most = min(len(x), _MOST)
         before = np.empty((down, most, height), np.float32)
         above = np.empty((across, most, width), np.float32)
@@ -107,8 +113,8 @@ def _compiled(height, width):
         for begin in range(0, len(x), _MOST):
             end = min(begin + _MOST, len(x))
             num = end - begin
-            strips.split(x[begin:end], before)
-            strips.split(dy[begin:end], above)
+            split_inputs(x[begin:end], starts, before)
+            split_outputs(dy[begin:end], output_starts, above)
             for part in numba.prange(len(parts) - 1):
                 turned = np.empty((width, height), np.float32)
                 total = np.empty((num, height), np.float32)
@@ -120,6 +126,6 @@ def _compiled(height, width):
                         turned[:] = values[k].T
                         add_turned(total, read, turned)
                         add(dvalues[k], here.T, read)
-                    strips.put(total, dx[begin:end], i * height)
+                    put_inputs(total, dx[begin:end], i)
 
     return forward, backward

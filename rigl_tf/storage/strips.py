@@ -4,46 +4,66 @@ The rows of a matrix compete for the same few places in a cache if they begin a
 power of two apart; those of a strip do not.
 """
 
+import functools
+
 import numba
+
+from rigl_tf.storage import rows
 
 _ROWS = 8  # at a time, so many streams as the processor reads ahead
 
 
-@numba.njit(parallel=True)
-def split(matrix, strips):
-    """Copies a matrix into strips.
+@functools.cache
+def splitter(width):
+    """A compiled function of `matrix`, `starts` and `strips`: cuts them out.
+
+    `matrix` is a float32 array of shape (rows, columns), `strips` one of shape
+    (strips, rows or more, width). Where the last one reaches beyond the matrix,
+    it is zero. Strip number i is left out if `starts[i] == starts[i + 1]`.
 
     Args:
-        matrix: float32 array of shape (rows, columns).
-        strips: float32 array of shape (strips, rows or more, columns of a
-            strip). Where the last one reaches beyond the matrix, it is zero.
+        width: Integer, columns of a strip, a multiple of 8.
     """
-    num, columns = matrix.shape
-    length = strips.shape[2]
-    for group in numba.prange(-(-num // _ROWS)):
-        for strip in range(len(strips)):
-            first = strip * length
-            inside = min(length, columns - first)
-            for row in range(group * _ROWS, min((group + 1) * _ROWS, num)):
-                for i in range(inside):
-                    strips[strip, row, i] = matrix[row, first + i]
-                for i in range(inside, length):
-                    strips[strip, row, i] = 0
+
+    @numba.njit(parallel=True)
+    def split(matrix, starts, strips):
+        num, columns = matrix.shape
+        whole, rest = divmod(columns, width)
+        for group in numba.prange(-(-num // _ROWS)):
+            begin, end = group * _ROWS, min((group + 1) * _ROWS, num)
+            for strip in range(whole):
+                if starts[strip] == starts[strip + 1]:
+                    continue
+                for row in range(begin, end):
+                    part = rows.load(matrix[row], strip, width)
+                    rows.store(strips[strip], row, part)
+            if rest:
+                for row in range(begin, end):
+                    strips[whole, row, :rest] = matrix[row, columns - rest :]
+                    strips[whole, row, rest:] = 0
+
+    return split
 
 
-@numba.njit
-def put(strip, matrix, first):
-    """Copies a strip to where it belongs.
+@functools.cache
+def putter(width):
+    """A compiled function of `strip`, `matrix` and `place`: puts one back.
 
-    Unlike reading, writing does not wait for what lies far apart.
+    What of the strip reaches beyond the matrix is left out. Unlike reading,
+    writing does not wait for what lies far apart.
 
     Args:
-        strip: float32 array of shape (rows, columns of a strip). What reaches
-            beyond the matrix is left out.
-        matrix: float32 array of shape (rows, columns).
-        first: Integer, the column that the strip begins at.
+        width: Integer, columns of a strip, a multiple of 8.
     """
-    inside = min(strip.shape[1], matrix.shape[1] - first)
-    for row in range(len(matrix)):
-        for i in range(inside):
-            matrix[row, first + i] = strip[row, i]
+
+    @numba.njit
+    def put(strip, matrix, place):
+        num, columns = matrix.shape
+        first = place * width
+        if first + width <= columns:
+            for row in range(num):
+                rows.store(matrix[row], place, rows.load(strip, row, width))
+        else:
+            matrix[:, first:] = strip[:num, : columns - first]
+
+    return put
