@@ -23,7 +23,7 @@ from rigl_tf import algorithms
 from rigl_tf import masks
 from rigl_tf import models
 from rigl_tf import schedules
-from rigl_tf import step
+from rigl_tf.modeling import gradient_step
 
 ROUNDS = 5
 UPDATES = 20
@@ -60,11 +60,11 @@ def updater(name):
         models.wide_resnet((32, 32, 3), 10),
         algorithms.get(name),
         sparsity=0.9,
-        schedule=schedules.UpdateSchedule(1, end_step=10**6),
+        schedule=schedules.UpdateSchedule(2, end_step=10**6),
         drop_fraction=schedules.Constant(0.3),
     )
     model.compile(keras.optimizers.SGD(0.1, momentum=0.9))
-    model.plan(10**6)
+    model.resolve_schedules(10**6)
     variables = model.trainable_variables
     model.optimizer.build(variables)
     gradients = [
@@ -72,7 +72,10 @@ def updater(name):
         for i, variable in enumerate(variables)
     ]
     move = tf.function(
-        lambda *inputs: step.move(model, inputs, variables), autograph=False
+        lambda *inputs: gradient_step.move(
+            model.sparse_step, model.optimizer, inputs, variables, (), ()
+        ),
+        autograph=False,
     )
 
     def update():

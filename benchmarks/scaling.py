@@ -28,9 +28,9 @@ import rigl_tf
 from rigl_tf import masks
 from rigl_tf import models
 from rigl_tf import schedules
-from rigl_tf import step
 from rigl_tf import strategies
 from rigl_tf import tables
+from rigl_tf.modeling import gradient_step
 
 BATCH, WIDTH, SPARSITY = 256, 1024, 0.9
 ROUNDS = 10 if "--quick" in sys.argv else 40
@@ -65,8 +65,8 @@ class Sent:
     def __init__(self):
         self.bytes = {"ordinary": 0, "update": 0, "else": 0}
         self._phase = "else"
-        self._watch(step, "_apply", "ordinary")
-        self._watch(step, "move", "update")
+        self._watch(gradient_step, "apply_masked", "ordinary")
+        self._watch(gradient_step, "move", "update")
         all_reduce = tf.distribute.ReplicaContext.all_reduce
 
         def counting(context, op, value, *args, **kwargs):

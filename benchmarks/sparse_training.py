@@ -102,7 +102,7 @@ def updater(layer, batch, width, block):
     import tensorflow as tf
 
     import rigl_tf
-    from rigl_tf import step
+    from rigl_tf.modeling import gradient_step
 
     network = keras.Sequential([keras.Input((width,)), rigl_tf.Sparse(layer)])
     kernel = layer.sparse_kernel()
@@ -124,7 +124,14 @@ def updater(layer, batch, width, block):
     @tf.function
     def update():
         gradients = [tf.zeros_like(weights)]
-        step.move(model, gradients, [weights], passed, [weights])
+        gradient_step.move(
+            model.sparse_step,
+            model.optimizer,
+            gradients,
+            [weights],
+            passed,
+            [weights],
+        )
 
     update()
     return update

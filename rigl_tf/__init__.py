@@ -11,14 +11,16 @@ from rigl_tf import schedules as schedules
 from rigl_tf import strategies as strategies
 from rigl_tf import tickets as tickets
 from rigl_tf.callbacks import Checkpoint as Checkpoint
+from rigl_tf.callbacks import SparseTraining as SparseTraining
 from rigl_tf.exporting import export as export
-from rigl_tf.layers import Sparse as Sparse
-from rigl_tf.layers import sparse_layers as sparse_layers
-from rigl_tf.model import SparseModel as SparseModel
+from rigl_tf.modeling.convert import densify as densify
+from rigl_tf.modeling.convert import sparsify as sparsify
+from rigl_tf.modeling.sparse_model import SparseModel as SparseModel
+from rigl_tf.modeling.sparse_optimizer import SparseOptimizer as SparseOptimizer
+from rigl_tf.modeling.sparse_wrapper import Sparse as Sparse
+from rigl_tf.modeling.sparse_wrapper import sparse_layers as sparse_layers
 from rigl_tf.monitor import SparsityMonitor as SparsityMonitor
 from rigl_tf.shrinking import shrink as shrink
-from rigl_tf.sparsify import densify as densify
-from rigl_tf.sparsify import sparsify as sparsify
 from rigl_tf.summary import summary as summary
 
 __version__ = "0.1.0"

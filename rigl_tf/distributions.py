@@ -1,19 +1,66 @@
-"""How a global sparsity is shared among layers.
+"""Functions that share one global sparsity among layers.
 
-Each distribution is a function from kernel shapes and one sparsity to a
-sparsity per layer; `budgets` turns those into whole connections.
+A distribution takes kernel shapes and one sparsity and returns a sparsity for
+each kernel. `budgets` turns these sparsities into whole connections.
 """
 
-import difflib
-import fnmatch
 import math
 
 from rigl_tf import tables
 from rigl_tf.checks import check_number
 from rigl_tf.checks import is_number
+from rigl_tf.patterns import close_names
+from rigl_tf.patterns import match as match
+
+# The last part of a kernel's name, in layers that have several kernels.
+_KERNELS_OF_ONE_LAYER = (
+    "kernel",
+    "recurrent_kernel",
+    "query",
+    "key",
+    "value",
+    "attention_output",
+)
 
 
-def uniform(shapes, sparsity, *, names=None, dense=(), custom=None):
+def first_layer(names):
+    """Returns the names of all kernels in the layer that `names[0]` is in.
+
+    Names show this for recurrent layers and for attention, whose kernels are
+    called `gru/kernel` or `attention/query`. `names[0]` stands alone
+    otherwise.
+
+    Args:
+        names: List of strings, the names of kernels in the order of the model.
+
+    Returns:
+        List of strings.
+
+    Example:
+
+    >>> first_layer(["gru/kernel", "gru/recurrent_kernel", "logits"])
+    ['gru/kernel', 'gru/recurrent_kernel']
+    """
+    if not names:
+        return []
+    layer, _, part = names[0].rpartition("/")
+    if not layer or part not in _KERNELS_OF_ONE_LAYER:
+        return [names[0]]
+    owners = {layer}
+    parent, _, direction = layer.rpartition("/")
+    if direction.startswith("forward_"):  # the names in `Bidirectional`
+        owners.add(f"{parent}/backward_{direction.removeprefix('forward_')}")
+    parts = (name.rpartition("/") for name in names)
+    return [
+        name
+        for name, (owner, _, part) in zip(names, parts, strict=True)
+        if owner in owners and part in _KERNELS_OF_ONE_LAYER
+    ]
+
+
+def uniform(
+    shapes, sparsity, *, names=None, dense=(), custom=None, first=first_layer
+):
     """Gives every layer but the first the same sparsity.
 
     The first layer stays dense, as in the RigL papers. Where it is large, the
@@ -26,7 +73,13 @@ def uniform(shapes, sparsity, *, names=None, dense=(), custom=None):
         names: List of strings, the layers' names. Defaults to `layer_0`,
             `layer_1` and so on.
         dense: Names, or patterns with `*`, of layers to keep dense.
-        custom: Dictionary from name, or pattern, to sparsity in [0, 1).
+        custom: Dictionary from name, or pattern, to sparsity in [0, 1). It
+            counts for the first layer, too.
+        first: Name or names of the network's first layer, which stays dense:
+            several names if it has several kernels, or if the network has
+            several inputs. `None` if the first layer has no kernel among
+            `names`, so that every layer gets the same sparsity. Or a function
+            from `names` to such names: by default, `first_layer`.
 
     Returns:
         List of floats, a sparsity per layer.
@@ -34,36 +87,67 @@ def uniform(shapes, sparsity, *, names=None, dense=(), custom=None):
     Raises:
         ValueError: If an argument is out of range or a name matches no layer.
 
+    Example:
+
+    >>> shapes, names = [(8, 4), (4, 4), (4, 2)], ["a", "b", "c"]
+    >>> uniform(shapes, 0.5, names=names)
+    [0.0, 0.5, 0.5]
+    >>> uniform(shapes, 0.5, names=names, first=["a", "b"])
+    [0.0, 0.0, 0.5]
+    >>> uniform(shapes, 0.5, names=names, first=None)
+    [0.5, 0.5, 0.5]
+
     Reference:
         [Evci et al., 2020](https://arxiv.org/abs/1911.11134), section 3 (1).
     """
     fixed, names = _fixed(shapes, sparsity, names, dense, custom)
-    if names:
-        fixed.setdefault(names[0], 0.0)
+    if callable(first):
+        first = first(names)
+    for matched in match(first or (), names, "first").values():
+        for name in matched:
+            fixed.setdefault(name, 0.0)
     return [fixed.get(name, float(sparsity)) for name in names]
 
 
-def uniform_all(shapes, sparsity, *, names=None, dense=(), custom=None):
+def uniform_all(
+    shapes, sparsity, *, names=None, dense=(), custom=None, first=None
+):
     """Gives every layer the same sparsity, the first one too.
 
-    See `uniform` for the arguments.
+    See `uniform` for the arguments. `first` has no effect: use `dense` to keep
+    a layer dense.
+
+    Example:
+
+    >>> uniform_all([(8, 4), (4, 2)], 0.5)
+    [0.5, 0.5]
 
     Reference:
         [Parger et al., 2022](https://arxiv.org/abs/2210.14012), section 5.
     """
+    del first
     fixed, names = _fixed(shapes, sparsity, names, dense, custom)
     return [fixed.get(name, float(sparsity)) for name in names]
 
 
-def erdos_renyi(shapes, sparsity, *, names=None, dense=(), custom=None):
+def erdos_renyi(
+    shapes, sparsity, *, names=None, dense=(), custom=None, first=None
+):
     """Makes a layer's density proportional to (in + out) / (in x out).
 
     Only the last two dimensions of a kernel count. See `erdos_renyi_kernel`
     for the arguments.
 
+    Example:
+
+    >>> sparsities = erdos_renyi([(80, 4), (20, 20)], 0.8)
+    >>> [round(sparsity, 3) for sparsity in sparsities]
+    [0.695, 0.884]
+
     Reference:
         [Mocanu et al., 2018](https://arxiv.org/abs/1707.04780).
     """
+    del first
     for shape in shapes:
         if len(shape) < 2:
             raise ValueError(
@@ -76,7 +160,14 @@ def erdos_renyi(shapes, sparsity, *, names=None, dense=(), custom=None):
 
 
 def erdos_renyi_kernel(
-    shapes, sparsity, *, names=None, dense=(), custom=None, power=1.0
+    shapes,
+    sparsity,
+    *,
+    names=None,
+    dense=(),
+    custom=None,
+    power=1.0,
+    first=None,
 ):
     """Makes a layer's density proportional to its dimensions' sum / product.
 
@@ -93,6 +184,8 @@ def erdos_renyi_kernel(
         dense: Names, or patterns with `*`, of layers to keep dense.
         custom: Dictionary from name, or pattern, to sparsity in [0, 1).
         power: Number, exponent of the ratio. 0 gives a uniform distribution.
+        first: No effect, because the first layer gets its share like every
+            other layer. Use `dense` to keep a layer dense.
 
     Returns:
         List of floats, a sparsity per layer.
@@ -101,9 +194,16 @@ def erdos_renyi_kernel(
         ValueError: If an argument is out of range, a name matches no layer,
             or every layer is dense or custom.
 
+    Example:
+
+    >>> sparsities = erdos_renyi_kernel([(784, 300), (300, 100)], 0.9)
+    >>> [round(sparsity, 3) for sparsity in sparsities]
+    [0.918, 0.762]
+
     Reference:
         [Evci et al., 2020](https://arxiv.org/abs/1911.11134), section 3 (1).
     """
+    del first
     check_number("power", power)
     raw = [(sum(shape) / math.prod(shape)) ** power for shape in shapes]
     return _in_proportion(raw, shapes, sparsity, names, dense, custom)
@@ -115,12 +215,24 @@ DISTRIBUTIONS = {
 }
 
 
+ALIASES = {"er": "erdos_renyi", "erk": "erdos_renyi_kernel"}
+
+
 def get(name):
-    """A distribution by its name; a function comes back as it is.
+    """Returns a distribution by name.
+
+    Args:
+        name: String, a key of `DISTRIBUTIONS` or `ALIASES` in upper or lower
+            case. A function is returned unchanged.
 
     Raises:
-        ValueError: If there is none of that name.
+        ValueError: If no distribution has this name.
         TypeError: If `name` is neither a string nor a function.
+
+    Example:
+
+    >>> get("ERK").__name__
+    'erdos_renyi_kernel'
     """
     if callable(name):
         return name
@@ -130,12 +242,17 @@ def get(name):
             "`rigl_tf.distributions.uniform` or 'uniform'. "
             f"Received: distribution={name!r}."
         )
-    if name not in DISTRIBUTIONS:
+    key = name.lower().replace("-", "_")
+    key = ALIASES.get(key, key)
+    if key not in DISTRIBUTIONS:
+        known = [*DISTRIBUTIONS, *ALIASES]
+        close = close_names(key, known)
+        hint = f"Did you mean {close[0]!r}? " if close else ""
         raise ValueError(
-            f"There is no distribution {name!r}. Distributions: "
-            f"{', '.join(DISTRIBUTIONS)}."
+            f"`distribution` must be one of {', '.join(known)}. {hint}"
+            f"Received: distribution={name!r}."
         )
-    return DISTRIBUTIONS[name]
+    return DISTRIBUTIONS[key]
 
 
 def budgets(shapes, sparsities, *, names=None):
@@ -199,43 +316,6 @@ def check_sparsity(sparsity, name="sparsity"):
             f"`{name}` is the fraction of zeros and must be a number in "
             f"[0, 1). Received: {name}={sparsity!r}."
         )
-
-
-def match(patterns, names, argument):
-    """The names that each pattern selects; raises for one that selects none.
-
-    Args:
-        patterns: Iterable of names, or of patterns with `*`. A pattern also
-            selects everything below it: `block` selects `block/conv`.
-        names: List of strings.
-        argument: The argument that the error names.
-
-    Returns:
-        Dictionary from pattern to list of names.
-    """
-    if isinstance(patterns, str):
-        patterns = (patterns,)
-    patterns = list(patterns)
-    if not all(isinstance(pattern, str) for pattern in patterns):
-        raise TypeError(
-            f"`{argument}` takes names of layers, or patterns with `*`. "
-            f"Received: {argument}={patterns!r}."
-        )
-    selected = {}
-    for pattern in patterns:
-        selected[pattern] = [
-            name
-            for name in names
-            if fnmatch.fnmatchcase(name, pattern)
-            or fnmatch.fnmatchcase(name, f"{pattern}/*")
-        ]
-        if not selected[pattern]:
-            close = difflib.get_close_matches(pattern, names, cutoff=0.4)
-            raise ValueError(
-                f"`{argument}` names a layer that is not there. Received: "
-                f"{pattern!r}. Layers: {', '.join(close or names)}."
-            )
-    return selected
 
 
 def _fixed(shapes, sparsity, names, dense, custom):

@@ -6,7 +6,8 @@ from rigl_tf import distributions
 from rigl_tf import flops
 from rigl_tf.algorithms import Static
 from rigl_tf.checks import check_number
-from rigl_tf.sparsify import sparsify
+from rigl_tf.modeling.convert import densify
+from rigl_tf.modeling.convert import sparsify
 
 
 def maskable(network):
@@ -15,7 +16,9 @@ def maskable(network):
     Args:
         network: A built `keras.Model` without masks.
     """
-    return flops.inference(sparsify(network, Static(), sparsity=0.0))
+    cost = flops.inference(sparsify(network, Static(), sparsity=0.0))
+    densify(network)
+    return cost
 
 
 def inference_flops(cost, distribution, sparsity, exclude=()):

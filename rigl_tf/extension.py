@@ -4,6 +4,8 @@ import dataclasses
 
 import keras
 
+from rigl_tf import schedules
+
 
 @keras.saving.register_keras_serializable(package="rigl_tf")
 class Stretched(keras.optimizers.schedules.LearningRateSchedule):
@@ -36,13 +38,17 @@ class Stretched(keras.optimizers.schedules.LearningRateSchedule):
 def stretch(schedule, factor):
     """One of our schedules, its begin and end that many times as late.
 
-    What is left open stays open, and the interval between updates stays.
+    Open ends stay open, and the interval between updates stays the same.
 
     Args:
         schedule: A dataclass of `rigl_tf.schedules`, or any other object,
             which comes back unchanged.
         factor: Number > 0.
     """
+    if isinstance(schedule, schedules.PerLayer):
+        return schedule.map(lambda each: stretch(each, factor))
+    if isinstance(schedule, schedules.PiecewiseConstant):
+        return schedule.stretched(factor)
     if not dataclasses.is_dataclass(schedule):
         return schedule
     later = {

@@ -17,9 +17,10 @@ import keras
 import tensorflow as tf
 from keras import layers as kl
 
+from rigl_tf import _keras_compat
 from rigl_tf import algorithms
-from rigl_tf import layers
 from rigl_tf import layout
+from rigl_tf.modeling import sparse_wrapper
 
 CONVENTIONS = ("macs2", "micronet")
 
@@ -113,7 +114,7 @@ class ModelCost:
         """The cost of the same model with the masks it has now."""
         active = {
             kernel.name: int(kernel.count())
-            for kernel in layers.sparse_kernels(model)
+            for kernel in sparse_wrapper.sparse_kernels(model)
         }
         return dataclasses.replace(
             self,
@@ -145,16 +146,23 @@ def inference(model, input_shape=None):
         ValueError: If the input shape is not known in full.
     """
     network = getattr(model, "network", model)
-    kernels = layers.sparse_kernels(network)
+    kernels = sparse_wrapper.sparse_kernels(
+        network
+    ) or sparse_wrapper.sparse_kernels(model)
     masked = {id(kernel.source): kernel for kernel in kernels}
     costs = {}
     attention = 0
     for name, layer, inputs, outputs in _calls(network, input_shape):
         if isinstance(layer, _ATTENTION):
             attention += _attention_flops(layer, inputs)
-        for variable, owner, uses, same_uses, per_use in _kernel_uses(
-            layer, inputs, outputs
-        ):
+        try:
+            kernel_uses = list(_kernel_uses(layer, inputs, outputs))
+        except TypeError as error:  # a dimension is `None`
+            raise ValueError(
+                f"FLOPs of {name!r} depend on dimensions that are open: its "
+                f"inputs have shapes {inputs}, its output {outputs}."
+            ) from error
+        for variable, owner, uses, same_uses, per_use in kernel_uses:
             kernel = masked.get(id(variable))
             label = kernel.name if kernel else f"{name}/{variable.name}"
             before = costs.get(id(variable))
@@ -252,9 +260,9 @@ def _calls(network, input_shape):
 
 
 def _paths(layer, path):
-    for child in layers.children(layer):
+    for child in _keras_compat.children(layer):
         # A wrapper has the name of what it wraps.
-        inside = isinstance(layer, layers.Sparse)
+        inside = isinstance(layer, sparse_wrapper.Sparse)
         here = path if inside else f"{path}/{child.name}".strip("/")
         yield child, here
         if not isinstance(child, kl.RNN):  # its cell runs in a loop

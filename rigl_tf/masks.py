@@ -1,5 +1,6 @@
 """Exact masks: scores and a count become a boolean mask."""
 
+import functools
 import math
 import numbers
 
@@ -7,6 +8,10 @@ import tensorflow as tf
 
 from rigl_tf import selection
 from rigl_tf.selection import count as count
+
+_PHILOX = 1  # TensorFlow's number of the algorithm
+_TILE = 1 << 20  # positions that a random mask draws at a time, at least
+_MOST_TILES = 64  # each needs a histogram
 
 
 def top_k_mask(scores, k, candidates=None):
@@ -51,11 +56,30 @@ def random_mask(shape, k, seed):
     Raises:
         ValueError: If `k` is out of range.
     """
-    return top_k_mask(random_scores(shape, seed), k)
+    size, seed = math.prod(shape), seed_pair(seed)
+    tile = max(_TILE, -(-size // _MOST_TILES))
+    if size <= tile or not tf.executing_eagerly():
+        return top_k_mask(random_scores(shape, seed), k)
+    k = _checked_count(k, size, "k", "scores")
+    # A part at a time, drawn again for each use: a few parts are in memory.
+    tiles = [
+        functools.partial(
+            random_scores_slice, start, min(start + tile, size), seed
+        )
+        for start in range(0, size, tile)
+    ]
+    counts = count_in_top_k(
+        [lambda tile, draw=draw: (draw(), None) for draw in tiles], k
+    )
+    parts = [
+        _highest(draw(), count, None)
+        for draw, count in zip(tiles, counts, strict=True)
+    ]
+    return tf.reshape(tf.concat(parts, 0), shape)
 
 
 def random_scores(shape, seed):
-    """Independent uniform 32-bit integers, the scores of a random choice.
+    """Draws independent uniform 32-bit integers, the scores of a random choice.
 
     Args:
         shape: Tuple of integers.
@@ -67,7 +91,7 @@ def random_scores(shape, seed):
     """
     return tf.random.stateless_uniform(
         shape,
-        _seed_pair(seed),
+        seed_pair(seed),
         minval=None,
         maxval=None,
         dtype=tf.int32,
@@ -75,26 +99,45 @@ def random_scores(shape, seed):
     )
 
 
-def part_of_random_scores(start, stop, seed):
-    """Those that `random_scores` has between two flat indices.
+def random_scores_slice(start, stop, seed):
+    """Draws the part of `random_scores` between two flat indices.
 
     Args:
-        start: Integer or integer scalar tensor.
-        stop: The same.
+        start: Integer or integer scalar tensor, the first index.
+        stop: Integer or integer scalar tensor, the index after the last.
         seed: Integer tensor of shape (2,).
 
     Returns:
-        Flat int32 tensor.
+        int32 tensor of shape (stop - start,).
+    """
+    return philox_slice(
+        tf.raw_ops.StatelessRandomUniformFullIntV2, tf.int32, start, stop, seed
+    )
+
+
+def philox_slice(sampler, dtype, start, stop, seed):
+    """Draws a part of a long tensor of random numbers.
+
+    Args:
+        sampler: Function of `tf.raw_ops`, with arguments `shape`, `key`,
+            `counter`, `alg` and `dtype`, that makes 32-bit numbers.
+        dtype: `tf.DType` of the numbers.
+        start: Integer or integer scalar tensor, the first flat index.
+        stop: Integer or integer scalar tensor, the index after the last.
+        seed: Integer tensor of shape (2,).
+
+    Returns:
+        Tensor of shape (stop - start,).
     """
     key, counter = tf.raw_ops.StatelessRandomGetKeyCounter(seed=seed)
     # Philox makes four numbers for every value of its counter.
     skipped = start // 4
-    values = tf.raw_ops.StatelessRandomUniformFullIntV2(
+    values = sampler(
         shape=[stop - 4 * skipped],
         key=key,
         counter=counter + tf.cast(tf.stack([skipped, 0]), tf.uint64),
-        alg=1,
-        dtype=tf.int32,
+        alg=_PHILOX,
+        dtype=dtype,
     )
     return values[start - 4 * skipped :]
 
@@ -102,9 +145,11 @@ def part_of_random_scores(start, stop, seed):
 def drop_and_grow(mask, drop_scores, grow_scores, num_drop, num_grow):
     """Replaces the weakest active connections by the most promising others.
 
-    Only active connections can be dropped. Growth considers everything that
-    is inactive after the drop, so a connection may be dropped and grown in
-    the same update.
+    Only active connections can be dropped. Growth considers every connection
+    that is inactive after the drop, so a connection may be dropped and grown
+    in the same update. Training calls the same three functions, with a
+    redistribution between the drop and the growth: `drop_threshold`,
+    `mask_after_drop` and `grow`.
 
     Args:
         mask: Boolean tensor, kernel shape. `True` marks active connections.
@@ -126,24 +171,59 @@ def drop_and_grow(mask, drop_scores, grow_scores, num_drop, num_grow):
 
     Reference:
         [Evci et al., 2020](https://arxiv.org/abs/1911.11134), Algorithm 1.
+
+    Example:
+
+    >>> mask = drop_and_grow(
+    ...     mask=[True, True, False, False],
+    ...     drop_scores=[0.5, 0.1, 0.0, 0.0],
+    ...     grow_scores=[0.0, 0.0, 0.2, 0.9],
+    ...     num_drop=1,
+    ...     num_grow=1,
+    ... )
+    >>> mask.numpy()
+    array([ True, False, False,  True])
     """
     mask = tf.convert_to_tensor(mask)
-    cut = drop_cut(mask, drop_scores, num_drop)
-    return grow(after_drop(mask, drop_scores, cut), grow_scores, num_grow)
+    threshold = drop_threshold(mask, drop_scores, num_drop)
+    kept = mask_after_drop(mask, drop_scores, threshold)
+    return grow(kept, grow_scores, num_grow)
 
 
-def drop_cut(mask, scores, num_drop):
-    """Where the drop ends: the `Cut` of what is kept of the active ones."""
+def drop_threshold(mask, scores, num_drop):
+    """Finds which active connections are kept, as two scalars.
+
+    Args:
+        mask: Boolean tensor, kernel shape.
+        scores: Tensor, kernel shape: the lowest active ones are dropped.
+        num_drop: Integer or integer scalar tensor.
+
+    Returns:
+        `selection.TopKThreshold`, which takes no memory until
+        `mask_after_drop` makes it a mask.
+
+    Raises:
+        ValueError: If `num_drop` is not a count of active connections.
+    """
     num_active = count(mask)
     num_drop = _checked_count(num_drop, num_active, "num_drop", "connections")
     keys = selection.keys_of(scores, mask)
-    return selection.cut(keys, num_active - num_drop)
+    return selection.top_k_threshold(keys, num_active - num_drop)
 
 
-def after_drop(mask, scores, cut):
-    """The mask of what a `Cut` keeps of the active connections."""
+def mask_after_drop(mask, scores, threshold):
+    """Returns the mask of the connections that a drop keeps.
+
+    Args:
+        mask: Boolean tensor, kernel shape, before the drop.
+        scores: Tensor, as for `drop_threshold`.
+        threshold: `selection.TopKThreshold`.
+
+    Returns:
+        Boolean tensor, kernel shape.
+    """
     keys = selection.keys_of(scores, mask)
-    return tf.reshape(selection.chosen(keys, *cut), tf.shape(mask))
+    return tf.reshape(selection.chosen(keys, *threshold), tf.shape(mask))
 
 
 def grow(mask, scores, num_grow):
@@ -153,30 +233,56 @@ def grow(mask, scores, num_grow):
         mask: Boolean tensor, kernel shape.
         scores: Tensor, kernel shape, or a list of functions that return one.
             Each of a list grows an equal part; the earlier ones choose first
-            and have the odd ones. Not looked at if `num_grow` is the integer
-            0.
+            and have the odd ones. Ignored if `num_grow` is the integer 0.
         num_grow: Integer or integer scalar tensor.
 
     Returns:
         Boolean tensor, kernel shape.
 
     Raises:
-        ValueError: If fewer are inactive.
+        ValueError: If `num_grow` is negative, or fewer connections are
+            inactive.
     """
     if isinstance(num_grow, int) and num_grow == 0:
         return mask
     inactive = tf.logical_not(mask)
     left = _checked_count(num_grow, count(inactive), "num_grow", "connections")
-    if not isinstance(scores, list | tuple):
-        scores = [lambda score=scores: score]
-    for place, score in enumerate(scores):
-        part = -(-left // (len(scores) - place))
-        with tf.control_dependencies([mask]):  # after the drop, not beside it
+    functions = score_functions(scores)
+    for i, score in enumerate(functions):
+        part = equal_part(left, len(functions) - i)
+        # The scores are made after the drop, so that both need memory in turn.
+        with tf.control_dependencies([mask]):
             grown = _highest(score(), part, inactive)
         mask = tf.logical_or(mask, grown)
         inactive = tf.logical_not(mask)
         left -= part
     return mask
+
+
+def score_functions(scores):
+    """Returns the functions that make the scores of each part of a growth.
+
+    Args:
+        scores: Tensor or list of numbers, or a list of functions that return
+            a tensor.
+
+    Returns:
+        List of functions without arguments.
+    """
+    is_list = isinstance(scores, list | tuple) and scores
+    if is_list and all(map(callable, scores)):
+        return scores
+    return [lambda: scores]
+
+
+def equal_part(left, num_parts):
+    """Returns the first of `num_parts` parts of `left`, rounded up.
+
+    Args:
+        left: Integer or integer tensor, connections that are still to grow.
+        num_parts: Integer, parts that are still to come.
+    """
+    return -(-left // num_parts)
 
 
 def count_each(masks):
@@ -224,11 +330,16 @@ def count_in_top_k(scores, k, num_tiles=None):
 def _highest(scores, k, candidates):
     """The mask of exactly `k` candidates, which must be there."""
     keys = selection.keys_of(scores, candidates)
-    mask = selection.chosen(keys, *selection.cut(keys, k))
+    mask = selection.chosen(keys, *selection.top_k_threshold(keys, k))
     return tf.reshape(mask, tf.shape(scores))
 
 
-def _seed_pair(seed):
+def seed_pair(seed):
+    """Returns a seed as an integer tensor of shape (2,).
+
+    Args:
+        seed: Integer, or integer tensor of shape (2,), which comes back.
+    """
     if isinstance(seed, numbers.Integral):
         seed = int(seed)
         # An ordinary seed fills the first word, the sign and overflow the next.

@@ -20,8 +20,9 @@ from rigl_tf.config import Config
 from rigl_tf.extension import stretch
 from rigl_tf.granularity import Connections
 from rigl_tf.grow_init import GrowInit
+from rigl_tf.modeling.arguments import as_algorithm
+from rigl_tf.modeling.convert import sparsify
 from rigl_tf.models import small_dense
-from rigl_tf.sparsify import sparsify
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,6 +60,8 @@ class Method:
     reuse: str = "masks"
 
     def __post_init__(self):
+        algorithm = as_algorithm(self.algorithm)
+        object.__setattr__(self, "algorithm", algorithm)
         check_choice("reuse", self.reuse, ("masks", "densities"))
 
     def build(self, network, seed, extension=1):

@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from rigl_tf import flops
 from rigl_tf import tensors
+from rigl_tf.modeling.sparse_optimizer import find_sparse_step
 
 
 class SparsityMonitor(keras.callbacks.Callback):
@@ -53,37 +54,37 @@ class SparsityMonitor(keras.callbacks.Callback):
         self.densities = {}
         self._writer = None
         self._cost = None
-        self._first = self._ever = None
+        self._watched = self._first = self._ever = None
         self._counts = dict.fromkeys(("updates", "changed", "skipped"), 0)
 
     def on_train_begin(self, logs=None):
         del logs
-        if not hasattr(self.model, "num_changed"):
+        if find_sparse_step(self.model) is None:
             raise ValueError(
                 f"`SparsityMonitor` watches sparse models, and "
                 f"{self.model.name!r} is not one. Pass it through "
                 "`rigl_tf.sparsify` or leave the callback out."
             )
+        self.start(self.model)
         try:
             self._cost = flops.inference(self.model)
         except ValueError:  # the input shape is not known
             self._cost = None
-        self.start(self.model)
         if self.log_dir:
             self._writer = tf.summary.create_file_writer(str(self.log_dir))
 
     def on_epoch_begin(self, epoch, logs=None):
         del epoch, logs
         self._counts = self._counters()
-        self._start = self._looked = tensors.as_int(self.model.step)
+        self._start = self._looked = tensors.as_int(self._watched.step)
 
     def on_train_batch_end(self, batch, logs=None):
         del logs
         # By the schedule and not by a variable, which would have to be waited
         # for at every step.
         now = self._start + batch + 1
-        if self.model.algorithm.updates_masks:
-            if self.model.schedule.steps(self._looked, now):
+        if self._watched.algorithm.updates_masks:
+            if self._watched.schedule.steps(self._looked, now):
                 self._look()
         self._looked = now
 
@@ -94,7 +95,7 @@ class SparsityMonitor(keras.callbacks.Callback):
         return masks
 
     def on_epoch_end(self, epoch, logs=None):
-        model, masks = self.model, self._look()
+        model, masks = self._watched, self._look()
         names = [kernel.name for kernel in model.kernels]
         active = [_count([mask]) for mask in masks]
         sizes = [kernel.size for kernel in model.kernels]
@@ -117,7 +118,7 @@ class SparsityMonitor(keras.callbacks.Callback):
             logs.update(self._overlap(masks))
             logs["explored"] = _count(self._ever) / sum(sizes)
             if self._cost is not None:
-                logs["flops"] = self._cost.recount(model).ratio()
+                logs["flops"] = self._cost.recount(self.model).ratio()
         if self._writer is not None:
             with self._writer.as_default(step=epoch):
                 for kernel in model.kernels:
@@ -135,6 +136,10 @@ class SparsityMonitor(keras.callbacks.Callback):
     def start(self, model):
         """Takes the masks as they are for the first, unless it has some."""
         self.set_model(model)
+        watched = find_sparse_step(model)
+        if self._watched not in (None, watched):
+            self._first = None  # the masks of another model
+        self._watched = watched
         if self._first is None:
             self._first = self._masks()
             self._ever = self._masks()
@@ -154,7 +159,7 @@ class SparsityMonitor(keras.callbacks.Callback):
         self._ever = [mask.copy() for mask in masks[half:]]  # are written to
 
     def _counters(self):
-        model = self.model
+        model = self._watched
         return {
             "updates": tensors.as_int(model.num_updates),
             "changed": tensors.as_int(model.num_changed),
@@ -162,7 +167,7 @@ class SparsityMonitor(keras.callbacks.Callback):
         }
 
     def _masks(self):
-        return [kernel.bits() for kernel in self.model.kernels]
+        return [kernel.bits() for kernel in self._watched.kernels]
 
     def _overlap(self, masks):
         pairs = list(zip(self._first, masks, strict=True))
@@ -170,7 +175,7 @@ class SparsityMonitor(keras.callbacks.Callback):
         by_chance = sum(
             _count([first]) * _count([mask]) / kernel.size
             for kernel, (first, mask) in zip(
-                self.model.kernels, pairs, strict=True
+                self._watched.kernels, pairs, strict=True
             )
         )
         return {

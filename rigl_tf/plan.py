@@ -23,13 +23,13 @@ def complete(
         steps_per_epoch: Integer, or `None` if unknown.
 
     Returns:
-        The three schedules, complete.
+        The three schedules, complete, and whether it has warned.
 
     Raises:
         ValueError: If a step is open and cannot be known.
     """
     if schedules.decides_when(sparsity):
-        return updates, drop_fraction, sparsity
+        return updates, drop_fraction, sparsity, False
     if updates.end_step is None and num_steps is not None:
         end_step = start + int(num_steps * updates.end_fraction)
         end_step = max(end_step, updates.begin_step)
@@ -39,9 +39,30 @@ def complete(
     _check_known(updates)
     drop_fraction = schedules.complete(drop_fraction, updates)
     sparsity = schedules.complete(sparsity, updates)
-    if num_steps is not None:
-        _warn(updates, sparsity, start, start + num_steps)
-    return updates, drop_fraction, sparsity
+    has_warned = num_steps is not None and _warn(
+        updates, sparsity, start, start + num_steps
+    )
+    return updates, drop_fraction, sparsity, has_warned
+
+
+def check_interval(algorithm, updates):
+    """Raises a ValueError if updates would replace every optimizer step.
+
+    Args:
+        algorithm: `Algorithm`.
+        updates: `UpdateSchedule`.
+    """
+    if (
+        algorithm.updates_masks
+        and algorithm.replaces_step
+        and updates.interval == 1
+    ):
+        raise ValueError(
+            f"An update of {type(algorithm).__name__} takes the place of an "
+            "optimizer step, so that with an update at every step nothing "
+            "would be trained. Use an interval of at least 2. "
+            f"Received: schedule={updates}."
+        )
 
 
 def warn_if_over(updates, start):
@@ -94,16 +115,18 @@ def _check_known(updates):
 
 
 def _warn(updates, sparsity, start, stop):
+    """Warns of updates that will not happen; returns whether it has."""
     due = updates.steps(start, stop)
     if not due and start == 0:
-        interval = max(stop * 3 // 40, 1)
+        interval = max(stop * 3 // 40, 2)
         warnings.warn(
             f"No update of the masks is due in the {stop} steps of this "
             f"`fit`, with {updates}. For ten updates, use interval={interval} "
             "and end_step=None.",
             stacklevel=2,
         )
-    elif due and sparsity is not None:
+        return True
+    if due and sparsity is not None:
         final = schedules.final_sparsity(sparsity)
         reached = float(sparsity(due[-1]))
         if reached < final - 1e-9:
@@ -113,3 +136,5 @@ def _warn(updates, sparsity, start, stop):
                 "longer, or let the schedule end sooner.",
                 stacklevel=2,
             )
+            return True
+    return False

@@ -7,6 +7,7 @@ import statistics
 
 import tensorflow as tf
 
+from rigl_tf import distributions
 from rigl_tf import flops
 from rigl_tf import results
 from rigl_tf.summary import summary
@@ -76,8 +77,11 @@ def _distribution(method):
         source = pathlib.Path(method.source) / results.RECORD
         return results.read(source).distribution
     given = getattr(method, "distribution", "")
-    given = getattr(given, "func", given)  # inside a partial
-    return getattr(given, "__name__", given)
+    if not given:
+        return ""
+    function = distributions.get(given)
+    function = getattr(function, "func", function)  # inside a partial
+    return getattr(function, "__name__", str(function))
 
 
 def _cost_of_dense(task):

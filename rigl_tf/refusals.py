@@ -29,6 +29,15 @@ def refuse_to_quantize(name):
     )
 
 
+def refuse_lora(name):
+    """Raises the error of every sparse thing that is asked for LoRA."""
+    raise ValueError(
+        f"{name!r} is sparse, and LoRA would add to its kernel where masks "
+        "are `False`. Call `rigl_tf.densify(model)` first, or leave the layer "
+        f"dense with `exclude=[{name!r}]`."
+    )
+
+
 def refuse_to_jit(jit_compile, strategy):
     """Raises a ValueError where XLA cannot compile for a strategy's devices."""
     replicas = strategy.num_replicas_in_sync

@@ -20,10 +20,8 @@ _ALL = tf.int32.max  # of the keys equal to the threshold, all are chosen
 _ROW = 128  # counts that are added before totals are compared; fits in uint8
 
 
-class Cut(NamedTuple):
-    """Where a selection ends.
-
-    Two scalars instead of a mask, to be made into one when it is needed.
+class TopKThreshold(NamedTuple):
+    """The end of a selection: two scalars, from which a mask can be made.
 
     Attributes:
         threshold: int32, the lowest key that is chosen.
@@ -35,7 +33,7 @@ class Cut(NamedTuple):
 
 
 def keys_of(scores, candidates):
-    """Sortable keys, those of NaN above those of what is no candidate."""
+    """Returns sortable keys: of no candidate the lowest, of NaN the next."""
     keys = _sortable(tf.convert_to_tensor(scores))
     if candidates is None:
         return keys
@@ -43,7 +41,7 @@ def keys_of(scores, candidates):
 
 
 def _sortable(scores):
-    """Flat int32 keys above `_LOWEST` in the order of the scores.
+    """Returns flat int32 keys above `_LOWEST` in the order of the scores.
 
     In arithmetic that TensorFlow does in place, because a kernel may be large.
     """
@@ -55,8 +53,8 @@ def _sortable(scores):
     flips = tf.bitwise.bitwise_and(_sign(keys), tf.int32.max)
     keys = tf.bitwise.bitwise_xor(keys, flips)
     keys -= _sign(keys)  # -0.0 becomes the key of +0.0
-    # Above the key of inf is that of positive NaN, which overflows and so
-    # becomes the lowest of all. Negative NaN, below -inf, is there already.
+    # The key of positive NaN is above the key of inf: it overflows and becomes
+    # the lowest. The key of negative NaN is below the key of -inf already.
     return tf.maximum(keys + (tf.int32.max - _INF), _NAN)
 
 
@@ -74,8 +72,8 @@ _KEYS = tf.TensorSpec([None], tf.int32)
     autograph=False,
     experimental_attributes={"_noinline": True},
 )
-def cut(keys, k):
-    """The `Cut` of the `k` largest keys, of equals those that come first."""
+def top_k_threshold(keys, k):
+    """Finds the `TopKThreshold` of the `k` largest keys; earlier ones win."""
     at_least_one = tf.maximum(k, 1)
     high, above = _digit(_histogram(_high_digit(keys)), at_least_one)
     start = _start(high)
@@ -90,7 +88,7 @@ def cut(keys, k):
         lambda: tf.constant(_ALL, tf.int32),
         lambda: _place(ties, ties_to_keep),
     )
-    return Cut(threshold, tf.where(k > 0, last, -1))
+    return TopKThreshold(threshold, tf.where(k > 0, last, -1))
 
 
 @tf.function(
@@ -99,7 +97,7 @@ def cut(keys, k):
     experimental_attributes={"_noinline": True},
 )
 def chosen(keys, threshold, last):
-    """The mask of the keys that a `Cut` chooses."""
+    """Returns the mask of the keys that a `TopKThreshold` selects."""
     return tf.cond(
         tf.equal(last, _ALL),
         lambda: keys >= threshold,
@@ -113,7 +111,7 @@ def chosen(keys, threshold, last):
 
 
 def counts_in_top_k(layers, k, num_tiles):
-    """How many of the `k` largest keys each of many layers has.
+    """Counts the `k` largest keys of many layers in each of them.
 
     Args:
         layers: List of functions from the number of a tile to its keys. Each
@@ -163,7 +161,7 @@ def _start(high):
 
 
 def _low_digit(keys, start):
-    """How far keys are above `start`; `_NUM_BINS` if farther, or if below."""
+    """Returns `keys - start`, or `_NUM_BINS` if out of range."""
     # As unsigned integers, a negative difference is a large one.
     above = tf.bitcast(keys, tf.uint32) - tf.bitcast(start, tf.uint32)
     return tf.bitcast(tf.minimum(above, _NUM_BINS), tf.int32)
@@ -182,7 +180,7 @@ def _digit(histogram, k):
 
 
 def _shared_digit(layers, num_tiles, k, digits):
-    """The same over many layers, and how many are larger and equal in each."""
+    """Finds a digit over many layers; counts larger and equal keys in each."""
     histograms = []
     for keys, num in zip(layers, num_tiles, strict=True):
         # In turn, so that only one layer's temporaries are held at a time.
@@ -222,7 +220,7 @@ def _place(mask, k):
 
 
 def _crossing(counts, k, levels):
-    """Where the running total of `counts` reaches `k`, and the total before.
+    """Finds where the total of `counts` reaches `k`, and the total before.
 
     Totals of rows come first, then one row, so that only short running totals
     are taken: up to `_ROW ** levels` counts. They are products with a triangle
@@ -240,7 +238,7 @@ def _crossing(counts, k, levels):
     totals = tf.linalg.matvec(tf.linalg.band_part(ones, -1, 0), counts)
     short = totals < tf.cast(k, tf.float64)
     place = tf.minimum(tf.reduce_sum(tf.cast(short, tf.int32)), size - 1)
-    # The largest total that falls short is that of all counts before.
+    # The largest total below k is the total of all counts before.
     before = tf.reduce_max(tf.where(short, totals, 0))
     return place, tf.cast(before, tf.int64)
 

@@ -1,6 +1,7 @@
 """What an optimizer keeps beside a kernel, and whether it keeps zeros zero."""
 
 import keras
+import tensorflow as tf
 
 # Optimizers whose update of a weight is zero where the weight, its gradient
 # and its slots are. After these, masking the kernel again would be wasted.
@@ -20,8 +21,19 @@ _KEEP_ZEROS = (
 
 
 def inner(optimizer):
-    """The optimizer itself, or the one that a loss scale is wrapped around."""
-    return getattr(optimizer, "inner_optimizer", optimizer)
+    """The optimizer itself, or the one that others are wrapped around."""
+    while hasattr(optimizer, "inner_optimizer"):
+        optimizer = optimizer.inner_optimizer
+    return optimizer
+
+
+def scales_loss(optimizer):
+    """Whether a `LossScaleOptimizer` is wrapped around an optimizer."""
+    while not isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
+        if not hasattr(optimizer, "inner_optimizer"):
+            return False
+        optimizer = optimizer.inner_optimizer
+    return True
 
 
 def keeps_zeros(optimizer):
@@ -55,6 +67,13 @@ def of(optimizer, variable):
     ]
 
 
+def knows(optimizer, variable):
+    """Whether an optimizer was built for a variable."""
+    optimizer = inner(optimizer)
+    known = optimizer._trainable_variables_indices
+    return optimizer._var_key(variable) in known
+
+
 def momentum(optimizer, variable):
     """The optimizer's running gradient of a variable.
 
@@ -71,6 +90,50 @@ def momentum(optimizer, variable):
         f"{type(optimizer).__name__} keeps none as it is set. Use for example "
         "SGD(momentum=0.9) or Adam."
     )
+
+
+def loss_scale(optimizer):
+    """The factor by which an optimizer scales the loss, 1.0 if it does not."""
+    if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
+        return optimizer.dynamic_scale
+    return optimizer.loss_scale_factor or 1.0
+
+
+def lower_loss_scale(optimizer):
+    """Halves a dynamic loss scale, after gradients that were not finite."""
+    if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
+        optimizer.step_counter.assign(0)
+        optimizer.dynamic_scale.assign(optimizer.dynamic_scale * 0.5)
+
+
+def accumulation_steps(optimizer):
+    """Integer, the batches whose gradients make one optimizer step."""
+    return inner(optimizer).gradient_accumulation_steps or 1
+
+
+def completes_accumulation(optimizer):
+    """Whether the next batch makes an optimizer step, a boolean tensor."""
+    done = tf.convert_to_tensor(inner(optimizer)._iterations) + 1
+    return done % accumulation_steps(optimizer) == 0
+
+
+def accumulated(optimizer, variable):
+    """The variable in which gradients are added up."""
+    optimizer = inner(optimizer)
+    index = optimizer._get_variable_index(variable)
+    return optimizer._accumulated_gradients[index]
+
+
+def count_step(optimizer):
+    """Counts a step that was not the optimizer's, for learning rates."""
+    inner(optimizer)._iterations.assign_add(1)
+
+
+def drop_accumulated(optimizer):
+    """Forgets the gradients that were added up."""
+    if accumulation_steps(optimizer) > 1:
+        for variable in inner(optimizer)._accumulated_gradients:
+            variable.assign(tf.zeros(variable.shape, variable.dtype))
 
 
 def prepare(optimizer):

@@ -22,6 +22,10 @@ _LESS = {
 }
 
 
+# As often as an update may take the place of an optimizer step.
+_OFTEN = UpdateSchedule(2, end_fraction=1.0)
+
+
 def shortened(task, method):
     """The same task and method, with little to do.
 
@@ -38,8 +42,7 @@ def shortened(task, method):
         method = dataclasses.replace(method, finder=finder)
     elif isinstance(method, Method):
         if isinstance(method.schedule, UpdateSchedule):
-            # An update after every step but the last ones.
-            method = dataclasses.replace(method, schedule=UpdateSchedule(1))
+            method = dataclasses.replace(method, schedule=_OFTEN)
     return task, method
 
 
@@ -53,5 +56,5 @@ def _shortened_finder(finder):
     if hasattr(finder, "start"):
         less["start"] = _shortened_finder(finder.start)
     if hasattr(finder, "schedule"):
-        less["schedule"] = UpdateSchedule(1)
+        less["schedule"] = _OFTEN
     return dataclasses.replace(finder, **less)

@@ -17,7 +17,7 @@ class Facts:
         batch: Integer, batches done of the epoch after those.
         elapsed: Float, seconds that training has taken.
         history: Dictionary from metric to its value after each epoch.
-        plan: Dictionary, `SparseModel.planned`; `None` for a dense model.
+        plan: Dictionary, `SparseModel.resolved_schedule`, or `None`.
         versions: Dictionary from package to version.
         purpose: String, what is trained, or `None` if nothing was said.
     """

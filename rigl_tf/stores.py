@@ -21,7 +21,16 @@ _LEAST_SPARSITY = {True: 0.85, False: 0.95}  # with numba, without
 _LEAST_BLOCK = 16  # rows, and columns
 
 
-def planned(wanted, kernels, budgets, algorithm, granularity, seed, is_alone):
+def planned(
+    wanted,
+    kernels,
+    budgets,
+    algorithm,
+    granularity,
+    seed,
+    is_alone,
+    units,
+):
     """What is stored of the kernels of a model that is to be sparse.
 
     Args:
@@ -37,6 +46,8 @@ def planned(wanted, kernels, budgets, algorithm, granularity, seed, is_alone):
         seed: Integer, of the first masks.
         is_alone: Function from a layer to whether it can be replaced: not in
             a subclassed model, and not as a part of another layer.
+        units: List of boolean arrays, the units that are active first, and of
+            `None` for random ones.
 
     Returns:
         Dictionary from the id of a layer to a pair: the most units that can
@@ -49,6 +60,8 @@ def planned(wanted, kernels, budgets, algorithm, granularity, seed, is_alone):
         TypeError: If a layer needs its dense kernel.
     """
     names = [kernel.name for kernel in kernels]
+    if not names:
+        return {}
     chosen = _chosen(wanted, names)
     stored = {}
     for i, (kernel, budget) in enumerate(zip(kernels, budgets, strict=True)):
@@ -69,9 +82,10 @@ def planned(wanted, kernels, budgets, algorithm, granularity, seed, is_alone):
                 continue
             raise
         capacity, active = budget, None
+        if units[i] is not None:
+            active = np.flatnonzero(units[i]).astype("int32")
         if algorithm.follows_sparsity:
             capacity = num_units
-            active = np.arange(num_units, dtype="int32")
         elif algorithm.moves_between_layers:
             # Any layer may come to have all units that there are.
             capacity = min(num_units, sum(budgets))

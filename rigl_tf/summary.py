@@ -5,8 +5,8 @@ import dataclasses
 import tensorflow as tf
 
 from rigl_tf import flops
-from rigl_tf import layers
 from rigl_tf import tables
+from rigl_tf.modeling import sparse_wrapper
 
 
 @dataclasses.dataclass(frozen=True)
@@ -118,7 +118,7 @@ def summary(model):
     Raises:
         ValueError: If no kernel of the model is masked.
     """
-    kernels = layers.sparse_kernels(model)
+    kernels = sparse_wrapper.sparse_kernels(model)
     if not kernels:
         raise ValueError(
             f"{model.name!r} has no masks to look at. Make it sparse with "

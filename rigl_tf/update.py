@@ -1,7 +1,5 @@
 """One update of the masks: connections move in every kernel."""
 
-import functools
-
 import tensorflow as tf
 
 from rigl_tf import masks
@@ -11,16 +9,16 @@ def move_connections(views, algorithm, request, grow_init, slots_of):
     """Drops and grows connections in every kernel.
 
     A connection that was active and still is keeps its weight and optimizer
-    slots, one that was dropped and grown again among them. All others end
-    with zero slots, inactive ones with zero weights, too.
+    slots, also if it was dropped and grown again. All other connections end
+    with zero slots, and inactive connections with zero weights.
 
     Args:
-        views: `Views` of the kernels.
+        views: `KernelViews`.
         algorithm: `Algorithm`.
         request: `Request`.
         grow_init: `GrowInit`.
         slots_of: Function from a kernel variable to the optimizer's variables
-            beside it.
+            of the same shape.
 
     Returns:
         int64 scalar, connections that were inactive before and are active
@@ -35,23 +33,25 @@ def move_connections(views, algorithm, request, grow_init, slots_of):
         )
     ]
 
-    def drop(kernel, view):
+    def drop_scores(kernel, view):
         scores = algorithm.drop(view)
         if algorithm.follows_sparsity:
             return views.granularity.protected(scores, view.mask, kernel.layout)
         return scores
 
     # In turn, so that only one kernel's temporaries are held at a time.
-    cuts, before = [], num_drop
-    for place, num in enumerate(num_drop):
+    thresholds, before = [], num_drop
+    for i, (kernel, num) in enumerate(
+        zip(views.kernels, num_drop, strict=True)
+    ):
         with tf.control_dependencies(before):
-            view = views[place]
-            scores = drop(views.kernels[place], view)
-            cuts.append(masks.drop_cut(view.mask, scores, num))
-        before = list(cuts[-1])
-    left = views.after(cuts, drop)
+            view = views[i]
+            scores = drop_scores(kernel, view)
+            thresholds.append(masks.drop_threshold(view.mask, scores, num))
+        before = list(thresholds[-1])
+    left = views.after_drop(thresholds, drop_scores)
     with tf.control_dependencies(before):
-        num_grow = algorithm.redistribute(left, num_drop)
+        num_grow = algorithm.redistribute(left, num_drop, request)
         if views.granularity.refills:
             num_grow = [
                 num + budget - active
@@ -64,20 +64,12 @@ def move_connections(views, algorithm, request, grow_init, slots_of):
         state = algorithm.next_state(left, request, num_drop)
     num_changed = tf.constant(0, tf.int64)
     before += [*num_grow, *state.values()]
-    for place, kernel in enumerate(views.kernels):
+    for i, kernel in enumerate(views.kernels):
         with tf.control_dependencies([*before, num_changed]):
-            view = left[place]
+            inputs = views.inputs_of(
+                i, grow_init=grow_init, slots=slots_of(kernel.variable)
+            )
             num_changed += kernel.grow(
-                view,
-                algorithm.grow,
-                num_grow[place],
-                views.granularity,
-                views.beside_of(kernel),
-                functools.partial(
-                    grow_init,
-                    kernel,
-                    seed=tf.random.experimental.stateless_fold_in(view.seed, 2),
-                ),
-                slots_of(kernel.variable),
+                left[i], algorithm.grow, num_grow[i], inputs
             )
     return num_changed, state

@@ -1,4 +1,4 @@
-"""What an update shows of the kernels to an algorithm."""
+"""The views of all kernels that one update or step shows to an algorithm."""
 
 import collections.abc
 import dataclasses
@@ -7,24 +7,25 @@ from typing import Any
 import tensorflow as tf
 
 from rigl_tf import masks
-from rigl_tf.storage import Beside
+from rigl_tf.storage import UpdateInputs
 
 
 @dataclasses.dataclass(frozen=True)
-class Views(collections.abc.Sequence):
-    """Builds the view of a kernel when it is asked for.
+class KernelViews(collections.abc.Sequence):
+    """A sequence that builds the view of a kernel when it is asked for.
 
     Attributes:
         kernels: List of `SparseKernel`.
-        indices: List of integers, their places in the model, for the seeds.
-        granularity: Of `rigl_tf.granularity`; views are of its units.
+        indices: List of integers, the kernels' places in the model, for seeds.
+        granularity: `Granularity`; views are of its units.
         seed: Integer.
         step: int64 scalar tensor.
-        beside: Dictionary from the id of a kernel variable to its `Beside`.
-        cuts: List of `selection.Cut`, what the drop keeps of each kernel, or
-            `None` before the drop.
-        drop: Function from a kernel and a view to the scores by which the cuts
-            were made.
+        inputs: List of `UpdateInputs`, one for each of `kernels`, with
+            gradients, momenta, signs and flows.
+        thresholds: List of `selection.TopKThreshold`, which active units of
+            each kernel a drop keeps; `None` before the drop.
+        drop_scores: Function from a kernel and its view to the scores that
+            the thresholds belong to.
     """
 
     kernels: list
@@ -32,47 +33,56 @@ class Views(collections.abc.Sequence):
     granularity: Any
     seed: int
     step: Any
-    beside: dict
-    cuts: list | None = None
-    drop: Any = None
+    inputs: list
+    thresholds: list | None = None
+    drop_scores: Any = None
 
     def __len__(self):
         return len(self.kernels)
 
-    def __getitem__(self, place):
-        kernel = self.kernels[place]
-        view = kernel.view(
-            self.granularity, self.beside_of(kernel), self.seed_of(place)
-        )
-        if self.cuts is None:
+    def __getitem__(self, index):
+        kernel = self.kernels[index]
+        view = kernel.view(self.inputs_of(index))
+        if self.thresholds is None:
             return view
-        scores = self.drop(kernel, view)
-        kept = masks.after_drop(view.mask, scores, self.cuts[place])
-        # What is computed from these comes after the mask, not beside it.
+        scores = self.drop_scores(kernel, view)
+        kept = masks.mask_after_drop(view.mask, scores, self.thresholds[index])
+        # Values that follow from the view come after the mask, so that both
+        # need memory in turn.
         with tf.control_dependencies([kept]):
-            return view._replace(
+            return dataclasses.replace(
+                view,
                 mask=kept,
                 gradient=_same(view.gradient),
                 momentum=_same(view.momentum),
             )
 
     def pairs(self):
-        """Pairs of kernel and view."""
+        """Returns pairs of kernel and view."""
         return zip(self.kernels, self, strict=True)
 
-    def after(self, cuts, drop):
-        """The same views with the masks that the drop leaves."""
-        return dataclasses.replace(self, cuts=cuts, drop=drop)
-
-    def seed_of(self, place):
-        """Integer tensor of shape (2,), unique to a kernel and step."""
-        return tf.random.experimental.stateless_fold_in(
-            tf.constant([self.seed, self.indices[place]], tf.int64), self.step
+    def after_drop(self, thresholds, drop_scores):
+        """Returns the same views with the masks that a drop leaves."""
+        return dataclasses.replace(
+            self, thresholds=thresholds, drop_scores=drop_scores
         )
 
-    def beside_of(self, kernel):
-        """The `Beside` of a kernel."""
-        return self.beside.get(id(kernel.variable), Beside())
+    def inputs_of(self, index, **others) -> UpdateInputs:
+        """Returns everything that an update needs of a kernel.
+
+        Args:
+            index: Integer, the kernel's place in `kernels`.
+            **others: Further attributes of `UpdateInputs`.
+        """
+        seed = tf.random.experimental.stateless_fold_in(
+            tf.constant([self.seed, self.indices[index]], tf.int64), self.step
+        )
+        return dataclasses.replace(
+            self.inputs[index],
+            granularity=self.granularity,
+            seed=seed,
+            **others,
+        )
 
 
 def _same(tensor):

@@ -5,6 +5,7 @@ them from our sparsities; our own budgets add up exactly instead, and differ
 from the original's by one connection a layer at most.
 """
 
+import doctest
 import math
 
 import pytest
@@ -373,21 +374,89 @@ def test_uniform_keeps_the_first_layer_unless_told():
     ) == [0, 0.75, 0.75, 0]
 
 
+GRU = ["gru/kernel", "gru/recurrent_kernel", "hidden", "logits"]
+ATTENTION = ["mha/query", "mha/key", "mha/value", "mha/attention_output", "fc"]
+BOTH_WAYS = ["bi/forward_gru/kernel", "bi/backward_gru/kernel", "fc"]
+NESTED = ["block/conv_1", "block/conv_2", "fc"]
+
+
+@pytest.mark.parametrize(
+    "names, first",
+    [
+        (GRU, GRU[:2]),
+        (ATTENTION, ATTENTION[:4]),
+        (BOTH_WAYS, BOTH_WAYS[:2]),
+        (NESTED, NESTED[:1]),
+        (["kernel", "key"], ["kernel"]),
+        ([], []),
+    ],
+)
+def test_the_first_layer_has_all_its_kernels_and_no_others(names, first):
+    assert distributions.first_layer(names) == first
+
+
+@pytest.mark.parametrize(
+    "keywords, expected",
+    [
+        ({}, [0, 0, 0.5, 0.5]),
+        ({"first": None}, [0.5] * 4),
+        ({"first": []}, [0.5] * 4),
+        ({"first": "gru"}, [0, 0, 0.5, 0.5]),
+        ({"first": ["gru/kernel"]}, [0, 0.5, 0.5, 0.5]),
+        ({"first": ("gru", "hidden")}, [0, 0, 0, 0.5]),
+        ({"custom": {"gru/kernel": 0.25}}, [0.25, 0, 0.5, 0.5]),
+        ({"first": None, "dense": "hidden"}, [0.5, 0.5, 0, 0.5]),
+    ],
+)
+def test_uniform_keeps_dense_the_first_layer_that_it_is_given(
+    keywords, expected
+):
+    assert uniform([(4, 4)] * 4, 0.5, names=GRU, **keywords) == expected
+
+
+def test_a_first_layer_that_is_not_there_is_an_error():
+    with pytest.raises(ValueError, match=r"`first`.*'hiden'. Layers: hidden"):
+        uniform([(4, 4)] * 4, 0.5, names=GRU, first="hiden")
+
+
+@pytest.mark.parametrize("share", [uniform_all, erdos_renyi_kernel])
+def test_the_first_layer_is_a_matter_of_uniform_alone(share):
+    assert share(LENET_300, 0.95, first="layer_0") == share(LENET_300, 0.95)
+
+
+@pytest.mark.parametrize(
+    "name, share",
+    [
+        ("erk", erdos_renyi_kernel),
+        ("ERK", erdos_renyi_kernel),
+        ("er", erdos_renyi),
+        ("Uniform", uniform),
+        ("uniform-all", uniform_all),
+        (uniform, uniform),
+    ],
+)
+def test_a_distribution_has_a_short_name(name, share):
+    assert distributions.get(name) is share
+
+
+def test_a_misspelt_distribution_is_corrected():
+    with pytest.raises(ValueError, match="mean 'uniform'.*'unifrom'"):
+        distributions.get("unifrom")
+
+
+def test_the_examples_are_true():
+    results = doctest.testmod(distributions)
+
+    assert results.attempted > 0
+    assert results.failed == 0
+
+
 def test_sparsity_0_keeps_everything():
     for share in (uniform, erdos_renyi, erdos_renyi_kernel):
         assert share(LENET_5, 0.0) == pytest.approx([0] * 5, abs=1e-12)
         assert budgets(LENET_5, share(LENET_5, 0.0)) == [
             math.prod(shape) for shape in LENET_5
         ]
-
-
-def test_a_name_selects_what_lies_below_it():
-    names = ["block/conv", "block/shortcut", "blocked", "fc"]
-
-    assert distributions.match(["block", "f*"], names, "dense") == {
-        "block": names[:2],
-        "f*": ["fc"],
-    }
 
 
 @pytest.mark.parametrize("argument", ["custom", "dense"])

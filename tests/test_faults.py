@@ -71,26 +71,6 @@ def with_lora():
     return model
 
 
-class Net(keras.Model):
-    def __init__(self, **kwargs):
-        super().__init__(**kwargs)
-        self.dense = kl.Dense(2, name="inside")
-
-    def call(self, x):
-        return self.dense(x)
-
-
-def subclassed():
-    net = Net(name="net")
-    net(X)
-    return net
-
-
-def subclassed_inside():
-    inputs = keras.Input((16,))
-    return keras.Model(inputs, kl.Dense(2)(subclassed()(inputs)))
-
-
 def wrap_twice():
     layer = kl.Dense(16, name="shared")
     for wrapper in (rigl_tf.Sparse(layer), rigl_tf.Sparse(layer)):
@@ -290,8 +270,8 @@ FAULTS = {
     ),
     "2-schedule-a-number": (
         lambda: sparse(schedule=0),
-        TypeError,
-        "`schedule` must be an `UpdateSchedule`.*schedule=0",
+        ValueError,
+        "`schedule` is the number of optimizer steps.*schedule=0",
     ),
     "2-granularity-a-name": (
         lambda: sparse(granularity="blocks"),
@@ -309,9 +289,9 @@ FAULTS = {
         r"`initial` .* in \[0, 1\].*initial=1.5",
     ),
     "4-fraction-a-number": (
-        lambda: sparse(drop_fraction=0.0),
-        TypeError,
-        r"`drop_fraction` must be callable.*`Cosine.*drop_fraction=0.0",
+        lambda: sparse(drop_fraction=1.5),
+        ValueError,
+        r"`drop_fraction` must be a number in \[0, 1\].*drop_fraction=1.5",
     ),
     "5-nothing-left-of-a-layer": (
         lambda: sparse(sparsity=0.999, distribution=distributions.uniform),
@@ -323,22 +303,22 @@ FAULTS = {
             [(4, 4)], 0.5, names=["logits"], custom={"logit": 0.5}
         ),
         ValueError,
-        "`custom` names a layer that is not there.*'logit'. Layers: logits",
+        "`custom` matches no layer.*'logit'. Layers: logits",
     ),
     "6-pattern-matches-nothing": (
         lambda: sparse(exclude=["conv*"]),
         ValueError,
-        r"`exclude` names a layer.*'conv\*'. Layers: dense",
+        r"`exclude` matches no layer.*'conv\*'. Layers: dense",
     ),
     "6-include-unknown": (
         lambda: sparse(include=["table"]),
         ValueError,
-        "`include` names a layer.*'table'. Layers: dense",
+        "`include` matches no layer.*'table'. Layers: dense",
     ),
     "6-exclude-a-layer": (
         lambda: sparse(exclude=[kl.Dense(2)]),
-        TypeError,
-        r"`exclude` takes names.*exclude=\[<Dense",
+        ValueError,
+        "`exclude` contains a layer that is not in the model.*exclude=<Dense",
     ),
     "6-custom-a-list": (
         lambda: distributions.uniform([(4, 4)], 0.5, custom=["layer_0"]),
@@ -388,27 +368,12 @@ FAULTS = {
     "7-every-layer-excluded": (
         lambda: sparse(exclude=["*"]),
         ValueError,
-        "no layer to make sparse. Layers: dense",
+        "no layer to make sparse.*Layers: dense",
     ),
     "8-wrapped-twice": (
         wrap_twice,
         TypeError,
         "'shared' has a `Sparse` wrapper already. Call that one wherever",
-    ),
-    "8-subclassed-inside": (
-        lambda: sparse(subclassed_inside()),
-        TypeError,
-        r"'net' of type Net makes .*\(inside\).*Sparse.*`exclude=\['net'\]`",
-    ),
-    "9-subclassed": (
-        lambda: sparse(subclassed()),
-        TypeError,
-        r"'net' is a subclassed model.*Wrap them .*rigl_tf\.Sparse",
-    ),
-    "9-densify-subclassed": (
-        lambda: rigl_tf.densify(subclassed()),
-        TypeError,
-        "'net' is a subclassed model.*copy the weights",
     ),
     "10-sparsify-unbuilt": (
         lambda: sparse(keras.Sequential([kl.Dense(2)], name="net")),
@@ -450,7 +415,7 @@ FAULTS = {
     "14-no-update-is-due": (
         lambda: fit(compiled(sparse(schedule=schedules.UpdateSchedule(100)))),
         UserWarning,
-        "No update .* due in the 15 steps.*interval=100.*use interval=1 ",
+        "No update .* due in the 15 steps.*interval=100.*use interval=2 ",
     ),
     "15-model": (
         lambda: keras_2("model"),
@@ -513,9 +478,9 @@ FAULTS = {
         '(?s)`epochs` must be an integer .*epochs=1.5.*In file "a.gin", line 2',
     ),
     "16-wrong-kind": (
-        lambda: run(*IMPORTS, "training.Method.algorithm = 'rigl'"),
+        lambda: run(*IMPORTS, "training.Method.algorithm = 7"),
         TypeError,
-        "(?s)`algorithm` must be .*algorithm='rigl'.*In file \"a.gin\", line 3",
+        '(?s)`algorithm` must be .*algorithm=7.*In file "a.gin", line 3',
     ),
     "16-no-gin": (
         lambda: run("", "EPOCHS 3"),
@@ -720,8 +685,8 @@ def updates_in_the_middle_of_an_execution():
     fit(model)
 
     assert int(model.step) == 15
-    # Those at 4, 8 and 12 took the place of the optimizer's step.
-    assert int(model.optimizer.iterations) == 12
+    # Those at 4, 8 and 12 count, for learning rates.
+    assert int(model.optimizer.iterations) == 15
 
 
 def scores_that_are_all_equal():

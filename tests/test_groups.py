@@ -156,7 +156,7 @@ def trained(data, algorithm, units, **kwargs):
         network(),
         rigl_tf.algorithms.get(algorithm),
         distribution="uniform_all",
-        schedule=rigl_tf.schedules.UpdateSchedule(1, end_step=10),
+        schedule=rigl_tf.schedules.UpdateSchedule(2, end_step=10),
         exclude=["first", "logits"],
         granularity=units,
         **kwargs,

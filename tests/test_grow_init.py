@@ -62,7 +62,7 @@ def test_only_new_connections_start_with_it(kind, data):
         keras.Sequential([keras.Input((16,)), keras.layers.Dense(2)]),
         rigl_tf.algorithms.RigL(),
         sparsity=0.5,
-        schedule=rigl_tf.schedules.UpdateSchedule(1, end_step=2),
+        schedule=rigl_tf.schedules.UpdateSchedule(2, end_step=3),
         grow_init=GrowInit(kind),
     )
     (kernel,) = model.kernels

@@ -16,6 +16,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from rigl_tf import masks
+from rigl_tf.storage import connections
+from tests.updates import STORAGES
+from tests.updates import drop_and_grow_in
 
 NAN, INF = math.nan, math.inf
 
@@ -234,6 +237,18 @@ def test_different_seeds_give_different_masks(other):
     assert np.any(first != np.array(masks.random_mask((40, 40), 800, other)))
 
 
+@pytest.mark.parametrize("k", [0, 1, 40, 143])
+@pytest.mark.parametrize("most_tiles", [3, 64])
+def test_a_random_mask_drawn_in_parts_is_the_same(k, most_tiles, monkeypatch):
+    whole = np.array(masks.random_mask((11, 13), k, seed=5))
+    monkeypatch.setattr(masks, "_TILE", 7)
+    monkeypatch.setattr(masks, "_MOST_TILES", most_tiles)
+
+    parts = masks.random_mask((11, 13), k, seed=5)
+
+    np.testing.assert_array_equal(parts, whole)
+
+
 def test_a_random_mask_is_the_same_in_a_graph():
     graph = tf.function(lambda k: masks.random_mask((6, 5), k, seed=3))
 
@@ -252,6 +267,16 @@ def test_random_masks_are_uniform_over_all_subsets():
 
     # Uniform draws exceed 20.5 once in a thousand, at five degrees of freedom.
     assert chi_square < 20.5
+
+
+@pytest.fixture(
+    params=[masks.drop_and_grow, *map(drop_and_grow_in, STORAGES)],
+    ids=lambda function: function.__name__,
+)
+def move(request, monkeypatch):
+    """The pure function, and the updates of training in every storage."""
+    monkeypatch.setattr(connections, "_TILE", 4)  # three tiles of ten
+    return request.param
 
 
 # The worked example of R1 to R6. Active are 0.5, -0.1, 0.3, 0.7, -0.2, 0.05.
@@ -273,62 +298,64 @@ GRADIENT = np.array([0.1, 0.2, 0.3, 0.4, -0.9, 0.6, 0.7, 0.8, 0.05, -0.15])
         ("R6", 1.0, 6, "0011111100"),
     ],
 )
-def test_single_updates_equal_the_originals(name, fraction, num, expected):
+def test_single_updates_equal_the_originals(
+    move, name, fraction, num, expected
+):
     # In 64-bit floats. The original's product is one of 32 bits, which gives
     # 29 for 100 * 0.29 where this gives 28; for these six there is no
     # difference.
     assert num == math.floor(fraction * MASK.sum())
 
-    updated = masks.drop_and_grow(MASK, abs(WEIGHT), abs(GRADIENT), num, num)
+    updated = move(MASK, abs(WEIGHT), abs(GRADIENT), num, num)
 
     assert text(updated) == expected, name
 
 
-def test_a_connection_just_dropped_may_come_back_as_in_r5():
+def test_a_connection_just_dropped_may_come_back_as_in_r5(move):
     gradient = GRADIENT.copy()
     gradient[8] = 5.0
 
-    updated = masks.drop_and_grow(MASK, abs(WEIGHT), abs(gradient), 2, 2)
+    updated = move(MASK, abs(WEIGHT), abs(gradient), 2, 2)
 
     assert text(updated) == "1010111010"  # 8 was dropped and came back
 
 
-def test_random_growth_equals_the_originals_set_on_its_draws():
+def test_random_growth_equals_the_originals_set_on_its_draws(move):
     draws = np.array([0.1, 0.2, 0.3, 0.4, 0.9, 0.6, 0.7, 0.8, 0.05, 0.15])
 
-    updated = masks.drop_and_grow(MASK, abs(WEIGHT), draws, 3, 3)
+    updated = move(MASK, abs(WEIGHT), draws, 3, 3)
 
     assert text(updated) == "1010111100"
 
 
-def test_growing_by_the_mask_itself_changes_nothing():
-    updated = masks.drop_and_grow(MASK, abs(WEIGHT), MASK, 3, 3)
+def test_growing_by_the_mask_itself_changes_nothing(move):
+    updated = move(MASK, abs(WEIGHT), MASK, 3, 3)
 
     assert text(updated) == text(MASK)
 
 
 @pytest.mark.parametrize("num, left", [(3, "1010010000"), (5, "0000010000")])
-def test_dropping_alone_equals_the_originals_pruning(num, left):
-    assert text(masks.drop_and_grow(MASK, abs(WEIGHT), None, num, 0)) == left
+def test_dropping_alone_equals_the_originals_pruning(move, num, left):
+    assert text(move(MASK, abs(WEIGHT), None, num, 0)) == left
 
 
-def test_the_lower_index_wins_ties_in_both_rankings_as_in_r11():
+def test_the_lower_index_wins_ties_in_both_rankings_as_in_r11(move):
     mask, gradient = bits("111100"), np.zeros(6)
 
-    dropped = masks.drop_and_grow(mask, np.ones(6), None, 2, 0)
-    updated = masks.drop_and_grow(mask, np.ones(6), gradient, 2, 2)
+    dropped = move(mask, np.ones(6), None, 2, 0)
+    updated = move(mask, np.ones(6), gradient, 2, 2)
 
     assert text(dropped) == "110000"
     assert text(updated) == "111100"
 
 
-def test_inactive_connections_never_compete_in_the_drop_unlike_in_r12():
+def test_inactive_connections_never_compete_in_the_drop_unlike_in_r12(move):
     # The original answers 100111: position 0, inactive with weight 0, ties
     # with the active zeros and slips in without having been grown. Here only
     # active connections are ranked: 3 goes, and has the largest gradient.
     weight = np.array([0, 0, 0, 0, 0.5, 0.5])
 
-    updated = masks.drop_and_grow(bits("001111"), weight, np.arange(6.0), 1, 1)
+    updated = move(bits("001111"), weight, np.arange(6.0), 1, 1)
 
     assert text(updated) == "001111"
 

@@ -95,7 +95,7 @@ def test_zeros_stay_zero_and_counts_exact_under_every_optimizer(name, data):
 
     assert_keeps_to_its_masks(model)
     assert_meets_its_budgets(model)
-    assert int(model.step) == 10
+    assert int(model.step) == (5 if name == "accumulating" else 10)
     assert any(
         np.any(old != new)
         for old, new in zip(before, mask_arrays(model), strict=True)
@@ -199,7 +199,7 @@ def test_every_way_to_run_moves_the_same_connections(options, data):
     assert_meets_its_budgets(other)
 
 
-def test_updates_happen_at_the_scheduled_steps_and_replace_the_optimizer(data):
+def test_updates_happen_at_the_scheduled_steps_and_count_as_steps(data):
     model = compiled(
         make(schedule=schedules.UpdateSchedule(3, begin_step=4, end_step=9))
     )
@@ -207,14 +207,14 @@ def test_updates_happen_at_the_scheduled_steps_and_replace_the_optimizer(data):
     moved = []
 
     for step in range(12):
-        before = int(model.num_changed), int(model.optimizer.iterations)
+        before = int(model.num_changed)
         model.train_on_batch(x[:50], y[:50])
-        if int(model.num_changed) > before[0]:
+        if int(model.num_changed) > before:
             moved.append(step)
-            assert int(model.optimizer.iterations) == before[1]
 
     assert moved == [6]  # 3 is before the begin, 9 is the end
-    assert int(model.optimizer.iterations) == 11
+    # Learning rates go by it, whatever the method.
+    assert int(model.optimizer.iterations) == 12
 
 
 def test_set_updates_after_the_optimizer_step(data):
@@ -232,14 +232,14 @@ def test_the_kernel_gradient_that_growth_sees_is_the_dense_one():
         network,
         algorithms.RigL(),
         sparsity=0.5,
-        schedule=schedules.UpdateSchedule(1, end_step=9),
+        schedule=schedules.UpdateSchedule(2, end_step=9),
         drop_fraction=schedules.Constant(1.0),
     )
     model.compile("sgd", loss="mse")
     (kernel,) = model.kernels
     model.network.layers[0].set_masks([np.array([[1, 1], [1, 0], [0, 0]]) > 0])
     x = np.array([[1.0, 10.0, 100.0]], "float32")
-    model.step.assign(1)
+    model.step.assign(2)
 
     model.train_on_batch(x, x[:, :2] * 0 + 1e6)
 
@@ -250,9 +250,10 @@ def test_the_kernel_gradient_that_growth_sees_is_the_dense_one():
 
 def test_a_connection_dropped_and_grown_again_keeps_its_weight(data):
     model = compiled(
-        make(drop_fraction=schedules.Constant(1.0), interval=1), "momentum"
+        make(drop_fraction=schedules.Constant(1.0), interval=2), "momentum"
     )
     x, y = data
+    model.train_on_batch(x, y)
     model.train_on_batch(x, y)
     before = [
         (np.asarray(k.mask), np.asarray(k.variable)) for k in model.kernels
@@ -477,9 +478,7 @@ def test_snfs_averages_the_dense_gradient_of_every_batch():
         model.train_on_batch(x, np.zeros((1, 1)))
 
     # The gradient of w . x is x, at inactive connections, too.
-    np.testing.assert_allclose(
-        np.ravel(model.momenta[id(kernel.variable)]), 0.75 * x[0]
-    )
+    np.testing.assert_allclose(np.ravel(model.momenta[0]), 0.75 * x[0])
 
 
 def test_deepr_adds_its_pull_to_the_step_of_active_weights():

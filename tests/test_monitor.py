@@ -129,3 +129,38 @@ def test_a_monitor_goes_on_where_another_stopped(watched):
     np.testing.assert_allclose(
         later["kept"], [np.sum(masks[0] & now) / masks[0].sum()]
     )
+
+
+def trained(monitor, callbacks=(), **kwargs):
+    model = keras.Sequential([keras.Input((16,)), keras.layers.Dense(12)])
+    if "algorithm" in kwargs:
+        model = rigl_tf.sparsify(model, sparsity=0.5, **kwargs)
+    model.compile("sgd", "mse", run_eagerly=True)
+    return model.fit(
+        np.ones((8, 16)),
+        np.ones((8, 12)),
+        batch_size=2,
+        verbose=0,
+        callbacks=[monitor, *callbacks],
+    ).history
+
+
+def test_a_monitor_starts_again_with_another_model():
+    monitor = rigl_tf.SparsityMonitor()
+
+    for seed in (0, 1):
+        logs = trained(monitor, algorithm="static", seed=seed)
+
+        # Masks that never move are the first ones.
+        assert logs["kept"] == [1.0]
+        assert logs["explored"] == [0.5]
+
+
+def test_a_monitor_watches_a_model_that_is_made_sparse_in_place():
+    training = rigl_tf.SparseTraining("set", sparsity=0.5, schedule=2)
+
+    logs = trained(rigl_tf.SparsityMonitor(), [training])
+
+    assert logs["sparsity"] == [0.5]
+    assert logs["updates"] == [1]
+    assert logs["changed"][0] > 0

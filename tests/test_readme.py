@@ -1,17 +1,20 @@
-"""What the README and the page on deployment say is true."""
+"""The README and the guides on deployment and training say what is true."""
 
 import pathlib
 import re
 
+import keras
 import numpy as np
 import pytest
 
 import rigl_tf
 from rigl_tf import storage
+from rigl_tf import tensors
 from rigl_tf.exporting import litert
 
 README = pathlib.Path(__file__).parent.parent / "README.md"
 DEPLOY = README.parent / "docs" / "deploy.md"
+LOOPS = README.parent / "docs" / "training_loops.md"
 
 
 def block(number, page=README):
@@ -30,8 +33,20 @@ def test_the_five_lines_run(tmp_path, monkeypatch):
     assert names["plain"].count_params() == names["keras_model"].count_params()
 
 
+def test_plain_fit_makes_a_model_sparse_in_place(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    names = block(1)
+
+    assert rigl_tf.summary(names["keras_model"]).sparsity == pytest.approx(
+        0.9, abs=1e-4
+    )
+    kernels = [w for w in names["keras_model"].weights if w.name == "kernel"]
+    zeros = sum(np.count_nonzero(np.array(w) == 0) for w in kernels)
+    assert zeros / (64 * 300 + 300 * 10) == pytest.approx(0.9, abs=1e-3)
+
+
 def test_kernels_are_stored_without_their_zeros():
-    model = block(1)["model"]
+    model = block(2)["model"]
 
     first, last = model.kernels
     assert first.variable.shape == (int(first.count()),)
@@ -40,7 +55,7 @@ def test_kernels_are_stored_without_their_zeros():
 
 
 def test_a_ticket_is_found():
-    names = block(2)
+    names = block(3)
 
     assert names["ticket"].density == 0.05
     masks = [kernel.mask for kernel in names["model"].kernels]
@@ -82,6 +97,66 @@ def test_quantized_kernels_have_their_zeros(tmp_path, monkeypatch):
         stored = np.array(layer.kernel)
         assert stored.dtype == "int8"
         assert not stored[~np.array(kernel.mask)].any()
+
+
+@pytest.mark.filterwarnings("ignore:.*tf.lite.Interpreter is deprecated")
+def test_outputs_of_litert_are_taken_by_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    names = block(3, DEPLOY)
+
+    assert set(names["exported"].outputs) == {"value", "advantage"}
+    expected = names["model"](np.ones((1, 8)))["value"]
+    np.testing.assert_allclose(names["value"], expected, atol=1e-5)
+
+
+# Where the block has the model, and its sparsity.
+MODELS = {
+    "`fit`": ("model", 0.9),
+    "own `train_step`": ("model", 0.9),
+    "`GradientTape`": ("model", 0.9),
+    "`tf.function`": ("model", 0.9),
+    "`Distiller`": ("student", 0.9),
+    "KerasHub": ("classifier", 0.8),
+    "callback": ("model", 0.9),
+    "sparse epochs": ("model", 0.9),
+}
+
+
+# From KerasHub, which passes on a data set and has its own `compile`.
+@pytest.mark.filterwarnings("ignore:`shuffle=True` was passed")
+@pytest.mark.filterwarnings("ignore:`compile.*` was not called as part of")
+@pytest.mark.filterwarnings("ignore:Skipping variable loading for optimizer")
+@pytest.mark.parametrize("title", MODELS)
+def test_every_way_of_training_trains_a_sparse_model(
+    title, tmp_path, monkeypatch
+):
+    if title == "KerasHub":
+        pytest.importorskip("keras_hub")
+    monkeypatch.chdir(tmp_path)
+    name, sparsity = MODELS[title]
+
+    names = block(list(MODELS).index(title), LOOPS)
+
+    model = names[name]
+    step = getattr(names.get("training", model), "sparse_step", None)
+    assert abs(rigl_tf.summary(model).sparsity - sparsity) < 0.005
+    assert tensors.as_int(step.num_updates) >= 3
+    assert tensors.as_int(step.num_changed) > 0 or title == "sparse epochs"
+    for kernel in step.kernels:
+        weights, mask = np.array(kernel.variable), np.array(kernel.mask)
+        assert not weights[~mask].any()
+    for path in tmp_path.glob("*.keras"):
+        loaded = keras.saving.load_model(path)
+        assert type(loaded) is type(model)
+
+
+def test_every_way_of_training_has_a_block():
+    sections = re.split(r"^## ", LOOPS.read_text(), flags=re.M)[1:]
+
+    assert len(sections) == len(MODELS)
+    for title, section in zip(MODELS, sections, strict=True):
+        assert title in section.splitlines()[0]
+        assert section.count("```python\n") == 1
 
 
 def test_the_table_of_names_lists_every_public_name():

@@ -1,6 +1,7 @@
 """Schedules, against the numbers that the original codes printed."""
 
 import inspect
+import json
 import math
 import os
 import pathlib
@@ -15,11 +16,15 @@ from hypothesis import given
 from hypothesis import settings
 from hypothesis import strategies as st
 
+import rigl_tf
+from rigl_tf import extension
 from rigl_tf import schedules
 from rigl_tf.schedules import Constant
 from rigl_tf.schedules import ConstantSparsity
 from rigl_tf.schedules import Cosine
 from rigl_tf.schedules import InversePower
+from rigl_tf.schedules import PerLayer
+from rigl_tf.schedules import PiecewiseConstant
 from rigl_tf.schedules import PolynomialSparsity
 from rigl_tf.schedules import UpdateSchedule
 
@@ -74,6 +79,27 @@ def values(schedule, steps):
             | {49613: 0.88593621, 65898: 0.9},
         ),
         (Constant(0.4), {0: 0.4, 10**9: 0.4}),
+        # Worked out by hand.
+        (
+            Cosine(0.3, 0, 100, final=0.1),
+            {0: 0.3, 50: 0.2, 100: 0.1, 10**9: 0.1},
+        ),
+        (
+            Cosine(0.1, 0, 100, final=0.5),  # rises
+            {0: 0.1, 50: 0.3, 100: 0.5},
+        ),
+        (
+            InversePower(0.5, 2, 0, 100, final=0.1),
+            {0: 0.5, 50: 0.2, 100: 0.1, 10**9: 0.1},
+        ),
+        (
+            PiecewiseConstant({0: 0.3, 100: 0.1, 200: 0.0}),
+            {0: 0.3, 99: 0.3, 100: 0.1, 199: 0.1, 200: 0, 10**9: 0},
+        ),
+        (
+            PiecewiseConstant({50: 0.2, 0: 0.4}),
+            {49: 0.4, 50: 0.2},
+        ),  # in any order
         (ConstantSparsity(0.9), {0: 0.9, 10**9: 0.9}),
     ],
     ids=str,
@@ -144,6 +170,15 @@ def test_the_steps_listed_are_those_that_are_due(interval, a, b, start, stop):
         Constant(0.2),
         Cosine(0.3, 3, 17),
         InversePower(0.3, 0.7, 3, 17),
+        Cosine(0.3, 3, 17, final=0.05),
+        InversePower(0.3, 0.7, 3, 17, final=0.05),
+        PiecewiseConstant({0: 0.3, 7: 0.123456789, 20: 0.0}),
+        PerLayer(
+            {
+                "conv": Cosine(0.3, 3, 17),
+                "*": PiecewiseConstant({0: 0.2, 9: 0.1}),
+            }
+        ),
         ConstantSparsity(0.9),
         PolynomialSparsity(0.9, 0.1, 3, 17, power=2.5),
         PolynomialSparsity(0.9, 0.1, 5, 5),
@@ -177,15 +212,118 @@ def test_a_constant_is_not_rounded_to_32_bits_by_a_cast(schedule):
         Constant(0.2),
         Cosine(0.3),
         InversePower(0.3, 2.0, 3),
+        Cosine(0.3, final=0.1),
+        InversePower(0.3, final=0.1),
+        PiecewiseConstant({0: 0.3, 1000: 0.1}),
+        PerLayer(
+            {"conv*": PiecewiseConstant({0: 0.3, 1000: 0.1}), "*": Cosine(0.2)}
+        ),
         ConstantSparsity(0.9),
         PolynomialSparsity(0.5, 0.9, 3, 17, 2.5, True),
     ],
     ids=str,
 )
 def test_a_schedule_comes_back_from_its_keras_configuration(schedule):
-    saved = keras.saving.serialize_keras_object(schedule)
+    saved = json.dumps(keras.saving.serialize_keras_object(schedule))
 
-    assert keras.saving.deserialize_keras_object(saved) == schedule
+    assert keras.saving.deserialize_keras_object(json.loads(saved)) == schedule
+
+
+def test_schedules_of_layers_and_steps_come_back_from_a_file(data, tmp_path):
+    drop_fraction = PerLayer(
+        {
+            "first": PiecewiseConstant({0: 0.3, 3: 0.1}),
+            "*": Cosine(0.2, final=0.1),
+        }
+    )
+    network = keras.Sequential(
+        [
+            keras.Input((16,)),
+            keras.layers.Dense(20, name="first"),
+            keras.layers.Dense(2),
+        ]
+    )
+    model = rigl_tf.sparsify(
+        network,
+        rigl_tf.algorithms.SET(),
+        sparsity=0.5,
+        schedule=UpdateSchedule(2, end_step=40),
+        drop_fraction=drop_fraction,
+    )
+    model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(True))
+    model.fit(*data, batch_size=40, verbose=0)
+
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+
+    # The first `fit` has filled in the steps of the cosine.
+    assert loaded.drop_fraction == PerLayer(
+        {
+            "first": PiecewiseConstant({0: 0.3, 3: 0.1}),
+            "*": Cosine(0.2, 0, 40, final=0.1),
+        }
+    )
+    loaded.fit(*data, batch_size=40, verbose=0)
+    assert int(loaded.num_updates) == 4
+    # At step 10, the cosine is above the 0.1 of the first layer.
+    assert 0.15 < loaded.current_drop_fraction() < 0.2
+
+
+def test_the_first_pattern_that_matches_a_kernel_counts():
+    schedule = PerLayer(
+        {"block": Constant(0.1), "b*": Constant(0.2), "*": Constant(0.3)}
+    )
+
+    names = ["block/conv", "block", "bottom", "dense"]
+    values = schedules.fractions(schedule, 0, names)
+
+    assert [float(value) for value in values] == [0.1, 0.1, 0.2, 0.3]
+
+
+def test_without_a_name_the_largest_fraction_is_given():
+    schedule = PerLayer(
+        {"a": Constant(0.1), "*": PiecewiseConstant({0: 0.0, 5: 0.4})}
+    )
+
+    assert values(schedule, [0, 5]) == [0.1, 0.4]
+
+
+def test_a_longer_training_moves_the_steps_of_all_layers():
+    schedule = PerLayer(
+        {"a": PiecewiseConstant({0: 0.3, 5: 0.1}), "*": Cosine(0.2, 1, 7)}
+    )
+
+    assert extension.stretch(schedule, 3) == PerLayer(
+        {"a": PiecewiseConstant({0: 0.3, 15: 0.1}), "*": Cosine(0.2, 3, 21)}
+    )
+
+
+def test_one_schedule_is_that_of_every_kernel():
+    found = schedules.fractions(lambda step: step / 10, 7, ["a", "b"])
+
+    assert [float(value) for value in found] == [0.7, 0.7]
+
+
+@pytest.mark.parametrize(
+    ("drop_fraction", "message"),
+    [
+        ({"Dense": Constant(0.1), "*": Constant(0.3)}, "no layer.*'Dense'"),
+        ({"first": Constant(0.1)}, "no schedule for kernel 'second'"),
+        ({"first": 0.1}, "no schedule for kernel 'second'"),
+        ({"*": "0.1"}, "must be a number.*'0.1'"),
+        ({}, "to schedules, such as"),
+    ],
+)
+def test_a_drop_fraction_that_misses_a_layer_is_refused(drop_fraction, message):
+    dense = [keras.layers.Dense(4, name=name) for name in ("first", "second")]
+
+    with pytest.raises((TypeError, ValueError), match=message):
+        rigl_tf.sparsify(
+            keras.Sequential([keras.Input((4,)), *dense]),
+            rigl_tf.algorithms.SET(),
+            sparsity=0.5,
+            drop_fraction=drop_fraction,
+        )
 
 
 def test_open_steps_are_those_of_the_updates():
@@ -195,6 +333,9 @@ def test_open_steps_are_those_of_the_updates():
     assert schedules.complete(
         InversePower(0.2, 3, end_step=50), updates
     ) == InversePower(0.2, 3, 20, 50)
+    assert schedules.complete(
+        PerLayer({"a": Cosine(0.2, final=0.1), "*": Constant(0.1)}), updates
+    ) == PerLayer({"a": Cosine(0.2, 20, 75, final=0.1), "*": Constant(0.1)})
     # An end before the updates begin leaves nothing.
     assert schedules.complete(Cosine(end_step=5), updates) == Cosine(0.3, 5, 5)
 
@@ -309,6 +450,21 @@ def test_the_schedule_of_tfmot_is_accepted_and_agrees():
         (lambda: PolynomialSparsity(0.9, 0, 9, 8), "begin_step=9, end_step=8"),
         (lambda: InversePower(0.3, 0), r"`power` .* in \(0, inf\).*power=0"),
         (lambda: InversePower(0.3, math.nan), "power=nan"),
+        (lambda: Cosine(final=1.5), r"`final`.*\[0, 1\].*final=1.5"),
+        (lambda: InversePower(final=-0.1), r"final=-0.1"),
+        (
+            lambda: PiecewiseConstant({}),
+            r"such as \{0: 0.3, 1000: 0.1\}.*=\{\}",
+        ),
+        (
+            lambda: PiecewiseConstant({5: 0.1}),
+            r"one for step 0.*fractions=\{5: 0.1\}",
+        ),
+        (lambda: PiecewiseConstant(0.3), r"such as .*fractions=0.3"),
+        (lambda: PiecewiseConstant({0: 1.3}), r"\[0, 1\].*fractions=1.3"),
+        (lambda: PiecewiseConstant({0: 0.3, "5": 0.1}), r"such as"),
+        (lambda: PiecewiseConstant({0: 0.3, 1.5: 0.1}), r"counts steps.*=1.5"),
+        (lambda: PiecewiseConstant({0: 0.3, -1: 0.1}), r"at least 0.*=-1"),
         (lambda: PolynomialSparsity(0.9, power=-1), "power=-1"),
         (lambda: PolynomialSparsity(0.9, power="3"), "power='3'"),
         (

@@ -6,16 +6,16 @@ from keras import layers as kl
 import rigl_tf
 from rigl_tf import algorithms
 from rigl_tf import distributions
-from rigl_tf import layers
 from rigl_tf import masks
 from rigl_tf import schedules
+from rigl_tf.modeling import sparse_wrapper
 from tests import networks
 
 RIGL = algorithms.RigL()
 
 
 def names(model):
-    return [kernel.name for kernel in layers.sparse_kernels(model)]
+    return [kernel.name for kernel in sparse_wrapper.sparse_kernels(model)]
 
 
 def sparse(network="sequential", **kwargs):
@@ -24,24 +24,26 @@ def sparse(network="sequential", **kwargs):
 
 
 @pytest.mark.parametrize("network", sorted(networks.NETWORKS))
-def test_the_copy_computes_with_the_masked_weights_of_the_model(network, data):
+def test_a_model_without_zeros_computes_what_it_did(network, data):
     model = networks.NETWORKS[network]()
+    expected = model.predict(data[0], verbose=0)
 
-    copy = rigl_tf.sparsify(model, algorithms.GradualPruning(), sparsity=0.5)
+    sparse = rigl_tf.sparsify(model, algorithms.GradualPruning(), sparsity=0.5)
 
-    np.testing.assert_array_equal(
-        model.predict(data[0], verbose=0), copy.predict(data[0], verbose=0)
-    )
+    np.testing.assert_array_equal(expected, sparse.predict(data[0], verbose=0))
 
 
 @pytest.mark.parametrize("network", sorted(networks.NETWORKS))
 def test_densify_gives_a_plain_model_with_the_same_outputs(network, data):
-    model = sparse(network)
+    keras_model = networks.NETWORKS[network]()
+    model = rigl_tf.sparsify(keras_model, RIGL, sparsity=0.5)
 
     plain = rigl_tf.densify(model)
 
+    assert plain is keras_model
     assert not rigl_tf.sparse_layers(plain)
-    assert type(plain) is type(networks.NETWORKS[network]())
+    kinds = {type(layer) for layer in plain._flatten_layers()}
+    assert not kinds & {rigl_tf.Sparse, rigl_tf.SparseModel}
     np.testing.assert_array_equal(
         model.predict(data[0], verbose=0), plain.predict(data[0], verbose=0)
     )
@@ -59,14 +61,28 @@ def test_operations_on_tensors_stay():
         )
 
 
-def test_the_model_itself_is_left_alone():
+def test_a_model_that_is_copied_first_is_left_alone():
     model = networks.sequential()
     before = [np.asarray(w) for w in model.weights]
 
-    rigl_tf.sparsify(model, RIGL, sparsity=0.9)
+    rigl_tf.sparsify(model, RIGL, sparsity=0.9, copy=True)
 
+    assert not rigl_tf.sparse_layers(model)
     for old, new in zip(before, model.weights, strict=True):
         np.testing.assert_array_equal(old, new)
+
+
+def test_the_model_shares_its_layers_and_weights():
+    model = networks.sequential()
+    layers, weights = model.layers, model.weights
+
+    sparse = rigl_tf.sparsify(model, RIGL, sparsity=0.9)
+
+    wrappers = rigl_tf.sparse_layers(sparse)
+    assert sparse.network is model
+    assert [wrapper.layer for wrapper in wrappers] == layers
+    assert all(a is b for a, b in zip(weights, model.weights, strict=True))
+    assert np.mean(np.asarray(weights[0]) == 0) > 0.5
 
 
 def test_the_counts_are_exactly_those_of_the_distribution():
@@ -100,33 +116,28 @@ def test_attention_and_recurrent_layers_have_a_mask_for_each_kernel():
 
 
 def test_depthwise_kernels_are_masked_only_on_request():
-    model = networks.convolutional()
-    depthwise = next(
-        layer.name
-        for layer in model.layers
-        if isinstance(layer, kl.DepthwiseConv2D)
-    )
+    def are_masked(model):
+        kernels = sparse_wrapper.sparse_kernels(model)
+        return any(isinstance(k.layer, kl.DepthwiseConv2D) for k in kernels)
 
-    without = rigl_tf.sparsify(model, RIGL, sparsity=0.5)
-    asked = rigl_tf.sparsify(model, RIGL, sparsity=0.5, include=[depthwise])
-
-    assert depthwise not in names(without)
-    assert depthwise in names(asked)
+    assert not are_masked(sparse("convolutional"))
+    assert are_masked(sparse("convolutional", include=kl.DepthwiseConv2D))
 
 
 def test_embeddings_are_masked_only_on_request():
-    model = keras.Sequential(
-        [
-            keras.Input((5,), dtype="int32"),
-            kl.Embedding(11, 4, name="table"),
-            kl.Flatten(),
-            kl.Dense(2),
-        ]
-    )
+    def masked(**kwargs):
+        model = keras.Sequential(
+            [
+                keras.Input((5,), dtype="int32"),
+                kl.Embedding(11, 4, name="table"),
+                kl.Flatten(),
+                kl.Dense(2),
+            ]
+        )
+        return names(rigl_tf.sparsify(model, RIGL, sparsity=0.5, **kwargs))
 
-    assert "table" not in names(rigl_tf.sparsify(model, RIGL, sparsity=0.5))
-    asked = rigl_tf.sparsify(model, RIGL, sparsity=0.5, include=["table"])
-    assert "table" in names(asked)
+    assert "table" not in masked()
+    assert "table" in masked(include=["table"])
 
 
 def test_excluded_layers_stay_plain():
@@ -165,18 +176,32 @@ def test_a_subclassed_model_is_sparse_where_its_author_wraps_layers(data):
     assert int(model.num_changed) > 0
 
 
-def test_a_frozen_layer_keeps_its_mask(data):
+def test_a_frozen_layer_stays_as_it_is_unless_named(data):
+    def masked(**kwargs):
+        net = networks.sequential()
+        net.layers[0].trainable = False
+        name = net.layers[0].name
+        kwargs = {key: value or [name] for key, value in kwargs.items()}
+        return names(rigl_tf.sparsify(net, RIGL, sparsity=0.7, **kwargs)), name
+
+    without, name = masked()
+    assert len(without) == 2 and name not in without
+    asked, name = masked(include=None)
+    assert len(asked) == 3 and name in asked
+
+
+def test_a_layer_that_is_frozen_later_keeps_its_mask(data):
     net = networks.sequential()
-    net.layers[0].trainable = False
     model = rigl_tf.sparsify(
         net, RIGL, sparsity=0.7, schedule=schedules.UpdateSchedule(2)
     )
+    model.get_layer(index=0).trainable = False
     model.compile("adam", loss="sparse_categorical_crossentropy")
-    before = [np.asarray(k.mask) for k in model.kernels]
+    before = [np.array(k.mask) for k in model.kernels]
 
     model.fit(*data, verbose=0, batch_size=20)
 
-    after = [np.asarray(k.mask) for k in model.kernels]
+    after = [np.array(k.mask) for k in model.kernels]
     assert np.array_equal(before[0], after[0])
     assert not np.array_equal(before[1], after[1])
 
@@ -200,14 +225,15 @@ def test_the_users_own_constraint_holds_beside_the_mask(data):
     assert np.all(weights[~np.asarray(kernel.mask)] == 0)
 
 
-def test_a_custom_loop_keeps_the_zeros_through_the_constraint():
+def test_a_custom_loop_keeps_the_zeros_and_warns_that_masks_stay():
     model = sparse()
     optimizer = keras.optimizers.SGD(0.1)
     kernel = model.kernels[0]
 
-    optimizer.apply(
-        [np.ones(kernel.variable.shape, "float32")], [kernel.variable]
-    )
+    with pytest.warns(UserWarning, match="RigL moves or prunes no connection"):
+        optimizer.apply(
+            [np.ones(kernel.variable.shape, "float32")], [kernel.variable]
+        )
 
     weights = np.asarray(kernel.variable)
     assert np.all(weights[~np.asarray(kernel.mask)] == 0)
@@ -217,8 +243,12 @@ def test_a_custom_loop_keeps_the_zeros_through_the_constraint():
     ("kwargs", "error", "helps"),
     [
         ({"seed": 0.5}, ValueError, "`seed` must be an integer.*seed=0.5"),
-        ({"algorithm": "rigl"}, TypeError, "`RigL.*algorithm='rigl'"),
-        ({"distribution": "erk"}, ValueError, "no distribution 'erk'.*uniform"),
+        ({"algorithm": "rigel"}, ValueError, "rigl.*algorithm='rigel'"),
+        (
+            {"distribution": "erdos"},
+            ValueError,
+            "one of uniform.*distribution='erdos'",
+        ),
         ({"model": "net"}, TypeError, "keras.Model.*model='net'"),
     ],
 )
@@ -286,7 +316,7 @@ def test_an_algorithm_has_schedules_of_its_own(algorithm, due, first_fraction):
         sparsity=0.5,
     )
 
-    model.plan(160, steps_per_epoch=16)
+    model.resolve_schedules(160, steps_per_epoch=16)
 
     assert list(model.schedule.steps(0, 160)) == due
     assert float(model.drop_fraction(0)) == pytest.approx(first_fraction)

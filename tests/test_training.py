@@ -155,6 +155,17 @@ def test_gradual_pruning_pays_for_the_sparsity_of_each_epoch(task, tmp_path):
     assert record.flops["training"] == pytest.approx(960 * np.mean(ratios))
 
 
+def test_a_record_has_the_full_name_of_a_distribution(task, tmp_path):
+    method = dataclasses.replace(
+        RIGL, distribution="erk", schedule=schedules.UpdateSchedule(interval=2)
+    )
+    brief = dataclasses.replace(task, epochs=1)
+
+    record = training.train(tmp_path, brief, method, verbose=0)
+
+    assert record.distribution == "erdos_renyi_kernel"
+
+
 def test_the_same_seed_gives_the_same_numbers(task, rigl_run, tmp_path):
     directory, record = rigl_run
 
@@ -327,7 +338,7 @@ def test_an_extension_stretches_all_that_is_counted_in_steps(task, tmp_path):
         ),
     )
     method = dataclasses.replace(
-        RIGL, schedule=rigl_tf.schedules.UpdateSchedule(1, 1, 2)
+        RIGL, schedule=rigl_tf.schedules.UpdateSchedule(2, 1, 3)
     )
 
     record = training.train(tmp_path, longer, method, verbose=0)
@@ -335,14 +346,14 @@ def test_an_extension_stretches_all_that_is_counted_in_steps(task, tmp_path):
     model = keras.saving.load_model(tmp_path / "model.keras")
     assert record.steps == int(model.step) == 12
     assert str(kinds.of(record)) == "rigl_3x 0.8 ERK"
-    assert (model.schedule.begin_step, model.schedule.end_step) == (3, 6)
+    assert (model.schedule.begin_step, model.schedule.end_step) == (3, 9)
     assert (model.drop_fraction.begin_step, model.drop_fraction.end_step) == (
         3,
-        6,
+        9,
     )
     rates = model.optimizer._learning_rate
     assert [float(rates(step)) for step in (6, 7)] == [1.0, 0.5]
-    once = flops.training("rigl", 66, 320, interval=1)
+    once = flops.training("rigl", 66, 320, interval=2)
     assert record.flops["training"] == pytest.approx(3 * once)
 
 

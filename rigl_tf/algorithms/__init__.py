@@ -1,7 +1,6 @@
 """Rules for moving connections, one per file."""
 
 from rigl_tf.algorithms.base import Algorithm as Algorithm
-from rigl_tf.algorithms.base import LayerView as LayerView
 from rigl_tf.algorithms.base import Request as Request
 from rigl_tf.algorithms.deepr import DeepR as DeepR
 from rigl_tf.algorithms.dsr import DSR as DSR
@@ -10,6 +9,9 @@ from rigl_tf.algorithms.ggr import GGRSET as GGRSET
 from rigl_tf.algorithms.ggr import GGRRigL as GGRRigL
 from rigl_tf.algorithms.ggr import SETRigL as SETRigL
 from rigl_tf.algorithms.gradual_pruning import GradualPruning as GradualPruning
+from rigl_tf.algorithms.kernel_view import CandidateTile as CandidateTile
+from rigl_tf.algorithms.kernel_view import KernelView as KernelView
+from rigl_tf.algorithms.random_numbers import RandomNumbers as RandomNumbers
 from rigl_tf.algorithms.rewire import Rewire as Rewire
 from rigl_tf.algorithms.rigl import RigL as RigL
 from rigl_tf.algorithms.rigl import RigLSG as RigLSG

@@ -1,7 +1,9 @@
-"""What an algorithm is, and what it may see."""
+"""The base class of algorithms, and the request of an update."""
 
 import abc
 import dataclasses
+from collections.abc import Callable
+from collections.abc import Sequence
 from typing import Any
 from typing import NamedTuple
 
@@ -10,98 +12,56 @@ import tensorflow as tf
 from rigl_tf import masks
 from rigl_tf import schedules
 from rigl_tf.algorithms import scores
+from rigl_tf.algorithms.kernel_view import CandidateTile
+from rigl_tf.algorithms.kernel_view import KernelView
 from rigl_tf.config import Config
 
 
-class LayerView(NamedTuple):
-    """What an algorithm may see of one sparse kernel; all of one shape.
-
-    That is the kernel's shape. Where connections move in groups, a view has
-    one entry for each group: its mean magnitudes, and whether it is active.
-    Where only active connections are stored, `drop`, `num_drop`,
-    `redistribute` and `next_state` see flat tensors of these alone, and `grow`
-    sees the kernel in parts, one after another: scores must go by what is at
-    a position and not by the whole.
-
-    Attributes:
-        weight: Float tensor, the kernel; zero wherever `mask` is `False`.
-        mask: Boolean tensor; `True` marks active connections.
-        gradient: Float tensor, d(loss)/d(weight) at every position, active or
-            not, averaged over the batch. `None` unless the algorithm sets
-            `needs_gradient` or `tracks_gradient`.
-        momentum: Float tensor, a running gradient: what `track` keeps, or the
-            optimizer's if the algorithm sets `needs_momentum`, which is zero
-            where nothing is active. `None` otherwise.
-        seed: Integer tensor of shape (2,), unique to this kernel and step.
-        sign: Float tensor of -1 and 1, fixed for each connection. `None`
-            unless the algorithm sets `fixes_signs`.
-        total: Integer, connections or groups of the whole kernel; `None` for
-            as many as `mask` has.
-        num_tiles: Integer, in how many parts `tile` shows the whole kernel.
-        part: Function from a view and a number to a view of that part; `None`
-            if the view is of the whole kernel.
-        draw: Function without arguments that returns what `random` does;
-            `None` if the view is of the whole kernel.
-    """
-
-    weight: Any
-    mask: Any
-    gradient: Any
-    momentum: Any
-    seed: Any
-    sign: Any = None
-    total: int | None = None
-    num_tiles: int = 1
-    part: Any = None
-    draw: Any = None
-
-    def size(self):
-        """Connections or groups of the whole kernel, as an int64 scalar."""
-        if self.total is None:
-            return tf.size(self.mask, out_type=tf.int64)
-        return tf.constant(self.total, tf.int64)
-
-    def tile(self, number):
-        """A view of a part of the kernel, inactive connections included."""
-        return self if self.part is None else self.part(self, number)
-
-    def random(self):
-        """Independent uniform int32 scores, always the same for a position."""
-        if self.draw is None:
-            return masks.random_scores(self.mask.shape, self.seed)
-        return self.draw()
-
-
 class Request(NamedTuple):
-    """What an update is asked for.
+    """The numbers that an update has to follow.
 
     Attributes:
-        fraction: Scalar in [0, 1], the drop fraction now, of active
-            connections.
+        fractions: List of scalars in [0, 1], the drop fraction of each kernel
+            at this step, of its active connections. Zeros if a sparsity
+            schedule is followed.
         budgets: List of int64 scalars, the connections that the sparsity
-            schedule grants each layer now.
+            schedule grants each kernel at this step.
         state: Dictionary from name to float32 scalar, the algorithm's own.
     """
 
-    fraction: Any
-    budgets: Any
-    state: Any
+    fractions: Sequence[Any]
+    budgets: Sequence[Any]
+    state: dict[str, Any]
 
 
 @dataclasses.dataclass(frozen=True)
 class Algorithm(Config, abc.ABC):
-    """A rule for moving connections: pure functions of what layers look like.
+    """A rule for moving connections, made of pure functions.
 
-    Subclasses must say what to `grow`. They may change what to `drop`, and how
-    layers share what was dropped. Hyperparameters are dataclass fields.
+    Subclasses must define `grow`. They may override `drop`, and
+    `redistribute`, which shares the connections that were dropped.
+    Hyperparameters are dataclass fields.
+
+    All functions but `grow` see a `KernelView`, or a sequence of them. `grow`
+    sees a `CandidateTile`, which may be a part of a kernel. Random numbers
+    come from either: `view.random()`, `tile.uniform()`, `tile.normal()`.
 
     `views` are read-only sequences that build a view when it is asked for, so
     that only one layer's temporaries are held at a time.
+
+    Example:
+
+    >>> @dataclasses.dataclass(frozen=True)
+    ... class SampledRigL(Algorithm):
+    ...     needs_gradient = True
+    ...
+    ...     def grow(self, tile):
+    ...         return tf.math.log(tile.uniform()) / tf.abs(tile.gradient)
     """
 
-    # Whether a view needs the dense gradient of the current batch.
+    # Whether views and tiles need the dense gradient of the current batch.
     needs_gradient = False
-    # Whether a view needs the optimizer's running gradient.
+    # Whether views and tiles need the optimizer's running gradient.
     needs_momentum = False
     # Whether `track` sees the dense gradient of every batch.
     tracks_gradient = False
@@ -111,13 +71,13 @@ class Algorithm(Config, abc.ABC):
     updates_masks = True
     # Whether the sparsity follows a schedule, so that `budgets` change.
     follows_sparsity = False
-    # When to update and what fraction to replace, unless `sparsify` is told.
+    # The schedules that `sparsify` takes by default.
     default_schedule = schedules.UpdateSchedule()
     default_drop_fraction = schedules.Cosine()
 
     @property
-    def replaces_step(self):
-        """Whether an update takes the place of the optimizer step.
+    def replaces_step(self) -> bool:
+        """Boolean, whether an update takes the place of the optimizer step.
 
         If not, the optimizer steps first and the update follows. By default
         an update that needs the gradient spends the batch on it (RigL paper,
@@ -126,80 +86,135 @@ class Algorithm(Config, abc.ABC):
         return self.needs_gradient
 
     @property
-    def moves_between_layers(self):
-        """Whether a layer's share may change, beyond a sparsity schedule."""
+    def moves_between_layers(self) -> bool:
+        """Boolean, whether the counts of layers may change in an update."""
         return type(self).redistribute is not Algorithm.redistribute
 
-    def drop(self, view):
-        """Scores to keep: the lowest active ones are dropped. Here, |w|."""
+    def drop(self, view: KernelView) -> tf.Tensor:
+        """Scores connections to keep: the lowest active ones are dropped.
+
+        Args:
+            view: `KernelView`.
+
+        Returns:
+            Tensor of the shape of `view.mask`, of floats or of integers that
+            int32 holds. By default |weight|.
+        """
         return scores.magnitude(view)
 
     @abc.abstractmethod
-    def grow(self, view):
-        """Scores to add: the highest inactive ones are grown.
-
-        Or a list of functions that return such scores. Each grows an equal
-        part; the earlier ones choose first and have the odd ones.
-        """
-
-    def num_drop(self, views, request):
-        """How many connections each layer drops.
+    def grow(
+        self, tile: CandidateTile
+    ) -> tf.Tensor | list[Callable[[], tf.Tensor]]:
+        """Scores connections to add: the highest inactive ones are grown.
 
         Args:
-            views: Sequence of `LayerView`.
+            tile: `CandidateTile`. It may be a part of a kernel, so a score
+                must follow from the values at its position.
+
+        Returns:
+            Tensor of the shape of `tile.mask`, of floats or of integers that
+            int32 holds. Or a list of functions that return such scores. Each
+            grows an equal part; the earlier ones choose first and have the
+            odd ones.
+        """
+
+    def num_drop(
+        self, views: Sequence[KernelView], request: Request
+    ) -> list[tf.Tensor]:
+        """Counts the connections that each layer drops.
+
+        Args:
+            views: Sequence of `KernelView`.
             request: `Request`.
 
         Returns:
-            List of int64 scalars. Here floor(fraction x active): in 64-bit
-            floats, which are exact for kernels of any size.
+            List of int64 scalars, one for each layer. The last connection of
+            a layer is kept in any case. By default floor(fraction x active),
+            in 64-bit floats, which are exact for kernels of any size.
         """
-        fraction = schedules.exactly(request.fraction)
+        num_active = masks.count_each(view.mask for view in views)
         return [
             tf.cast(
-                tf.floor(fraction * tf.cast(num_active, tf.float64)), tf.int64
+                tf.floor(schedules.exactly(fraction) * tf.cast(num, "float64")),
+                tf.int64,
             )
-            for num_active in masks.count_each(view.mask for view in views)
+            for fraction, num in zip(request.fractions, num_active, strict=True)
         ]
 
-    def redistribute(self, views, num_dropped):
-        """How many connections each layer grows. Here, what it dropped.
+    def redistribute(
+        self,
+        views: Sequence[KernelView],
+        num_dropped: list[tf.Tensor],
+        request: Request,
+    ) -> list[tf.Tensor]:
+        """Counts the connections that each layer grows.
 
         Args:
-            views: Sequence of `LayerView`, as they are after the drop.
-            num_dropped: List of int64 scalars.
+            views: Sequence of `KernelView`, after the drop.
+            num_dropped: List of int64 scalars, one for each layer.
+            request: `Request`.
 
         Returns:
-            List of int64 scalars, each at most what is inactive.
+            List of int64 scalars, each at most the inactive connections of
+            the layer. By default `num_dropped`.
         """
-        del views
+        del views, request
         return num_dropped
 
-    # What few algorithms need.
+    # Optional hooks.
 
-    def initial_state(self):
-        """The algorithm's own state, from name to float. Here, none."""
+    def initial_state(self) -> dict[str, float]:
+        """Returns the algorithm's own state by name. By default none."""
         return {}
 
-    def next_state(self, views, request, num_dropped):
-        """The state after an update; arguments as above. Here, the same."""
+    def next_state(
+        self,
+        views: Sequence[KernelView],
+        request: Request,
+        num_dropped: list[tf.Tensor],
+    ) -> dict[str, tf.Tensor]:
+        """Returns the state after an update. By default it stays the same.
+
+        Args:
+            views: Sequence of `KernelView`, after the drop.
+            request: `Request`, with the state before.
+            num_dropped: List of int64 scalars, one for each layer.
+
+        Returns:
+            Dictionary with the names of `initial_state`.
+        """
         del views, num_dropped
         return request.state
 
-    def track(self, view):
-        """The running gradient after a batch. Called if `tracks_gradient`."""
+    def track(self, view: KernelView) -> tf.Tensor:
+        """Returns the running gradient after a batch.
+
+        It is called for every batch if the class sets `tracks_gradient`.
+
+        Args:
+            view: `KernelView`, with the running gradient so far in `momentum`
+                and the dense gradient of the batch in `gradient`.
+
+        Returns:
+            Float tensor of kernel shape.
+        """
         raise NotImplementedError(
             f"{type(self).__name__} sets `tracks_gradient` and must say what "
             "it keeps of `view.gradient` in `view.momentum`: override `track`."
         )
 
-    def perturb(self, view, learning_rate):
-        """What is added to the gradient of active connections in a step.
+    def perturb(
+        self, view: KernelView, learning_rate: tf.Tensor
+    ) -> tf.Tensor | None:
+        """Returns a term that a step adds to the gradient.
 
         Args:
-            view: `LayerView`.
+            view: `KernelView`.
             learning_rate: Scalar, the optimizer's.
 
         Returns:
-            Float tensor of kernel shape, or `None` for nothing, as here.
+            Float tensor of the shape of `view.weight`, of which only active
+            positions count, or `None` for nothing, which is the default.
         """
         del view, learning_rate

@@ -14,7 +14,7 @@ from rigl_tf.algorithms.base import Algorithm
 class DeepR(Algorithm):
     """Drops connections whose weight changes sign, grows others at random.
 
-    Every connection has a sign for good: that of its first weight, or a
+    Every connection has a fixed sign: the sign of its first weight, or a
     random one if it starts inactive. Every step adds to the gradient of
     active connections an L1 pull towards zero and the noise of a random walk.
     A connection whose weight has crossed zero is dropped, and as many are
@@ -28,8 +28,8 @@ class DeepR(Algorithm):
         l1: Float >= 0, the pull: the paper's alpha.
         temperature: Float >= 0, of the random walk: the paper's T. A step of
             learning rate eta adds sqrt(2 eta T) times a standard normal
-            variable to a weight. By default what the authors' MNIST script
-            has at its first learning rate, 0.5.
+            variable to a weight. The default is the value of the authors'
+            MNIST script at its first learning rate, 0.5.
 
     Reference:
         [Bellec et al., 2018](https://arxiv.org/abs/1711.05136), Algorithm 1.
@@ -53,8 +53,8 @@ class DeepR(Algorithm):
     def drop(self, view):
         return view.weight * view.sign
 
-    def grow(self, view):
-        return scores.random(view)
+    def grow(self, tile):
+        return scores.random(tile)
 
     def num_drop(self, views, request):
         del request
@@ -63,12 +63,8 @@ class DeepR(Algorithm):
         )
 
     def perturb(self, view, learning_rate):
-        noise = tf.random.stateless_normal(
-            view.weight.shape,
-            tf.random.experimental.stateless_fold_in(view.seed, 1),
-            alg="philox",
-        )
         scale = tf.math.divide_no_nan(
             2 * self.temperature, tf.cast(learning_rate, tf.float32)
         )
-        return self.l1 * view.sign - tf.sqrt(scale) * noise
+        walk = tf.sqrt(scale) * view.normal()
+        return self.l1 * view.sign - tf.cast(walk, view.sign.dtype)

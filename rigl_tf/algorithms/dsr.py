@@ -5,6 +5,7 @@ import dataclasses
 import tensorflow as tf
 
 from rigl_tf import masks
+from rigl_tf import schedules
 from rigl_tf.algorithms import redistribution
 from rigl_tf.algorithms import scores
 from rigl_tf.algorithms.base import Algorithm
@@ -16,8 +17,8 @@ class DSR(Algorithm):
 
     The threshold is doubled after an update that dropped too few connections,
     less than 90 % of the number wanted, and halved after one that dropped
-    more than 110 %. Layers grow in proportion to what survives in them, at
-    random positions, of which those just dropped are not left out.
+    more than 110 %. Layers grow in proportion to the connections that survive
+    in them, at random positions, also at positions just dropped.
 
     Args:
         threshold: Float > 0, where the threshold starts, in units of |w|.
@@ -53,20 +54,22 @@ class DSR(Algorithm):
             for view in views
         )
 
-    def grow(self, view):
-        return scores.random(view)
+    def grow(self, tile):
+        return scores.random(tile)
 
-    def redistribute(self, views, num_dropped):
+    def redistribute(self, views, num_dropped, request):
+        del request
         active = masks.count_each(view.mask for view in views)
-        room = [view.size() - a for view, a in zip(views, active, strict=True)]
+        room = [view.size - a for view, a in zip(views, active, strict=True)]
         return redistribution.in_proportion(active, tf.add_n(num_dropped), room)
 
     def next_state(self, views, request, num_dropped):
         dropped = tf.cast(tf.add_n(num_dropped), tf.float32)
         if self.num_wanted is None:
-            active = tf.add_n(masks.count_each(view.mask for view in views))
-            before = dropped + tf.cast(active, tf.float32)
-            wanted = tf.cast(request.fraction, tf.float32) * before
+            active = masks.count_each(view.mask for view in views)
+            before = dropped + tf.cast(tf.add_n(active), tf.float32)
+            fraction = _mean_fraction(request.fractions, active, num_dropped)
+            wanted = tf.cast(fraction, tf.float32) * before
         else:
             wanted = float(self.num_wanted)
         threshold = request.state["threshold"]
@@ -76,3 +79,15 @@ class DSR(Algorithm):
             tf.where(dropped > 1.1 * wanted, 0.5, 1.0),
         )
         return {"threshold": threshold * factor}
+
+
+def _mean_fraction(fractions, active, num_dropped):
+    """The drop fraction of all layers, by their connections before the drop."""
+    before = tf.stack(
+        [
+            tf.cast(kept + dropped, tf.float64)
+            for kept, dropped in zip(active, num_dropped, strict=True)
+        ]
+    )
+    fractions = tf.stack([schedules.exactly(each) for each in fractions])
+    return tf.reduce_sum(fractions * before) / tf.reduce_sum(before)

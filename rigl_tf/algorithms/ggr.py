@@ -12,7 +12,7 @@ from rigl_tf.algorithms.base import Algorithm
 
 @dataclasses.dataclass(frozen=True)
 class GGR(Algorithm):
-    """Gives layers as many connections as they have of the largest gradients.
+    """Grows in each layer as many as it has of the largest gradients.
 
     All layers together drop k connections. A layer grows as many as it has
     among the k largest |gradient| of all inactive connections, those just
@@ -30,12 +30,13 @@ class GGR(Algorithm):
     default_schedule = schedules.UpdateSchedule(None, end_fraction=0.5)
     default_drop_fraction = schedules.Cosine(0.1)
 
-    def grow(self, view):
-        return _half_and_half(view)
+    def grow(self, tile):
+        return _half_and_half(tile)
 
-    def redistribute(self, views, num_dropped):
+    def redistribute(self, views, num_dropped, request):
+        del request
         layers = [
-            lambda tile, i=i: _candidates(views[i].tile(tile))
+            lambda tile, i=i: _candidates(views[i].candidates(tile))
             for i in range(len(views))
         ]
         num_tiles = [view.num_tiles for view in views]
@@ -46,21 +47,21 @@ class GGR(Algorithm):
 class GGRSET(GGR):
     """GGR that grows at random only (table 3)."""
 
-    def grow(self, view):
-        return scores.random(view)
+    def grow(self, tile):
+        return scores.random(tile)
 
 
 @dataclasses.dataclass(frozen=True)
 class GGRRigL(GGR):
     """GGR that grows by gradient only (table 3)."""
 
-    def grow(self, view):
-        return scores.gradient(view)
+    def grow(self, tile):
+        return scores.gradient(tile)
 
 
 @dataclasses.dataclass(frozen=True)
 class SETRigL(Algorithm):
-    """Grows half by gradient, half at random, what each layer dropped.
+    """Grows half by gradient and half at random, as many as a layer dropped.
 
     Reference:
         [Parger et al., 2022](https://arxiv.org/abs/2210.14012), table 3.
@@ -70,13 +71,13 @@ class SETRigL(Algorithm):
     default_schedule = GGR.default_schedule
     default_drop_fraction = GGR.default_drop_fraction
 
-    def grow(self, view):
-        return _half_and_half(view)
+    def grow(self, tile):
+        return _half_and_half(tile)
 
 
-def _half_and_half(view):
-    return [lambda: scores.gradient(view), lambda: scores.random(view)]
+def _half_and_half(tile):
+    return [lambda: scores.gradient(tile), lambda: scores.random(tile)]
 
 
-def _candidates(view):
-    return scores.gradient(view), tf.logical_not(view.mask)
+def _candidates(tile):
+    return scores.gradient(tile), tf.logical_not(tile.mask)

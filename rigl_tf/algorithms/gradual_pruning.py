@@ -39,8 +39,8 @@ class GradualPruning(Algorithm):
     def moves_between_layers(self):
         return self.scope == "global"
 
-    def grow(self, view):
-        return scores.magnitude(view)
+    def grow(self, tile):
+        return scores.magnitude(tile)
 
     def num_drop(self, views, request):
         budgets = request.budgets
@@ -59,15 +59,15 @@ class GradualPruning(Algorithm):
             for a, b in zip(active, budgets, strict=True)
         ]
 
-    def redistribute(self, views, num_dropped):
-        del views
+    def redistribute(self, views, num_dropped, request):
+        del views, request
         return [0] * len(num_dropped)
 
 
 def _strongest_first(view):
     """|w|, with the layer's largest raised above all other layers' weights."""
     strongest = masks.top_k_mask(_size(view), 1, candidates=view.mask)
-    # Anew, because the first would be held all the while.
+    # Computed again, because the first tensor would stay in memory.
     with tf.control_dependencies([strongest]):
         return tf.where(strongest, float("inf"), _size(view)), view.mask
 

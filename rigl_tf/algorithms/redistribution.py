@@ -1,4 +1,4 @@
-"""How layers share connections, exactly and in whole numbers."""
+"""Sharing of connections among layers, in exact whole numbers."""
 
 import tensorflow as tf
 
@@ -8,14 +8,14 @@ from rigl_tf import masks
 def in_proportion(shares, total, capacities):
     """Shares connections among layers, in proportion and within capacity.
 
-    What a full layer cannot take goes to the others in proportion. Each gets
-    its part rounded down, and those with the largest remainders one more.
-    Where no layer that has room has a share, the parts are in proportion to
-    the room.
+    Connections that a full layer cannot take go to the others in proportion.
+    Each layer gets its part rounded down, and the layers with the largest
+    remainders get one more. Where no layer that has room has a share, the
+    parts are in proportion to the room.
 
     Args:
-        shares: List of float scalars, one a layer. Those that are negative or
-            not finite count as 0.
+        shares: List of float scalars, one a layer. Negative shares, and
+            shares that are not finite, count as 0.
         total: int64 scalar, connections to share, at most all capacities.
         capacities: List of int64 scalars, the most that each layer can take.
 
@@ -31,7 +31,7 @@ def in_proportion(shares, total, capacities):
     none = tf.zeros_like(capacities)
 
     def due(full):
-        """What the layers that are not full would get, and its sum."""
+        """Returns the parts of the layers that are not full, and their sum."""
         left = total - tf.reduce_sum(tf.where(full, capacities, none))
         by_share = tf.where(full, tf.zeros_like(room), shares)
         by_room = tf.where(full, tf.zeros_like(room), room)
@@ -61,26 +61,26 @@ def in_proportion(shares, total, capacities):
 
 
 def by_mean_over_active(views, num_dropped, attribute):
-    """Shares what all layers dropped by a mean over active connections.
+    """Shares all dropped connections by a mean over active connections.
 
     Args:
-        views: Sequence of `LayerView`, as they are after the drop.
+        views: Sequence of `KernelView`, after the drop.
         num_dropped: List of int64 scalars.
-        attribute: String, what to average the magnitude of: `"gradient"` or
-            `"momentum"`.
+        attribute: String, the values to average the magnitude of:
+            `"gradient"` or `"momentum"`.
 
     Returns:
         List of int64 scalars, connections that each layer grows.
     """
     shares, capacities = [], []
-    for place in range(len(views)):
+    for i in range(len(views)):
         # In turn, so that only one layer's temporaries are held at a time.
         with tf.control_dependencies(shares[-1:]):
-            view = views[place]
+            view = views[i]
             values = tf.abs(tf.cast(getattr(view, attribute), tf.float32))
             active = masks.count(view.mask)
             total = tf.reduce_sum(tf.where(view.mask, values, tf.zeros([])))
             mean = tf.math.divide_no_nan(total, tf.cast(active, tf.float32))
         shares.append(mean)
-        capacities.append(view.size() - active)
+        capacities.append(view.size - active)
     return in_proportion(shares, tf.add_n(num_dropped), capacities)

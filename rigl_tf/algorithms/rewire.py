@@ -49,5 +49,5 @@ class Rewire(Algorithm):
     def drop(self, view):
         return SCORES[self.drop_by](view)
 
-    def grow(self, view):
-        return [functools.partial(SCORES[name], view) for name in self.grow_by]
+    def grow(self, tile):
+        return [functools.partial(SCORES[name], tile) for name in self.grow_by]

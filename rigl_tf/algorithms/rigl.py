@@ -17,8 +17,8 @@ class RigL(Algorithm):
 
     needs_gradient = True
 
-    def grow(self, view):
-        return scores.gradient(view)
+    def grow(self, tile):
+        return scores.gradient(tile)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,7 +33,8 @@ class RigLSG(RigL):
         section 5.5.
     """
 
-    def redistribute(self, views, num_dropped):
+    def redistribute(self, views, num_dropped, request):
+        del request
         return redistribution.by_mean_over_active(
             views, num_dropped, "gradient"
         )
@@ -53,7 +54,8 @@ class RigLSM(RigL):
 
     needs_momentum = True
 
-    def redistribute(self, views, num_dropped):
+    def redistribute(self, views, num_dropped, request):
+        del request
         return redistribution.by_mean_over_active(
             views, num_dropped, "momentum"
         )

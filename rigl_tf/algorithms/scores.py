@@ -1,30 +1,33 @@
-"""Scores that several algorithms drop or grow by."""
+"""Scores that several algorithms drop or grow by.
+
+Each is a function of a `KernelView` or a `CandidateTile`.
+"""
 
 from keras import ops
 
 
 def magnitude(view):
-    """|weight|."""
+    """Returns |weight|."""
     return ops.abs(view.weight)
 
 
 def gradient(view):
-    """|gradient|."""
+    """Returns |gradient|."""
     return ops.abs(view.gradient)
 
 
 def momentum(view):
-    """|momentum|."""
+    """Returns |momentum|."""
     return ops.abs(view.momentum)
 
 
 def saliency(view):
-    """|weight x gradient|, the first-order change of the loss."""
+    """Returns |weight x gradient|, the first-order change of the loss."""
     return ops.abs(view.weight * view.gradient)
 
 
 def random(view):
-    """Any connection as likely as any other."""
+    """Returns random scores: any connection is as likely as any other."""
     return view.random()
 
 

@@ -11,8 +11,8 @@ from rigl_tf.algorithms.base import Algorithm
 class SNFS(Algorithm):
     """Grows and shares by a running mean of the dense gradient.
 
-    The mean is kept beside the kernel, for inactive connections too, and
-    takes in every batch; it is not the optimizer's momentum. Layers share in
+    The mean is kept for every connection, active or not, and takes in every
+    batch; it is not the optimizer's momentum. Layers share in
     proportion to its mean magnitude over the connections that survive the
     drop. The update follows the optimizer step.
 
@@ -38,10 +38,11 @@ class SNFS(Algorithm):
     def track(self, view):
         return self.decay * view.momentum + (1 - self.decay) * view.gradient
 
-    def grow(self, view):
-        return scores.momentum(view)
+    def grow(self, tile):
+        return scores.momentum(tile)
 
-    def redistribute(self, views, num_dropped):
+    def redistribute(self, views, num_dropped, request):
+        del request
         return redistribution.by_mean_over_active(
             views, num_dropped, "momentum"
         )

@@ -17,5 +17,5 @@ class SET(Algorithm):
         [Mocanu et al., 2018](https://arxiv.org/abs/1707.04780), Algorithm 1.
     """
 
-    def grow(self, view):
-        return scores.random(view)
+    def grow(self, tile):
+        return scores.random(tile)

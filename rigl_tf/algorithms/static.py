@@ -12,5 +12,5 @@ class Static(Algorithm):
 
     updates_masks = False
 
-    def grow(self, view):
-        return scores.magnitude(view)
+    def grow(self, tile):
+        return scores.magnitude(tile)

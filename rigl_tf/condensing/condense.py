@@ -6,7 +6,9 @@ from keras import layers as kl
 
 from rigl_tf.condensing.layer import Condensed
 from rigl_tf.exporting import measuring
-from rigl_tf.sparsify import densify
+from rigl_tf.exporting import signatures
+from rigl_tf.exporting import unwrapping
+from rigl_tf.modeling.convert import densified
 
 MOST = 0.25
 """The most of a layer's inputs that a neuron may have, to be condensed."""
@@ -36,35 +38,49 @@ def condense(model, samples=None):
         ValueError: If there is no layer to replace, or the model would not
             compute the same.
     """
-    plain = densify(model)
-    copies = []
-
-    def copy(layer):
-        if not isinstance(layer, keras.Layer):
-            return layer  # such as a sum of tensors
-        copied, weights = _condensed(layer)
-        copies.append((copied, weights))
-        return copied
-
-    clone = keras.models.clone_model(plain, clone_function=copy, recursive=True)
-    if not any(isinstance(layer, Condensed) for layer, _ in copies):
-        raise ValueError(
-            f"{plain.name!r} has no Dense layer whose neurons all have at "
-            f"most {MOST:.0%} of its inputs. Train it sparser, with "
-            "`granularity=rigl_tf.granularity.ConstantFanIn()`."
+    network = unwrapping.network(model)
+    if unwrapping.is_subclassed(model):
+        raise TypeError(
+            f"{network.name!r} is a subclassed model, whose layers cannot be "
+            f"replaced from outside. Received: model={model!r}. Use "
+            "`rigl_tf.condensing.Condensed` where they are made."
         )
-    for layer, weights in copies:
-        layer.set_weights(weights)
-    inputs = measuring.samples(plain, samples)
-    difference = measuring.difference(
-        *(measuring.runner(each)(inputs) for each in (plain, clone))
+    # Before anything is made of the model, which may share its weights.
+    inputs = measuring.samples(network, samples)
+    expected = measuring.outputs(
+        model, inputs, signatures.model_signature(network)
     )
-    if not difference <= TOLERANCE:
-        raise ValueError(
-            f"{plain.name!r} cannot be condensed: outputs differ by "
-            f"{difference:.1e} of the largest."
+    with densified(model) as plain:
+        copies = []
+
+        def copy(layer):
+            if not isinstance(layer, keras.Layer):
+                return layer  # such as a sum of tensors
+            copied, weights = _condensed(layer)
+            copies.append((copied, layer, weights))
+            return copied
+
+        with unwrapping.uncompiled(plain):
+            clone = keras.models.clone_model(
+                plain, clone_function=copy, recursive=True
+            )
+        if not any(isinstance(copied, Condensed) for copied, _, _ in copies):
+            raise ValueError(
+                f"{network.name!r} has no Dense layer whose neurons all have "
+                f"at most {MOST:.0%} of its inputs. Train it sparser, with "
+                "`granularity=rigl_tf.granularity.ConstantFanIn()`."
+            )
+        for copied, layer, weights in copies:
+            unwrapping.fill(copied, layer, weights)
+        difference = measuring.difference_by_name(
+            expected, measuring.outputs(clone, inputs)
         )
-    return clone
+        if not difference <= TOLERANCE:
+            raise ValueError(
+                f"{network.name!r} cannot be condensed: outputs differ by "
+                f"{difference:.1e} of the largest."
+            )
+        return clone
 
 
 def _condensed(layer):

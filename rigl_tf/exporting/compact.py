@@ -194,3 +194,6 @@ def _fill(model, arrays):
                 f"model and {array.shape} among the weights"
             )
         variable.assign(array)
+    for layer in model._flatten_layers(include_self=False):
+        if isinstance(layer, keras.layers.Normalization):
+            layer.finalize_state()  # it computes with copies of its weights

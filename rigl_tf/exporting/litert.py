@@ -1,27 +1,36 @@
 """LiteRT, formerly TensorFlow Lite."""
 
+import tempfile
 import warnings
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from rigl_tf.exporting import measuring
+from rigl_tf.exporting import signatures
+
 _BLOCK = 4  # inputs that belong to one output
 
 
-def write(model, path):
+def write(model, path, signature=None):
     """Writes a model whose zeros are not stored, in single precision.
 
     Kernels with many zeros become sparse tensors. Those that dense layers have
     in blocks of four inputs of one output, `granularity.Blocks(4, 1)`, are
     multiplied as they are; all others are made dense when the file is loaded.
+
+    Args:
+        model: `keras.Model`.
+        path: Path of the file.
+        signature: `Signature`, by default the model's.
     """
-    _write(model, path, [tf.lite.Optimize.EXPERIMENTAL_SPARSITY])
+    _write(model, path, signature, [tf.lite.Optimize.EXPERIMENTAL_SPARSITY])
 
 
-def write_dense(model, path):
-    """Writes a model with its zeros."""
-    _write(model, path, [])
+def write_dense(model, path, signature=None):
+    """Writes a model with its zeros. The arguments are those of `write`."""
+    _write(model, path, signature, [])
 
 
 def stored(path):
@@ -43,35 +52,49 @@ def advice(model, path):
 
 
 def opened(path):
-    """A function from a list of inputs to a list of outputs."""
+    """Opens a file to run it.
+
+    LiteRT has an order of its own for inputs and outputs, in which lists of
+    arrays are taken and given. Dictionaries go by the names of the signature.
+
+    Args:
+        path: Path of a file that `write` has written.
+
+    Returns:
+        `Runner`.
+    """
     interpreter = _interpreter(path)
-    shapes = None
+    signature = interpreter.get_signature_runner()
+    inputs = _indices(
+        signature.get_input_details(), interpreter.get_input_details()
+    )
+    outputs = _indices(
+        signature.get_output_details(), interpreter.get_output_details()
+    )
+    shapes = {}
 
-    def run(inputs):
-        nonlocal shapes
-        places = [each["index"] for each in interpreter.get_input_details()]
-        wanted = [array.shape for array in inputs]
+    def run(arrays):
+        wanted = {name: np.shape(arrays[name]) for name in inputs}
         if wanted != shapes:
-            for place, shape in zip(places, wanted, strict=True):
-                interpreter.resize_tensor_input(place, shape)
+            for name, index in inputs.items():
+                interpreter.resize_tensor_input(index, wanted[name])
             interpreter.allocate_tensors()
-            shapes = wanted
-        for place, array in zip(places, inputs, strict=True):
-            interpreter.set_tensor(place, array)
+            shapes.update(wanted)
+        for name, index in inputs.items():
+            interpreter.set_tensor(index, arrays[name])
         interpreter.invoke()
-        return [
-            np.array(interpreter.get_tensor(each["index"]))
-            for each in interpreter.get_output_details()
-        ]
+        return {
+            name: np.array(interpreter.get_tensor(index))
+            for name, index in outputs.items()
+        }
 
-    return run
+    return measuring.Runner(run, list(inputs))
 
 
-def _write(model, path, optimizations):
-    converter = tf.lite.TFLiteConverter.from_keras_model(model)
-    converter.optimizations = optimizations
+def _write(model, path, signature, optimizations):
+    signature = signature or signatures.model_signature(model)
     try:
-        path.write_bytes(converter.convert())
+        path.write_bytes(_converted(model, signature, optimizations))
     except Exception as error:  # of no public class
         about = _about_layers(model)
         if about is None:
@@ -79,6 +102,36 @@ def _write(model, path, optimizations):
         raise ValueError(
             f"{model.name!r} cannot be 'litert'. {about}"
         ) from error
+
+
+def _converted(model, signature, optimizations):
+    """Converts a model, and returns the bytes of the file.
+
+    `TFLiteConverter.from_keras_model` does the same for models whose inputs
+    are not a dictionary.
+    """
+    with tempfile.TemporaryDirectory() as directory:
+        archive = keras.export.ExportArchive()
+        archive.track(model)
+        archive.add_endpoint(
+            "serve",
+            lambda inputs: model(inputs, training=False),
+            [signature.specs],
+        )
+        archive.write_out(directory, verbose=False)
+        converter = tf.lite.TFLiteConverter.from_saved_model(directory)
+        converter.optimizations = optimizations
+        return converter.convert()
+
+
+def _indices(named, details):
+    """Maps names to indices of tensors, in the order of the file."""
+    order = [each["index"] for each in details]
+    indices = {name: each["index"] for name, each in named.items()}
+    return {
+        name: indices[name]
+        for name in sorted(indices, key=lambda n: order.index(indices[n]))
+    }
 
 
 def _about_layers(model):

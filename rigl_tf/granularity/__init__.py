@@ -1,4 +1,4 @@
-"""What moves as one: single connections, or groups of them.
+"""Granularities: the units that move, single connections or groups of them.
 
 A granularity divides every kernel into units. A mask is the same throughout a
 unit, and counts, budgets and scores are of units. A unit's score is the mean

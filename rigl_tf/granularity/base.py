@@ -1,4 +1,4 @@
-"""What a granularity is."""
+"""The base class of granularities."""
 
 import abc
 
@@ -54,7 +54,7 @@ class Granularity(Config, abc.ABC):
         return masks.random_mask(self.shape(layout), num_active, seed)
 
     def protected(self, scores, mask, layout):
-        """Scores to keep, by which no more is dropped than may be.
+        """Raises the scores of units that must stay.
 
         Args:
             scores: Tensor of the units' shape.
@@ -62,18 +62,18 @@ class Granularity(Config, abc.ABC):
             layout: `Layout`.
 
         Returns:
-            Tensor, `inf` where a unit has to stay.
+            Tensor of the units' shape, `inf` where a unit has to stay.
         """
         del mask, layout
         return scores
 
     def grow(self, before, mask, scores, num_grow, layout):
-        """Adds what grows to a mask.
+        """Adds the units that grow to a mask.
 
         Args:
-            before: Boolean tensor, the active units before the drop; looked
-                at if units are connections.
-            mask: Boolean tensor, those after it.
+            before: Boolean tensor, the active units before the drop; used if
+                units are connections.
+            mask: Boolean tensor, the active units after the drop.
             scores: As for `masks.grow`.
             num_grow: int64 scalar tensor.
             layout: `Layout`.

@@ -1,4 +1,4 @@
-"""As many inputs for every neuron."""
+"""Constant fan-in sparsity (SRigL)."""
 
 import dataclasses
 
@@ -12,13 +12,13 @@ from rigl_tf.granularity.groups import places
 
 @dataclasses.dataclass(frozen=True)
 class ConstantFanIn(Groups):
-    """Every neuron or channel of a layer has as many active inputs, or none.
+    """Gives every neuron or channel of a layer the same fan-in, or none.
 
     With RigL, this is SRigL. An update drops as always. A neuron is then
     ablated, for good, if the method would leave it less than a fraction of
     the others' inputs; the connections of the layer go to those that remain,
-    each growing up to the new fan-in. What a division of the budget by the
-    number of neurons leaves over is not used.
+    each growing up to the new fan-in. The remainder of a division of the
+    budget by the number of neurons is not used.
 
     The last layer's outputs are the model's: exclude it if neurons are
     ablated.
@@ -29,8 +29,8 @@ class ConstantFanIn(Groups):
 
     Reference:
         [Lasby et al., 2024](https://arxiv.org/abs/2305.02299), section 3.
-        There, what was dropped in an update is not counted if it would grow
-        again in the same; here it is, as in RigL.
+        There, a connection that is dropped and would grow again in the same
+        update is not counted; here it is, as in RigL.
     """
 
     ablation: float = 0.0

@@ -1,4 +1,4 @@
-"""Connections that move by themselves, but only so many within a group."""
+"""Connections that move one by one, a fixed number in each group."""
 
 import abc
 
@@ -12,7 +12,7 @@ _SMALL = 16  # up to here, comparing all pairs is faster than sorting
 
 
 class Groups(Connections, abc.ABC):
-    """Groups of one size that keep as many active connections as they have."""
+    """Groups of one size, each with a constant number of connections."""
 
     @abc.abstractmethod
     def grouped(self, values, layout):
@@ -65,11 +65,10 @@ class Groups(Connections, abc.ABC):
         Returns:
             Boolean tensor of kernel shape.
         """
-        if not isinstance(scores, list | tuple):
-            scores = [lambda score=scores: score]
-        for place, score in enumerate(scores):
+        functions = masks.score_functions(scores)
+        for i, score in enumerate(functions):
             missing = wanted - self.count(mask, layout)
-            part = -(-missing // (len(scores) - place))
+            part = masks.equal_part(missing, len(functions) - i)
             inactive = tf.logical_not(mask)
             grown = self.best(score(), inactive, part, layout)
             mask = tf.logical_or(mask, grown)

@@ -52,8 +52,8 @@ class Outputs(Granularity):
     """Whole output channels or neurons, with all their inputs.
 
     The last layer's outputs are the model's: exclude it. The gradient of a
-    ReLU neuron without inputs is zero, so that RigL grows only what it has
-    just dropped; SET does not mind.
+    ReLU neuron without inputs is zero, so that RigL grows only outputs that it
+    has just dropped; SET grows any.
     """
 
     def shape(self, layout):

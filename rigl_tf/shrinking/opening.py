@@ -1,26 +1,70 @@
 """Nested models, opened."""
 
+import contextlib
 import itertools
+from typing import NamedTuple
 
 import keras
 from keras.src.models import Functional  # keras exports no name for it
 
+from rigl_tf.exporting import unwrapping
+
+
+class Opened(NamedTuple):
+    """A model without models inside.
+
+    Attributes:
+        model: Functional `keras.Model` of the same layers.
+        names: Dictionary from the `id` of an operation to a unique name.
+    """
+
+    model: keras.Model
+    names: dict
+
 
 def opened(model):
-    """One functional model of the layers of all models in a model.
+    """Makes one functional model of the layers of all models in a model.
+
+    The layers are used, not copied. They keep their names, and forget the calls
+    that are made here, so that `layer.output` still has one answer.
 
     Args:
-        model: Functional or Sequential `keras.Model`; its layers are used,
-            and renamed if two have one name.
+        model: Functional or Sequential `keras.Model`.
 
     Returns:
-        Functional `keras.Model`.
+        `Opened`.
     """
     model = _functional(model)
-    _rename(model)
-    return keras.models.clone_model(
-        model, clone_function=lambda layer: layer, call_function=_call
-    )
+    names = _names(model)
+    if not any(map(_is_nested, model.operations)):
+        # The same calls, but not compiled.
+        return Opened(
+            Functional(model.input, model.output, name=model.name), names
+        )
+    operations = [*model.operations, *_nested(model)]
+    with _restored(operations), unwrapping.uncompiled(model):
+        for operation in operations:
+            operation.name = names[id(operation)]
+        clone = keras.models.clone_model(
+            model, clone_function=lambda layer: layer, call_function=_call
+        )
+    return Opened(clone, names)
+
+
+@contextlib.contextmanager
+def _restored(operations):
+    """Gives operations their names and calls back."""
+    before = [
+        (each, each.name, len(each._inbound_nodes), len(each._outbound_nodes))
+        for each in {id(each): each for each in operations}.values()
+    ]
+    try:
+        yield
+    finally:
+        for operation, name, num_inbound, num_outbound in before:
+            operation.name = name
+            del operation._inbound_nodes[num_inbound:]
+            del operation._outbound_nodes[num_outbound:]
 
 
 def _functional(model):
@@ -44,20 +88,21 @@ def _call(operation, *args, **kwargs):
     return _functional(operation)._run_through_graph(args[0], call_fn=call)
 
 
-def _rename(model):
-    """Gives layers in nested models names that no others have."""
-    taken = {operation.name for operation in model.operations}
-    seen = {id(operation) for operation in model.operations}
+def _names(model):
+    """Maps ids of operations to names, numbered if two have the same."""
+    names = {id(operation): operation.name for operation in model.operations}
+    taken = set(names.values())
     for operation in _nested(model):
-        if id(operation) in seen:
+        if id(operation) in names:
             continue
-        seen.add(id(operation))
         name = operation.name
         for number in itertools.count(1):
-            if operation.name not in taken:
+            if name not in taken:
                 break
-            operation.name = f"{name}_{number}"
-        taken.add(operation.name)
+            name = f"{operation.name}_{number}"
+        names[id(operation)] = name
+        taken.add(name)
+    return names
 
 
 def _nested(model):

@@ -7,10 +7,12 @@ import keras
 from rigl_tf import flops
 from rigl_tf import tables
 from rigl_tf.exporting import measuring
+from rigl_tf.exporting import signatures
+from rigl_tf.exporting import unwrapping
+from rigl_tf.modeling.convert import densified
 from rigl_tf.shrinking import channels
 from rigl_tf.shrinking import linear
 from rigl_tf.shrinking import opening
-from rigl_tf.sparsify import densify
 
 TOLERANCE = 1e-5
 """The most that an output may differ, relative to the largest output."""
@@ -25,9 +27,11 @@ class Shrunk:
             channels it has.
         parameters: Pair of integers, zeros included.
         flops: Pair of integers, of one example, as dense layers compute.
-        milliseconds: Pair of floats, for one example, measured in turns.
-        largest_difference: Float, the most by which an output differs,
-            relative to the largest output.
+        milliseconds: Pair of floats, for one example, or for one batch if the
+            model fixes its size, measured in turns.
+        largest_difference: Float, the most by which an output differs from
+            that of the model that was passed in, relative to the largest
+            output.
     """
 
     units: dict
@@ -66,8 +70,9 @@ def shrink(model, samples=None):
     Args:
         model: `SparseModel`, a model with `Sparse` layers, or a plain
             Sequential or functional one.
-        samples: Array of examples, or a list of them for several inputs, to
-            compare outputs with. By default, random ones.
+        samples: Array of examples, or a list or dictionary of arrays for
+            several inputs, to compare outputs of `model` and of the smaller
+            model with. By default, random ones.
 
     Returns:
         A functional `keras.Model`, not compiled, and `Shrunk`.
@@ -76,29 +81,46 @@ def shrink(model, samples=None):
         TypeError: If the model is a subclassed one.
         ValueError: If the smaller model does not compute the same.
     """
-    plain = opening.opened(densify(model))
-    rules, kept = channels.found(plain)
-    smaller = _rebuilt(plain, rules, kept)
-    inputs = measuring.samples(plain, samples)
-    runs = [measuring.runner(plain), measuring.runner(smaller)]
-    difference = measuring.difference(*(run(inputs) for run in runs))
-    if not difference <= TOLERANCE:
-        raise ValueError(
-            f"{plain.name!r} cannot be shrunk: outputs of the smaller model "
-            f"differ by {difference:.1e} of the largest."
+    network = unwrapping.network(model)
+    if unwrapping.is_subclassed(model):
+        raise TypeError(
+            f"{network.name!r} is a subclassed model, which cannot be shrunk: "
+            "nothing is known of how its layers are called. Received: "
+            f"model={model!r}. Make it of `keras.Model(inputs, outputs)`."
         )
-    return smaller, Shrunk(
-        units=_units(rules, kept),
-        parameters=(plain.count_params(), smaller.count_params()),
-        flops=tuple(flops.inference(m).flops() for m in (plain, smaller)),
-        milliseconds=tuple(
-            measuring.latency(runs, [array[:1] for array in inputs])
-        ),
-        largest_difference=difference,
+    # Before anything is made of the model, which may share its weights.
+    inputs = measuring.samples(network, samples)
+    expected = measuring.outputs(
+        model, inputs, signatures.model_signature(network)
     )
+    with densified(model) as plain:
+        opened, names = opening.opened(plain)
+        rules, kept = channels.found(opened)
+        smaller = _rebuilt(opened, names, rules, kept)
+        difference = measuring.difference_by_name(
+            expected, measuring.outputs(smaller, inputs)
+        )
+        if not difference <= TOLERANCE:
+            raise ValueError(
+                f"{network.name!r} cannot be shrunk: outputs of the smaller "
+                f"model differ by {difference:.1e} of the largest."
+            )
+        batch = signatures.model_signature(smaller).batch or 1
+        with measuring.from_rest(plain), measuring.from_rest(smaller):
+            times = measuring.latency(
+                [measuring.runner(plain), measuring.runner(smaller)],
+                [array[:batch] for array in inputs],
+            )
+        return smaller, Shrunk(
+            units=_units(names, rules, kept),
+            parameters=(plain.count_params(), smaller.count_params()),
+            flops=tuple(flops.inference(m).flops() for m in (plain, smaller)),
+            milliseconds=tuple(times),
+            largest_difference=difference,
+        )
 
 
-def _rebuilt(model, rules, kept):
+def _rebuilt(model, names, rules, kept):
     """A copy of a functional model with the kept channels only."""
     by_layer = {id(rule.layer): rule for rule in rules}
     copies = []
@@ -109,21 +131,21 @@ def _rebuilt(model, rules, kept):
         rule = by_layer[id(layer)]
         config = layer.get_config()
         keep = kept[id(rule.call.outputs[0])]
-        config.update(rule.config(keep))
+        config.update(rule.config(keep), name=names[id(layer)])
         copied = type(layer).from_config(config)
         keep_inputs = [kept[id(tensor)] for tensor in rule.call.inputs]
-        copies.append((copied, rule.weights(keep_inputs, keep)))
+        copies.append((copied, layer, rule.weights(keep_inputs, keep)))
         return copied
 
     clone = keras.models.clone_model(model, clone_function=copy)
-    for layer, weights in copies:
-        layer.set_weights(weights)
+    for copied, layer, weights in copies:
+        unwrapping.fill(copied, layer, weights)
     return clone
 
 
-def _units(rules, kept):
+def _units(names, rules, kept):
     return {
-        rule.layer.name: (len(keep), int(keep.sum()))
+        names[id(rule.layer)]: (len(keep), int(keep.sum()))
         for rule in rules
         if isinstance(rule, linear.Linear)
         for keep in [kept[id(rule.call.outputs[0])]]

@@ -8,6 +8,7 @@ import tensorflow as tf
 from keras import layers as kl
 
 from rigl_tf import layout
+from rigl_tf import tensors
 from rigl_tf.granularity import Blocks
 from rigl_tf.storage import flow
 from rigl_tf.storage import positions
@@ -74,12 +75,17 @@ class Active:
     def kernel(self):
         return self._place
 
-    def sparse_kernel(self):
+    @property
+    def stored_values(self):
+        """The variable that has the weights of active connections."""
+        return self._values
+
+    def sparse_kernel(self, name=""):
         """The `StoredKernel` of this layer."""
         if self.block is None:
-            return ActiveKernel("", self, self._values, self._active)
+            return ActiveKernel(name, self, self._values, self._active)
         blocks = Blocks(*self.block)
-        return BlockKernel("", self, self._values, self._active, blocks)
+        return BlockKernel(name, self, self._values, self._active, blocks)
 
     def fill(self, kernel, active):
         """Takes weights and connections from a dense kernel.
@@ -200,30 +206,60 @@ _KINDS = {
 }
 
 
-def active_like(layer, capacity, block=None):
-    """A layer of the same configuration that stores active connections.
+def store_active(layer, capacity, active, block=None):
+    """Makes a built Keras layer store its active connections only, in place.
 
     Args:
-        layer: A built Keras layer.
+        layer: Built Keras layer. Its dense kernel is freed.
         capacity: Integer, the most units that can be active.
+        active: Sorted int32 array, the numbers of active units.
         block: Pair of integers, rows and columns of units that are blocks.
-
-    Returns:
-        A built layer, whose connections `fill` sets.
     """
-    kind = _KINDS[type(layer)]
-    config = {**layer.get_config(), "capacity": capacity, "block": block}
-    copy = kind.from_config(config)
+    variable = layer.kernel
+    kernel = tensors.as_array(variable)
+    weights = layer._trainable_variables
+    place = next(i for i, weight in enumerate(weights) if weight is variable)
+    layer._tracker.unlock()
+    try:
+        layer._untrack_variable(variable)
+        layer._kernel = None
+        layer.__class__ = _KINDS[type(layer)]
+        layer.capacity, layer.block = capacity, block
+        layer.supports_jit = block is not None
+        with layer._open_name_scope():
+            layer._kernel = layer.add_weight(
+                kernel.shape, name="kernel", regularizer=variable.regularizer
+            )
+    finally:
+        layer._tracker.lock()
+    # In the order in which a layer from a file makes them.
+    weights.insert(place, weights.pop())
+    layer.fill(kernel, active)
+
+
+def dense_copy(layer):
+    """Returns a plain copy of an `Active` layer, with a dense kernel.
+
+    Functions, such as the activation, are the same objects.
+    """
+    kind = next(
+        kind for kind, active in _KINDS.items() if type(layer) is active
+    )
+    config = layer.plain_config()
+    functions = {
+        name: getattr(layer, name)
+        for name in config
+        if callable(getattr(layer, name, None))
+    }
+    copy = kind.from_config(config | dict.fromkeys(functions))
     copy.build_from_config(layer.get_build_config())
+    for name, function in functions.items():
+        setattr(copy, name, function)
+    copy.kernel.assign(layer.sparse_kernel().weights())
+    if copy.bias is not None:
+        copy.bias.assign(layer.bias)
+    copy.trainable = layer.trainable
     return copy
-
-
-def plain(layer):
-    """A copy of a layer, without weights, that stores dense kernels."""
-    for kind, active in _KINDS.items():
-        if type(layer) is active:
-            return kind.from_config(layer.plain_config())
-    return type(layer).from_config(layer.get_config())
 
 
 def check_can_be_active(layer, name, is_alone):

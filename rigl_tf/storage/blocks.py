@@ -1,4 +1,4 @@
-"""Kernels of which only the active blocks are stored."""
+"""Kernels that store only their active blocks."""
 
 import dataclasses
 
@@ -7,7 +7,8 @@ import tensorflow as tf
 
 from rigl_tf import granularity
 from rigl_tf import masks
-from rigl_tf.algorithms import LayerView
+from rigl_tf.algorithms import KernelView
+from rigl_tf.algorithms import RandomNumbers
 from rigl_tf.storage import positions
 from rigl_tf.storage.stored import StoredKernel
 from rigl_tf.tensors import as_array
@@ -18,8 +19,8 @@ from rigl_tf.tensors import masked
 class BlockKernel(StoredKernel):
     """A kernel whose `variable` has a small matrix for each stored block.
 
-    What is asked of every block of the kernel, active or not, such as its mean
-    gradient, is held at once: one number for each block.
+    An update holds one number for each block of the kernel, active or not, at
+    once: its mean gradient, for example.
 
     Attributes:
         blocks: `granularity.Blocks`.
@@ -52,45 +53,79 @@ class BlockKernel(StoredKernel):
         self._check_room(int(masks.count(units)))
         self._take(self._positions(units))
 
-    def view(self, granularity, beside, seed):
-        del granularity
+    def view(self, inputs):
+        if inputs.granularity.single:
+            return self._view_of_connections(inputs)
         gradient = momentum = None
-        if beside.flows:
-            gradient = self.layer.product.mean_gradients(beside.flows)
-        if beside.momentum is not None:
-            momentum = self._means(beside.momentum)
-        return LayerView(
+        if inputs.flows:
+            gradient = self.layer.product.mean_gradients(inputs.flows)
+        if inputs.momentum is not None:
+            momentum = self._means(inputs.momentum)
+        units = self._units()
+        return KernelView(
             weight=self._means(self.variable),
-            mask=self._units(),
+            mask=units,
             gradient=gradient,
             momentum=momentum,
-            seed=seed,
+            random_numbers=RandomNumbers(units.shape, inputs.seed),
         )
 
-    def grow(self, view, scores, num_grow, granularity, beside, fresh, slots):
-        units = masks.grow(view.mask, scores(view), num_grow)
-        now = self._positions(units)
-        drawn = fresh(
-            tuple(self.variable.shape),
-            lambda: self._gradient_at(now, beside.flows),
+    def _view_of_connections(self, inputs):
+        """Shows the connections in the stored blocks, as between updates."""
+        active = tf.convert_to_tensor(self.active)
+        stored = positions.broadcastable(
+            tf.not_equal(active, positions.NONE), self.variable.value
         )
-        if drawn is not None:
-            drawn = self.layer.product.inside(drawn, now)
-        is_new = self._take(now, drawn, slots)
+        ones = tf.ones(self.variable.shape, tf.bool)
+        return KernelView(
+            weight=tf.convert_to_tensor(self.variable),
+            mask=self.layer.product.inside(ones & stored, active),
+            gradient=inputs.gradient,
+            momentum=inputs.momentum,
+            random_numbers=_NumbersInBlocks(self, active, inputs.seed),
+            total=self.size,
+        )
+
+    def grow(self, view, scores, num_grow, inputs):
+        tile = view.candidates()
+        units = masks.grow(view.mask, scores(tile), num_grow)
+        now = self._positions(units)
+        weights = self.new_weights(
+            inputs,
+            tuple(self.variable.shape),
+            lambda: self._gradient_at(now, inputs.flows),
+        )
+        if weights is not None:
+            weights = self.layer.product.inside(weights, now)
+        is_new = self._take(now, weights, inputs.slots)
         sizes = tf.reshape(self.layer.product.sizes(), [-1])
         last = tf.size(sizes) - 1
         of_units = tf.gather(sizes, tf.minimum(now, last))
         return tf.reduce_sum(tf.cast(masked(of_units, is_new), tf.int64))
 
     def _units(self):
-        """Which blocks are active, on the grid of blocks."""
+        """Returns the mask of blocks, on the grid of blocks."""
         return self._on_grid(tf.ones([self.capacity], tf.bool))
 
     def _means(self, values):
-        """The mean magnitude of every block, on the grid."""
+        """Returns the mean magnitude of every block, on the grid."""
         sums = tf.reduce_sum(tf.abs(tf.convert_to_tensor(values)), axis=(1, 2))
         grid = self._on_grid(sums)
         return grid / tf.cast(self.layer.product.sizes(), grid.dtype)
+
+    def split(self, matrix, active):
+        """Returns the parts of a matrix of kernel size that are in blocks."""
+        rows, columns = self.blocks.rows, self.blocks.columns
+        down, across = self.blocks.shape(self.layout)
+        height, width = matrix.shape
+        padding = [[0, down * rows - height], [0, across * columns - width]]
+        grid = tf.reshape(
+            tf.pad(matrix, padding), (down, rows, across, columns)
+        )
+        blocks = tf.reshape(
+            tf.transpose(grid, (0, 2, 1, 3)), (down * across, rows, columns)
+        )
+        return tf.gather(blocks, tf.minimum(active, down * across - 1))
 
     def _on_grid(self, values):
         shape = self.blocks.shape(self.layout)
@@ -100,3 +135,27 @@ class BlockKernel(StoredKernel):
 
     def _positions(self, units):
         return positions.of_mask(tf.reshape(units, [-1]), self.capacity)
+
+
+class _NumbersInBlocks(RandomNumbers):
+    """The random numbers of the connections in the blocks that are stored.
+
+    They are drawn for the whole kernel, which takes the memory of a dense one,
+    and only if an algorithm asks for them between updates.
+
+    Args:
+        kernel: `BlockKernel`.
+        active: int32 tensor, the numbers of its blocks, padded.
+        seed: Integer tensor of shape (2,).
+    """
+
+    def __init__(self, kernel, active, seed):
+        layout = kernel.layout
+        shape = (layout.taps * layout.inputs, layout.outputs)
+        super().__init__(shape, seed)
+        self._kernel = kernel
+        self._active = active
+
+    def sample(self, distribution, seed):
+        numbers = super().sample(distribution, seed)
+        return self._kernel.split(numbers, self._active)

@@ -1,4 +1,4 @@
-"""Kernels of which only the active connections are stored."""
+"""Kernels that store only their active connections."""
 
 import functools
 
@@ -7,17 +7,22 @@ import tensorflow as tf
 
 from rigl_tf import masks
 from rigl_tf import selection
-from rigl_tf.algorithms import LayerView
+from rigl_tf.algorithms import CandidateTile
+from rigl_tf.algorithms import KernelView
+from rigl_tf.algorithms import RandomNumbers
+from rigl_tf.algorithms.random_numbers import INTEGERS
+from rigl_tf.algorithms.random_numbers import SliceNumbers
+from rigl_tf.algorithms.random_numbers import sample_slice
 from rigl_tf.storage import positions
 from rigl_tf.storage.stored import StoredKernel
 from rigl_tf.tensors import as_array
 
-_TILE = 1 << 18  # connections that an update looks at at a time, at least
-_MOST_TILES = 64  # as what was found before is copied in every one
+_TILE = 1 << 18  # the least connections that an update looks at at a time
+_MOST_TILES = 64  # because every tile copies the positions found before it
 
 
 def random_positions(size, count, seed):
-    """The positions of `masks.random_mask`, without ever making the mask.
+    """Draws the positions of `masks.random_mask` without making the mask.
 
     Args:
         size: Integer, connections of the kernel.
@@ -33,7 +38,7 @@ def random_positions(size, count, seed):
     def keys(number):
         start = number * tile
         stop = tf.minimum(start + tile, size)
-        drawn = masks.part_of_random_scores(start, stop, seed)
+        drawn = masks.random_scores_slice(start, stop, seed)
         return start, selection.keys_of(drawn, None)
 
     num_tiles = -(-size // tile)
@@ -41,7 +46,7 @@ def random_positions(size, count, seed):
 
 
 def _tile_of(size):
-    """Connections in a tile of a kernel of so many."""
+    """Returns the connections in a tile of a kernel with `size` of them."""
     return max(_TILE, -(-size // _MOST_TILES))
 
 
@@ -71,44 +76,41 @@ class ActiveKernel(StoredKernel):
         now = tf.constant(places, tf.int32)
         self._take(positions.padded(now, self.capacity))
 
-    def view(self, granularity, beside, seed):
+    def view(self, inputs):
         active = tf.convert_to_tensor(self.active)
-        momentum = beside.momentum
-        return LayerView(
-            weight=tf.convert_to_tensor(self.variable),
+        return KernelView(
+            weight=self._shown(self.variable),
             mask=tf.not_equal(active, positions.NONE),
-            gradient=beside.gradient,
-            momentum=None
-            if momentum is None
-            else tf.convert_to_tensor(momentum),
-            seed=seed,
+            gradient=self._shown(inputs.gradient),
+            momentum=self._shown(inputs.momentum),
+            random_numbers=_NumbersOfActive(self, active, inputs.seed),
             total=self.size,
-            num_tiles=self._num_tiles,
-            part=functools.partial(self._tile, active, beside.flows),
-            draw=functools.partial(self._random, active, seed),
+            num_tiles=self.num_tiles,
+            tiles=functools.partial(self._tile, active, inputs),
         )
 
-    def grow(self, view, scores, num_grow, granularity, beside, fresh, slots):
+    def grow(self, view, scores, num_grow, inputs):
         before = tf.convert_to_tensor(self.active)
         now = tf.boolean_mask(before, view.mask)
-        one_or_more = scores(view)
-        num_parts = len(one_or_more) if isinstance(one_or_more, list) else 1
-        room = view.size() - tf.size(now, tf.int64)
+        num_parts = len(masks.score_functions(scores(view.candidates(0))))
+        room = view.size - tf.size(now, tf.int64)
         left = tf.minimum(tf.cast(num_grow, tf.int64), room)
-        for place in range(num_parts):
-            share = -(-left // (num_parts - place))
+        for i in range(num_parts):
+            part = masks.equal_part(left, num_parts - i)
             grown = positions.best(
-                functools.partial(self._keys, view, now, scores, place),
+                functools.partial(self._keys, view, now, scores, i),
                 view.num_tiles,
-                share,
+                part,
             )
             now = positions.merged(now, grown)
-            left -= share
+            left -= part
         now = positions.padded(now, self.capacity)
-        drawn = fresh(
-            (self.capacity,), lambda: self._gradient_at(now, beside.flows)
+        weights = self.new_weights(
+            inputs,
+            (self.capacity,),
+            lambda: self._gradient_at(now, inputs.flows),
         )
-        return masks.count(self._take(now, drawn, slots))
+        return masks.count(self._take(now, weights, inputs.slots))
 
     @property
     def _rows(self):
@@ -116,24 +118,30 @@ class ActiveKernel(StoredKernel):
         return max(_tile_of(self.size) // self.layout.outputs, 1)
 
     @property
-    def _num_tiles(self):
+    def num_tiles(self):
+        """Integer, the number of tiles that an update sees."""
         return -(-self.layout.inputs // self._rows)
 
     def _on_kernel(self, values):
-        """Values of connections where they are, and zeros elsewhere."""
+        """Returns a kernel with the values of connections, zeros elsewhere."""
         active = tf.convert_to_tensor(self.active)
         flat = positions.on_grid(active, values, self.size)
         return tf.reshape(flat, self.kernel_shape)
 
-    def _range(self, number):
-        """Where a tile starts and where it stops, as flat positions."""
+    def tile_range(self, number):
+        """Returns the first flat position of a tile, and the one after it."""
         rows = tf.stack([number, number + 1]) * self._rows
         rows = tf.minimum(rows, self.layout.inputs)
         return tf.unstack(rows * self.layout.outputs)
 
-    def _tile(self, active, flows, view, number):
-        """The part of a view that is in a tile."""
-        start, stop = self._range(number)
+    def _shown(self, values):
+        if values is None:
+            return None
+        return tf.cast(tf.convert_to_tensor(values), self.view_dtype)
+
+    def _tile(self, active, inputs, view, number):
+        """Returns the tile of a number, with the mask of a view."""
+        start, stop = self.tile_range(number)
         first, last = positions.bounds(active, start, stop)
         places = active[first:last, None] - start
 
@@ -145,15 +153,12 @@ class ActiveKernel(StoredKernel):
                 nothing, places, values[first:last]
             )
 
-        return LayerView(
+        return CandidateTile(
             weight=spread(view.weight),
             mask=spread(view.mask),
-            gradient=self._gradient(flows, start, stop),
+            gradient=self._gradient(inputs.flows, start, stop),
             momentum=spread(view.momentum),
-            seed=view.seed,
-            draw=functools.partial(
-                masks.part_of_random_scores, start, stop, view.seed
-            ),
+            random_numbers=SliceNumbers(start, stop, inputs.seed),
         )
 
     def _gradient(self, flows, start, stop):
@@ -161,24 +166,38 @@ class ActiveKernel(StoredKernel):
             return None
         outputs = self.layout.outputs
         rows = [f.gradient(start // outputs, stop // outputs) for f in flows]
-        return tf.reshape(tf.add_n(rows), [-1])
+        return self._shown(tf.reshape(tf.add_n(rows), [-1]))
 
-    def _random(self, active, seed):
-        """What is drawn at each of the positions."""
+    def _keys(self, view, now, scores, part, number):
+        """Returns where a tile starts, and the keys of its candidates."""
+        start, stop = self.tile_range(number)
+        functions = masks.score_functions(scores(view.candidates(number)))
+        # Connections that an earlier part has grown cannot grow again.
+        candidates = tf.logical_not(positions.between(now, start, stop))
+        return start, selection.keys_of(functions[part](), candidates)
 
+
+class _NumbersOfActive(RandomNumbers):
+    """The random numbers of the connections that are stored.
+
+    Args:
+        kernel: `ActiveKernel`.
+        active: int32 tensor, the positions of its connections, padded.
+        seed: Integer tensor of shape (2,).
+    """
+
+    def __init__(self, kernel, active, seed):
+        super().__init__(active.shape, seed)
+        self._kernel = kernel
+        self._active = active
+
+    def sample(self, distribution, seed):
         def of_tile(number):
-            start, stop = self._range(number)
-            drawn = masks.part_of_random_scores(start, stop, seed)
-            return positions.taken(active, start, drawn)
+            start, stop = self._kernel.tile_range(number)
+            numbers = sample_slice(distribution, start, stop, seed)
+            return positions.taken(self._active, start, numbers)
 
-        drawn = positions.in_turn(self._num_tiles, of_tile, tf.int32)
-        return positions.padded(drawn, self.capacity)
-
-    def _keys(self, view, now, scores, place, number):
-        """Where a tile starts, and the keys of what could grow in it."""
-        start, stop = self._range(number)
-        mask = positions.between(now, start, stop)
-        found = scores(view.tile(number)._replace(mask=mask))
-        if isinstance(found, list):
-            found = found[place]()
-        return start, selection.keys_of(found, tf.logical_not(mask))
+        # Tile by tile, so that there is never a number for every position.
+        dtype = tf.int32 if distribution == INTEGERS else tf.float32
+        numbers = positions.in_turn(self._kernel.num_tiles, of_tile, dtype)
+        return positions.padded(numbers, self._kernel.capacity, padding=0)

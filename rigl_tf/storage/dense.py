@@ -1,4 +1,4 @@
-"""Kernels stored with their zeros, and a mask beside them."""
+"""Kernels stored with their zeros, and with a mask."""
 
 import dataclasses
 
@@ -7,23 +7,11 @@ import numpy as np
 import tensorflow as tf
 
 from rigl_tf import masks
-from rigl_tf.algorithms import LayerView
+from rigl_tf.algorithms import KernelView
+from rigl_tf.algorithms import RandomNumbers
 from rigl_tf.storage.kernel import SparseKernel
 from rigl_tf.tensors import as_array
 from rigl_tf.tensors import masked
-
-
-class KeepZeros(keras.constraints.Constraint):
-    """Puts zeros where a mask is `False`, after the user's own constraint."""
-
-    def __init__(self, mask, inner=None):
-        self.mask = mask
-        self.inner = inner
-
-    def __call__(self, w):
-        if self.inner is not None:
-            w = self.inner(w)
-        return masked(w, self.mask)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -59,13 +47,13 @@ class DenseKernel(SparseKernel):
     def impose(self):
         self.variable.assign(self.weights())
 
-    def view(self, granularity, beside, seed):
+    def view(self, inputs):
+        granularity = inputs.granularity
+
         def pooled(values):
             if values is None:
                 return None
-            values = tf.convert_to_tensor(values)
-            if values.dtype.is_integer:
-                values = tf.cast(values, "float32")
+            values = tf.cast(tf.convert_to_tensor(values), self.view_dtype)
             if granularity.single:
                 return values
             return granularity.pool(tf.abs(values), self.layout)
@@ -74,31 +62,38 @@ class DenseKernel(SparseKernel):
         if not granularity.single:
             # A unit is active throughout or not at all.
             mask = granularity.pool(tf.cast(mask, "float32"), self.layout) > 0
-        return LayerView(
+        return KernelView(
             weight=pooled(self.variable),
             mask=mask,
-            gradient=pooled(beside.gradient),
-            momentum=pooled(beside.momentum),
-            seed=seed,
-            sign=pooled(beside.sign),
+            gradient=pooled(inputs.gradient),
+            momentum=pooled(inputs.momentum),
+            sign=pooled(inputs.sign),
+            random_numbers=RandomNumbers(mask.shape, inputs.seed),
         )
 
-    def grow(self, view, scores, num_grow, granularity, beside, fresh, slots):
+    def grow(self, view, scores, num_grow, inputs):
+        granularity = inputs.granularity
         before = tf.convert_to_tensor(self.mask)
         units = granularity.grow(
-            before, view.mask, scores(view), num_grow, self.layout
+            before,
+            view.mask,
+            scores(view.candidates()),
+            num_grow,
+            self.layout,
         )
         mask = granularity.spread(units, self.layout)
         stayed = tf.logical_and(mask, before)
         new = tf.not_equal(mask, stayed)
         num_changed = masks.count(new)
         weight = masked(self.variable, stayed)
-        drawn = fresh(self.kernel_shape, lambda: beside.gradient)
-        if drawn is not None:
-            weight += masked(tf.cast(drawn, weight.dtype), new)
+        values = self.new_weights(
+            inputs, self.kernel_shape, lambda: inputs.gradient
+        )
+        if values is not None:
+            weight += masked(tf.cast(values, weight.dtype), new)
         done = [num_changed, self.mask.assign(mask)]
         done.append(self.variable.assign(weight))
-        for variable in slots:
+        for variable in inputs.slots:
             with tf.control_dependencies([d for d in done if d is not None]):
                 done.append(variable.assign(masked(variable, stayed)))
         with tf.control_dependencies([d for d in done if d is not None]):

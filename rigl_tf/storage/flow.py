@@ -1,4 +1,4 @@
-"""What passes through a layer in a step, from which its gradient follows."""
+"""A record of the calls of layers, from which their gradients follow."""
 
 import contextlib
 import dataclasses
@@ -24,7 +24,7 @@ class Flow:
     outputs: Any
 
     def gradient(self, start, stop):
-        """Rows `start` to `stop` of the kernel's dense gradient."""
+        """Returns rows `start` to `stop` of the kernel's dense gradient."""
         return tf.matmul(
             self.inputs[:, start:stop], self.outputs, transpose_a=True
         )
@@ -40,7 +40,7 @@ _recorders = _Recorders()
 
 @contextlib.contextmanager
 def recording():
-    """Gives a list, to which every `record` in the context adds a `Flow`."""
+    """Yields a list, to which every `record` in the context adds a `Flow`."""
     flows = []
     _recorders.lists.append(flows)
     try:
@@ -50,6 +50,6 @@ def recording():
 
 
 def record(variable, inputs, outputs):
-    """Notes a call of a layer for the innermost `recording`, if any."""
+    """Adds a call of a layer to the innermost `recording`, if any."""
     if _recorders.lists:
         _recorders.lists[-1].append(Flow(variable, inputs, outputs))

@@ -1,4 +1,4 @@
-"""What every way of storing a sparse kernel has in common."""
+"""The base class of sparse kernels, however they are stored."""
 
 import abc
 import dataclasses
@@ -6,9 +6,11 @@ import math
 
 import keras
 import numpy as np
+import tensorflow as tf
 from keras import layers as kl
 
 from rigl_tf import layout
+from rigl_tf import masks
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -37,7 +39,7 @@ class SparseKernel(abc.ABC):
     @property
     @abc.abstractmethod
     def source(self):
-        """What the layer has where a plain layer has its kernel."""
+        """The object that the layer exposes as `kernel`."""
 
     @abc.abstractmethod
     def count(self):
@@ -49,7 +51,7 @@ class SparseKernel(abc.ABC):
 
     @abc.abstractmethod
     def masked(self, values):
-        """`values`, in the shape of the variable, of what is active."""
+        """Returns `values`, in the shape of the variable, with exact zeros."""
 
     @abc.abstractmethod
     def weights(self):
@@ -57,41 +59,33 @@ class SparseKernel(abc.ABC):
 
     @abc.abstractmethod
     def set_mask(self, mask):
-        """Takes a boolean array of kernel shape, checked before."""
+        """Sets the mask, a boolean array that must be checked already."""
 
     @abc.abstractmethod
     def impose(self):
-        """Puts exact zeros wherever nothing is active."""
+        """Sets weights that are not active to exact zeros."""
 
     @abc.abstractmethod
-    def view(self, granularity, beside, seed):
-        """What algorithms see of it.
+    def view(self, inputs):
+        """Shows the kernel to an algorithm.
 
         Args:
-            granularity: Of `rigl_tf.granularity`; the view is of its units.
-            beside: `Beside`.
-            seed: Integer tensor of shape (2,), unique to kernel and step.
+            inputs: `UpdateInputs`.
 
         Returns:
-            `LayerView`.
+            `KernelView`, of the units of the granularity.
         """
 
     @abc.abstractmethod
-    def grow(self, view, scores, num_grow, granularity, beside, fresh, slots):
-        """Takes the mask of a view, after the drop, and what grows.
+    def grow(self, view, scores, num_grow, inputs):
+        """Sets the mask that a drop has left, and adds connections to it.
 
         Args:
-            view: `LayerView` whose mask is what the drop has left.
-            scores: Function from a view to the scores of what grows, or to a
-                list of functions: the algorithm's `grow`.
+            view: `KernelView` with the mask after the drop.
+            scores: Function from a `CandidateTile` to scores, or to a list of
+                functions that return scores: the algorithm's `grow`.
             num_grow: int64 scalar.
-            granularity: Of `rigl_tf.granularity`.
-            beside: `Beside`.
-            fresh: Function from a shape and a function without arguments,
-                which returns the gradient in this shape, to weights for new
-                connections, or to `None` for zeros.
-            slots: List of variables of the optimizer's, of the shape of
-                `variable`.
+            inputs: `UpdateInputs`.
 
         Returns:
             int64 scalar, connections that were inactive before the update and
@@ -99,15 +93,59 @@ class SparseKernel(abc.ABC):
         """
 
     @property
+    def view_dtype(self):
+        """The dtype of floats in views: float64 stays, all else is float32."""
+        return "float64" if self.variable.dtype == "float64" else "float32"
+
+    def new_weights(self, inputs, shape, gradient):
+        """Returns the weights that new connections start with.
+
+        Args:
+            inputs: `UpdateInputs`.
+            shape: Tuple of integers.
+            gradient: Function without arguments that returns the gradient in
+                this shape.
+
+        Returns:
+            Float tensor of this shape, or `None` for zeros.
+        """
+        seed = tf.random.experimental.stateless_fold_in(inputs.seed, 2)
+        return inputs.grow_init(self, shape, gradient, seed=seed)
+
+    def signs(self, seed):
+        """Returns the signs of the weights, random where a weight is zero.
+
+        Args:
+            seed: Pair of integers.
+
+        Returns:
+            int8 array of -1 and 1, of the shape of the variable.
+        """
+        bits = masks.random_scores(
+            self.variable.shape, tf.constant(seed, tf.int64)
+        )
+        sign = np.sign(self.variable).astype("int8")
+        by_chance = np.where(bits < 0, -1, 1)
+        return np.where(sign == 0, by_chance, sign).astype("int8")
+
+    def count_units(self, granularity):
+        """Returns the active units of a granularity, an integer."""
+        if granularity.single:
+            return int(self.count())
+        mask = tf.cast(self.mask, tf.float32)
+        pooled = granularity.pool(mask, self.layout)
+        return int(tf.math.count_nonzero(pooled))
+
+    @property
     def layout(self):
-        """`Layout`, what the dimensions of the kernel mean."""
+        """`Layout`, the meaning of the kernel's dimensions."""
         return layout.of(self.layer, self.kernel_shape)
 
     @property
     def shape(self):
-        """Tuple of integers, the shape by which sparsity is distributed.
+        """Tuple of integers, the shape that distributions of sparsity see.
 
-        That of the kernel, or (in, out) for an `EinsumDense`.
+        It is `kernel_shape`, or (in, out) for an `EinsumDense`.
         """
         if isinstance(self.layer, kl.EinsumDense):
             return (self.layout.inputs, self.layout.outputs)
@@ -120,25 +158,34 @@ class SparseKernel(abc.ABC):
 
 
 @dataclasses.dataclass(frozen=True)
-class Beside:
-    """What an update knows of a kernel beside its weights.
+class UpdateInputs:
+    """The values, apart from the weights, that an update needs of a kernel.
 
     Attributes:
         gradient: Tensor of the shape of the kernel's variable, or `None`.
-        momentum: The same, a running gradient.
-        sign: The same, fixed signs.
-        flows: List of `Flow`, what has passed through the layer, from which
-            the gradient follows everywhere.
+        momentum: Running gradient of the same shape, or `None`.
+        sign: Fixed signs of the same shape, or `None`.
+        flows: List of `Flow`, the calls of the layer, from which the gradient
+            follows everywhere.
+        granularity: `Granularity`, whose units move.
+        seed: Integer tensor of shape (2,), unique to the kernel and the step.
+        grow_init: `GrowInit`, the weights of new connections.
+        slots: List of the optimizer's variables of the shape of the kernel's
+            variable.
     """
 
     gradient: object = None
     momentum: object = None
     sign: object = None
     flows: tuple = ()
+    granularity: object = None
+    seed: object = None
+    grow_init: object = None
+    slots: tuple = ()
 
 
 def checked_mask(mask, shape, name):
-    """A boolean array of the right shape with something in it."""
+    """Returns a mask as a boolean array, of the right shape and not empty."""
     mask = np.asarray(mask)
     problem = None
     if mask.dtype != np.bool_:

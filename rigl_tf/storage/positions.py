@@ -9,19 +9,20 @@ NONE = np.iinfo(np.int32).max
 """Fills up lists of positions that have room for more."""
 
 
-def padded(positions, length):
-    """The positions, followed by `NONE` up to a length."""
+def padded(positions, length, padding=NONE):
+    """Returns the positions, followed by `padding` up to a length."""
     missing = length - tf.size(positions)
-    return tf.concat([positions, tf.fill([missing], NONE)], axis=0)
+    padding = tf.constant(padding, positions.dtype)
+    return tf.concat([positions, tf.fill([missing], padding)], axis=0)
 
 
 def count(positions):
-    """How many there are before the padding, as an int64 scalar."""
+    """Counts the positions before the padding, as an int64 scalar."""
     return tf.searchsorted(positions, [NONE], out_type=tf.int64)[0]
 
 
 def merged(one, other):
-    """The union of two disjoint lists without padding; the second shorter."""
+    """Returns the union of two disjoint lists without padding."""
     places = tf.searchsorted(one, other) + tf.range(tf.size(other))
     total = tf.size(one) + tf.size(other)
     is_other = _marked(places, total)
@@ -34,32 +35,32 @@ def merged(one, other):
 
 
 def between(positions, start, stop):
-    """A mask of the range from `start` to `stop`."""
+    """Returns a mask of the range from `start` to `stop`."""
     first, last = bounds(positions, start, stop)
     return _marked(positions[first:last] - start, stop - start)
 
 
 def bounds(positions, start, stop):
-    """Where the positions from `start` to `stop` begin and end in the list."""
+    """Finds the first positions from `start` and from `stop` on."""
     return tf.unstack(tf.searchsorted(positions, tf.stack([start, stop])))
 
 
 def taken(positions, start, values):
-    """Of the values from a position `start` on, those at the positions."""
+    """Gathers the values at the positions; `values[0]` is at `start`."""
     first, last = bounds(positions, start, start + tf.size(values))
     return tf.gather(values, positions[first:last] - start)
 
 
 def origins(old, new):
-    """Where each of the new positions was among the old ones.
+    """Finds each of the new positions among the old ones.
 
     Args:
         old: Sorted int32 tensor, padding at its end.
         new: The same.
 
     Returns:
-        int32 tensor of the shape of `new`: indices into `old`, and -1 for what
-        was not there and for padding.
+        int32 tensor of the shape of `new`: indices into `old`, and -1 for new
+        positions and for padding.
     """
     last = tf.size(old) - 1
     places = tf.minimum(tf.searchsorted(old, new), last)
@@ -68,19 +69,19 @@ def origins(old, new):
 
 
 def carried(values, origins):
-    """Values by their positions' origins; zero for those that had none."""
+    """Gathers values by `origins`; zeros where the origin is -1."""
     rows = tf.gather(values, tf.maximum(origins, 0))
-    stayed = beside(origins >= 0, values)
+    stayed = broadcastable(origins >= 0, values)
     return tf.where(stayed, rows, tf.zeros([], values.dtype))
 
 
-def beside(flags, values):
-    """Flags, one for each entry of `values`, in a shape that fits all of it."""
+def broadcastable(flags, values):
+    """Reshapes flags, one for each row of `values`, to broadcast over rows."""
     return tf.reshape(flags, [-1] + [1] * (values.shape.rank - 1))
 
 
 def of_mask(mask, room):
-    """The positions of a mask, padded; in shapes that do not depend on it.
+    """Returns the padded positions of a mask, in a shape known beforehand.
 
     Args:
         mask: Flat boolean tensor.
@@ -95,7 +96,7 @@ def of_mask(mask, room):
 
 
 def on_grid(positions, values, size):
-    """Values at their positions among `size`, and zeros elsewhere."""
+    """Scatters values to their positions among `size`; zeros elsewhere."""
     places = tf.minimum(positions, size)  # one place more, for padding
     shape = (size + 1, *values.shape[1:])
     grid = tf.tensor_scatter_nd_update(
@@ -105,7 +106,7 @@ def on_grid(positions, values, size):
 
 
 def best(tile, num_tiles, k):
-    """The positions of the highest keys, without ever holding all keys.
+    """Finds the positions of the highest keys, without holding all keys.
 
     Args:
         tile: Function from the number of a tile to the position where it
@@ -115,18 +116,18 @@ def best(tile, num_tiles, k):
         k: int64 scalar, at most the number of candidates.
 
     Returns:
-        Sorted int32 tensor of `k` positions. Of equal keys, those of lower
-        positions are chosen.
+        Sorted int32 tensor of `k` positions. Of equal keys, the keys of
+        lower positions are chosen.
     """
 
     def shortened(keys, found, threshold):
-        cut = selection.cut(keys, k)
-        chosen = selection.chosen(keys, *cut)
+        selected = selection.top_k_threshold(keys, k)
+        chosen = selection.chosen(keys, *selected)
         del threshold
         return (
             tf.boolean_mask(keys, chosen),
             tf.boolean_mask(found, chosen),
-            cut.threshold,
+            selected.threshold,
         )
 
     def look(number, keys, found, threshold):
@@ -135,7 +136,7 @@ def best(tile, num_tiles, k):
         keys = tf.concat([keys, tf.gather(here, better)], axis=0)
         places = start + tf.cast(better, tf.int32)
         found = tf.concat([found, places], axis=0)
-        # Not after every tile, so that what is chosen is looked at rarely.
+        # Not after every tile, because a selection takes long.
         return number + 1, *tf.cond(
             tf.size(keys, tf.int64) > 2 * k,
             lambda: shortened(keys, found, threshold),
@@ -156,7 +157,7 @@ def best(tile, num_tiles, k):
 
 
 def in_turn(num, part, dtype):
-    """Flat tensors `part(0)` to `part(num - 1)` after one another."""
+    """Concatenates flat tensors `part(0)` to `part(num - 1)`, one by one."""
     return tf.while_loop(
         lambda i, _: i < num,
         lambda i, found: (i + 1, tf.concat([found, part(i)], axis=0)),

@@ -1,4 +1,4 @@
-"""What kernels that store only what is active have in common."""
+"""The base class of kernels that store only their active units."""
 
 import dataclasses
 
@@ -13,12 +13,12 @@ from rigl_tf.storage.kernel import SparseKernel
 class StoredKernel(SparseKernel):
     """A kernel whose `variable` has an entry for each unit that is stored.
 
-    Units are connections, or blocks of them. Its `mask` is made anew whenever
-    it is asked for.
+    Units are connections, or blocks of them. `mask` is computed whenever it
+    is asked for.
 
     Attributes:
-        active: int32 `keras.Variable`, the numbers of units, in order, and
-            `positions.NONE` where there is room for more.
+        active: int32 `keras.Variable`, the sorted numbers of units, filled
+            up with `positions.NONE`.
     """
 
     active: keras.Variable
@@ -33,14 +33,14 @@ class StoredKernel(SparseKernel):
 
     @property
     def capacity(self):
-        """Integer, units that there is room for."""
+        """Integer, the most units that can be stored."""
         return self.variable.shape[0]
 
     def masked(self, values):
         return values
 
     def impose(self):
-        """Nothing to do: what is not active is not there."""
+        """Does nothing, because inactive weights are not stored."""
 
     def _check_room(self, wanted):
         if wanted > self.capacity:
@@ -50,17 +50,17 @@ class StoredKernel(SparseKernel):
                 "lower sparsity, or with `storage='dense'`."
             )
 
-    def _take(self, now, fresh=None, slots=()):
-        """Units from here on, with the values of those that stay.
+    def _take(self, now, new_weights=None, slots=()):
+        """Stores other units; units that stay keep their values.
 
         Args:
             now: int32 tensor, as `active`.
-            fresh: Tensor of the shape of `variable`, what new ones start with,
-                or `None` for zeros.
+            new_weights: Tensor of the shape of `variable`, the weights that
+                new units start with, or `None` for zeros.
             slots: List of variables of the same shape.
 
         Returns:
-            Boolean tensor, which of them are new.
+            Boolean tensor, `True` for new units.
         """
         origins = positions.origins(tf.convert_to_tensor(self.active), now)
         is_new = (origins < 0) & tf.not_equal(now, positions.NONE)
@@ -68,10 +68,10 @@ class StoredKernel(SparseKernel):
             positions.carried(tf.convert_to_tensor(variable), origins)
             for variable in (self.variable, *slots)
         ]
-        if fresh is not None:
-            new = positions.beside(is_new, carried[0])
-            fresh = tf.cast(fresh, carried[0].dtype)
-            carried[0] = tf.where(new, fresh, carried[0])
+        if new_weights is not None:
+            new = positions.broadcastable(is_new, carried[0])
+            new_weights = tf.cast(new_weights, carried[0].dtype)
+            carried[0] = tf.where(new, new_weights, carried[0])
         # All is read before anything is written.
         with tf.control_dependencies([is_new, *carried]):
             done = [self.active.assign(now)]
@@ -83,7 +83,7 @@ class StoredKernel(SparseKernel):
             return tf.identity(is_new)
 
     def _gradient_at(self, active, flows):
-        """The gradient of units, in the shape of `variable`."""
+        """Returns the gradient of units, in the shape of `variable`."""
         nothing = tf.zeros(self.variable.shape)
         return tf.add_n(
             [

@@ -1,19 +1,22 @@
 """The base of all that find tickets."""
 
 import abc
+import contextlib
 import dataclasses
 import numbers
 import re
 
 import keras
 
-from rigl_tf import layers
 from rigl_tf import tensors
 from rigl_tf.algorithms import Static
 from rigl_tf.datasets import Dataset
 from rigl_tf.fitting import Fit
-from rigl_tf.sparsify import sparsify
+from rigl_tf.modeling import sparse_wrapper
+from rigl_tf.modeling.convert import densify
+from rigl_tf.modeling.convert import sparsify
 from rigl_tf.tickets import counts
+from rigl_tf.tickets.ticket import activate_all
 
 
 @dataclasses.dataclass(frozen=True)
@@ -98,10 +101,8 @@ class Finder(abc.ABC):
             )
         if not isinstance(fit, Fit | None):
             raise TypeError(f"`fit` must be a `Fit`. Received: fit={fit!r}.")
-        # A model that has `Sparse` layers is not copied.
-        own = model.variables if layers.sparse_layers(model) else []
-        before = [(v, tensors.as_array(v), v.trainable) for v in own]
-        try:
+        with _left_alone(model):
+            activate_all(model)
             sparse = sparsify(
                 model,
                 Static(),
@@ -126,10 +127,6 @@ class Finder(abc.ABC):
                 fit=fit,
             )
             ticket = self.search(sparse, request)
-        finally:
-            for variable, value, trainable in before:
-                variable.assign(value)
-                variable.trainable = trainable
         return dataclasses.replace(ticket, exclude=exclude, include=include)
 
     @abc.abstractmethod
@@ -159,9 +156,28 @@ class Finder(abc.ABC):
         return 1
 
 
+@contextlib.contextmanager
+def _left_alone(model):
+    """Puts a model back as it was before the context."""
+    was_sparse = bool(sparse_wrapper.sparse_layers(model))
+    before = [
+        (variable, tensors.as_array(variable), variable.trainable)
+        for variable in model.variables
+    ]
+    try:
+        yield
+    finally:
+        if not was_sparse:
+            densify(model)
+        for variable, value, trainable in before:
+            variable.assign(value)
+            variable.trainable = trainable
+
+
 def _seed_dropout(sparse, seed):
     """Lets the random states inside of layers follow a seed."""
-    weights = {id(v) for v in sparse.network.weights}
-    states = [v for v in sparse.network.variables if id(v) not in weights]
+    known = [*sparse.network.weights, *(k.mask for k in sparse.kernels)]
+    known = {id(variable) for variable in known}
+    states = [v for v in sparse.network.variables if id(v) not in known]
     for i, state in enumerate(states):
         state.assign([seed % 2**31, i])

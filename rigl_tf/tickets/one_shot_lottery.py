@@ -7,8 +7,8 @@ from rigl_tf import distributions
 from rigl_tf import tensors
 from rigl_tf.algorithms import GradualPruning
 from rigl_tf.checks import check_count
+from rigl_tf.modeling.convert import sparsify
 from rigl_tf.schedules import UpdateSchedule
-from rigl_tf.sparsify import sparsify
 from rigl_tf.tickets import choose
 from rigl_tf.tickets.base import Finder
 from rigl_tf.tickets.ticket import Ticket

@@ -5,9 +5,9 @@ import dataclasses
 import keras
 import tensorflow as tf
 
-from rigl_tf import layers
 from rigl_tf import masks
 from rigl_tf.config import Config
+from rigl_tf.modeling import sparse_wrapper
 
 
 class Rule(Config):
@@ -134,7 +134,7 @@ class Drawn(Rule):
 
     def choose(self, model):
         step = tf.cast(tf.convert_to_tensor(model.step), tf.int64)
-        kernels = layers.sparse_kernels(model.network)
+        kernels = sparse_wrapper.sparse_kernels(model.network)
         return [
             tf.random.stateless_uniform(
                 kernel.variable.shape,

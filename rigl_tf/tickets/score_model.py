@@ -5,9 +5,9 @@ import dataclasses
 import keras
 import tensorflow as tf
 
-from rigl_tf import layers
 from rigl_tf.algorithms import Static
-from rigl_tf.model import SparseModel
+from rigl_tf.modeling import sparse_wrapper
+from rigl_tf.modeling.sparse_model import SparseModel
 from rigl_tf.schedules import Cosine
 from rigl_tf.schedules import UpdateSchedule
 from rigl_tf.storage import KeepZeros
@@ -46,18 +46,26 @@ class ScoreModel(SparseModel):
             UpdateSchedule(),
             Cosine(),
             None,
-            [kernel.size for kernel in layers.sparse_kernels(network)],
+            [kernel.size for kernel in sparse_wrapper.sparse_kernels(network)],
             seed,
             **kwargs,
         )
 
-    def _add_beside_kernels(self):
+    def _watch(self):
+        """Makes a score for every connection, in the place of weights."""
         for variable in self.network.weights:
             variable.trainable = False
         self.size = sum(self.budgets)
-        self.count = self._counter("count", "int64", self.size)
-        self.scores = []
-        for i, kernel in enumerate(layers.sparse_kernels(self.network)):
+        self.count = self.add_weight(
+            name="count",
+            shape=(),
+            dtype="int64",
+            initializer=keras.initializers.Constant(self.size),
+            trainable=False,
+            aggregation="only_first_replica",
+        )
+        self.scores, kernels = [], []
+        for i, kernel in enumerate(sparse_wrapper.sparse_kernels(self.network)):
             score = self.add_weight(
                 name=f"{kernel.name.replace('/', '_')}_scores",
                 shape=self.rule.shape(kernel),
@@ -65,32 +73,25 @@ class ScoreModel(SparseModel):
                 regularizer=self.rule.regularizer(),
             )
             score.assign(self.rule.first_scores(kernel, (self.seed, i)))
+            score.constraint = self.rule.constraint()
             if score.shape == kernel.mask.shape:
-                score.constraint = KeepZeros(
-                    kernel.mask, self.rule.constraint()
-                )
-            else:
-                score.constraint = self.rule.constraint()
+                score.constraint = KeepZeros(kernel.mask, score.constraint)
+                kernels.append(dataclasses.replace(kernel, variable=score))
             self.scores.append(score)
+        self.sparse_step.watch(kernels)
 
     @property
-    def kernels(self):
-        """List of `SparseKernel`, scores in the place of weights."""
-        return [
-            dataclasses.replace(kernel, variable=score)
-            for kernel, score in zip(
-                layers.sparse_kernels(self.network), self.scores, strict=True
-            )
-            if score.shape == kernel.mask.shape
-        ]
+    def trains_itself(self):
+        """No: scores are trained, whatever the network's class does."""
+        return False
 
     @property
-    def moving(self):
+    def moving_averages(self):
         weights = {
             id(kernel.variable)
-            for kernel in layers.sparse_kernels(self.network)
+            for kernel in sparse_wrapper.sparse_kernels(self.network)
         }
-        return [v for v in super().moving if id(v) not in weights]
+        return [v for v in super().moving_averages if id(v) not in weights]
 
     def chosen(self):
         """The connections that count now, as a list of boolean tensors."""
@@ -98,7 +99,7 @@ class ScoreModel(SparseModel):
             tf.logical_and(hard, tf.convert_to_tensor(kernel.mask))
             for hard, kernel in zip(
                 self.rule.choose(self),
-                layers.sparse_kernels(self.network),
+                sparse_wrapper.sparse_kernels(self.network),
                 strict=True,
             )
         ]
@@ -109,7 +110,7 @@ class ScoreModel(SparseModel):
         return kept / self.size
 
     def call(self, inputs, training=None):
-        kernels = layers.sparse_kernels(self.network)
+        kernels = sparse_wrapper.sparse_kernels(self.network)
         values = []
         for kernel, score, chosen in zip(
             kernels, self.scores, self.chosen(), strict=True
@@ -131,10 +132,7 @@ class ScoreModel(SparseModel):
         return {
             "name": self.name,
             "seed": self.seed,
-            **{
-                key: keras.saving.serialize_keras_object(getattr(self, key))
-                for key in self._OBJECTS
-            },
+            **self._serialized(),
         }
 
 

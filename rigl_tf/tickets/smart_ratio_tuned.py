@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 import numpy as np
 
-from rigl_tf import layers
 from rigl_tf import tensors
 from rigl_tf.checks import check_count
 from rigl_tf.checks import check_function
+from rigl_tf.modeling import sparse_wrapper
 from rigl_tf.tickets import optimizers
 from rigl_tf.tickets.base import Finder
 from rigl_tf.tickets.random import of_densities
@@ -56,7 +56,7 @@ class SmartRatioTuned(Finder):
         check_function("optimizer", self.optimizer, "the number of steps")
 
     def search(self, sparse, request):
-        kernels = layers.sparse_kernels(sparse)
+        kernels = sparse_wrapper.sparse_kernels(sparse)
         first = self.start.search(sparse, request)
         sparse.set_masks({k.name: np.ones(k.mask.shape, bool) for k in kernels})
         model = ScoreModel(

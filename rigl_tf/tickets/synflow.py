@@ -5,10 +5,10 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
-from rigl_tf import layers
 from rigl_tf import tensors
 from rigl_tf.checks import check_choice
 from rigl_tf.checks import check_count
+from rigl_tf.modeling import sparse_wrapper
 from rigl_tf.tickets import choose
 from rigl_tf.tickets import counts
 from rigl_tf.tickets import substitution
@@ -89,7 +89,7 @@ class Flow:
         self._network = sparse.network
         if sparse.compute_dtype != dtype:
             self._network = _of_dtype(sparse.network, dtype)
-        self._kernels = layers.sparse_kernels(self._network)
+        self._kernels = sparse_wrapper.sparse_kernels(self._network)
         self._ones = tf.ones((1, *input_shape), dtype)
 
     @tf.function

@@ -4,10 +4,10 @@ import dataclasses
 
 import numpy as np
 
-from rigl_tf import layers
 from rigl_tf import tensors
 from rigl_tf.algorithms import Static
-from rigl_tf.sparsify import sparsify
+from rigl_tf.modeling import sparse_wrapper
+from rigl_tf.modeling.convert import sparsify
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -49,8 +49,7 @@ class Ticket:
 
         Args:
             model: `keras.Model` like the one in which the ticket was found.
-                It is left alone, unless it is a subclassed model: that cannot
-                be copied and becomes sparse itself.
+                It becomes sparse itself, as by `rigl_tf.sparsify`.
             seed: Integer.
 
         Returns:
@@ -59,6 +58,7 @@ class Ticket:
         Raises:
             ValueError: If the ticket is of another architecture.
         """
+        activate_all(model)
         sparse = sparsify(
             model,
             Static(),
@@ -96,11 +96,15 @@ class Ticket:
         return self.masks
 
 
+def activate_all(model):
+    """Makes every connection of the masks that a model has active."""
+    for kernel in sparse_wrapper.sparse_kernels(model):
+        kernel.set_mask(np.ones(kernel.kernel_shape, bool))
+
+
 def weights_of(sparse):
     """The variables of a sparse model that the plain one has as weights."""
-    kernels = layers.sparse_kernels(sparse)
-    masks = {id(kernel.mask) for kernel in kernels}
-    return [v for v in sparse.network.weights if id(v) not in masks]
+    return sparse.network.weights
 
 
 def get_weights(sparse):

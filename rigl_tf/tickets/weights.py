@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from rigl_tf import layers
 from rigl_tf import tensors
+from rigl_tf.modeling import sparse_wrapper
 from rigl_tf.tickets.rules import fan_in
 
 KINDS = ("own", "signed_constant")
@@ -20,6 +20,6 @@ def make_signed_constant(sparse):
     Reference:
         [Ramanujan et al., 2020](https://arxiv.org/abs/1911.13299), section 4.
     """
-    for kernel in layers.sparse_kernels(sparse):
+    for kernel in sparse_wrapper.sparse_kernels(sparse):
         signs = np.where(tensors.as_array(kernel.variable) < 0, -1.0, 1.0)
         kernel.variable.assign(signs * (2 / fan_in(kernel)) ** 0.5)

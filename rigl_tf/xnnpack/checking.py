@@ -3,8 +3,9 @@
 import numpy as np
 from keras import layers as kl
 
+from rigl_tf.exporting import unwrapping
+from rigl_tf.modeling.convert import densified
 from rigl_tf.shrinking import opening
-from rigl_tf.sparsify import densify
 from rigl_tf.xnnpack import obstacles
 from rigl_tf.xnnpack.network import AFTER
 from rigl_tf.xnnpack.network import INSIDE
@@ -35,37 +36,44 @@ def check(model):
     Raises:
         TypeError: If the model is a subclassed one.
     """
-    plain = densify(model)
-    seen = network(opening.opened(plain))
-    reasons = []
-    for call in seen.calls:
-        if INSIDE in {*seen.places_of_inputs(call), seen.place(call)}:
-            found = obstacles.obstacle(call, seen)
-            if found is not None:
-                reasons.append((call.operation.name, found))
-    zeros, size = _zeros(seen, INSIDE)
-    more_zeros, more = _zeros(seen, AFTER)
-    if size == 0:
-        reasons.append((plain.name, "It has no 1x1 convolutions."))
-    elif not _enough(zeros, size):
-        reasons.append(
-            (
-                plain.name,
-                f"Of the weights of its 1x1 convolutions {zeros / size:.1%} "
-                "are zero. More than two thirds need to be.",
-            )
+    if unwrapping.is_subclassed(model):
+        raise TypeError(
+            f"`model` must be Sequential or functional. {model.name!r} is a "
+            f"subclassed model. Received: model={model!r}."
         )
-    elif not _enough(zeros + more_zeros, size + more):
-        share = (zeros + more_zeros) / (size + more)
-        reasons.append(
-            (
-                plain.name,
-                "Newer versions of XNNPACK count the layers behind the "
-                f"pooling too, and with them {share:.1%} of weights are zero. "
-                "More than two thirds need to be.",
+    with densified(model) as plain:
+        opened, names = opening.opened(plain)
+        seen = network(opened)
+        reasons = []
+        for call in seen.calls:
+            if INSIDE in {*seen.places_of_inputs(call), seen.place(call)}:
+                found = obstacles.obstacle(call, seen)
+                if found is not None:
+                    reasons.append((names[id(call.operation)], found))
+        zeros, size = _zeros(seen, INSIDE)
+        more_zeros, more = _zeros(seen, AFTER)
+        if size == 0:
+            reasons.append((plain.name, "It has no 1x1 convolutions."))
+        elif not _enough(zeros, size):
+            reasons.append(
+                (
+                    plain.name,
+                    "Of the weights of its 1x1 convolutions "
+                    f"{zeros / size:.1%} are zero. More than two thirds need "
+                    "to be.",
+                )
             )
-        )
-    return Verdict(plain.name, zeros / max(size, 1), tuple(reasons))
+        elif not _enough(zeros + more_zeros, size + more):
+            share = (zeros + more_zeros) / (size + more)
+            reasons.append(
+                (
+                    plain.name,
+                    "Newer versions of XNNPACK count the layers behind the "
+                    f"pooling too, and with them {share:.1%} of weights are "
+                    "zero. More than two thirds need to be.",
+                )
+            )
+        return Verdict(plain.name, zeros / max(size, 1), tuple(reasons))
 
 
 def _enough(zeros, size):

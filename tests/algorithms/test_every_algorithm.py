@@ -1,5 +1,7 @@
 """What every registered algorithm must do, present and future."""
 
+import dataclasses
+
 import keras
 import numpy as np
 import pytest
@@ -7,8 +9,11 @@ import tensorflow as tf
 
 from rigl_tf import algorithms
 from rigl_tf import masks
-from rigl_tf.algorithms import LayerView
+from rigl_tf.algorithms import CandidateTile
+from rigl_tf.algorithms import KernelView
+from rigl_tf.algorithms import RandomNumbers
 from rigl_tf.algorithms import Request
+from rigl_tf.algorithms.random_numbers import SliceNumbers
 
 SHAPES = [(12, 7), (3, 3, 4, 5), (40,), (6, 2, 5)]
 STATE = {"threshold": tf.constant(0.4)}
@@ -23,13 +28,13 @@ def random_view(shape, seed, density=0.5):
     mask = np.zeros(shape, bool)
     active = max(int(density * mask.size), 1)
     mask.flat[rng.permutation(mask.size)[:active]] = True
-    return LayerView(
+    return KernelView(
         weight=tf.constant(rng.normal(size=shape) * mask, tf.float32),
         mask=tf.constant(mask),
         gradient=tf.constant(rng.normal(size=shape), tf.float32),
         momentum=tf.constant(rng.normal(size=shape), tf.float32),
-        seed=tf.constant([seed, 5], tf.int64),
         sign=tf.constant(rng.choice([-1.0, 1.0], size=shape), tf.float32),
+        random_numbers=RandomNumbers(shape, tf.constant([seed, 5], tf.int64)),
     )
 
 
@@ -45,16 +50,17 @@ def request(layers, fraction, part=1.0):
     """An update that wants a fraction, or a part of what is active now."""
     active = counts(view.mask for view in layers)
     return Request(
-        fraction=fraction,
+        fractions=[fraction] * len(layers),
         budgets=[tf.constant(int(part * n), tf.int64) for n in active],
         state=STATE,
     )
 
 
 def after_drop(algorithm, view, num_drop):
-    cut = masks.drop_cut(view.mask, algorithm.drop(view), num_drop)
-    kept = masks.after_drop(view.mask, algorithm.drop(view), cut)
-    return view._replace(mask=kept)
+    scores = algorithm.drop(view)
+    threshold = masks.drop_threshold(view.mask, scores, num_drop)
+    kept = masks.mask_after_drop(view.mask, scores, threshold)
+    return dataclasses.replace(view, mask=kept)
 
 
 def updated(algorithm, layers, drops):
@@ -63,11 +69,16 @@ def updated(algorithm, layers, drops):
         after_drop(algorithm, view, d)
         for view, d in zip(layers, drops, strict=True)
     ]
-    grown = algorithm.redistribute(left, drops)
+    grown = algorithm.redistribute(left, drops, request(layers, 0.3))
     return grown, [
-        masks.grow(view.mask, algorithm.grow(view), g)
+        masks.grow(view.mask, algorithm.grow(view.candidates()), g)
         for view, g in zip(left, grown, strict=True)
     ]
+
+
+def grow_scores(algorithm, tile):
+    scores = algorithm.grow(tile)
+    return [function() for function in masks.score_functions(scores)]
 
 
 def test_moves_exactly_the_connections_it_says(name):
@@ -90,10 +101,11 @@ def test_grows_what_was_dropped_and_no_layer_beyond_its_size(name):
     @tf.function
     def grow(layers, drops):
         left = [
-            view._replace(mask=mask)
+            dataclasses.replace(view, mask=mask)
             for view, mask in zip(views(), layers, strict=True)
         ]
-        return algorithm.redistribute(left, tf.unstack(drops))
+        wanted = Request([0.3] * len(left), None, STATE)
+        return algorithm.redistribute(left, tf.unstack(drops), wanted)
 
     rng = np.random.default_rng(0)
     for _ in range(1000):
@@ -115,7 +127,7 @@ def test_drops_only_active_and_grows_only_inactive_connections(name):
 
     for view, d in zip(layers, drops, strict=True):
         kept = after_drop(algorithm, view, d)
-        after = masks.grow(kept.mask, algorithm.grow(kept), d)
+        after = masks.grow(kept.mask, algorithm.grow(kept.candidates()), d)
 
         assert np.all(view.mask.numpy()[kept.mask.numpy()])
         assert np.all(after.numpy()[kept.mask.numpy()])
@@ -165,10 +177,27 @@ def test_puts_out_no_nan(name):
     algorithm = algorithms.get(name)
 
     for view in views():
-        grow = algorithm.grow(view)
-        grow = [f() for f in grow] if isinstance(grow, list) else [grow]
-        for scores in (algorithm.drop(view), *grow):
+        for scores in (algorithm.drop(view), *grow_scores(algorithm, view)):
             assert np.all(np.isfinite(np.asarray(scores, np.float64)))
+
+
+def test_a_tile_is_scored_as_its_part_of_the_kernel_is(name):
+    algorithm, view = algorithms.get(name), random_view((30,), 3)
+    start, stop = 7, 21
+    seed = tf.constant([3, 5], tf.int64)
+    tile = CandidateTile(
+        view.weight[start:stop],
+        view.mask[start:stop],
+        view.gradient[start:stop],
+        view.momentum[start:stop],
+        view.sign[start:stop],
+        SliceNumbers(start, stop, seed),
+    )
+
+    whole = grow_scores(algorithm, view.candidates())
+
+    for scores, part in zip(whole, grow_scores(algorithm, tile), strict=True):
+        np.testing.assert_array_equal(part, scores[start:stop])
 
 
 def test_permuting_a_layer_permutes_its_mask(name):
@@ -177,10 +206,9 @@ def test_permuting_a_layer_permutes_its_mask(name):
     algorithm = algorithms.get(name)
     view = random_view((30,), 3)
     order = np.random.default_rng(0).permutation(30)
-    permuted = LayerView(
-        *(tf.gather(tensor, order) for tensor in view[:4]),
-        view.seed,
-        tf.gather(view.sign, order),
+    names = ("weight", "mask", "gradient", "momentum", "sign")
+    permuted = dataclasses.replace(
+        view, **{n: tf.gather(getattr(view, n), order) for n in names}
     )
 
     _, (straight,) = updated(algorithm, [view], [6])

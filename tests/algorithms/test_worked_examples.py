@@ -1,70 +1,110 @@
 """One update of each algorithm, small enough to check by eye."""
 
+import json
+
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from rigl_tf import algorithms
 from rigl_tf import masks
-from rigl_tf.algorithms import LayerView
+from rigl_tf.algorithms import KernelView
+from rigl_tf.algorithms import RandomNumbers
 from rigl_tf.algorithms import Request
+from rigl_tf.storage import connections
+from tests.updates import STORAGES
+from tests.updates import mask_after_update
+
+in_every_storage = pytest.mark.parametrize("stored", STORAGES)
 
 
-def view(weight, mask, seed=(0, 0), **others):
-    return LayerView(
+@pytest.fixture(autouse=True)
+def small_tiles(monkeypatch):
+    """So that the smallest kernel has several, the last one not full."""
+    monkeypatch.setattr(connections, "_TILE", 4)
+
+
+def view(weight, mask, seed=0, **others):
+    return KernelView(
         weight=tf.constant(weight, tf.float32),
         mask=tf.constant(np.array(mask, bool)),
-        gradient=None,
-        momentum=None,
-        seed=tf.constant(seed, tf.int64),
-    )._replace(**{name: tf.constant(v) for name, v in others.items()})
+        random_numbers=RandomNumbers(np.shape(mask), seed),
+        **{name: tf.constant(v) for name, v in others.items()},
+    )
 
 
 def budgets(*granted):
-    return Request(0.0, [tf.constant(n, tf.int64) for n in granted], {})
+    counts = [tf.constant(n, tf.int64) for n in granted]
+    return Request([0.0] * len(counts), counts, {})
 
 
-def update(algorithm, layer, num):
-    return masks.drop_and_grow(
-        layer.mask, algorithm.drop(layer), algorithm.grow(layer), num, num
-    ).numpy()
+def wanted(fraction=0.0, num_layers=1, **state):
+    state = {name: tf.constant(value) for name, value in state.items()}
+    return Request([fraction] * num_layers, None, state)
 
 
-def test_rigl_replaces_the_smallest_weight_by_the_largest_gradient():
-    layer = view(
+@in_every_storage
+def test_rigl_replaces_the_smallest_weight_by_the_largest_gradient(stored):
+    after = mask_after_update(
+        algorithms.RigL(),
         weight=[0.9, -0.1, 0.5, 0.0, 0.0, 0.0],
         mask=[1, 1, 1, 0, 0, 0],
         gradient=[0.0, 0.1, 0.0, 0.3, -0.8, 0.2],
+        num=1,
+        stored=stored,
     )
-
-    after = update(algorithms.RigL(), layer, 1)
 
     # -0.1 is the smallest active weight; -0.8 the largest inactive gradient.
     np.testing.assert_array_equal(after, [1, 0, 1, 0, 1, 0])
 
 
-def test_static_grows_back_what_it_drops():
-    layer = view(weight=[0.9, -0.1, 0.5, 0.0], mask=[1, 1, 1, 0])
+@in_every_storage
+def test_static_grows_back_what_it_drops(stored):
+    after = mask_after_update(
+        algorithms.Static(),
+        weight=[0.9, -0.1, 0.5, 0.0, 0.0],
+        mask=[1, 1, 1, 0, 0],
+        num=2,
+        stored=stored,
+    )
 
-    after = update(algorithms.Static(), layer, 2)
-
-    np.testing.assert_array_equal(after, [1, 1, 1, 0])
+    np.testing.assert_array_equal(after, [1, 1, 1, 0, 0])
 
 
-def test_set_drops_by_magnitude_and_grows_anywhere():
+@in_every_storage
+def test_set_drops_by_magnitude_and_grows_anywhere(stored):
     grown = set()
     for seed in range(40):
-        layer = view(
+        after = mask_after_update(
+            algorithms.SET(),
             weight=[0.9, -0.1, 0.5, 0.0, 0.0],
             mask=[1, 1, 1, 0, 0],
-            seed=(seed, 0),
+            num=1,
+            stored=stored,
+            seed=seed,
         )
-        after = update(algorithms.SET(), layer, 1)
 
         assert after[0] and after[2]  # 0.9 and 0.5 are never dropped
         grown |= set(np.flatnonzero(after)) - {0, 2}
 
     assert grown == {1, 3, 4}  # the dropped one may come back
+
+
+def test_random_growth_is_the_same_in_every_storage():
+    mask = np.arange(50) % 5 == 0
+    for algorithm in (
+        algorithms.SET(),
+        algorithms.Rewire("random", ("random",)),
+    ):
+        dense, *others = (
+            mask_after_update(algorithm, np.ones(50), mask, 4, stored, seed=3)
+            for stored in STORAGES
+        )
+
+        assert np.any(dense != mask)
+        for other in others:
+            np.testing.assert_array_equal(other, dense)
 
 
 def test_gradual_pruning_goes_down_to_the_budget_of_each_layer():
@@ -128,13 +168,13 @@ def test_snfs_keeps_a_running_mean_of_the_gradient():
 
 
 def test_snfs_grows_where_the_running_mean_is_largest():
-    layer = view(
+    after = mask_after_update(
+        algorithms.SNFS(),
         weight=[0.9, -0.1, 0.5, 0.0, 0.0],
         mask=[1, 1, 1, 0, 0],
         momentum=[0.0, 0.1, 0.0, -0.3, 0.2],
+        num=1,
     )
-
-    after = update(algorithms.SNFS(), layer, 1)
 
     np.testing.assert_array_equal(after, [1, 0, 1, 1, 0])
 
@@ -149,7 +189,7 @@ def test_layers_share_by_their_mean_over_active_connections(name, seen):
         view([1.0] + [0.0] * 9, [1] + [0] * 9, **{seen: [-6.0] + [9.0] * 9}),
     ]
 
-    grown = algorithms.get(name).redistribute(layers, [1, 3])
+    grown = algorithms.get(name).redistribute(layers, [1, 3], wanted())
 
     # The means are 2 and 6: a quarter of four, and three quarters.
     assert ints(grown) == [1, 3]
@@ -161,7 +201,7 @@ def test_what_a_full_layer_cannot_take_goes_to_the_others():
         view([1.0, 0, 0, 0], [1, 0, 0, 0], gradient=[1.0, 0, 0, 0]),
     ]
 
-    grown = algorithms.RigLSG().redistribute(layers, [2, 1])
+    grown = algorithms.RigLSG().redistribute(layers, [2, 1], wanted())
 
     assert ints(grown) == [1, 2]
 
@@ -172,14 +212,14 @@ def test_dsr_drops_below_one_threshold_and_grows_where_most_survives():
         view([0.3, 0.4, -0.5, 0.1, 0, 0, 0, 0], [1, 1, 1, 1, 0, 0, 0, 0]),
         view([0.1, -0.15, 0.9, 0, 0, 0], [1, 1, 1, 0, 0, 0]),
     ]
-    wanted = Request(0.3, None, {"threshold": tf.constant(0.2)})
+    request = wanted(0.3, 2, threshold=0.2)
 
-    drops = dsr.num_drop(layers, wanted)
+    drops = dsr.num_drop(layers, request)
     left = [
         view([0.3, 0.4, -0.5, 0.1, 0, 0, 0, 0], [1, 1, 1, 0, 0, 0, 0, 0]),
         view([0.1, -0.15, 0.9, 0, 0, 0], [0, 0, 1, 0, 0, 0]),
     ]
-    grown = dsr.redistribute(left, drops)
+    grown = dsr.redistribute(left, drops, request)
 
     assert ints(drops) == [1, 2]
     # 3 and 1 survive: of three connections, 2.25 and 0.75.
@@ -192,39 +232,53 @@ def test_dsr_drops_below_one_threshold_and_grows_where_most_survives():
 )
 def test_the_threshold_of_dsr_adapts_to_the_number_wanted(num_dropped, after):
     dsr = algorithms.DSR(num_wanted=100)
-    wanted = Request(0.0, None, {"threshold": tf.constant(0.2)})
-
-    state = dsr.next_state([], wanted, [tf.constant(num_dropped, tf.int64)])
+    state = dsr.next_state(
+        [], wanted(threshold=0.2), [tf.constant(num_dropped, tf.int64)]
+    )
 
     assert float(state["threshold"]) == pytest.approx(after)
 
 
 def test_dsr_wants_the_drop_fraction_of_what_was_active():
-    wanted = Request(0.5, None, {"threshold": tf.constant(1.0)})
     left = [view([1.0] * 6, [1] * 6)]
 
     state = algorithms.DSR().next_state(
-        left, wanted, [tf.constant(2, tf.int64)]
+        left, wanted(0.5, threshold=1.0), [tf.constant(2, tf.int64)]
     )
 
     # 2 of 8 were dropped, and 4 wanted.
     assert float(state["threshold"]) == 2.0
 
 
-def test_deepr_drops_the_weights_that_have_crossed_zero():
-    layer = view(
-        weight=[0.3, -0.1, -0.2, 0.0, 0.0],
-        mask=[1, 1, 1, 1, 0],
-        sign=[1.0, 1.0, -1.0, -1.0, 1.0],
+@pytest.mark.parametrize(("first", "after"), [(0.5, 1.0), (0.9, 2.0)])
+def test_dsr_adds_up_what_is_wanted_of_each_layer(first, after):
+    left = [view([1.0] * 8, [1] * 8), view([1.0] * 10, [1] * 10)]
+    request = Request([first, 0.0], None, {"threshold": tf.constant(1.0)})
+
+    state = algorithms.DSR().next_state(
+        left, request, [tf.constant(2, tf.int64), tf.constant(3, tf.int64)]
     )
-    deepr = algorithms.DeepR()
 
-    (num,) = deepr.num_drop([layer], None)
-    kept = masks.drop_and_grow(layer.mask, deepr.drop(layer), [], num, 0)
+    # 5 were dropped. Half of the first layer's 10 are 5, and 9 are too many.
+    assert float(state["threshold"]) == after
 
-    # -0.1 should be positive; 0.0 has not crossed.
-    assert int(num) == 1
-    np.testing.assert_array_equal(kept, [1, 0, 1, 1, 0])
+
+def test_deepr_drops_the_weights_that_have_crossed_zero():
+    grown = set()
+    for seed in range(20):
+        after = mask_after_update(
+            algorithms.DeepR(),
+            weight=[0.3, -0.1, -0.2, 0.0, 0.0],
+            mask=[1, 1, 1, 1, 0],
+            sign=[1.0, 1.0, -1.0, -1.0, 1.0],
+            num=0,
+            seed=seed,
+        )
+        # -0.1 should be positive; 0.0 has not crossed.
+        assert all(after[[0, 2, 3]]) and sum(after) == 4
+        grown |= set(np.flatnonzero(after)) - {0, 2, 3}
+
+    assert grown == {1, 4}
 
 
 def test_deepr_pulls_to_zero_and_walks_at_random():
@@ -245,7 +299,7 @@ def test_ggr_counts_the_largest_gradients_of_all_layers():
         view([1.0, 0, 0, 0], [1, 0, 0, 0], gradient=[9.0, -0.7, 0.6, 0.5]),
     ]
 
-    grown = algorithms.GGR().redistribute(layers, [2, 2])
+    grown = algorithms.GGR().redistribute(layers, [2, 2], wanted())
 
     # 0.8, -0.7, 0.6 and 0.5.
     assert ints(grown) == [1, 3]
@@ -259,10 +313,9 @@ def test_half_grows_by_gradient_and_half_at_random(name, by_gradient):
     gradient = np.arange(1000.0)
     always = np.ones(1000, bool)
     for seed in range(30):
-        layer = view(
-            [0.0] * 1000, [0] * 1000, gradient=gradient, seed=(seed, 0)
-        )
-        grown = masks.grow(layer.mask, algorithms.get(name).grow(layer), 3)
+        layer = view([0.0] * 1000, [0] * 1000, gradient=gradient, seed=seed)
+        scores = algorithms.get(name).grow(layer.candidates())
+        grown = masks.grow(layer.mask, scores, 3)
 
         assert np.sum(grown) == 3
         always &= grown.numpy()
@@ -273,18 +326,64 @@ def test_half_grows_by_gradient_and_half_at_random(name, by_gradient):
     )
 
 
-def test_rewire_drops_and_grows_by_the_scores_that_it_is_told():
-    layer = view(
+@pytest.mark.parametrize("stored", ["dense", "active"])
+def test_rewire_drops_and_grows_by_the_scores_that_it_is_told(stored):
+    rewire = algorithms.Rewire(drop_by="saliency", grow_by=("gradient",))
+
+    after = mask_after_update(
+        rewire,
         weight=[0.9, -0.1, 0.5, 0.0, 0.0, 0.0],
         mask=[1, 1, 1, 0, 0, 0],
         gradient=[0.1, 9.0, 0.1, 0.3, -0.8, 0.2],
+        num=1,
+        stored=stored,
     )
-    rewire = algorithms.Rewire(drop_by="saliency", grow_by=("gradient",))
-
-    after = update(rewire, layer, 1)
 
     # |0.5 x 0.1| is the least; -0.8 the largest inactive gradient.
     np.testing.assert_array_equal(after, [1, 1, 0, 0, 1, 0])
+
+
+@in_every_storage
+def test_of_several_scores_each_grows_an_equal_part(stored):
+    after = mask_after_update(
+        algorithms.Rewire("magnitude", ("gradient", "magnitude")),
+        weight=[0.1, 0.2, 0.3, 0.4, 0.0, 0.0, 0.0],
+        mask=[1, 1, 1, 1, 0, 0, 0],
+        gradient=[0.0, 0.1, 0.0, 0.0, 0.9, 0.7, 0.8],
+        num=3,
+        stored=stored,
+    )
+
+    # 0.4 stays. The first two go where the gradients are 0.9 and 0.8, and the
+    # third by magnitude, where 0.3 was dropped.
+    np.testing.assert_array_equal(after, [0, 0, 1, 1, 1, 0, 1])
+
+
+@in_every_storage
+def test_no_part_grows_what_an_earlier_part_has_grown(stored):
+    after = mask_after_update(
+        algorithms.Rewire("magnitude", ("gradient", "gradient")),
+        weight=[0.1, 0.2, 0.3, 0.4, 0.0, 0.0, 0.0],
+        mask=[1, 1, 1, 1, 0, 0, 0],
+        gradient=[0.0, 0.1, 0.0, 0.0, 0.9, 0.7, 0.8],
+        num=3,
+        stored=stored,
+    )
+
+    # 0.9 and 0.8 first, then 0.7.
+    np.testing.assert_array_equal(after, [0, 0, 0, 1, 1, 1, 1])
+
+
+@pytest.mark.parametrize("name", ["rigl", "rewire"])
+def test_an_algorithm_comes_back_from_its_json_configuration(name):
+    algorithm = {
+        "rigl": algorithms.RigL(),
+        "rewire": algorithms.Rewire("random", ("saliency", "momentum")),
+    }[name]
+
+    saved = json.dumps(keras.saving.serialize_keras_object(algorithm))
+
+    assert keras.saving.deserialize_keras_object(json.loads(saved)) == algorithm
 
 
 def test_rewire_knows_what_it_needs():

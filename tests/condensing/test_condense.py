@@ -1,5 +1,6 @@
 """Layers that list the inputs of their neurons compute what they did."""
 
+import contextlib
 import sys
 
 import keras
@@ -106,3 +107,38 @@ def test_gradients_are_refused(compiler):
 def test_a_model_without_sparse_neurons_is_refused():
     with pytest.raises(ValueError, match="no Dense layer .* 25%"):
         condensing.condense(sparse(sparsity=0.5))
+
+
+def test_statistics_are_kept():
+    x = np.random.default_rng(0).normal(50, 10, (16, 8)).astype("float32")
+    layer = kl.Normalization()
+    layer.adapt(x)
+    model = keras.Sequential([keras.Input((8,)), layer, kl.Dense(3)])
+    model.layers[-1].kernel.assign(np.eye(8, 3))
+
+    condensed = condensing.condense(model, samples=x)
+
+    np.testing.assert_allclose(condensed(x), model(x), atol=1e-5)
+
+
+def test_what_differs_from_the_model_that_was_passed_in_is_refused(monkeypatch):
+    model = keras.Sequential([keras.Input((8,)), kl.Dense(3)])
+    copy = keras.models.clone_model(model)
+    copy.layers[-1].kernel.assign(np.eye(8, 3))
+    monkeypatch.setattr(
+        sys.modules["rigl_tf.condensing.condense"],
+        "densified",
+        lambda model: contextlib.nullcontext(copy),
+    )
+
+    with pytest.raises(ValueError, match="cannot be condensed"):
+        condensing.condense(model)
+
+
+def test_a_subclassed_model_is_refused():
+    class Mine(keras.Model):
+        def call(self, x):
+            return x
+
+    with pytest.raises(TypeError, match="subclassed"):
+        condensing.condense(Mine())

@@ -124,7 +124,7 @@ def test_what_keras_has_quantized_is_refused(mode, tmp_path):
 
 
 def test_errors_of_another_cause_are_left_as_they_are(tmp_path, monkeypatch):
-    monkeypatch.setattr(tf.lite.TFLiteConverter, "from_keras_model", Broken)
+    monkeypatch.setattr(tf.lite.TFLiteConverter, "from_saved_model", Broken)
 
     with pytest.raises(RuntimeError, match="no such operation"):
         rigl_tf.export(dense(10), tmp_path / "model", "litert")
@@ -133,8 +133,8 @@ def test_errors_of_another_cause_are_left_as_they_are(tmp_path, monkeypatch):
 class Broken:
     """A converter that fails."""
 
-    def __init__(self, model):
-        del model
+    def __init__(self, directory):
+        del directory
 
     def convert(self):
         raise RuntimeError("no such operation")

@@ -92,7 +92,7 @@ def test_structured_sparse_training_ends_in_a_model_of_its_density(data):
 
     grown = [
         int(np.any(kernel.weights(), axis=0).sum())
-        for kernel in rigl_tf.layers.sparse_kernels(model)
+        for kernel in rigl_tf.modeling.sparse_wrapper.sparse_kernels(model)
     ]
     assert [count for _, count in report.units.values()] == [*grown, 2]
     assert 0 < grown[0] <= 10 and 0 < grown[1] <= 5  # some are just grown

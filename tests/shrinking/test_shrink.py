@@ -1,8 +1,12 @@
 """What does nothing goes; everything else computes what it did."""
 
+import contextlib
+import sys
+
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from keras import layers as kl
 
 import rigl_tf
@@ -312,3 +316,93 @@ def test_a_subclassed_model_is_refused():
 
     with pytest.raises(TypeError, match="subclassed"):
         rigl_tf.shrink(Mine())
+
+
+def test_what_differs_from_the_model_that_was_passed_in_is_refused(monkeypatch):
+    x = keras.Input((2,))
+    model = keras.Model(x, kl.Dense(2)(x))
+    copy = keras.models.clone_model(model)  # with other weights
+    monkeypatch.setattr(
+        sys.modules["rigl_tf.shrinking.shrink_model"],
+        "densified",
+        lambda model: contextlib.nullcontext(copy),
+    )
+
+    with pytest.raises(ValueError, match="cannot be shrunk"):
+        rigl_tf.shrink(model)
+
+
+def adapted(name):
+    """A layer with more than weights, and examples for it."""
+    if name == "words":
+        x = np.array([["a", "b"], ["c", "a"]])
+        layer = kl.StringLookup(output_mode="multi_hot")
+    else:
+        x = np.random.default_rng(0).normal(50, 10, (16, 8)).astype("float32")
+        layer = {
+            "normalization": kl.Normalization,
+            "discretization": lambda: kl.Discretization(num_bins=3),
+        }[name]()
+    layer.adapt(x)
+    return layer, x
+
+
+@pytest.mark.parametrize("name", ["normalization", "discretization", "words"])
+def test_what_a_layer_was_adapted_to_is_kept(name):
+    layer, samples = adapted(name)
+    dtype = "string" if name == "words" else "float32"
+    x = keras.Input(samples.shape[1:], dtype=dtype)
+    y = keras.ops.cast(layer(x), "float32")
+    size = y.shape[-1]
+    hidden = kernel([[1, 0]] * size)(y)
+    model = keras.Model(x, kernel([[1], [0]])(hidden))
+
+    smaller, report = rigl_tf.shrink(model, samples=samples)
+
+    assert shapes(smaller)[-4] == (size, 1)
+    assert report.largest_difference < 1e-5
+    np.testing.assert_allclose(
+        smaller(tf.constant(samples)), model(tf.constant(samples)), rtol=1e-5
+    )
+
+
+def test_the_layers_of_a_nested_model_are_left_alone():
+    x = keras.Input((3,))
+    inner = keras.Sequential(
+        [keras.Input((2,)), kernel([[1, 0], [1, 0]], name="one")]
+    )
+    model = keras.Model(x, inner(kernel([[1, 0]] * 3, name="one")(x)))
+    model.compile("sgd", "mse")
+    optimizer = model.optimizer
+
+    smaller, _ = rigl_tf.shrink(model)
+
+    assert inner.layers[0].name == "one"
+    assert inner.layers[0].output.shape == (None, 2)  # it was called once
+    assert model.layers[1].output.shape == (None, 2)
+    assert model.optimizer is optimizer and model.compiled
+    assert not smaller.compiled
+
+
+def test_dictionaries_of_inputs_and_outputs_are_shrunk():
+    a, b = keras.Input((3,), name="a"), keras.Input((2,), name="b")
+    hidden = kernel([[1, 0]] * 5)(kl.Concatenate()([a, b]))
+    z, y = kernel([[1], [0]], name="z"), kernel([[2], [0]], name="y")
+    model = keras.Model({"b": b, "a": a}, {"z": z(hidden), "y": y(hidden)})
+
+    smaller, report = rigl_tf.shrink(model)
+
+    assert report.largest_difference < 1e-6
+    x = {"a": np.ones((1, 3)), "b": np.ones((1, 2))}
+    assert smaller(x).keys() == {"z", "y"}
+    np.testing.assert_allclose(smaller(x)["y"], model(x)["y"])
+
+
+def test_a_fixed_batch_is_kept():
+    x = keras.Input(batch_shape=(2, 4))
+    model = keras.Model(x, kernel([[1], [1]])(kernel([[1, 0]] * 4)(x)))
+
+    smaller, report = rigl_tf.shrink(model)
+
+    assert smaller.input_shape == (2, 4)
+    assert report.milliseconds[0] > 0

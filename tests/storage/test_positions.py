@@ -92,5 +92,5 @@ def test_a_part_of_random_scores_is_cut_out_of_the_whole():
     whole = masks.random_scores((37, 1001), seed).numpy().ravel()
 
     for start, stop in [(0, 10), (3, 9), (1001, 5005), (37034, 37037)]:
-        part = masks.part_of_random_scores(start, stop, seed)
+        part = masks.random_scores_slice(start, stop, seed)
         np.testing.assert_array_equal(part, whole[start:stop])

@@ -50,6 +50,17 @@ FINDERS = {
 NEW_WEIGHTS = ("edge_popup", "gem_miner", "imp warm", "lr_rewinding")
 
 
+@pytest.fixture(autouse=True)
+def plain_again():
+    """Lets every test start with the model as it was made."""
+    before = [(v, np.array(v), v.trainable) for v in MODEL.variables]
+    yield
+    rigl_tf.densify(MODEL)
+    for variable, value, trainable in before:
+        variable.assign(value)
+        variable.trainable = trainable
+
+
 @functools.cache
 def found(name, density=0.25, seed=0):
     fit = small.fit(MODEL, DATA)

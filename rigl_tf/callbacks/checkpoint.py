@@ -175,7 +175,7 @@ class Checkpoint(keras.callbacks.Callback):
 
     def _go_back(self, model, facts, arrays):
         if facts.plan is not None:
-            model.planned = facts.plan
+            model.resolved_schedule = facts.plan
         self._snapshot.put_back(arrays, facts.batch > 0)
         self._arrays = arrays if facts.batch else None
         self.epoch, self.batch = self._saved = facts.epoch, facts.batch
@@ -199,7 +199,7 @@ class Checkpoint(keras.callbacks.Callback):
             batch=self.batch,
             elapsed=self.elapsed,
             history=self.history,
-            plan=getattr(self.model, "planned", None),
+            plan=getattr(self.model, "resolved_schedule", None),
             versions={
                 name: importlib.metadata.version(name)
                 for name in ("keras", "tensorflow", "numpy")

@@ -1,0 +1,177 @@
+"""The two things that an algorithm may see: a kernel, a tile of candidates."""
+
+import dataclasses
+from typing import Any
+
+import tensorflow as tf
+
+from rigl_tf.algorithms.random_numbers import RandomNumbers
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Positions:
+    """Tensors with one entry for each position, and random numbers."""
+
+    weight: Any
+    mask: Any
+    gradient: Any = None
+    momentum: Any = None
+    sign: Any = None
+    random_numbers: RandomNumbers | None = None
+
+    def random(self, stream: int = 0) -> tf.Tensor:
+        """Draws int32 scores; the same for a position however it is stored.
+
+        Args:
+            stream: Integer >= 0. Streams are independent of each other.
+
+        Returns:
+            int32 tensor, shape of `mask`, uniform over all 32-bit integers.
+        """
+        return self._numbers.integers(stream)
+
+    def uniform(self, stream: int = 0) -> tf.Tensor:
+        """Draws float32 numbers that are uniform between 0 and 1.
+
+        Args:
+            stream: Integer >= 0. Streams are independent of each other.
+
+        Returns:
+            float32 tensor, shape of `mask`. Neither 0 nor 1 occurs.
+        """
+        return self._numbers.uniform(stream)
+
+    def normal(self, stream: int = 0) -> tf.Tensor:
+        """Draws float32 numbers with mean 0 and standard deviation 1.
+
+        Args:
+            stream: Integer >= 0. Streams are independent of each other.
+
+        Returns:
+            float32 tensor, shape of `mask`. XLA, with `jit_compile=True`,
+            makes other numbers of the same seed.
+        """
+        return self._numbers.normal(stream)
+
+    @property
+    def _numbers(self):
+        if self.random_numbers is None:
+            raise ValueError(
+                f"This `{type(self).__name__}` has no random numbers. "
+                "Received: random_numbers=None. Pass "
+                "`random_numbers=RandomNumbers(mask.shape, seed=0)`."
+            )
+        return self.random_numbers
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class CandidateTile(_Positions):
+    """A tile of a kernel where connections may grow, for `grow`.
+
+    With `storage="dense"`, one tile is the whole kernel and has its shape; or
+    the shape of its groups, if connections move in groups. With
+    `storage="active"`, `grow` sees a kernel in several flat tiles, one after
+    another. So a score must follow from the values at its position and not from
+    the whole tile, and tensors are best made with `tf.zeros_like(tile.mask)`,
+    because the length of a flat tile is known only when it is computed.
+
+    Random numbers must come from `random`, `uniform` and `normal`, which
+    differ from tile to tile. A seed that is fixed repeats in every tile.
+
+    Example:
+
+    >>> tile = CandidateTile(
+    ...     weight=tf.constant([0.5, 0.0, 0.0]),
+    ...     mask=tf.constant([True, False, False]),
+    ...     gradient=tf.constant([0.0, 0.1, -0.9]),
+    ... )
+    >>> tf.abs(tile.gradient).numpy()  # the scores of RigL
+    array([0. , 0.1, 0.9], dtype=float32)
+
+    Attributes:
+        weight: Float tensor. Zero where a connection is inactive, except one
+            that this update has dropped, which has its weight.
+        mask: Boolean tensor. `False` marks the candidates: connections that
+            are inactive after the drop.
+        gradient: Float tensor, d(loss)/d(weight), averaged over the batch of
+            all replicas. `None` unless the algorithm sets `needs_gradient`.
+        momentum: Float tensor, the running gradient that `track` keeps, or the
+            optimizer's if the algorithm sets `needs_momentum`, which is zero
+            where a connection was inactive before the update. `None` otherwise.
+        sign: Float tensor of -1 and 1. `None` unless the algorithm sets
+            `fixes_signs`.
+        random_numbers: `RandomNumbers`, from which `random`, `uniform` and
+            `normal` draw.
+    """
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class KernelView(_Positions):
+    """One kernel: for all of an algorithm's functions but `grow`.
+
+    With `storage="dense"`, tensors have the shape of the kernel. With
+    `storage="active"`, they are flat and have an entry for each connection
+    that is stored, all of them active. Entries of weight zero whose `mask` is
+    `False` fill up the rest. Where connections move in groups,
+    `drop`, `num_drop`, `redistribute` and `next_state` see one entry for each
+    group: the mean of its magnitudes, and whether it is active.
+
+    Floats are float64 if the kernel is, and float32 otherwise.
+
+    Example:
+
+    >>> view = KernelView(
+    ...     weight=tf.constant([0.5, -0.1, 0.0]),
+    ...     mask=tf.constant([True, True, False]),
+    ...     random_numbers=RandomNumbers((3,), seed=0),
+    ... )
+    >>> int(view.size), view.candidates().uniform().shape
+    (3, TensorShape([3]))
+
+    Attributes:
+        weight: Float tensor; zero wherever `mask` is `False`.
+        mask: Boolean tensor; `True` marks active connections.
+        gradient: Float tensor, d(loss)/d(weight), averaged over the batch of
+            all replicas. `None` unless the algorithm sets `needs_gradient` or
+            `tracks_gradient`.
+        momentum: Float tensor, the running gradient that `track` keeps, or the
+            optimizer's if the algorithm sets `needs_momentum`, which is zero
+            where nothing is active. `None` otherwise.
+        sign: Float tensor of -1 and 1, fixed for each connection. `None`
+            unless the algorithm sets `fixes_signs`.
+        random_numbers: `RandomNumbers`, from which `random`, `uniform` and
+            `normal` draw.
+        total: Integer, connections or groups of the whole kernel, or `None`
+            for as many as `mask` has entries.
+        num_tiles: Integer, the number of tiles that `grow` sees.
+        tiles: Function from this view and the number of a tile to a
+            `CandidateTile`, or `None` if the whole view is the only tile.
+    """
+
+    total: int | None = None
+    num_tiles: int = 1
+    tiles: Any = None
+
+    @property
+    def size(self) -> tf.Tensor:
+        """Connections or groups of the whole kernel, as an int64 scalar."""
+        if self.total is None:
+            return tf.size(self.mask, out_type=tf.int64)
+        return tf.constant(self.total, tf.int64)
+
+    def candidates(self, tile=0) -> CandidateTile:
+        """Returns a tile of the kernel, for `grow`.
+
+        Args:
+            tile: Integer or integer scalar tensor, from 0 to `num_tiles` - 1.
+        """
+        if self.tiles is not None:
+            return self.tiles(self, tile)
+        return CandidateTile(
+            self.weight,
+            self.mask,
+            self.gradient,
+            self.momentum,
+            self.sign,
+            self.random_numbers,
+        )

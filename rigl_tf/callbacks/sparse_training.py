@@ -1,0 +1,161 @@
+"""Sparse training of any compiled Keras model, in place."""
+
+import keras
+import numpy as np
+
+from rigl_tf import distributions
+from rigl_tf import slots
+from rigl_tf import tensors
+from rigl_tf.modeling import maskable
+from rigl_tf.modeling.setup import resolve
+from rigl_tf.modeling.sparse_model import SparseModel
+from rigl_tf.modeling.sparse_optimizer import SparseOptimizer
+from rigl_tf.modeling.sparse_step import SparseStep
+from rigl_tf.modeling.sparse_wrapper import Sparse
+from rigl_tf.modeling.sparse_wrapper import sparse_kernels
+from rigl_tf.modeling.training_guard import TrainingGuard
+from rigl_tf.modeling.training_guard import look_back
+
+
+class SparseTraining(TrainingGuard):
+    """Makes a model sparse while its own `fit` trains it.
+
+    The model stays the object that it is, with its own class, `train_step` and
+    layers. What it saves is a plain Keras file, with exact zeros, that loads
+    without this library. `rigl_tf.summary(model)` shows the masks.
+
+    A `fit` with the same callback goes on. A loaded model goes on from its
+    zeros with `masks="magnitude"`. A callback that puts back weights of
+    another epoch, such as `EarlyStopping(restore_best_weights=True)`, comes
+    before this one in the list; the masks then follow the weights.
+
+    Args:
+        algorithm: `Algorithm`, its class or its name, as for `sparsify`.
+        sparsity: Float in [0, 1), the fraction of zeros, and what else
+            `sparsify` takes.
+        **options: Any of `sparsify`: `distribution`, `schedule`,
+            `drop_fraction`, `exclude`, `include`, `granularity`, `grow_init`,
+            `masks`, `seed`.
+
+    Attributes:
+        sparse_step: `SparseStep`, with the masks and counters.
+
+    Raises:
+        TypeError: At the beginning of `fit`, if the model is a `SparseModel`,
+            which needs no callback, or an option is unknown.
+        ValueError: At the beginning of `fit`, as `sparsify`.
+
+    Example:
+
+    >>> model = keras.Sequential([keras.Input((8,)), keras.layers.Dense(10)])
+    >>> model.compile("sgd", loss="mse")
+    >>> x, y = np.ones((32, 8)), np.ones((32, 10))
+    >>> training = rigl_tf.SparseTraining("set", sparsity=0.9, schedule=2)
+    >>> history = model.fit(
+    ...     x, y, batch_size=4, verbose=0, callbacks=[training])
+    >>> rigl_tf.summary(model).sparsity
+    0.9
+    """
+
+    def __init__(self, algorithm, *, sparsity, **options):
+        super().__init__(None)
+        unknown = options.keys() - _DEFAULTS.keys()
+        if unknown:
+            raise TypeError(
+                f"`SparseTraining` has no option {', '.join(sorted(unknown))}. "
+                f"Options: {', '.join(_DEFAULTS)}."
+            )
+        self._options = {
+            "algorithm": algorithm,
+            "sparsity": sparsity,
+            **_DEFAULTS,
+            **options,
+        }
+        self._prepared = None
+
+    def set_model(self, model):
+        super().set_model(model)
+        if isinstance(model, SparseModel):
+            raise TypeError(
+                f"{model.name!r} is sparse already and trains itself: leave "
+                "`SparseTraining` out of its `fit`."
+            )
+        with model.distribute_strategy.scope():  # a mask on every replica
+            if self._prepared is not model:
+                self._prepare(model)
+                self._prepared = model
+            model.optimizer = SparseOptimizer(model.optimizer, self)
+        model.train_function = None  # it has another optimizer now
+
+    def on_epoch_begin(self, epoch, logs=None):
+        if not self._is_resolved:
+            # Another callback may have put back the weights of a backup.
+            followed = [_follow_weights(k) for k in self.sparse_step.kernels]
+            if any(followed):
+                self.sparse_step.step.assign(self.model.optimizer.iterations)
+        super().on_epoch_begin(epoch, logs)
+
+    def on_train_end(self, logs=None):
+        del logs
+        self.model.optimizer = self.model.optimizer.inner_optimizer
+        self.model.train_function = None
+        for kernel in self.sparse_step.kernels:
+            _follow_weights(kernel)
+        look_back(self.sparse_step, self)
+
+    def _prepare(self, model):
+        if not model.weights:
+            raise ValueError(
+                f"{model.name!r} has no weights yet. Give it an `Input`, or "
+                "call it once, before `fit`."
+            )
+        masks = self._options["masks"]
+        setup = resolve(model, **self._options, storage="dense")
+        if setup.algorithm.needs_momentum:
+            if not model.optimizer.built:
+                model.optimizer.build(model.trainable_variables)
+            for variable in model.trainable_variables:
+                slots.momentum(model.optimizer, variable)
+        layers = {"": model, **dict(maskable.layers_of(model))}
+        # They stand in no graph: what is saved does not have them.
+        for path, kernels in setup.masked:
+            wrapper = Sparse(layers[path], kernels)
+            if not wrapper.built:  # a model whose parts alone are built
+                wrapper.add_masks()
+        self._variables = keras.layers.Layer()
+        self.sparse_step = SparseStep(
+            model.name,
+            **setup.step_arguments(),
+            add_weight=self._variables.add_weight,
+        )
+        self.sparse_step.watch(sparse_kernels(model))
+        setup.set_first_masks(self.sparse_step)
+        if isinstance(masks, dict):
+            self.sparse_step.set_masks(masks)
+
+
+_DEFAULTS = {
+    "distribution": distributions.erdos_renyi_kernel,
+    "schedule": None,
+    "drop_fraction": None,
+    "exclude": (),
+    "include": (),
+    "granularity": None,
+    "grow_init": None,
+    "masks": "random",
+    "seed": 0,
+}
+
+
+def _follow_weights(kernel):
+    """Takes the zeros of weights that another callback has put back.
+
+    Returns:
+        Whether there were other zeros than those of the mask.
+    """
+    weights = tensors.as_array(kernel.variable)
+    mask = tensors.as_array(kernel.mask)
+    is_other = bool(np.any(weights[~mask]))
+    if is_other:
+        kernel.set_mask(weights != 0)
+    return is_other

@@ -1,0 +1,84 @@
+"""Attributes that a sparse model has from its network and from its steps."""
+
+from rigl_tf._keras_compat import graph_of
+
+
+def _of_sparse_step(name):
+    return property(
+        lambda self: getattr(self.sparse_step, name),
+        lambda self, value: setattr(self.sparse_step, name, value),
+        doc=f"`SparseStep.{name}`.",
+    )
+
+
+def _of_network(name):
+    return property(
+        lambda self: getattr(self.network, name),
+        doc=f"The network's `{name}`.",
+    )
+
+
+class ForwardedAttributes:
+    """Lets a model answer as its `network` and its `sparse_step` do."""
+
+    algorithm = _of_sparse_step("algorithm")
+    schedule = _of_sparse_step("schedule")
+    drop_fraction = _of_sparse_step("drop_fraction")
+    sparsity = _of_sparse_step("sparsity")
+    budgets = _of_sparse_step("budgets")
+    seed = _of_sparse_step("seed")
+    granularity = _of_sparse_step("granularity")
+    grow_init = _of_sparse_step("grow_init")
+    kernels = _of_sparse_step("kernels")
+    step = _of_sparse_step("step")
+    num_skipped = _of_sparse_step("num_skipped")
+    num_skipped_last = _of_sparse_step("num_skipped_last")
+    num_updates = _of_sparse_step("num_updates")
+    num_changed = _of_sparse_step("num_changed")
+    overdue = _of_sparse_step("overdue")
+    state = _of_sparse_step("state")
+    momenta = _of_sparse_step("momenta")
+    signs = _of_sparse_step("signs")
+    impose_masks = _of_sparse_step("impose_masks")
+    set_masks = _of_sparse_step("set_masks")
+    is_due = _of_sparse_step("is_due")
+    current_budgets = _of_sparse_step("current_budgets")
+    current_drop_fraction = _of_sparse_step("current_drop_fraction")
+    current_sparsity = _of_sparse_step("current_sparsity")
+    final_sparsity = _of_sparse_step("final_sparsity")
+    resolve_schedules = _of_sparse_step("resolve_schedules")
+    resolved_schedule = _of_sparse_step("resolved_schedule")
+
+    # The network answers for its structure.
+
+    inputs = _of_network("inputs")
+    outputs = _of_network("outputs")
+    input_shape = _of_network("input_shape")
+    output_shape = _of_network("output_shape")
+
+    @property
+    def input(self):
+        """The symbolic inputs, also where the model is part of another."""
+        if self._inbound_nodes:
+            return super().input
+        return graph_of(self.network).input
+
+    @property
+    def output(self):
+        """The symbolic outputs, also where the model is part of another."""
+        if self._inbound_nodes:
+            return super().output
+        return graph_of(self.network).output
+
+    @property
+    def output_names(self):
+        """List of the names of the outputs, for losses and metrics."""
+        return getattr(graph_of(self.network), "output_names", None)
+
+    def get_layer(self, name=None, index=None):
+        """Returns a layer of the network by its name or index."""
+        return self.network.get_layer(name, index)
+
+    def summary(self, *args, **kwargs):
+        """Prints a summary of the network; see also `rigl_tf.summary`."""
+        return self.network.summary(*args, **kwargs)

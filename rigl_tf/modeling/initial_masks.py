@@ -1,0 +1,105 @@
+"""The masks that training starts with."""
+
+import functools
+
+import numpy as np
+import tensorflow as tf
+
+from rigl_tf import masks as mask_functions
+from rigl_tf.granularity import Groups
+from rigl_tf.storage import checked_mask
+from rigl_tf.tensors import as_array
+
+MASKS = ("random", "magnitude", "magnitude_global")
+
+
+def check_masks(masks):
+    """Raises an error unless a value is one that `sparsify` takes."""
+    if isinstance(masks, dict) or masks in MASKS:
+        return
+    raise ValueError(
+        f"`masks` must be one of {', '.join(map(repr, MASKS))}, or a "
+        "dictionary from the name of a kernel to a boolean array. "
+        f"Received: masks={masks!r}."
+    )
+
+
+def global_budgets(kernels, budgets, granularity):
+    """Shares budgets by the magnitudes of all weights together.
+
+    Args:
+        kernels: List of `SparseKernel`, dense.
+        budgets: List of integers, whose sum counts.
+        granularity: Of `rigl_tf.granularity`.
+
+    Returns:
+        List of integers. Every kernel keeps at least one connection.
+    """
+
+    def scores(kernel, tile):
+        del tile  # each kernel is one
+        score = _magnitudes(kernel, granularity)
+        # The largest of a kernel stays, whatever the others are.
+        first = tf.reshape(
+            tf.one_hot(tf.argmax(tf.reshape(score, [-1])), tf.size(score)),
+            tf.shape(score),
+        )
+        return tf.where(first > 0, float("inf"), score), None
+
+    # Functions, so that the scores of one kernel at a time are in memory.
+    layers = [functools.partial(scores, kernel) for kernel in kernels]
+    counts = mask_functions.count_in_top_k(layers, sum(budgets))
+    return [int(count) for count in counts]
+
+
+def units_by_magnitude(kernel, budget, granularity):
+    """Marks the units with the largest mean magnitude.
+
+    Args:
+        kernel: `SparseKernel`, dense.
+        budget: Integer, units to keep.
+        granularity: Of `rigl_tf.granularity`.
+
+    Returns:
+        Boolean tensor of the units' shape.
+    """
+    scores = _magnitudes(kernel, granularity)
+    if isinstance(granularity, Groups):
+        groups = granularity.grouped(scores, kernel.layout)
+        num_groups = tf.size(groups) // groups.shape[-1]
+        return granularity.best(
+            scores,
+            tf.ones_like(scores, tf.bool),
+            int(budget // num_groups),
+            kernel.layout,
+        )
+    return mask_functions.top_k_mask(scores, budget)
+
+
+def units_of_mask(mask, kernel, granularity):
+    """Returns the units that a mask has active, as a boolean array."""
+    mask = checked_mask(mask, kernel.kernel_shape, kernel.name)
+    active = tf.cast(mask, tf.float32)
+    return as_array(granularity.pool(active, kernel.layout)) > 0
+
+
+def zeros_of(kernel, budget, granularity):
+    """Marks what is not zero, or everything if too little would be left.
+
+    Args:
+        kernel: `SparseKernel`, dense.
+        budget: Integer, units that have to stay.
+        granularity: Of `rigl_tf.granularity`.
+
+    Returns:
+        Boolean array of the units' shape.
+    """
+    units = as_array(_magnitudes(kernel, granularity)) > 0
+    if np.count_nonzero(units) < budget or isinstance(granularity, Groups):
+        return np.ones_like(units)
+    return units
+
+
+def _magnitudes(kernel, granularity):
+    weights = tf.abs(tf.cast(kernel.variable, tf.float32))
+    return granularity.pool(weights, kernel.layout)

@@ -1,0 +1,307 @@
+"""Resolves what a model and the arguments of `sparsify` ask for."""
+
+import dataclasses
+import numbers
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from rigl_tf import distributions
+from rigl_tf import granularity as structures
+from rigl_tf import plan
+from rigl_tf import schedules
+from rigl_tf import storage as kernel_storage
+from rigl_tf import stores
+from rigl_tf._keras_compat import is_graph
+from rigl_tf.grow_init import GrowInit
+from rigl_tf.modeling import arguments
+from rigl_tf.modeling import initial_masks
+from rigl_tf.modeling import kernel_choice
+from rigl_tf.modeling import maskable
+from rigl_tf.modeling import placement
+from rigl_tf.modeling import sparse_wrapper
+from rigl_tf.modeling.layer_sparsities import call_distribution
+from rigl_tf.storage import DenseKernel
+
+
+@dataclasses.dataclass(frozen=True)
+class SparseSetup:
+    """A model's masks to be, and how they will move.
+
+    Attributes:
+        algorithm: `Algorithm`.
+        schedule: `UpdateSchedule`.
+        drop_fraction: Callable from step to fraction.
+        sparsity: Callable from step to sparsity, or `None` if it is constant.
+        budgets: List of integers, the active units of each kernel in the end.
+        seed: Integer.
+        granularity: Of `rigl_tf.granularity`.
+        grow_init: `GrowInit`.
+        masked: List of pairs: the path of a layer that gets a wrapper, and the
+            names of its kernels, or `None` for all.
+        new: List of integers, the places of the kernels that get new masks.
+        units: Dictionary from place to the units that are active first; other
+            new kernels have random ones.
+    """
+
+    algorithm: Any
+    schedule: Any
+    drop_fraction: Any
+    sparsity: Any
+    budgets: list
+    seed: int
+    granularity: Any
+    grow_init: Any
+    masked: list
+    new: list
+    units: dict
+
+    def step_arguments(self):
+        """Dictionary of the arguments that `SparseStep` takes."""
+        names = [field.name for field in dataclasses.fields(self)]
+        return {name: getattr(self, name) for name in names[:-3]}
+
+    def set_first_masks(self, sparse_step):
+        """Sets the masks of new kernels and zeroes what they leave out."""
+        sparse_step.draw_masks(self.units, self.new)
+
+
+def resolve(
+    model,
+    algorithm,
+    *,
+    sparsity,
+    distribution,
+    schedule,
+    drop_fraction,
+    exclude,
+    include,
+    granularity,
+    grow_init,
+    masks,
+    storage,
+    seed,
+):
+    """Resolves the arguments of `sparsify` for a model.
+
+    Layers that shall store active connections only do so afterwards.
+
+    Args:
+        model: A built `keras.Model`.
+
+    Returns:
+        `SparseSetup`. The other arguments and errors are those of `sparsify`.
+    """
+    algorithm = arguments.as_algorithm(algorithm)
+    if isinstance(seed, bool) or not isinstance(seed, numbers.Integral):
+        raise ValueError(f"`seed` must be an integer. Received: seed={seed!r}.")
+    seed = int(seed)
+    schedule = arguments.as_schedule(schedule, algorithm)
+    drop_fraction = arguments.as_drop_fraction(drop_fraction, algorithm)
+    wanted, distribution = arguments.as_sparsity(
+        sparsity, distribution, algorithm
+    )
+    granularity = granularity or structures.Connections()
+    if not isinstance(granularity, structures.Granularity):
+        raise TypeError(
+            "`granularity` must be of `rigl_tf.granularity`, for example "
+            f"`Blocks(16, 16)`. Received: granularity={granularity!r}."
+        )
+    grow_init = grow_init or GrowInit()
+    initial_masks.check_masks(masks)
+    _check_fits(algorithm, schedule, granularity, grow_init, wanted)
+    kept = sparse_wrapper.sparse_kernels(model)
+    # Wrapped by hand: those kernels, and no others.
+    by_hand = bool(kept) and all(int(k.count()) == k.size for k in kept)
+    chosen = []
+    if not by_hand:
+        chosen = kernel_choice.choose_kernels(model, exclude, include, kept)
+    kernels, is_new = _kernels(model, chosen, by_hand)
+    if isinstance(drop_fraction, schedules.PerLayer):
+        drop_fraction.check([kernel.name for kernel in kernels])
+    new = [i for i, flag in enumerate(is_new) if flag]
+    # Pruning goes on from the zeros that are there.
+    has_budget = [algorithm.follows_sparsity or flag for flag in is_new]
+    budgets = _budgets(
+        kernels,
+        has_budget,
+        distribution,
+        wanted,
+        granularity,
+        algorithm,
+        placement.first_layers(model),
+    )
+    if masks == "magnitude_global" and new:
+        shared = initial_masks.global_budgets(
+            [kernels[i] for i in new], [budgets[i] for i in new], granularity
+        )
+        for i, budget in zip(new, shared, strict=True):
+            budgets[i] = budget
+    units = {}
+    if algorithm.follows_sparsity:
+        choose = initial_masks.zeros_of
+    elif masks in ("magnitude", "magnitude_global"):
+        choose = initial_masks.units_by_magnitude
+    else:
+        choose = None
+    if choose is not None:
+        units = {i: choose(kernels[i], budgets[i], granularity) for i in new}
+    if isinstance(masks, Mapping):
+        for i in new:
+            if kernels[i].name in masks:
+                units[i] = initial_masks.units_of_mask(
+                    masks[kernels[i].name], kernels[i], granularity
+                )
+                budgets[i] = int(np.count_nonzero(units[i]))
+    masked = kernel_choice.by_leaf(model, chosen)
+    _store_active(
+        model,
+        kernels,
+        budgets,
+        new,
+        units,
+        storage,
+        algorithm,
+        granularity,
+        seed,
+    )
+    _warn_of_kept(kernels, has_budget, masks)
+    return SparseSetup(
+        algorithm=algorithm,
+        schedule=schedule,
+        drop_fraction=drop_fraction,
+        sparsity=wanted if algorithm.follows_sparsity else None,
+        budgets=budgets,
+        seed=seed,
+        granularity=granularity,
+        grow_init=grow_init,
+        masked=masked,
+        new=new,
+        units=units,
+    )
+
+
+def _check_fits(algorithm, schedule, granularity, grow_init, sparsity):
+    name = type(algorithm).__name__
+    if algorithm.fixes_signs and not granularity.single:
+        raise ValueError(
+            f"{name} goes by the signs of single connections, and groups of "
+            f"them have none. Received: granularity={granularity}."
+        )
+    if isinstance(granularity, structures.Groups) and (
+        algorithm.moves_between_layers
+        or (
+            algorithm.follows_sparsity
+            and not isinstance(granularity, structures.NM)
+        )
+    ):
+        raise ValueError(
+            f"{name} changes how many connections layers have, and groups of "
+            f"them keep theirs. Received: granularity={granularity}."
+        )
+    if grow_init.kind == "gradient" and not algorithm.needs_gradient:
+        raise ValueError(
+            f"{name} does not see the gradient, so new connections cannot "
+            f"start with it. Received: grow_init={grow_init}."
+        )
+    plan.check_interval(algorithm, schedule)
+    if (
+        isinstance(sparsity, schedules.PolynomialSparsity)
+        and sparsity.final < sparsity.initial
+    ):
+        raise ValueError(
+            f"{name} grows no connections, so that the sparsity cannot fall. "
+            "Train the densified model, or use `sparsity` schedules that rise. "
+            f"Received: sparsity={sparsity}."
+        )
+
+
+def _kernels(model, chosen, by_hand):
+    """All kernels that the sparse model will have, and which get new masks."""
+    ids = {id(kernel.variable) for kernel in chosen}
+    kernels, is_new = [], []
+    for found in maskable.maskable_kernels(model):
+        is_masked = sparse_wrapper.is_masked(found)
+        if not is_masked and id(found.variable) not in ids:
+            continue
+        if is_masked:
+            kernels.append(sparse_wrapper.kernel_of(found))
+        else:
+            kernels.append(
+                DenseKernel(found.name, found.layer, found.variable, None)
+            )
+        is_new.append(not is_masked or by_hand)
+    return kernels, is_new
+
+
+def _budgets(
+    kernels, is_new, distribution, wanted, granularity, algorithm, first
+):
+    """The active units of each kernel in the end."""
+    new = [k for k, flag in zip(kernels, is_new, strict=True) if flag]
+    final = wanted
+    if algorithm.follows_sparsity:
+        final = schedules.final_sparsity(wanted)
+    budgets = iter(())
+    if new:
+        names = [kernel.name for kernel in new]
+        sparsities = call_distribution(
+            distribution,
+            [kernel.shape for kernel in new],
+            float(final),
+            names,
+            first,
+        )
+        shapes = [granularity.shape(kernel.layout) for kernel in new]
+        counts = distributions.budgets(shapes, sparsities, names=names)
+        budgets = iter(granularity.budgets(new, counts))
+    return [
+        next(budgets) if flag else kernel.count_units(granularity)
+        for kernel, flag in zip(kernels, is_new, strict=True)
+    ]
+
+
+def _store_active(
+    model, kernels, budgets, new, units, storage, algorithm, granularity, seed
+):
+    """Frees the dense kernels of layers that store active units only."""
+    alone = {id(layer) for _, layer in placement.leaves(model)}
+    if not is_graph(model):
+        alone = set()
+    stored = stores.planned(
+        storage,
+        [kernels[i] for i in new],
+        [budgets[i] for i in new],
+        algorithm,
+        granularity,
+        seed,
+        lambda layer: id(layer) in alone,
+        [units.get(i) for i in new],
+    )
+    block = None
+    if not granularity.single:
+        block = (
+            getattr(granularity, "rows", None),
+            getattr(granularity, "columns", None),
+        )
+    for kernel in kernels:
+        if id(kernel.layer) in stored:
+            capacity, active = stored[id(kernel.layer)]
+            kernel_storage.store_active(kernel.layer, capacity, active, block)
+
+
+def _warn_of_kept(kernels, is_new, masks):
+    kept = [
+        kernel.name
+        for kernel, flag in zip(kernels, is_new, strict=True)
+        if not flag
+    ]
+    if kept and not isinstance(masks, Mapping):
+        warnings.warn(
+            f"{', '.join(kept)} had masks already and keep them, with the "
+            "number of connections that they have. To draw new ones, pass "
+            "`rigl_tf.densify(model)`.",
+            stacklevel=4,
+        )

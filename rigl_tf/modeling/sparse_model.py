@@ -1,0 +1,361 @@
+"""The sparse model: what it holds, how it is compiled, fitted and saved."""
+
+import contextlib
+
+import keras
+from keras import tree
+
+from rigl_tf import refusals
+from rigl_tf import slots
+from rigl_tf import tensors
+from rigl_tf._keras_compat import Untracked
+from rigl_tf._keras_compat import is_saving_as_h5
+from rigl_tf.modeling import placement
+from rigl_tf.modeling import sparse_wrapper
+from rigl_tf.modeling import train_step
+from rigl_tf.modeling.forwarded_attributes import ForwardedAttributes
+from rigl_tf.modeling.sparse_optimizer import SparseOptimizer
+from rigl_tf.modeling.sparse_step import SparseStep
+from rigl_tf.modeling.training_guard import TrainingGuard
+from rigl_tf.modeling.training_guard import look_back
+from rigl_tf.modeling.wrapper_owner import WrapperOwner
+from rigl_tf.multi_worker import MultiWorkerFit
+from rigl_tf.storage import ActiveKernel
+
+# A class that overrides one of these trains itself, with its own code.
+_OVERRIDES = (
+    "compile",
+    "train_step",
+    "test_step",
+    "predict_step",
+    "compute_loss",
+    "compute_metrics",
+    "metrics",
+)
+
+
+@keras.saving.register_keras_serializable(package="rigl_tf")
+class SparseModel(
+    ForwardedAttributes, WrapperOwner, MultiWorkerFit, keras.Model
+):
+    """Trains a network whose layers keep to masks.
+
+    Build it with `rigl_tf.sparsify`. It compiles, fits, saves and loads like
+    any Keras model. A network of a class with its own `train_step`,
+    `compute_loss`, `metrics` and the like is trained by them.
+
+    Args:
+        network: A built `keras.Model`.
+        algorithm: `Algorithm`, the rule for moving connections.
+        schedule: `UpdateSchedule`, in optimizer steps.
+        drop_fraction: Callable from step to the fraction of active
+            connections that an update replaces.
+        sparsity: Callable from step to the sparsity wanted then, or to a pair
+            (whether to update, sparsity). `None` where it does not change.
+        budgets: List of integers, the active connections of each kernel in
+            the end, or units of the granularity.
+        seed: Integer, for everything random in the updates.
+        granularity: Of `rigl_tf.granularity`, what moves as one.
+        grow_init: `GrowInit`, the weight of new connections.
+        masked: List of pairs: the path of a layer in the network, empty for
+            the network itself, and the names of its kernels that have masks.
+            By default, the `Sparse` layers of the network have them.
+        is_placed: Whether wrappers stand in the network's graph.
+
+    Attributes:
+        sparse_step: `SparseStep`, which does each step. Its attributes
+            (`step`, `num_updates`, `schedule` and so on) are the model's, too.
+    """
+
+    def __init__(
+        self,
+        network,
+        algorithm,
+        schedule,
+        drop_fraction,
+        sparsity,
+        budgets,
+        seed=0,
+        granularity=None,
+        grow_init=None,
+        masked=None,
+        is_placed=True,
+        **kwargs,
+    ):
+        kwargs.setdefault("name", network.name)
+        kwargs.setdefault("dtype", network.dtype_policy)
+        super().__init__(**kwargs)
+        self.network = network
+        self.sparse_step = SparseStep(
+            self.name,
+            algorithm,
+            schedule,
+            drop_fraction,
+            sparsity,
+            budgets,
+            seed,
+            granularity,
+            grow_init,
+            add_weight=self.add_weight,
+        )
+        self._in_graph = Untracked([])
+        self.wrappers_beside = []
+        if masked is not None:
+            self._wrap(masked, is_placed)
+        if network.built:
+            self._watch()
+            self.built = True
+
+    def build(self, input_shape):
+        super().build(input_shape)
+        self._watch()
+
+    def _watch(self):
+        self.sparse_step.watch(sparse_wrapper.sparse_kernels(self.network))
+
+    def _holds(self):
+        """The network, whose place a sparse model may take in another."""
+        return self.network
+
+    @property
+    def weights(self):
+        """The weights of the network, and the masks and counters."""
+        weights = super().weights
+        counted = {id(weight) for weight in weights}
+        masks = [
+            mask
+            for wrapper in sparse_wrapper.sparse_layers(self.network)
+            for mask in wrapper.masks
+            if id(mask) not in counted
+        ]
+        return weights + masks
+
+    @property
+    def moving_averages(self):
+        """List of variables of floats that a forward pass may change."""
+        return tensors.floats(self.network.non_trainable_variables)
+
+    @property
+    def trains_itself(self):
+        """Whether the network's class has training code of its own."""
+        kind = type(self.network)
+        return any(
+            getattr(kind, name) is not getattr(keras.Model, name)
+            for name in _OVERRIDES
+        )
+
+    def call(self, inputs, training=None):
+        if self.network._call_has_training_arg:
+            return self.network(inputs, training=training)
+        return self.network(inputs)
+
+    def compute_output_spec(self, inputs, training=None):
+        if self.network._call_has_training_arg:
+            return self.network.compute_output_spec(inputs, training=training)
+        return self.network.compute_output_spec(inputs)
+
+    # Training.
+
+    def train_step(self, data):
+        if self.trains_itself:
+            return self.network.train_step(data)
+        return train_step.train_step(self, data)
+
+    def test_step(self, data):
+        if self.trains_itself:
+            return self.network.test_step(data)
+        return super().test_step(data)
+
+    def predict_step(self, data):
+        if self.trains_itself:
+            return self.network.predict_step(data)
+        return super().predict_step(data)
+
+    @property
+    def metrics(self):
+        if self.trains_itself:
+            return self.network.metrics
+        return super().metrics
+
+    def apply_gradients(self, grads_and_vars):
+        """Makes one step with gradients from a loop of your own.
+
+        It does what a step of `fit` does: applies the gradients of active
+        connections with the model's optimizer, moves connections where an
+        update is due, and skips gradients that are not finite.
+
+        Args:
+            grads_and_vars: Iterable of pairs of gradient and variable, of the
+                loss as it was passed through `model.optimizer.scale_loss`.
+                Under a `tf.distribute.Strategy`, call this in replica context,
+                with gradients of a loss that is divided by the number of
+                replicas. The losses of Keras divide themselves by it; add
+                `sum(model.losses) / num_replicas`.
+
+        Raises:
+            ValueError: If the model is not compiled, or a schedule has no
+                `end_step`, which only `fit` can know.
+
+        Example:
+
+        >>> model = rigl_tf.sparsify(
+        ...     keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)]),
+        ...     "rigl", sparsity=0.5,
+        ...     schedule=rigl_tf.schedules.UpdateSchedule(10, end_step=100))
+        >>> model.compile("sgd", loss="mse")
+        >>> with tf.GradientTape() as tape:
+        ...     loss = tf.reduce_mean(model(tf.ones((2, 4)), training=True))
+        >>> gradients = tape.gradient(loss, model.trainable_variables)
+        >>> model.apply_gradients(zip(gradients, model.trainable_variables))
+        >>> int(model.step)
+        1
+        """
+        if self.optimizer is None:
+            raise ValueError(
+                f"{self.name!r} has no optimizer. Call "
+                "`model.compile(optimizer)` first."
+            )
+        gradients, variables = zip(*grads_and_vars, strict=True)
+        self.sparse_step.apply(self.optimizer, gradients, variables)
+
+    def compile(self, *args, **kwargs):
+        """Compiles the model, with the arguments of the network's class."""
+        optimizer = args[0] if args else kwargs.get("optimizer")
+        refusals.refuse_keras_2(optimizer, "optimizer")
+        refusals.refuse_to_jit_active(
+            kwargs.get("jit_compile"),
+            [k.name for k in self.kernels if isinstance(k, ActiveKernel)],
+        )
+        wanted = kwargs.get("jit_compile", "auto")
+        if wanted == "auto" and any(k.beats_xla for k in self.kernels):
+            kwargs["jit_compile"] = False
+        if self.trains_itself:
+            self._compile_network(*args, **kwargs)
+        else:
+            super().compile(*args, **kwargs)
+        refusals.refuse_to_jit(self.jit_compile, self.distribute_strategy)
+        if self.built and self.optimizer is not None:
+            slots.prepare(self.optimizer)
+            # Not in the first step: a branch cannot create variables.
+            self.optimizer.build(self.trainable_variables)
+            self.sparse_step.check_optimizer(self.optimizer)
+
+    def _compile_network(self, *args, **kwargs):
+        """Compiles a network that trains itself; its steps keep to masks."""
+        self.network.compile(*args, **kwargs)
+        how = {
+            name: kwargs[name]
+            for name in ("run_eagerly", "steps_per_execution", "jit_compile")
+            if name in kwargs
+        }
+        super().compile(self.network.optimizer, **how)
+        self.network.optimizer = SparseOptimizer(self.optimizer, self)
+
+    def get_compile_config(self):
+        if self.trains_itself and self.compiled:
+            return self.network.get_compile_config()
+        return super().get_compile_config()
+
+    def compile_from_config(self, config):
+        self.compile(**keras.saving.deserialize_keras_object(config))
+
+    def fit(self, *args, callbacks=None, **kwargs):
+        refusals.refuse_outside_of_scope(self._distribute_strategy)
+        guard = TrainingGuard(self.sparse_step)
+        if isinstance(callbacks, keras.callbacks.CallbackList):
+            callbacks.append(guard)
+        else:
+            callbacks = [guard, *tree.flatten(callbacks or [])]
+        history = super().fit(*args, callbacks=callbacks, **kwargs)
+        look_back(self.sparse_step, guard)
+        return history
+
+    def evaluate(self, *args, **kwargs):
+        self.impose_masks()  # weights may have been set from outside
+        return super().evaluate(*args, **kwargs)
+
+    def predict(self, *args, **kwargs):
+        self.impose_masks()
+        return super().predict(*args, **kwargs)
+
+    def save_own_variables(self, store):
+        self.impose_masks()
+        super().save_own_variables(store)
+
+    def set_weights(self, weights):
+        """Sets all weights, then zeroes those under masks."""
+        super().set_weights(weights)
+        self.sparse_step.take_masks()
+
+    def load_weights(self, *args, **kwargs):
+        """Loads weights and masks from a file, also of another sparsity."""
+        super().load_weights(*args, **kwargs)
+        self.sparse_step.take_masks()
+
+    def quantize(self, *args, **kwargs):
+        del args, kwargs
+        refusals.refuse_to_quantize(self.name)
+
+    # Saving.
+
+    def export(self, *args, **kwargs):
+        """Exports the network for serving, as `keras.Model.export` does."""
+        return self.network.export(*args, **kwargs)
+
+    _OBJECTS = (
+        "network",
+        "algorithm",
+        "schedule",
+        "drop_fraction",
+        "sparsity",
+        "granularity",
+        "grow_init",
+    )
+
+    def get_config(self):
+        if is_saving_as_h5():
+            raise ValueError(
+                f"{self.name!r} cannot be saved as HDF5, from which Keras "
+                "could not load it. Use the Keras format, "
+                '`model.save("model.keras")`.'
+            )
+        return {
+            "name": self.name,
+            **self._serialized(),
+            "budgets": self.budgets,
+            "seed": self.seed,
+            "masked": self._saved_entries(),
+            "is_placed": bool(self._in_graph.value),
+        }
+
+    def _serialized(self):
+        """The objects of the configuration, the network without wrappers."""
+        with (
+            placement.unplaced(self.network, self._in_graph.value),
+            _uncompiled(self.network),
+        ):
+            return {
+                key: keras.saving.serialize_keras_object(getattr(self, key))
+                for key in self._OBJECTS
+            }
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        for key in cls._OBJECTS:
+            config[key] = keras.saving.deserialize_keras_object(
+                config[key], custom_objects=custom_objects
+            )
+        model = cls(**config)
+        # A clone trains from these; a file brings its own.
+        model.sparse_step.draw_masks()
+        return model
+
+
+@contextlib.contextmanager
+def _uncompiled(network):
+    """Leaves out of a configuration what a network was compiled with."""
+    compiled, network.compiled = network.compiled, False
+    try:
+        yield
+    finally:
+        network.compiled = compiled

@@ -1,0 +1,148 @@
+"""An optimizer that keeps to masks, for any way of training."""
+
+import keras
+
+
+@keras.saving.register_keras_serializable(package="rigl_tf")
+class SparseOptimizer(keras.optimizers.Optimizer):
+    """Wraps an optimizer so that its steps keep to masks and move them.
+
+    Hand it to whatever trains a sparse model other than the model's own `fit`:
+    a class with a `train_step` of its own, a `Distiller`, a GAN, a loop with
+    `tf.GradientTape`. Each call of `apply_gradients` then does what a step of
+    `SparseModel.fit` does: it applies the gradients of active connections,
+    moves connections where an update is due, and skips what is not finite.
+
+    A file stores the wrapped optimizer in its place. Wrap again what was
+    loaded, to go on moving connections.
+
+    Args:
+        inner_optimizer: `keras.optimizers.Optimizer`, or its name. For
+            `compile` under the policy mixed_float16, without
+            `LossScaleOptimizer`: Keras scales the loss around it. Elsewhere,
+            a `LossScaleOptimizer` goes inside.
+        model: `SparseModel`, or a `keras.Model` that is trained with
+            `SparseTraining`. What is trained may have more variables.
+
+    Raises:
+        TypeError: If the model has no masks that an algorithm moves.
+        ValueError: Before the first step, if the algorithm needs what this
+            optimizer or this way of training cannot give. In `compile`, if
+            the loss would be scaled twice.
+
+    Example:
+
+    >>> student = rigl_tf.sparsify(
+    ...     keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)]),
+    ...     "rigl", sparsity=0.5,
+    ...     schedule=rigl_tf.schedules.UpdateSchedule(10, end_step=100))
+    >>> optimizer = rigl_tf.SparseOptimizer("adam", student)
+    >>> optimizer.iterations == 0
+    True
+    """
+
+    def __init__(self, inner_optimizer, model, name=None):
+        inner_optimizer = keras.optimizers.get(inner_optimizer)
+        if isinstance(inner_optimizer, SparseOptimizer):
+            inner_optimizer = inner_optimizer.inner_optimizer
+        super().__init__(learning_rate=0.0, name=name or inner_optimizer.name)
+        self.inner_optimizer = inner_optimizer
+        self.sparse_step = _sparse_step_of(model)
+
+    @property
+    def variables(self):
+        return self.inner_optimizer.variables
+
+    @property
+    def learning_rate(self):
+        return self.inner_optimizer.learning_rate
+
+    @learning_rate.setter
+    def learning_rate(self, learning_rate):
+        self.inner_optimizer.learning_rate = learning_rate
+
+    @property
+    def loss_scale_factor(self):
+        inner = self.inner_optimizer
+        if isinstance(inner, keras.optimizers.LossScaleOptimizer):
+            # Not `None`: setting an equal value would not call the setter.
+            return inner.initial_scale
+        return inner.loss_scale_factor
+
+    @loss_scale_factor.setter
+    def loss_scale_factor(self, factor):
+        if not hasattr(self, "inner_optimizer"):
+            return  # set in the constructor of Keras
+        # `LossScaleOptimizer` turns off other scaling of what it wraps.
+        if isinstance(
+            self.inner_optimizer, keras.optimizers.LossScaleOptimizer
+        ):
+            raise ValueError(
+                "The loss would be scaled twice, by the `LossScaleOptimizer` "
+                "inside and by one around `SparseOptimizer`, which `compile` "
+                "adds under the policy mixed_float16. Leave out the one "
+                "inside, or call `compile(..., auto_scale_loss=False)`."
+            )
+        self.inner_optimizer.loss_scale_factor = factor
+
+    @property
+    def iterations(self):
+        return self.inner_optimizer.iterations
+
+    def build(self, variables):
+        if not self.inner_optimizer.built:
+            self.inner_optimizer.build(variables)
+        self.built = True
+
+    def apply(self, grads, trainable_variables=None):
+        if trainable_variables is None:
+            trainable_variables = self.inner_optimizer._trainable_variables
+        if not self.built:
+            self.build(list(trainable_variables))
+        self.sparse_step.apply(
+            self.inner_optimizer, list(grads), list(trainable_variables)
+        )
+
+    def scale_loss(self, loss):
+        return self.inner_optimizer.scale_loss(loss)
+
+    def finalize_variable_values(self, var_list):
+        self.inner_optimizer.finalize_variable_values(var_list)
+
+    def save_own_variables(self, store):
+        self.inner_optimizer.save_own_variables(store)
+
+    def load_own_variables(self, store):
+        self.inner_optimizer.load_own_variables(store)
+
+    def get_config(self):
+        return {
+            "inner_optimizer": keras.saving.serialize_keras_object(
+                self.inner_optimizer
+            )
+        }
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        """Returns the wrapped optimizer: a file does not have the masks."""
+        return keras.saving.deserialize_keras_object(
+            config["inner_optimizer"], custom_objects=custom_objects
+        )
+
+
+def find_sparse_step(model):
+    """Returns the `SparseStep` that trains a model, or `None`."""
+    if hasattr(model, "sparse_step"):
+        return model.sparse_step
+    return getattr(getattr(model, "optimizer", None), "sparse_step", None)
+
+
+def _sparse_step_of(model):
+    sparse_step = find_sparse_step(model)
+    if sparse_step is None:
+        raise TypeError(
+            "`model` must be a sparse model, for example "
+            "`rigl_tf.sparsify(model, 'rigl', sparsity=0.9)`. "
+            f"Received: model={model!r}."
+        )
+    return sparse_step

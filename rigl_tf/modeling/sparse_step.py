@@ -1,0 +1,400 @@
+"""One step: gradients are applied, move connections, or are skipped."""
+
+import dataclasses
+import math
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from rigl_tf import granularity as structures
+from rigl_tf import grow_init as initialization
+from rigl_tf import plan
+from rigl_tf import schedules
+from rigl_tf import slots
+from rigl_tf import storage
+from rigl_tf import tensors
+from rigl_tf.modeling import gradient_step
+from rigl_tf.storage import StoredKernel
+from rigl_tf.storage import checked_mask
+
+
+class SparseStep:
+    """Decides what happens to the gradients of a model with masks.
+
+    Every way of training calls `apply` once for each batch, so that masks are
+    the same.
+
+    Args:
+        name: String, the model's, for messages.
+        algorithm: `Algorithm`, the rule for moving connections.
+        schedule: `UpdateSchedule`, in optimizer steps.
+        drop_fraction: Callable from step to the fraction of active
+            connections that an update replaces.
+        sparsity: Callable from step to the sparsity wanted then, or to a pair
+            (whether to update, sparsity). `None` where it does not change.
+        budgets: List of integers, the active connections of each kernel in
+            the end, or units of the structure.
+        seed: Integer, for everything random in the updates.
+        granularity: Of `rigl_tf.granularity`, what moves as one.
+        grow_init: `GrowInit`, the weight of new connections.
+        add_weight: Function that makes the variables, such as a layer's
+            `add_weight`; they are saved with that layer.
+
+    Attributes:
+        kernels: List of `SparseKernel`, in the order of the model.
+        step: int64 variable, optimizer steps so far, with updates.
+        num_skipped: int64 variable, batches without effect because a gradient
+            was not finite.
+        num_skipped_last: int64 variable, how many in a row were the last ones.
+        num_updates: int64 variable, updates of the masks so far.
+        num_changed: int64 variable, connections grown that were inactive.
+        overdue: Boolean variable, whether a skipped step was to update.
+        state: Dictionary from name to float32 variable, the algorithm's own.
+        momenta: List of variables in the order of `kernels`, the running
+            gradients that the algorithm tracks; `None` if it tracks none.
+        signs: List likewise, the signs that the algorithm fixes.
+    """
+
+    def __init__(
+        self,
+        name,
+        algorithm,
+        schedule,
+        drop_fraction,
+        sparsity,
+        budgets,
+        seed=0,
+        granularity=None,
+        grow_init=None,
+        *,
+        add_weight,
+    ):
+        self.name = name
+        self.algorithm = algorithm
+        self.schedule = schedule
+        self.drop_fraction = drop_fraction
+        self.sparsity = sparsity
+        self.budgets = list(budgets)
+        self.seed = seed
+        self.granularity = granularity or structures.Connections()
+        self.grow_init = grow_init or initialization.GrowInit()
+        self.kernels = []
+        self.momenta = self.signs = None
+        # Whether the schedule ends where a part of a `fit` does.
+        self._ends_with_fit = False
+        self._add_weight = add_weight
+        self.step = self._counter("step", "int64")
+        self.num_skipped = self._counter("num_skipped", "int64")
+        self.num_skipped_last = self._counter("num_skipped_last", "int64")
+        self.num_updates = self._counter("num_updates", "int64")
+        self.num_changed = self._counter("num_changed", "int64")
+        self.overdue = self._counter("overdue", "bool")
+        self.state = {
+            name: self._counter(name, "float32", value)
+            for name, value in algorithm.initial_state().items()
+        }
+
+    def watch(self, kernels):
+        """Takes the kernels and makes what the algorithm keeps for each."""
+        self.kernels = list(kernels)
+        if self.algorithm.tracks_gradient:
+            self.momenta = self._for_each_kernel("momentum", "float32")
+        if self.algorithm.fixes_signs:
+            self.signs = self._for_each_kernel("sign", "int8")
+        if self.algorithm.updates_masks:
+            warning = storage.WarnOnce(
+                f"{self.name!r} is trained by an optimizer that does not know "
+                f"its masks: {type(self.algorithm).__name__} moves or prunes "
+                "no connection. Train it with its own `fit`, call "
+                "`model.apply_gradients` in a loop of your own, or compile "
+                "what trains it with `rigl_tf.SparseOptimizer(optimizer, "
+                "model)`."
+            )
+            for kernel in self.kernels:
+                if isinstance(kernel.variable.constraint, storage.KeepZeros):
+                    kernel.variable.constraint.warning = warning
+
+    def draw_masks(self, units=None, places=None):
+        """Draws masks with as many active units as the budgets say.
+
+        Args:
+            units: Dictionary from the place of a kernel to a boolean array of
+                its first units, in place of random ones.
+            places: List of integers, the kernels to draw for; by default, all.
+        """
+        if units is None and self.algorithm.follows_sparsity:
+            return  # starts with every connection
+        places = range(len(self.kernels)) if places is None else places
+        for i in places:
+            kernel = self.kernels[i]
+            if isinstance(kernel, StoredKernel):
+                continue  # what it stores is its mask
+            first = (units or {}).get(i)
+            if first is None:
+                first = self.granularity.random(
+                    kernel.layout, self.budgets[i], (self.seed, i)
+                )
+            kernel.mask.assign(self.granularity.spread(first, kernel.layout))
+        self.impose_masks()
+
+    def take_masks(self):
+        """Goes on with masks that were set from outside, and their counts."""
+        if not self.algorithm.follows_sparsity:
+            self.budgets = [
+                kernel.count_units(self.granularity) for kernel in self.kernels
+            ]
+        self.impose_masks()
+
+    def impose_masks(self):
+        """Zeroes inactive weights; before the first step, fixes signs."""
+        for i, kernel in enumerate(self.kernels):
+            kernel.impose()
+            if self.signs and tensors.as_int(self.step) == 0:
+                self.signs[i].assign(kernel.signs((self.seed, i)))
+
+    def set_masks(self, masks):
+        """Replaces masks; weights that become inactive become zero.
+
+        Each layer then has the connections of its new mask.
+
+        Args:
+            masks: Dictionary from the name of a kernel, as in `kernels`, to a
+                boolean array of its shape. Other kernels keep theirs.
+
+        Raises:
+            ValueError: If a name is unknown, or a mask is not boolean, has
+                another shape, is `False` everywhere, or divides what the
+                granularity moves as one.
+        """
+        kernels = {kernel.name: kernel for kernel in self.kernels}
+        if not masks.keys() <= kernels.keys():
+            raise ValueError(
+                "`masks` names kernels that are not there: "
+                f"{', '.join(sorted(masks.keys() - kernels.keys()))}. "
+                f"Kernels: {', '.join(kernels)}."
+            )
+        for i, (name, kernel) in enumerate(kernels.items()):
+            if name not in masks:
+                continue
+            mask = checked_mask(masks[name], kernel.kernel_shape, name)
+            part = self.granularity.pool(
+                tf.cast(mask, tf.float32), kernel.layout
+            ).numpy()
+            if np.any((part > 0) & (part < 1)):
+                raise ValueError(
+                    f"The mask of {name!r} divides what {self.granularity} "
+                    "moves as one."
+                )
+            kernel.set_mask(mask)
+            self.budgets[i] = int(np.count_nonzero(part))
+        self.impose_masks()
+
+    # The schedules.
+
+    def is_due(self):
+        """Whether this step updates the masks, as a boolean tensor."""
+        now = tf.convert_to_tensor(self.step)
+        if schedules.decides_when(self.sparsity):
+            due = self.sparsity(now)[0]
+        else:
+            due = self.schedule(now)
+        return tf.logical_or(due, tf.convert_to_tensor(self.overdue))
+
+    def current_budgets(self):
+        """Units granted to each kernel now, as int64 scalars."""
+        if self.sparsity is None:
+            return [tf.constant(b, tf.int64) for b in self.budgets]
+        wanted = self.current_sparsity(tf.convert_to_tensor(self.step))
+        done = schedules.exactly(wanted) / max(self.final_sparsity(), 1e-9)
+        sizes = [
+            math.prod(self.granularity.shape(kernel.layout))
+            for kernel in self.kernels
+        ]
+        return [
+            # The nudge is for quotients a rounding error below 1.
+            size - tf.cast(tf.floor(done * (size - b) + 1e-6), tf.int64)
+            for size, b in zip(sizes, self.budgets, strict=True)
+        ]
+
+    def current_drop_fraction(self):
+        """The fraction of active connections that an update now replaces."""
+        last = self.schedule.end_step
+        over = last is not None and tensors.as_int(self.step) >= last
+        if over or not self.algorithm.updates_masks or self.sparsity:
+            return 0.0
+        return float(self.drop_fraction(tensors.as_int(self.step)))
+
+    def current_sparsity(self, step):
+        """The sparsity that the sparsity schedule wants at a step."""
+        wanted = self.sparsity(step)
+        return wanted[1] if schedules.decides_when(self.sparsity) else wanted
+
+    def final_sparsity(self):
+        """The sparsity that the sparsity schedule ends with, a float."""
+        return schedules.final_sparsity(self.sparsity)
+
+    def wanted_sparsity(self):
+        """The fraction of zeros that the budgets ask for in the end."""
+        sizes = [kernel.size for kernel in self.kernels]
+        zeros = [
+            size * (1 - b / math.prod(self.granularity.shape(kernel.layout)))
+            for size, b, kernel in zip(
+                sizes, self.budgets, self.kernels, strict=True
+            )
+        ]
+        return sum(zeros) / sum(sizes)
+
+    def resolve_schedules(self, num_steps, steps_per_epoch=None):
+        """Fixes the open ends of the schedules before the first step.
+
+        Args:
+            num_steps: Integer, optimizer steps of the `fit` that starts, or
+                `None` if they cannot be known.
+            steps_per_epoch: Integer, or `None` likewise.
+
+        Returns:
+            Whether it has warned of updates that will not happen.
+        """
+        if not self.algorithm.updates_masks:
+            return False
+        start = 0 if num_steps is None else tensors.as_int(self.step)
+        if self._ends_with_fit:
+            plan.warn_if_over(self.schedule, start)
+        is_open = self.schedule.end_step is None
+        *complete, has_warned = plan.complete(
+            self.schedule,
+            self.drop_fraction,
+            self.sparsity,
+            start,
+            num_steps,
+            steps_per_epoch,
+        )
+        plan.check_interval(self.algorithm, complete[0])
+        self.schedule, self.drop_fraction, self.sparsity = complete
+        if is_open and self.schedule.end_step is not None:
+            self._ends_with_fit = True
+        return has_warned
+
+    @property
+    def resolved_schedule(self):
+        """Dictionary: `interval` and `end_step`, which a `fit` may have set."""
+        return {
+            "interval": self.schedule.interval,
+            "end_step": self.schedule.end_step,
+        }
+
+    @resolved_schedule.setter
+    def resolved_schedule(self, values):
+        self.schedule = dataclasses.replace(self.schedule, **values)
+
+    # The step.
+
+    def check_optimizer(self, optimizer):
+        """Raises a ValueError if updates need what an optimizer lacks."""
+        if self.algorithm.needs_momentum and optimizer.built:
+            for variable in (kernel.variable for kernel in self.kernels):
+                if variable.trainable and slots.knows(optimizer, variable):
+                    slots.momentum(optimizer, variable)
+
+    def apply(self, optimizer, gradients, variables, records=None, undo=()):
+        """Applies gradients, moves connections instead, or does neither.
+
+        Call it in replica context, once for each batch, outside of `tf.cond`.
+
+        Args:
+            optimizer: `keras.optimizers.Optimizer`.
+            gradients: List of tensors, of the loss as it was passed through
+                `optimizer.scale_loss`; those of masked kernels dense. `None`
+                where there is none.
+            variables: List of the variables they belong to.
+            records: List of pairs, for layers that store active connections
+                only: a `storage.Flow` and the gradient of the loss with
+                respect to its outputs. `None` if they are not known.
+            undo: List of pairs, variables that the forward pass has changed
+                and their values before, for a step that is skipped.
+        """
+        pairs = [
+            (gradient, variable)
+            for gradient, variable in zip(gradients, variables, strict=True)
+            if gradient is not None
+        ]
+        if not pairs:
+            raise ValueError(
+                "The loss does not depend on any trainable weight. Check the "
+                "model's outputs, and that some layer is trainable."
+            )
+        self.resolve_schedules(None)
+        gradient_step.check_records(self, optimizer, records)
+        gradients, variables = map(list, zip(*pairs, strict=True))
+        if not optimizer.built:
+            optimizer.build(variables)
+        self.check_optimizer(optimizer)
+        owners = [flow.variable for flow, _ in records or ()]
+        flows = [(flow.inputs, gradient) for flow, gradient in records or ()]
+        replica = tf.distribute.get_replica_context()
+        num_bad = replica.all_reduce(
+            tf.distribute.ReduceOp.SUM,
+            gradient_step.count_non_finite(
+                [*gradients, *keras.tree.flatten(flows)]
+            ),
+        )
+        state = [variable for variable, _ in undo]
+
+        def choose(strategy, num_bad, gradients, flows, before):
+            # Across replicas, because an optimizer cannot be applied in a
+            # branch inside one (Keras merges replicas there).
+            def everywhere(function, *args):
+                strategy.extended.call_for_each_replica(function, args=args)
+                return tf.constant(0)
+
+            def take():
+                return gradient_step.take(
+                    self,
+                    optimizer,
+                    gradients,
+                    variables,
+                    flows,
+                    owners,
+                    everywhere,
+                )
+
+            def skip():
+                self.num_skipped.assign_add(1)
+                self.num_skipped_last.assign_add(1)
+                if slots.accumulation_steps(optimizer) == 1:
+                    self.overdue.assign(self.is_due())
+                    self.step.assign_add(1)
+                return everywhere(
+                    gradient_step.put_back, optimizer, state, before
+                )
+
+            num_bad = strategy.experimental_local_results(num_bad)[0]
+            tf.cond(num_bad == 0, take, skip)
+
+        replica.merge_call(
+            choose,
+            args=(num_bad, gradients, flows, [value for _, value in undo]),
+        )
+
+    def _for_each_kernel(self, name, dtype):
+        return [
+            self._add_weight(
+                name=f"{kernel.name.replace('/', '_')}_{name}",
+                shape=kernel.variable.shape,
+                dtype=dtype,
+                initializer="zeros",
+                trainable=False,
+            )
+            for kernel in self.kernels
+        ]
+
+    def _counter(self, name, dtype, value=0):
+        return self._add_weight(
+            name=name,
+            shape=(),
+            dtype=dtype,
+            initializer=keras.initializers.Constant(value),
+            trainable=False,
+            aggregation="only_first_replica",
+        )

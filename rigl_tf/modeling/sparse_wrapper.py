@@ -1,0 +1,312 @@
+"""The wrapper that owns the masks of a layer."""
+
+import keras
+import numpy as np
+from keras import layers as kl
+
+from rigl_tf import refusals
+from rigl_tf import storage
+from rigl_tf._keras_compat import Untracked
+from rigl_tf.modeling import maskable
+
+
+@keras.saving.register_keras_serializable(package="rigl_tf")
+class Sparse(kl.Wrapper):
+    """Wraps a layer and owns one boolean mask for each of its kernels.
+
+    The layer stays the same object. It computes with its kernels as they are:
+    they hold exact zeros wherever their mask is `False`. The masks start with
+    every connection active.
+
+    Args:
+        layer: `keras.Layer`. Its kernels, and those of layers inside it, get
+            masks: of Dense, EinsumDense, convolution, attention and recurrent
+            layers, and of classes that name theirs in an attribute, such as
+            `sparse_kernels = ("w",)`. Layers that need several input shapes,
+            such as attention, must be built.
+        kernels: Names of the kernels that get masks, for example
+            `("query", "key")` or, in a layer of your own, `("w",)`: attributes
+            of the layer, or paths to them such as `"block/w"`. By default,
+            all kernels but those of depthwise convolutions and embeddings
+            that are parts of another layer.
+
+    Raises:
+        TypeError: If the layer cannot be sparse.
+        ValueError: If a name is of no kernel.
+
+    Example:
+
+    >>> layer = rigl_tf.Sparse(keras.layers.Dense(3))
+    >>> layer.build((None, 2))
+    >>> layer.kernels[0].mask.shape
+    (2, 3)
+    """
+
+    def __init__(self, layer, kernels=None, **kwargs):
+        check_can_be_sparse(layer, kernels)
+        kwargs.setdefault("name", layer.name)
+        super().__init__(layer, **kwargs)
+        # The wrapped layer casts its inputs itself.
+        self.autocast = False
+        self.supports_masking = layer.supports_masking
+        self.kernel_names = None if kernels is None else tuple(kernels)
+        self.masks = []
+        # Returns the sparse model that shows this wrapper in its network.
+        self.owner = lambda: None
+        self._refused_file = None
+        if layer.built:
+            self.add_masks()
+            self.built = True
+
+    def _holds(self):
+        """The wrapped layer, whose name the wrapper has."""
+        return self.layer
+
+    @property
+    def weights(self):
+        """The weights of the wrapped layer; masks are among `variables`."""
+        return self.layer.weights
+
+    @property
+    def kernels(self):
+        """List of `SparseKernel`, with names relative to this layer."""
+        if not self.built:
+            raise ValueError(
+                f"Layer {self.name!r} has no kernels yet. Call "
+                "`build(input_shape)`, or give its model an `Input`."
+            )
+        return [kernel_of(found) for found in self._found()]
+
+    def set_masks(self, masks):
+        """Sets every mask and zeroes the kernels under them.
+
+        Args:
+            masks: List of boolean arrays, one for each kernel, of its shape.
+
+        Raises:
+            ValueError: If a mask is not boolean, has another shape, or leaves
+                a kernel without a single connection.
+        """
+        kernels = self.kernels
+        if len(masks) != len(kernels):
+            raise ValueError(
+                f"Layer {self.name!r} has {len(kernels)} kernels, each with "
+                f"a mask. Received: {len(masks)} masks."
+            )
+        for kernel, mask in zip(kernels, masks, strict=True):
+            kernel.set_mask(
+                storage.checked_mask(mask, kernel.kernel_shape, self.name)
+            )
+
+    def build(self, input_shape=None):
+        if isinstance(self.layer, kl.MultiHeadAttention):
+            raise ValueError(
+                f"Layer {self.layer.name!r} takes several inputs. Build it "
+                "before it is wrapped: `layer.build(query_shape, value_shape)`."
+            )
+        super().build(input_shape)
+        if not all(layer.built for _, layer in maskable.layers_of(self.layer)):
+            # Layers that are built when they are called for the first time.
+            keras.backend.compute_output_spec(
+                self.layer, keras.KerasTensor(input_shape)
+            )
+        self.add_masks()
+
+    def set_weights(self, weights):
+        """Sets the weights of the wrapped layer, zeros under masks."""
+        self.layer.set_weights(weights)
+        for kernel in self.kernels:
+            kernel.impose()
+
+    def release(self):
+        """Makes the wrapped layer a plain one again; the masks stay here."""
+        for found in self._found():
+            found.variable.constraint = found.variable.constraint.inner
+        for part, methods in self._refusing.value:
+            for name, method in methods.items():
+                if method is None:  # of its class
+                    object.__delattr__(part, name)
+                else:
+                    setattr(part, name, method)
+
+    def _found(self):
+        """The `MaskableKernel`s that have masks."""
+        if self.kernel_names is not None:
+            return maskable.named_kernels(self.layer, self.kernel_names)
+        found = maskable.maskable_kernels(self.layer)
+        return [f for f in found if not f.is_on_request] or found
+
+    def add_masks(self):
+        """Makes a mask for each kernel that the wrapped layer has."""
+        found = self._found()
+        parts = {id(each.layer): each.layer for each in found}.values()
+        self._refusing = Untracked(
+            [(part, self._refuse_changes(part)) for part in parts]
+        )
+        for each in found:
+            variable = each.variable
+            if isinstance(variable.constraint, storage.KeepZeros):
+                raise TypeError(
+                    f"Layer {self.layer.name!r} has a `Sparse` wrapper "
+                    "already. Call that one wherever the layer is used."
+                )
+            mask = None  # positions say what is active
+            if not isinstance(each.layer, storage.Active):
+                mask = self.add_weight(
+                    name=f"{each.name.replace('/', '_')}_mask",
+                    shape=variable.shape,
+                    initializer="ones",
+                    dtype="bool",
+                    trainable=False,
+                )
+                self.masks.append(mask)
+            variable.constraint = storage.KeepZeros(
+                mask, variable.constraint, self
+            )
+
+    def _refuse_changes(self, part):
+        """Lets a layer refuse to replace its kernel; returns what could."""
+        methods = {}
+        for name in ("quantize", "enable_lora"):
+            if hasattr(part, name):
+                methods[name] = vars(part).get(name)
+                setattr(part, name, getattr(self, name))
+        return methods
+
+    def call(self, inputs=None, *args, **kwargs):
+        if inputs is not None:  # attention may take all of them by name
+            args = (inputs, *args)
+        return self.layer(*args, **kwargs)
+
+    def compute_output_spec(self, *args, **kwargs):
+        return self.layer.compute_output_spec(*args, **kwargs)
+
+    def compute_mask(self, inputs, previous_mask=None):
+        return self.layer.compute_mask(inputs, previous_mask)
+
+    def get_config(self):
+        config = super().get_config()
+        return (
+            config
+            if self.kernel_names is None
+            else config | {"kernels": self.saved_names()}
+        )
+
+    def saved_names(self):
+        """Names of the kernels that a layer made again has, too, or `None`."""
+        if self.kernel_names is None or not self.built:
+            return self.kernel_names
+        return [
+            found.position if "/" in found.position else name
+            for found, name in zip(
+                self._found(), self.kernel_names, strict=True
+            )
+        ]
+
+    def get_build_config(self):
+        return {"layer": self.layer.get_build_config()}
+
+    def build_from_config(self, config):
+        self.layer.build_from_config(config["layer"])
+        self.add_masks()
+        self.built = True
+
+    def load_own_variables(self, store):
+        if self._refused_file is not None:  # Keras tries again, with nothing
+            raise self._refused_file
+        self._check_load_own_variables(store)
+        for i, mask in enumerate(self.masks):
+            loaded = np.asarray(store[str(i)])
+            try:
+                mask.assign(storage.checked_mask(loaded, mask.shape, self.name))
+            except ValueError as error:
+                self._refused_file = error
+                raise
+
+    def quantize(self, *args, **kwargs):
+        del args, kwargs
+        refusals.refuse_to_quantize(self.name)
+
+    def enable_lora(self, *args, **kwargs):
+        del args, kwargs
+        refusals.refuse_lora(self.name)
+
+
+def kernel_of(found):
+    """Returns the `SparseKernel` of a `MaskableKernel` that has a mask."""
+    name = found.name
+    if isinstance(found.layer, storage.Active):
+        return found.layer.sparse_kernel(name)
+    mask = found.variable.constraint.mask
+    return storage.DenseKernel(name, found.layer, found.variable, mask)
+
+
+def is_masked(found):
+    """Whether a `MaskableKernel` has a mask."""
+    return isinstance(found.variable.constraint, storage.KeepZeros)
+
+
+def sparse_kernels(model):
+    """Returns the kernels of a model that have masks.
+
+    Args:
+        model: `SparseModel`, or a built `keras.Model` or `keras.Layer`.
+
+    Returns:
+        List of `SparseKernel` in the order of the model, each with a name of
+        its own: the path of its layer, followed by the attribute if the layer
+        has several kernels. Equal names get `_1`, `_2` and so on.
+    """
+    if hasattr(model, "sparse_step"):
+        return list(model.sparse_step.kernels)
+    found = maskable.maskable_kernels(model)
+    return [kernel_of(each) for each in found if is_masked(each)]
+
+
+def sparse_layers(model):
+    """Returns the `Sparse` layers of a model, each once, in its order."""
+    wrappers = [
+        found.variable.constraint.wrapper
+        for found in maskable.maskable_kernels(model)
+        if is_masked(found)
+    ]
+    return list({id(wrapper): wrapper for wrapper in wrappers}.values())
+
+
+def check_can_be_sparse(layer, kernels=None):
+    """Raises a TypeError that says why a layer cannot be wrapped, if so."""
+    refusals.refuse_keras_2(layer, "layer")
+    if not isinstance(layer, kl.Layer):
+        raise TypeError(
+            "`layer` must be a layer, such as `keras.layers.Dense(10)`. "
+            f"Received: layer={layer!r}."
+        )
+    hint = f"Leave it out, for example with `exclude=[{layer.name!r}]`."
+    if isinstance(layer, Sparse):
+        raise TypeError(f"Layer {layer.name!r} is sparse already. {hint}")
+    has_kernels = kernels or maskable.has_kernels(layer)
+    if not has_kernels:
+        raise TypeError(
+            f"Layer {layer.name!r} of type {type(layer).__name__} has no "
+            "kernel that is known. Name the attributes that may be sparse, "
+            '`Sparse(layer, kernels=("w",))` or `sparse_kernels = ("w",)` on '
+            f"its class. {hint}"
+        )
+    for part in (layer, *(part for _, part in maskable.layers_of(layer))):
+        check_uses_kernel(part)
+
+
+def check_uses_kernel(layer):
+    """Raises a TypeError if a layer computes with something else."""
+    hint = f"Leave it out, for example with `exclude=[{layer.name!r}]`."
+    if getattr(layer, "lora_enabled", False):
+        raise TypeError(
+            f"Layer {layer.name!r} has LoRA enabled, whose kernel is a sum "
+            f"that no mask can zero. {hint}"
+        )
+    if getattr(layer, "quantization_mode", None):
+        raise TypeError(
+            f"Layer {layer.name!r} is quantized to "
+            f"{layer.quantization_mode}. Make it sparse before it is "
+            f"quantized. {hint}"
+        )

@@ -1,0 +1,82 @@
+"""Names, paths, and patterns with `*` that select layers."""
+
+import difflib
+import fnmatch
+
+
+def match(patterns, names, argument):
+    """Finds the names that each pattern selects.
+
+    A pattern that is a whole path, such as `block/conv`, selects this path.
+    Any other pattern is compared with every part of a path: `conv*` selects
+    `conv_1` and also `block/conv_1`. A pattern also selects everything below:
+    `block` selects `block/conv`.
+
+    Args:
+        patterns: String or iterable of strings: names, paths, or patterns
+            with `*`.
+        names: List of strings, paths with `/` between their parts.
+        argument: String, the argument that the error names.
+
+    Returns:
+        Dictionary from pattern to list of names, in the order of `names`.
+
+    Raises:
+        TypeError: If a pattern is not a string.
+        ValueError: If a pattern selects nothing.
+
+    Example:
+
+    >>> match(["fc", "conv*"], ["conv", "block/conv", "fc"], "dense")
+    {'fc': ['fc'], 'conv*': ['conv', 'block/conv']}
+    """
+    if isinstance(patterns, str):
+        patterns = (patterns,)
+    patterns = list(patterns)
+    if not all(isinstance(pattern, str) for pattern in patterns):
+        raise TypeError(
+            f"`{argument}` takes names of layers, or patterns with `*`. "
+            f"Received: {argument}={patterns!r}."
+        )
+    selected = {}
+    for pattern in patterns:
+        below = f"{pattern}/"
+        selected[pattern] = [
+            name for name in names if name == pattern or name.startswith(below)
+        ] or [name for name in names if is_match(name, pattern)]
+        if not selected[pattern]:
+            raise ValueError(
+                f"`{argument}` matches no layer. Received: "
+                f"{argument}={pattern!r}. "
+                f"Layers: {', '.join(close_names(pattern, names) or names)}."
+            )
+    return selected
+
+
+def close_names(name, names):
+    """Returns the names that resemble a misspelt one, the closest first.
+
+    Args:
+        name: String.
+        names: List of strings. The last part of a path counts, too.
+
+    Returns:
+        List of at most three strings.
+    """
+    by_part = {}
+    for each in names:
+        for part in (each, each.rpartition("/")[2]):
+            by_part.setdefault(part, each)
+    close = difflib.get_close_matches(name, by_part, cutoff=0.4)
+    return list(dict.fromkeys(by_part[part] for part in close))
+
+
+def is_match(name, pattern):
+    """Returns whether a pattern matches a path from one of its parts on."""
+    parts = name.split("/")
+    rests = ["/".join(parts[i:]) for i in range(len(parts))]
+    return any(
+        fnmatch.fnmatchcase(rest, pattern)
+        or fnmatch.fnmatchcase(rest, f"{pattern}/*")
+        for rest in rests
+    )

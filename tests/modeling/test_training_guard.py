@@ -1,0 +1,76 @@
+"""Warnings of trainings that leave another sparsity than was asked for."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers as kl
+
+import rigl_tf
+from rigl_tf import schedules
+
+
+def model(interval=2, **kwargs):
+    network = keras.Sequential(
+        [keras.Input((16,)), kl.Dense(24, activation="relu"), kl.Dense(3)]
+    )
+    sparse = rigl_tf.sparsify(
+        network,
+        "gradual_pruning",
+        sparsity=0.9,
+        schedule=schedules.UpdateSchedule(interval, **kwargs),
+    )
+    sparse.compile("adam", "mse", run_eagerly=True)
+    return sparse
+
+
+def data(num=32):
+    rng = np.random.default_rng(0)
+    return rng.normal(size=(num, 16)), rng.normal(size=(num, 3))
+
+
+def test_epochs_that_are_not_run_do_not_count():
+    pruned = model()
+
+    pruned.fit(*data(), batch_size=4, epochs=4, initial_epoch=2, verbose=0)
+
+    assert pruned.schedule.end_step == 12  # of 16 steps
+    assert rigl_tf.summary(pruned).sparsity == pytest.approx(0.9, abs=4e-3)
+
+
+class Stop(keras.callbacks.Callback):
+    def on_epoch_end(self, epoch, logs=None):
+        self.model.stop_training = True
+
+
+def test_a_training_that_ends_early_says_which_sparsity_it_has_reached():
+    pruned = model()
+
+    with pytest.warns(UserWarning, match="ended at step 8 .* 0.8969 was asked"):
+        pruned.fit(
+            *data(), batch_size=4, epochs=50, verbose=0, callbacks=[Stop()]
+        )
+
+
+class PutBack(keras.callbacks.Callback):
+    def on_epoch_end(self, epoch, logs=None):
+        if epoch == 0:
+            self.weights = self.model.get_weights()
+
+    def on_train_end(self, logs=None):
+        self.model.set_weights(self.weights)
+
+
+def test_weights_of_another_epoch_are_named_with_what_to_do():
+    pruned = model()
+
+    with pytest.warns(UserWarning, match="put back.*start_from_epoch"):
+        pruned.fit(
+            *data(), batch_size=4, epochs=6, verbose=0, callbacks=[PutBack()]
+        )
+
+
+def test_a_schedule_that_falls_is_refused():
+    falling = schedules.PolynomialSparsity(0.3, 0.9, allow_decrease=True)
+
+    with pytest.raises(ValueError, match="grows no connections"):
+        rigl_tf.sparsify(model().network, "gradual_pruning", sparsity=falling)

@@ -1,0 +1,146 @@
+"""One update of one small kernel, by the function that training calls."""
+
+import dataclasses
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from rigl_tf import granularity
+from rigl_tf import storage
+from rigl_tf import update
+from rigl_tf import views
+from rigl_tf.algorithms import Algorithm
+from rigl_tf.algorithms import Request
+from rigl_tf.grow_init import GrowInit
+from rigl_tf.modeling import sparse_wrapper
+
+STORAGES = ("dense", "active", "blocks")
+
+
+def mask_after_update(
+    algorithm,
+    weight,
+    mask,
+    num,
+    stored="dense",
+    gradient=None,
+    momentum=None,
+    sign=None,
+    seed=0,
+):
+    """The mask after `update.move_connections`, of a kernel of one output.
+
+    Args:
+        algorithm: `Algorithm`.
+        weight: Array of shape (n,).
+        mask: Boolean array of shape (n,).
+        num: Integer, connections to drop, if the algorithm goes by fractions.
+        stored: String of `STORAGES`.
+        gradient: Array of shape (n,), or `None`.
+        momentum: The same; with `stored="dense"` only.
+        sign: The same.
+        seed: Integer.
+
+    Returns:
+        Boolean array of shape (n,).
+    """
+    mask = np.array(mask, bool)
+    weight = np.where(mask, weight, 0).astype("float32")[:, None]
+    kernel = _kernel(weight, mask, stored)
+    seen = views.KernelViews(
+        kernels=[kernel],
+        indices=[0],
+        granularity=granularity.Blocks(1, 1)
+        if stored == "blocks"
+        else granularity.Connections(),
+        seed=seed,
+        step=tf.constant(1, tf.int64),
+        inputs=[_inputs(kernel, gradient, momentum, sign)],
+    )
+    fraction = (num + 0.5) / np.sum(mask)  # the half is rounded away
+    update.move_connections(
+        seen,
+        algorithm,
+        Request([fraction], [tf.constant(np.sum(mask))], {}),
+        GrowInit(),
+        lambda variable: [],
+    )
+    return np.array(kernel.mask)[:, 0]
+
+
+@dataclasses.dataclass(frozen=True)
+class Given(Algorithm):
+    """Drops by weight and grows by gradient, as many as it is told."""
+
+    num_dropped: int = 0
+    num_grown: int = 0
+
+    def drop(self, view):
+        return view.weight
+
+    def grow(self, tile):
+        if tile.gradient is None:
+            return tf.zeros_like(tile.weight)
+        return tile.gradient
+
+    def num_drop(self, views, request):
+        return [self.num_dropped]
+
+    def redistribute(self, views, num_dropped, request):
+        # An update never drops the last connection of a kernel.
+        return [num_dropped[0] + self.num_grown - self.num_dropped]
+
+
+def drop_and_grow_in(stored):
+    """`masks.drop_and_grow` by an update in training, for scores from 0 up."""
+
+    def move(mask, drop_scores, grow_scores, num_drop, num_grow):
+        return mask_after_update(
+            Given(num_drop, num_grow),
+            drop_scores,
+            mask,
+            num_drop,
+            stored,
+            None if grow_scores is None else np.asarray(grow_scores, "float32"),
+        )
+
+    move.__name__ = stored
+    return move
+
+
+def _kernel(weight, mask, stored):
+    size = len(weight)
+    if stored == "dense":
+        layer = keras.layers.Dense(1, use_bias=False)
+        layer.build((None, size))
+        layer.kernel.assign(weight)
+        sparse = sparse_wrapper.Sparse(layer)
+        sparse.set_masks([mask[:, None]])
+        return sparse.kernels[0]
+    block = (1, 1) if stored == "blocks" else None
+    layer = storage.ActiveDense(1, use_bias=False, capacity=size, block=block)
+    layer.build((None, size))
+    layer.fill(weight, np.flatnonzero(mask).astype("int32"))
+    return layer.sparse_kernel()
+
+
+def _inputs(kernel, gradient, momentum, sign):
+    def column(values):
+        if values is None:
+            return None
+        return tf.constant(np.array(values, "float32")[:, None])
+
+    gradient = column(gradient)
+    if isinstance(kernel, storage.DenseKernel):
+        return storage.UpdateInputs(gradient, column(momentum), column(sign))
+    if gradient is None:
+        return storage.UpdateInputs()
+    # One example, whose gradient with respect to the only output is 1.
+    flow = storage.Flow(
+        kernel.variable, tf.transpose(gradient), tf.ones([1, 1])
+    )
+    last = len(gradient) - 1
+    stored = tf.gather(gradient, tf.minimum(kernel.active, last))
+    shape = tuple(kernel.variable.shape)
+    return storage.UpdateInputs(tf.reshape(stored, shape), flows=[flow])
