@@ -80,9 +80,7 @@ def by_leaf(model, chosen) -> list[list]:
     for path, layer in placement.leaves(model):
         kernels = maskable.maskable_kernels(layer)
         names = [k.name for k in kernels if id(k.variable) in ids]
-        default = [k.name for k in kernels if not k.is_on_request] or [
-            k.name for k in kernels
-        ]
+        default = [k.name for k in maskable.default_kernels(layer)]
         if names:
             ids -= {id(k.variable) for k in kernels}  # a layer of two graphs
             # A layer that is made again has no attributes that were set on it.

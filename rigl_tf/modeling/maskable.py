@@ -93,6 +93,15 @@ def maskable_kernels(layer: keras.Layer) -> list[MaskableKernel]:
     return found
 
 
+def default_kernels(layer: keras.Layer) -> list[MaskableKernel]:
+    """Returns the kernels of a built layer that get masks without a request.
+
+    All of them, if only a request could give any of them a mask.
+    """
+    found = maskable_kernels(layer)
+    return [kernel for kernel in found if not kernel.is_on_request] or found
+
+
 def has_kernels(layer: keras.Layer) -> bool:
     """Whether a layer has kernels, or will have them once it is built."""
     if isinstance(layer, kl.MultiHeadAttention | kl.GroupQueryAttention):

@@ -133,8 +133,7 @@ class Sparse(kl.Wrapper):
         """The `MaskableKernel`s that have masks."""
         if self.kernel_names is not None:
             return maskable.named_kernels(self.layer, self.kernel_names)
-        found = maskable.maskable_kernels(self.layer)
-        return [f for f in found if not f.is_on_request] or found
+        return maskable.default_kernels(self.layer)
 
     def add_masks(self):
         """Makes a mask for each kernel that the wrapped layer has."""
