@@ -1,5 +1,7 @@
 """The private parts of Keras that this library depends on."""
 
+import contextlib
+
 import keras
 from keras.src.backend.common.global_state import get_global_attribute
 from keras.src.models import Functional as Functional
@@ -8,6 +10,21 @@ from keras.src.ops.function import make_node_key
 from keras.src.ops.function import map_graph
 from keras.src.ops.node import KerasHistory
 from keras.src.utils.tracking import DotNotTrackScope
+from tensorflow.python.framework.ops import gradient_registry
+
+
+@contextlib.contextmanager
+def unregistered_gradients():
+    """Forgets the gradients that are registered while a graph is made.
+
+    Keras adds up the replicas' gradients by an operation whose own gradient
+    TensorFlow registers for good, and keeps the whole step's graph with it.
+    """
+    registered = gradient_registry._registry
+    before = set(registered)
+    yield
+    for name in set(registered) - before:
+        del registered[name]
 
 
 class Untracked:

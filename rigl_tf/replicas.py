@@ -4,6 +4,24 @@ import keras
 import tensorflow as tf
 
 
+def total(value):
+    """Adds up what the replicas have.
+
+    With one replica it is left as it is: TensorFlow registers a gradient for
+    every `all_reduce` in a graph, and keeps the graph for good with it.
+
+    Args:
+        value: Tensor or list of tensors, of this replica.
+
+    Returns:
+        As `value`, the same on every replica.
+    """
+    replica = tf.distribute.get_replica_context()
+    if replica.num_replicas_in_sync == 1:
+        return value
+    return replica.all_reduce(tf.distribute.ReduceOp.SUM, value)
+
+
 def share(num_examples):
     """This replica's part of the examples of a step.
 
@@ -15,8 +33,7 @@ def share(num_examples):
         float32 scalar tensor. The shares of all replicas add up to 1.
     """
     here = tf.cast(num_examples, tf.float32)
-    replica = tf.distribute.get_replica_context()
-    return here / replica.all_reduce(tf.distribute.ReduceOp.SUM, here)
+    return here / total(here)
 
 
 def average(variables, share):
@@ -36,9 +53,7 @@ def average(variables, share):
         )
         for v in variables
     ]
-    if values:
-        replica = tf.distribute.get_replica_context()
-        values = replica.all_reduce(tf.distribute.ReduceOp.SUM, values)
+    values = total(values) if values else []
     for variable, value in zip(variables, values, strict=True):
         variable.assign(value)
 

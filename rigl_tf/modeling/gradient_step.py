@@ -7,6 +7,7 @@ All take a `SparseStep` first.
 import tensorflow as tf
 
 from rigl_tf import granularity as structures
+from rigl_tf import replicas
 from rigl_tf import schedules
 from rigl_tf import slots
 from rigl_tf import storage
@@ -208,9 +209,7 @@ def _dense(sparse_step, optimizer, gradients):
             gradient += slots.accumulated(optimizer, variable)
             gradient /= num_batches
         # Each replica's loss is divided by their number, so they add up.
-        gradient = tf.distribute.get_replica_context().all_reduce(
-            tf.distribute.ReduceOp.SUM, gradient
-        )
+        gradient = replicas.total(gradient)
         if variable.regularizer is not None:
             gradient -= _gradient_of_decay(variable, gradient.dtype)
         dense[id(variable)] = gradient

@@ -10,10 +10,12 @@ import tensorflow as tf
 from rigl_tf import granularity as structures
 from rigl_tf import grow_init as initialization
 from rigl_tf import plan
+from rigl_tf import replicas
 from rigl_tf import schedules
 from rigl_tf import slots
 from rigl_tf import storage
 from rigl_tf import tensors
+from rigl_tf._keras_compat import unregistered_gradients
 from rigl_tf.modeling import gradient_step
 from rigl_tf.storage import StoredKernel
 from rigl_tf.storage import checked_mask
@@ -332,15 +334,14 @@ class SparseStep:
         self.check_optimizer(optimizer)
         owners = [flow.variable for flow, _ in records or ()]
         flows = [(flow.inputs, gradient) for flow, gradient in records or ()]
-        replica = tf.distribute.get_replica_context()
-        num_bad = replica.all_reduce(
-            tf.distribute.ReduceOp.SUM,
+        num_bad = replicas.total(
             gradient_step.count_non_finite(
                 [*gradients, *keras.tree.flatten(flows)]
-            ),
+            )
         )
         state = [variable for variable, _ in undo]
 
+        @unregistered_gradients()
         def choose(strategy, num_bad, gradients, flows, before):
             # Across replicas, because an optimizer cannot be applied in a
             # branch inside one (Keras merges replicas there).
@@ -372,10 +373,8 @@ class SparseStep:
             num_bad = strategy.experimental_local_results(num_bad)[0]
             tf.cond(num_bad == 0, take, skip)
 
-        replica.merge_call(
-            choose,
-            args=(num_bad, gradients, flows, [value for _, value in undo]),
-        )
+        args = (num_bad, gradients, flows, [value for _, value in undo])
+        tf.distribute.get_replica_context().merge_call(choose, args=args)
 
     def _for_each_kernel(self, name, dtype):
         return [
