@@ -1,6 +1,8 @@
 """What a step counts, sees and skips, through every way of training."""
 
+import gc
 import itertools
+import weakref
 
 import keras
 import numpy as np
@@ -338,3 +340,24 @@ def test_every_way_skips_gradients_that_are_not_finite(train, monkeypatch):
     if step is not None:  # a callback has it
         assert int(step.num_skipped) == 1
         assert int(step.step) == doors.NUM_STEPS
+
+
+def test_a_training_lets_go_of_its_graphs():
+    graphs = []
+
+    class Watching(rigl_tf.algorithms.RigL):
+        def grow(self, view):
+            graphs.append(weakref.ref(tf.compat.v1.get_default_graph()))
+            return super().grow(view)
+
+    model = rigl_tf.sparsify(
+        linear(6), Watching(), sparsity=0.5, schedule=STEPS
+    )
+    model.compile(keras.optimizers.SGD(0.01), "mse")
+    x, y = regression(4)
+    model.fit(x.reshape(48, 8), y.reshape(48, 6), batch_size=12, verbose=0)
+    del model
+    gc.collect()
+
+    assert graphs
+    assert [graph() for graph in graphs] == [None] * len(graphs)
