@@ -501,6 +501,29 @@ def test_deepr_adds_its_pull_to_the_step_of_active_weights():
     )
 
 
+def test_deepr_grows_a_connection_that_crossed_zero_with_weight_zero():
+    """A full kernel has no other place to grow than where it has dropped."""
+    layer = keras.layers.Dense(1, use_bias=False)
+    network = keras.Sequential([keras.Input((3,)), layer])
+    layer.kernel.assign([[0.5], [-0.5], [0.5]])
+    model = rigl_tf.sparsify(
+        network,
+        algorithms.DeepR(l1=0.0, temperature=0.0),
+        sparsity=0.0,
+        schedule=schedules.UpdateSchedule(1, end_step=10),
+    )
+    model.compile(keras.optimizers.SGD(1.0, 0.5), loss=lambda y, out: out)
+
+    # The gradient of the sum of weights times x is x.
+    model.train_on_batch(np.array([[0.0, 0.0, 0.25]]), np.zeros((1, 1)))
+    model.train_on_batch(np.array([[1.0, 0.0, 0.0]]), np.zeros((1, 1)))
+
+    assert np.all(model.kernels[0].mask)
+    np.testing.assert_allclose(np.ravel(layer.kernel), [0, -0.5, 0.125])
+    momentum = np.ravel(model.optimizer.momentums[0])
+    np.testing.assert_allclose(momentum, [0, 0, -0.125])
+
+
 @pytest.mark.parametrize("algorithm", ["snfs", "dsr", "deepr"])
 def test_what_an_algorithm_keeps_survives_saving(algorithm, data, tmp_path):
     model = compiled(make(algorithm), "momentum")

@@ -1,6 +1,6 @@
-"""Sparse training of a small network in NumPy, written from the papers.
+"""Sparse training of a small network in NumPy, after the papers.
 
-It shares no code with the library. Random numbers are handed in.
+It shares no code with the library. Random numbers are an argument.
 """
 
 import dataclasses
@@ -11,20 +11,23 @@ import numpy as np
 
 @dataclasses.dataclass(frozen=True)
 class Rule:
-    """An algorithm, in words that `Training` knows.
+    """An algorithm, as `Training` needs it.
 
     Attributes:
-        drop: What says how many connections a kernel drops: `"fraction"` of
-            its active ones, a `"threshold"` for weights, a weight on the wrong
-            side of `"zero"`, the `"budget"` of the kernel, or the budget of
-            all kernels together, `"global"`. `"nothing"`: masks stay.
-        grow: What new connections are chosen by, each an equal part of them.
-        share: What kernels share by the connections that are to grow:
-            `"own"`, as many as each has dropped; by mean magnitude over
-            what is active, of the `"gradient"`, the optimizer's `"velocity"`
-            or the running `"mean"`; by the number of `"survivors"`; by the
-            `"largest"` gradients of all kernels. `"nothing"` grows.
-        replaces_step: Whether an update takes the place of the optimizer step.
+        drop: String, the criterion of the number to drop: the `"fraction"`
+            of active connections; the `"threshold"` that weights are below;
+            `"zero"`, which weights have crossed; the `"budget"` of the kernel;
+            `"global"`, the budget of all kernels together; or `"nothing"`,
+            if masks do not change.
+        grow: Tuple of strings, the criteria of growth. Each one selects an
+            equal part of the new connections.
+        share: String, how many connections each kernel grows: `"own"`, as
+            many as it has dropped; in proportion to the mean magnitude of
+            the `"gradient"`, the `"velocity"` of the optimizer or the running
+            `"mean"` over active connections; in proportion to the number of
+            `"survivors"`; as many as it has of the `"largest"` gradients of
+            all kernels; or `"nothing"`.
+        replaces_step: Boolean, whether an update replaces the optimizer step.
     """
 
     drop: str = "fraction"
@@ -51,7 +54,7 @@ RULES = {
 
 
 class SGD:
-    """Stochastic gradient descent; the velocity has the learning rate in it."""
+    """SGD, with a velocity that includes the learning rate."""
 
     def __init__(self, rate, momentum=0.0, nesterov=False):
         self.rate, self.momentum, self.nesterov = rate, momentum, nesterov
@@ -72,7 +75,7 @@ class SGD:
 
 
 class Adam:
-    """Adam: slots are the first and the second moment."""
+    """Adam, with the first and the second moment as slots."""
 
     def __init__(self, rate, beta_1, beta_2, epsilon):
         self.rate, self.betas, self.epsilon = rate, (beta_1, beta_2), epsilon
@@ -98,7 +101,7 @@ class Adam:
 
 @dataclasses.dataclass
 class Training:
-    """A perceptron with its masks, and how it is trained.
+    """A perceptron with masks, and its training.
 
     Attributes:
         rule: `Rule`.
@@ -108,15 +111,15 @@ class Training:
         chance: Object with the random numbers of kernel `i` at a step:
             `scores(i, step)`, `normal(i, step)`, and `signs(i)` of weights
             that start inactive.
-        interval, begin_step, end_step: Integers, when updates are due.
+        interval, begin_step, end_step: Integers, the schedule of updates.
         fraction: Function from step to the drop fraction.
         budgets: List of integers, connections that pruning ends with.
-        decay: Float, times half the square of the kernels in the loss.
+        decay: Float, the factor of half the squared kernels in the loss.
         clip: Float, the largest norm of all gradients together.
-        accumulation: Integer, batches for each step.
+        accumulation: Integer, the batches of an optimizer step.
         mean_decay: Float, of the running mean of the gradient.
-        threshold: float32, the first threshold for weights.
-        pull, temperature: Floats, of weights that keep their sign.
+        threshold: float32, the first threshold of weights.
+        pull, temperature: Floats, the L1 term and the noise of DeepR.
     """
 
     rule: Rule
@@ -149,7 +152,7 @@ class Training:
         ]
 
     def train(self, x, y):
-        """Does with a batch what it is for: a step, an update, both, none."""
+        """Trains on a batch: applies gradients, moves connections or both."""
         found = self._gradients(x, y)
         if not all(np.all(np.isfinite(g)) for g in found):
             self.overdue = self._is_due()
@@ -183,7 +186,7 @@ class Training:
         return self.rule.drop != "nothing" and (on_time or self.overdue)
 
     def _gradients(self, x, y):
-        """Of the mean cross entropy, with respect to all weights: dense."""
+        """Returns the dense gradients of the mean cross entropy."""
         layers = list(zip(self.weights[::2], self.weights[1::2], strict=True))
         inputs = [x]
         for kernel, bias in layers:
@@ -223,7 +226,7 @@ class Training:
             )
 
     def _move(self, gradients):
-        """Drops, shares and grows; what stays keeps its weight and slots."""
+        """Drops and grows connections."""
         values = {
             "gradient": gradients,
             "mean": self.means,
@@ -250,6 +253,8 @@ class Training:
         ]
         for i, kernel in enumerate(self.kernels):
             stayed = before[i] & self.masks[i]
+            if self.rule.drop == "zero":  # a weight never has a wrong sign
+                stayed = stayed & (kernel * self.signs[i] >= 0)
             kernel *= stayed
             for j, slot in enumerate(self.optimizer.slots[2 * i]):
                 self.optimizer.slots[2 * i][j] = slot * stayed
@@ -325,9 +330,9 @@ class Training:
 
 
 def highest(scores, candidates, k):
-    """The mask of the `k` highest scores; of equals, earlier ones win.
+    """Returns the mask of the `k` highest scores; earlier ones win ties.
 
-    Scores are compared in 32 bits, as the library says it does.
+    Scores are compared as 32-bit floats, as documented in `top_k_mask`.
     """
     places = np.flatnonzero(candidates)
     scores = scores.astype("float32" if scores.dtype.kind == "f" else "int64")
@@ -338,7 +343,7 @@ def highest(scores, candidates, k):
 
 
 def grown(mask, scores, num):
-    """A mask with `num` more connections, an equal part by each score."""
+    """Adds `num` connections to a mask, an equal part by each score."""
     for i, score in enumerate(scores):
         part = math.ceil(num / (len(scores) - i))
         sizes = np.abs(score) if score.dtype.kind == "f" else score
@@ -348,7 +353,7 @@ def grown(mask, scores, num):
 
 
 def in_proportion(parts, total, room):
-    """Whole shares of `total`, in proportion, none larger than its room."""
+    """Divides `total` in proportion to `parts`, within the room of each."""
     full, parts = np.zeros(len(room), bool), np.array(parts, float)
     room = np.array(room)
     while True:

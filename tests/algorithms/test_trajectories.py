@@ -1,4 +1,4 @@
-"""Whole steps, weight by weight, beside a NumPy implementation."""
+"""Whole training steps, compared with an implementation in NumPy."""
 
 import keras
 import numpy as np
@@ -20,7 +20,7 @@ SPARSITY = {"first": 0.5, "second": 0.4, "third": 0.25}
 RATE, MOMENTUM = 2.0**-3, 0.875
 FIRST_FRACTION = 0.5
 HYPERPARAMETERS = {
-    "dsr": {"threshold": 0.125},
+    "dsr": {"threshold": 0.25},
     "deepr": {"l1": 2.0**-5, "temperature": 2.0**-9},
 }
 
@@ -54,7 +54,7 @@ def cosine(step, begin=0):
 
 
 class Chance:
-    """The library's random numbers, by kernel and step."""
+    """The random numbers of the library, by kernel and step."""
 
     def scores(self, i, step):
         return self._numbers(i, step).integers().numpy()
@@ -119,27 +119,27 @@ def assert_same_steps(
     input_scale=1.0,
     run_eagerly=True,
 ):
-    """Trains in Keras and in NumPy, and compares after every batch.
+    """Trains in Keras and in NumPy, and compares them after every batch.
 
     Args:
         name: String, the algorithm.
-        optimizers: The same one for Keras and for NumPy.
+        optimizers: Pair, the same optimizer for Keras and for NumPy.
         rule: `reference.Rule`, by default the algorithm's.
         hyperparameters: Dictionary, of the algorithm.
         sparsity: Dictionary from layer to float.
         drop_fraction: Function from step to float, by default the cosine.
         begin_step: Integer.
         decay: Float, of the loss.
-        accumulation: Integer, as the optimizer of Keras has it.
-        poisoned: Integers, the batches with a NaN.
-        input_scale: Float, what the inputs are multiplied by.
+        accumulation: Integer, the batches of an optimizer step.
+        poisoned: List of integers, the batches with a NaN.
+        input_scale: Float, the factor of the inputs.
         run_eagerly: Boolean.
 
     Returns:
         The sparse model, after the last step.
     """
     hyperparameters = hyperparameters or HYPERPARAMETERS.get(name, {})
-    optimizer, plain = optimizers or sgd()
+    optimizer, plain_optimizer = optimizers or sgd()
     model = sparse_network(
         algorithms.get(name, **hyperparameters),
         decay,
@@ -153,11 +153,11 @@ def assert_same_steps(
         run_eagerly=run_eagerly,
         jit_compile=False,
     )
-    beside = reference.Training(
+    expected = reference.Training(
         rule or reference.RULES[name],
         weights=[np.array(v) for v in model.trainable_variables],
         masks=[np.array(kernel.mask) for kernel in model.kernels],
-        optimizer=plain,
+        optimizer=plain_optimizer,
         chance=Chance(),
         interval=INTERVAL,
         begin_step=begin_step,
@@ -175,28 +175,28 @@ def assert_same_steps(
         if i in poisoned:
             x[0, 0] = np.nan
         model.train_on_batch(x, y)
-        beside.train(x, y)
-        assert_same_state(model, beside)
+        expected.train(x, y)
+        assert_same_state(model, expected)
     return model
 
 
-def assert_same_state(model, beside):
-    step = f"after step {beside.step - 1}"
-    assert int(model.step) == beside.step
-    assert int(model.num_updates) == beside.num_updates, step
-    assert int(model.num_changed) == beside.num_changed, step
-    for kernel, mask in zip(model.kernels, beside.masks, strict=True):
+def assert_same_state(model, expected):
+    step = f"after step {expected.step - 1}"
+    assert int(model.step) == expected.step
+    assert int(model.num_updates) == expected.num_updates, step
+    assert int(model.num_changed) == expected.num_changed, step
+    for kernel, mask in zip(model.kernels, expected.masks, strict=True):
         np.testing.assert_array_equal(kernel.mask, mask, step)
-    assert_close(model.trainable_variables, beside.weights, step)
+    assert_close(model.trainable_variables, expected.weights, step)
     is_adam = isinstance(model.optimizer, keras.optimizers.Adam)
     names = ["_momentums", "_velocities"] if is_adam else ["momentums"]
-    kept = zip(*beside.optimizer.slots, strict=True)
+    kept = zip(*expected.optimizer.slots, strict=True)
     for name, values in zip(names, kept, strict=True):
         assert_close(getattr(model.optimizer, name), values, step)
     if model.momenta:
-        assert_close(model.momenta, beside.means, step, 1e-6)
+        assert_close(model.momenta, expected.means, step, 1e-6)
     if "threshold" in model.state:
-        assert float(model.state["threshold"]) == beside.threshold, step
+        assert float(model.state["threshold"]) == expected.threshold, step
 
 
 def assert_close(variables, values, step, tolerance=1e-9):
@@ -232,7 +232,7 @@ def test_every_step_of_two_batches(name):
 
 @pytest.mark.parametrize("name", ["rigl", "set"])
 def test_every_step_with_clipped_gradients(name):
-    """The norm is that of the gradients of active connections."""
+    """Gradients of inactive connections do not count in the norm."""
     assert_same_steps(name, sgd(global_clipnorm=0.25))
 
 
@@ -259,6 +259,16 @@ def test_the_last_connection_of_a_kernel_stays(name):
     )
 
     assert int(model.kernels[-1].count()) >= 1
+
+
+@pytest.mark.parametrize(
+    ("threshold", "after"), [(0.125, 0.0625), (0.25, 0.0625), (0.5, 0.0625)]
+)
+def test_the_threshold_of_dsr_is_doubled_kept_and_halved(threshold, after):
+    """The connections count that were active before the drop."""
+    model = assert_same_steps("dsr", hyperparameters={"threshold": threshold})
+
+    assert float(model.state["threshold"]) == after
 
 
 def test_updates_and_the_cosine_start_at_begin_step():
@@ -288,7 +298,7 @@ def test_every_step_of_a_graph(name):
 
 
 def test_an_update_and_a_step_of_the_original_code():
-    """Printed by google-research/rigl, for the loss sum(c * (x @ W))."""
+    """The code of google-research/rigl gives these numbers."""
     layer = keras.layers.Dense(4, use_bias=False, name="only")
     network = keras.Sequential([keras.Input([3]), layer])
     layer.kernel.assign(
