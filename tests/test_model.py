@@ -290,6 +290,21 @@ def test_pruning_falls_to_the_sparsity_along_the_schedule(data):
     assert sparsities[2] == pytest.approx(0.8, abs=2e-3)
 
 
+def test_pruning_counts_zeros_without_rounding_errors():
+    """Of 8 zeros, the cubic schedule wants 7 halfway: 1 - (1 / 2) ** 3."""
+    model = rigl_tf.sparsify(
+        keras.Sequential([keras.Input((12,)), keras.layers.Dense(8)]),
+        algorithms.GradualPruning(),
+        sparsity=schedules.PolynomialSparsity(8 / 96, end_step=4),
+        schedule=schedules.UpdateSchedule(2, end_step=6),
+    )
+    model.step.assign(2)
+
+    (budget,) = model.sparse_step.current_budgets()
+
+    assert int(budget) == 96 - 7
+
+
 def test_a_pruning_schedule_may_say_when_and_how_much(data):
     def schedule(step):
         return step % 4 == 0, tf.minimum(0.05 * tf.cast(step, tf.float32), 0.6)
