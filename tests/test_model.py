@@ -539,6 +539,18 @@ def test_deepr_grows_a_connection_that_crossed_zero_with_weight_zero():
     np.testing.assert_allclose(momentum, [0, 0, -0.125])
 
 
+def test_deepr_keeps_the_signs_that_it_started_with(data):
+    model = compiled(make("deepr"), "momentum", run_eagerly=True)
+    before = [np.array(sign) for sign in model.signs]
+
+    fit(model, data)
+    model.predict(data[0], verbose=0)
+
+    assert int(model.num_changed) > 0
+    for sign, expected in zip(model.signs, before, strict=True):
+        np.testing.assert_array_equal(sign, expected)
+
+
 @pytest.mark.parametrize("algorithm", ["snfs", "dsr", "deepr"])
 def test_what_an_algorithm_keeps_survives_saving(algorithm, data, tmp_path):
     model = compiled(make(algorithm), "momentum")

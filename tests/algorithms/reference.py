@@ -155,8 +155,9 @@ class Training:
         """Trains on a batch: applies gradients, moves connections or both."""
         found = self._gradients(x, y)
         if not all(np.all(np.isfinite(g)) for g in found):
-            self.overdue = self._is_due()
-            self.step += 1
+            if self.accumulation == 1:
+                self.overdue = self._is_due()
+                self.step += 1
             return
         self.sums = [a + b for a, b in zip(self._sums(), found, strict=True)]
         self.num_batches += 1

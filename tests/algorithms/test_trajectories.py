@@ -225,9 +225,17 @@ def test_every_step_with_adam(name):
     assert_same_steps(name, adam())
 
 
-@pytest.mark.parametrize("name", ["rigl", "set", "snfs"])
+@pytest.mark.parametrize("name", ["rigl", "set", "snfs", "deepr"])
 def test_every_step_of_two_batches(name):
-    assert_same_steps(name, sgd(gradient_accumulation_steps=2), accumulation=2)
+    """A batch with NaN does not count."""
+    model = assert_same_steps(
+        name,
+        sgd(gradient_accumulation_steps=2),
+        accumulation=2,
+        poisoned=[1, 6],
+    )
+
+    assert int(model.step) == NUM_STEPS - 1
 
 
 @pytest.mark.parametrize("name", ["rigl", "set"])
