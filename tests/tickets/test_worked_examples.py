@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import itertools
 
 import keras
 import numpy as np
@@ -225,6 +226,26 @@ def test_synflow_keeps_the_widest_path(num):
     assert ticket.density == 0.25
     assert ticket.masks["w1"][1, 0] and ticket.masks["w2"][0, 0]
     assert flow(list(ticket.masks.values()))[0] == pytest.approx(16)
+
+
+def test_synflow_never_brings_back_what_it_has_pruned(monkeypatch):
+    """Not even where what is left carries no flow."""
+    rounds = []
+
+    def globally(*args, choose_globally=choose.globally):
+        masks = choose_globally(*args)
+        rounds.append(masks["w1"])
+        return masks
+
+    monkeypatch.setattr(choose, "globally", globally)
+    model = small.linear([[1.0], *[[0.0]] * 15])
+    data = small.given(np.eye(16), np.ones((16, 1)))
+
+    tickets.SynFlow(5, schedule="linear").find(model, data, 0.25, seed=1)
+
+    assert [np.sum(mask) for mask in rounds] == [14, 11, 9, 6, 4]
+    for before, after in itertools.pairwise(rounds):
+        assert np.all(before[after])
 
 
 def test_synflow_keeps_weights_and_statistics_as_they_are():
