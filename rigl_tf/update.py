@@ -9,8 +9,9 @@ def move_connections(views, algorithm, request, grow_init, slots_of):
     """Drops and grows connections in every kernel.
 
     A connection that was active and still is keeps its weight and optimizer
-    slots, also if it was dropped and grown again. All other connections end
-    with zero slots, and inactive connections with zero weights.
+    slots, also if it was dropped and grown again, unless its weight does not
+    have the sign that the algorithm has fixed. All other connections end with
+    zero slots, and inactive connections with zero weights.
 
     Args:
         views: `KernelViews`.

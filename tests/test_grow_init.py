@@ -3,8 +3,10 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import rigl_tf
+from rigl_tf import storage
 from rigl_tf.grow_init import GrowInit
 
 
@@ -44,6 +46,27 @@ def test_random_is_as_large_as_the_active_weights(kernel):
 
     assert values.std() == pytest.approx(1.5, rel=0.05)
     assert values.mean() == pytest.approx(0.0, abs=0.05)
+
+
+def test_random_deviates_as_the_active_weights_do_from_their_mean(kernel):
+    weights = 4.0 + np.sign(kernel.variable)  # 3 and 5
+    kernel.variable.assign(np.where(kernel.mask, weights, 0.0))
+
+    values = GrowInit("random")(kernel, (100, 100), None, (0, 0)).numpy()
+
+    assert values.std() == pytest.approx(1.0, rel=0.05)
+
+
+@pytest.mark.parametrize("kind", ["initial", "random"])
+def test_new_weights_follow_the_seed_of_the_kernel_and_the_step(kind, kernel):
+    def draw(seed):
+        inputs = storage.UpdateInputs(
+            seed=tf.constant([5, seed], tf.int64), grow_init=GrowInit(kind)
+        )
+        return kernel.new_weights(inputs, (100,), None).numpy()
+
+    np.testing.assert_array_equal(draw(0), draw(0))
+    assert np.mean(draw(0) == draw(1)) < 0.1
 
 
 def test_gradient_is_scaled(kernel):

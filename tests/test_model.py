@@ -290,6 +290,21 @@ def test_pruning_falls_to_the_sparsity_along_the_schedule(data):
     assert sparsities[2] == pytest.approx(0.8, abs=2e-3)
 
 
+def test_pruning_counts_zeros_without_rounding_errors():
+    """Of 8 zeros, the cubic schedule wants 7 halfway: 1 - (1 / 2) ** 3."""
+    model = rigl_tf.sparsify(
+        keras.Sequential([keras.Input((12,)), keras.layers.Dense(8)]),
+        algorithms.GradualPruning(),
+        sparsity=schedules.PolynomialSparsity(8 / 96, end_step=4),
+        schedule=schedules.UpdateSchedule(2, end_step=6),
+    )
+    model.step.assign(2)
+
+    (budget,) = model.sparse_step.current_budgets()
+
+    assert int(budget) == 96 - 7
+
+
 def test_a_pruning_schedule_may_say_when_and_how_much(data):
     def schedule(step):
         return step % 4 == 0, tf.minimum(0.05 * tf.cast(step, tf.float32), 0.6)
@@ -499,6 +514,41 @@ def test_deepr_adds_its_pull_to_the_step_of_active_weights():
     np.testing.assert_allclose(
         kernel.variable, (before - 0.05 * np.sign(before)) * mask, rtol=1e-6
     )
+
+
+def test_deepr_grows_a_connection_that_crossed_zero_with_weight_zero():
+    """A full kernel has no other place to grow than where it has dropped."""
+    layer = keras.layers.Dense(1, use_bias=False)
+    network = keras.Sequential([keras.Input((3,)), layer])
+    layer.kernel.assign([[0.5], [-0.5], [0.5]])
+    model = rigl_tf.sparsify(
+        network,
+        algorithms.DeepR(l1=0.0, temperature=0.0),
+        sparsity=0.0,
+        schedule=schedules.UpdateSchedule(1, end_step=10),
+    )
+    model.compile(keras.optimizers.SGD(1.0, 0.5), loss=lambda y, out: out)
+
+    # The gradient of the sum of weights times x is x.
+    model.train_on_batch(np.array([[0.0, 0.0, 0.25]]), np.zeros((1, 1)))
+    model.train_on_batch(np.array([[1.0, 0.0, 0.0]]), np.zeros((1, 1)))
+
+    assert np.all(model.kernels[0].mask)
+    np.testing.assert_allclose(np.ravel(layer.kernel), [0, -0.5, 0.125])
+    momentum = np.ravel(model.optimizer.momentums[0])
+    np.testing.assert_allclose(momentum, [0, 0, -0.125])
+
+
+def test_deepr_keeps_the_signs_that_it_started_with(data):
+    model = compiled(make("deepr"), "momentum", run_eagerly=True)
+    before = [np.array(sign) for sign in model.signs]
+
+    fit(model, data)
+    model.predict(data[0], verbose=0)
+
+    assert int(model.num_changed) > 0
+    for sign, expected in zip(model.signs, before, strict=True):
+        np.testing.assert_array_equal(sign, expected)
 
 
 @pytest.mark.parametrize("algorithm", ["snfs", "dsr", "deepr"])

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 import rigl_tf
 from rigl_tf import extension
+from rigl_tf import plan
 from rigl_tf import schedules
 from rigl_tf.schedules import Constant
 from rigl_tf.schedules import ConstantSparsity
@@ -338,6 +339,20 @@ def test_open_steps_are_those_of_the_updates():
     ) == PerLayer({"a": Cosine(0.2, 20, 75, final=0.1), "*": Constant(0.1)})
     # An end before the updates begin leaves nothing.
     assert schedules.complete(Cosine(end_step=5), updates) == Cosine(0.3, 5, 5)
+
+
+def test_an_open_end_of_a_later_fit_counts_from_its_first_step():
+    updates, drop_fraction, _, _ = plan.complete(
+        UpdateSchedule(10),
+        Cosine(),
+        sparsity=None,
+        start=100,
+        num_steps=40,
+        steps_per_epoch=4,
+    )
+
+    assert updates == UpdateSchedule(10, end_step=130)
+    assert drop_fraction == Cosine(0.3, 0, 130)
 
 
 def test_the_last_update_reaches_the_final_sparsity():

@@ -206,11 +206,17 @@ def test_a_layer_that_is_frozen_later_keeps_its_mask(data):
     assert not np.array_equal(before[1], after[1])
 
 
-def test_the_users_own_constraint_holds_beside_the_mask(data):
+@pytest.mark.parametrize("least", [0.0, 0.1])
+def test_the_users_own_constraint_holds_beside_the_mask(least, data):
+    """Also a constraint that does not keep zeros."""
+
+    def constraint(weights):
+        return keras.ops.maximum(weights, least)
+
     net = keras.Sequential(
         [
             keras.Input((16,)),
-            kl.Dense(8, kernel_constraint=keras.constraints.NonNeg()),
+            kl.Dense(8, kernel_constraint=constraint),
             kl.Dense(2),
         ]
     )
@@ -220,9 +226,9 @@ def test_the_users_own_constraint_holds_beside_the_mask(data):
     model.fit(*data, verbose=0)
 
     kernel = model.kernels[0]
-    weights = np.asarray(kernel.variable)
-    assert np.all(weights >= 0)
-    assert np.all(weights[~np.asarray(kernel.mask)] == 0)
+    weights, mask = np.asarray(kernel.variable), np.asarray(kernel.mask)
+    assert np.all(weights[mask] >= np.float32(least))
+    assert np.all(weights[~mask] == 0)
 
 
 def test_a_custom_loop_keeps_the_zeros_and_warns_that_masks_stay():

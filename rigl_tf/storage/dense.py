@@ -83,8 +83,11 @@ class DenseKernel(SparseKernel):
         )
         mask = granularity.spread(units, self.layout)
         stayed = tf.logical_and(mask, before)
+        num_changed = masks.count(tf.not_equal(mask, stayed))
+        if inputs.sign is not None:
+            signed = self.variable * tf.cast(inputs.sign, self.variable.dtype)
+            stayed = tf.logical_and(stayed, signed >= 0)
         new = tf.not_equal(mask, stayed)
-        num_changed = masks.count(new)
         weight = masked(self.variable, stayed)
         values = self.new_weights(
             inputs, self.kernel_shape, lambda: inputs.gradient

@@ -1,6 +1,8 @@
 """Scores that a reader can check with a pencil."""
 
+import dataclasses
 import functools
+import itertools
 
 import keras
 import numpy as np
@@ -11,6 +13,7 @@ import rigl_tf
 from rigl_tf import models
 from rigl_tf import tensors
 from rigl_tf import tickets
+from rigl_tf.fitting import Fit
 from rigl_tf.tickets import choose
 from rigl_tf.tickets import optimizers
 from rigl_tf.tickets import rules
@@ -67,6 +70,94 @@ def test_snip_and_grasp_disagree_on_a_quadratic():
         tickets.GraSP(temperature=1, num_batches=1), model, QUADRATIC
     )["w1"].ravel()
     assert -grasp == pytest.approx([0.0778210117, -0.4980544747, -0.5797665369])
+
+
+def two_batches(x, y):
+    """A `Dataset` of two batches, from arrays of shape (2, examples, ...)."""
+    batches = tf.data.Dataset.from_tensor_slices((x, y))
+    return dataclasses.replace(
+        small.given(x[0], y[0]), train=lambda seed, epoch=0, batch=0: batches
+    )
+
+
+def test_snip_and_grasp_add_the_gradients_of_batches():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(2, 4, 3)).astype("float32")
+    y = rng.normal(size=(2, 4, 1)).astype("float32")
+    w = np.array([[0.5], [-1], [2]], "float32")
+    model, data = small.linear(w, loss=half_square), two_batches(x, y)
+
+    snip = scores(tickets.SNIP(num_batches=2), model, data)["w1"]
+    grasp = scores(tickets.GraSP(temperature=2.0), model, data)["w1"]
+
+    gradients = [a.T @ (a @ w - b) for a, b in zip(x, y, strict=True)]
+    assert np.any(gradients[0] * gradients[1] < 0)
+    saliency = np.abs(w * sum(gradients))
+    assert snip == pytest.approx(saliency / np.sum(saliency))
+    # Of outputs x @ w / 2.
+    gradient = sum(a.T @ (a @ w / 2 - b) / 2 for a, b in zip(x, y, strict=True))
+    flow = w * (sum(a.T @ a / 4 for a in x) @ gradient)
+    assert grasp == pytest.approx(flow / abs(np.sum(flow)))
+
+
+def test_scores_do_not_depend_on_moving_averages():
+    model, data = small.network(), small.dataset()
+    finders = tickets.SNIP(), tickets.GraSP()
+    before = [scores(finder, model, data)["last"] for finder in finders]
+    normalization = model.layers[1]
+    normalization.moving_mean.assign_add(tf.ones(12))
+    normalization.moving_variance.assign(4 * tf.ones(12))
+
+    after = [scores(finder, model, data)["last"] for finder in finders]
+
+    np.testing.assert_array_equal(before, after)
+
+
+@dataclasses.dataclass(frozen=True)
+class Script(Fit):
+    """Training whose results are known in advance.
+
+    Attributes:
+        results: List of arrays, the kernel at the end of each round.
+        starts: List, to which each round adds the kernel and the optimizer's
+            variables that it starts with.
+    """
+
+    results: tuple = ()
+    starts: list = dataclasses.field(default_factory=list)
+
+    def __call__(self, model, place, title=None, epochs=None, **kwargs):
+        variable = model.kernels[0].variable
+        slots = model.optimizer.variables
+        self.starts.append((np.array(variable), [np.array(v) for v in slots]))
+        variable.assign(self.results[len(self.starts) - 1])
+        for slot in slots:
+            slot.assign(tf.ones_like(slot))
+        return keras.callbacks.History()
+
+
+def test_imp_prunes_the_smallest_weights_and_rewinds_each_round():
+    first = np.arange(1.0, 9)[:, None]
+    model = small.linear(first, loss="mse")
+    data = small.given(np.eye(8), np.ones((8, 1)))
+    rounds = [[-9, 8, -7, 6, 1, 2, 3, 4], [1, -8, 3, -7, 9, 9, 9, 9]]
+    fit = Script(
+        **vars(small.fit(model, data)),
+        results=np.array(rounds, float)[..., None],
+    )
+
+    ticket = tickets.IMP(rate=0.5).find(model, data, 0.25, fit=fit)
+
+    (kernel, fresh), (rewound, slots) = fit.starts
+    np.testing.assert_array_equal(kernel, first)
+    # The largest four of the first round are the first four.
+    np.testing.assert_array_equal(rewound.ravel(), [1, 2, 3, 4, 0, 0, 0, 0])
+    for one, other in zip(fresh, slots, strict=True):
+        np.testing.assert_array_equal(one, other)
+    # Of them, -8 and -7 are the largest of the second round.
+    np.testing.assert_array_equal(
+        ticket.masks["w1"].ravel(), [0, 1, 0, 1, 0, 0, 0, 0]
+    )
 
 
 @pytest.mark.parametrize(
@@ -135,6 +226,26 @@ def test_synflow_keeps_the_widest_path(num):
     assert ticket.density == 0.25
     assert ticket.masks["w1"][1, 0] and ticket.masks["w2"][0, 0]
     assert flow(list(ticket.masks.values()))[0] == pytest.approx(16)
+
+
+def test_synflow_never_brings_back_what_it_has_pruned(monkeypatch):
+    """Not even where what is left carries no flow."""
+    rounds = []
+
+    def globally(*args, choose_globally=choose.globally):
+        masks = choose_globally(*args)
+        rounds.append(masks["w1"])
+        return masks
+
+    monkeypatch.setattr(choose, "globally", globally)
+    model = small.linear([[1.0], *[[0.0]] * 15])
+    data = small.given(np.eye(16), np.ones((16, 1)))
+
+    tickets.SynFlow(5, schedule="linear").find(model, data, 0.25, seed=1)
+
+    assert [np.sum(mask) for mask in rounds] == [14, 11, 9, 6, 4]
+    for before, after in itertools.pairwise(rounds):
+        assert np.all(before[after])
 
 
 def test_synflow_keeps_weights_and_statistics_as_they_are():
