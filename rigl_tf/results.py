@@ -68,7 +68,16 @@ class Record:
 
     @property
     def validated(self):
-        """Float, the validation accuracy after the last epoch."""
+        """Float, the validation accuracy after the last epoch.
+
+        Raises:
+            ValueError: If the task has no validation data.
+        """
+        if "val_accuracy" not in self.history:
+            raise ValueError(
+                f"The runs of {self.task} have no validation data to choose "
+                "settings by. Hold some out: `validation` of the data set."
+            )
         return self.history["val_accuracy"][-1]
 
 
