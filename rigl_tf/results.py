@@ -38,9 +38,9 @@ class Record:
         versions: Dictionary from package to version.
         device: String.
         ticket: Dictionary of a network that was found before it was trained:
-            `epochs` of the search, the history of the `search`, and metrics
-            on the test set: `before` training, and after each of the
-            `checks`, in dictionaries. Else empty.
+            `epochs` of the search, the `density` of what it found, its
+            history, `search`, and metrics on the test set: `before` training,
+            and after each of the `checks`, in dictionaries. Else empty.
         settings: Dictionary from what the configuration calls a value, such
             as `"ALPHA"`, to it.
         schema_version: Integer.

@@ -209,6 +209,7 @@ def train(
                 record,
                 ticket={
                     "epochs": method.num_epochs(task.total_epochs),
+                    "density": ticket.density,
                     "search": ticket.history,
                     "before": before,
                     "checks": _checked(
