@@ -11,7 +11,6 @@ import pytest
 
 import rigl_tf
 from rigl_tf import datasets
-from rigl_tf import models
 from rigl_tf import tickets
 from rigl_tf.tickets import optimizers
 from tests.tickets import small
@@ -440,19 +439,10 @@ def test_a_search_skips_what_is_not_finite(bad):
             np.testing.assert_array_equal(variable, value)
 
 
-def test_a_pretrained_network_is_searched_as_it_is(tmp_path):
-    small.network().save_weights(tmp_path / "trained.weights.h5")
-    with pytest.warns(UserWarning, match="could not be loaded"):
-        model = models.pretrained(
-            (4,), 5, model=other_head, weights=tmp_path / "trained.weights.h5"
-        )
+def test_weights_of_the_model_are_searched_as_they_are():
     finder = tickets.GemMiner(period=1, weights="own")
-    ticket = finder.find(model, DATA, 0.3, fit=small.fit(MODEL, DATA))
+    ticket = finder.find(MODEL, DATA, 0.3, fit=small.fit(MODEL, DATA))
     np.testing.assert_array_equal(ticket.weights[0], MODEL.get_weights()[0])
-
-
-def other_head(input_shape, num_classes):
-    return small.network(*input_shape, num_classes)
 
 
 def test_a_lottery_that_is_pruned_too_shortly_keeps_the_density():
