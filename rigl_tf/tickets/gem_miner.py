@@ -117,3 +117,34 @@ class GemMiner(Scored):
             high = round(model.current_density() * request.size)
             masks = highest(max(high, len(masks)))
         return self.ticket(model, masks, history, request)
+
+    @property
+    def refused(self):
+        if self.inverted:
+            return {"invert": "it is inverted already"}
+        if self.period is None:
+            return {"invert": "without a `period`, it freezes nothing"}
+        return {}
+
+    def spoil(self, check, ticket, model, seed, fit):
+        """For the check `"invert"`, searches again with inverted scores.
+
+        That search begins with the weights of the ticket, and ends with as
+        many connections.
+        """
+        if check != "invert":
+            return super().spoil(check, ticket, model, seed, fit)
+        self.check_applies(check)
+        if fit.directory is not None:
+            place = fit.directory / "checks" / "inverted"
+            fit = dataclasses.replace(fit, directory=place)
+        model.set_weights(ticket.weights)
+        return dataclasses.replace(self, inverted=True).find(
+            model,
+            fit.dataset,
+            ticket.density,
+            seed,
+            fit,
+            exclude=ticket.exclude,
+            include=ticket.include,
+        )
