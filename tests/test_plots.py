@@ -302,6 +302,18 @@ def test_every_figure_is_drawn_of_runs_of_tickets(name, validated, tmp_path):
         assert drawn(name, runs, tmp_path / "drawn.png") > 0.0003
 
 
+def test_a_ticket_is_drawn_at_the_density_that_it_has(tmp_path):
+    def drawn(density):
+        found = [run("gem_miner", s, True, shuffle=0.5) for s in (0.9, 0.8)]
+        if density is not None:
+            found[0].ticket["density"] = density
+        plots.accuracy_by_density(found, tmp_path / "drawn.png")
+        return read(tmp_path / "drawn.png")
+
+    np.testing.assert_array_equal(drawn(None), drawn(1 - 0.9))
+    assert np.any(drawn(None) != drawn(0.05))
+
+
 def test_dense_runs_and_imp_are_lines_across_a_search(tmp_path):
     runs = [run("gem_miner", 0.9, False)]
     plots.search(runs, tmp_path / "alone.png")
