@@ -10,6 +10,7 @@ from rigl_tf import locks
 SCHEMA_VERSION = 1
 RECORD = "record.json"
 CONFIG = "config.gin"
+TRIALS = "trials"  # a directory of runs that settings are chosen by
 
 
 @dataclasses.dataclass(frozen=True)
@@ -148,14 +149,18 @@ def read(path):
 
 
 def read_all(directory):
-    """Reads every record below a directory.
+    """Reads every record below a directory, but those in its `TRIALS`.
 
     Returns:
         Dictionary from the directory of a run to its `Record`, in the order
         of their paths.
     """
     paths = sorted(pathlib.Path(directory).rglob(RECORD))
-    return {path.parent: read(path) for path in paths}
+    return {
+        path.parent: read(path)
+        for path in paths
+        if TRIALS not in path.relative_to(directory).parts
+    }
 
 
 def _replace(path, text):

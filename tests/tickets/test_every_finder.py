@@ -11,6 +11,8 @@ import pytest
 
 import rigl_tf
 from rigl_tf import datasets
+from rigl_tf import fitting
+from rigl_tf import learning_rates
 from rigl_tf import tickets
 from rigl_tf.tickets import optimizers
 from tests.tickets import small
@@ -344,6 +346,45 @@ def test_imp_rewinds_everything_to_the_beginning_or_to_a_step():
     # Three steps of Adam move a weight by at most three learning rates.
     kernel = np.abs(warm.weights[0] - MODEL.get_weights()[0])
     assert 0 < kernel[warm.masks["first"]].max() < 0.04
+
+
+class Stop(Exception):
+    pass
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "imp",
+        "imp warm",
+        "lr_rewinding",
+        "one_shot_lottery",
+        "smart_ratio_search",
+    ],
+)
+@pytest.mark.parametrize("is_given", [True, False])
+def test_short_rounds_lower_the_learning_rate_as_long_ones(
+    name, is_given, monkeypatch
+):
+    """After 80 and 120 of 150 epochs, and so after 4.3 and 6.4 of 8."""
+    model = small.network()
+    schedule = learning_rates.Steps(0.1, [4 * 80, 4 * 120])
+    model.compile(keras.optimizers.SGD(schedule), MODEL.loss)
+    rates = []
+
+    def stop(self, model, *args, **kwargs):
+        rate = model.optimizer._learning_rate
+        rates.extend(float(rate(step)) for step in (17, 18, 25, 26))
+        raise Stop
+
+    monkeypatch.setattr(fitting.Fit, "__call__", stop)
+    finder = dataclasses.replace(FINDERS[name], epochs=8)
+    fit = small.fit(model, DATA, epochs=150) if is_given else None
+    with pytest.raises(Stop):
+        finder.find(model, DATA, 0.25, fit=fit)
+    # A model that is compiled for the rounds themselves stays as it is.
+    expected = [0.1, 0.01, 0.01, 0.001] if is_given else [0.1] * 4
+    assert rates == pytest.approx(expected)
 
 
 def test_learning_rate_rewinding_keeps_trained_weights():
