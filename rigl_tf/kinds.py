@@ -129,14 +129,22 @@ def best_by_rate(records):
     Returns:
         Dictionary from pairs of a `Kind` without settings and a rate to a list
         of `Record`.
+
+    Raises:
+        ValueError: If other settings vary and there are no validation data.
     """
-    best = {}
+    places = collections.defaultdict(list)
     for kind, runs in group(records).items():
-        place = kind._replace(settings=""), runs[0].settings["LEARNING_RATE"]
-        score = statistics.mean(run.validated for run in runs)
-        if place not in best or score > best[place][0]:
-            best[place] = score, runs
-    return {place: runs for place, (_, runs) in best.items()}
+        rate = runs[0].settings["LEARNING_RATE"]
+        places[kind._replace(settings=""), rate].append(runs)
+    return {
+        place: max(rivals, key=_validated) if len(rivals) > 1 else rivals[0]
+        for place, rivals in places.items()
+    }
+
+
+def _validated(runs):
+    return statistics.mean(run.validated for run in runs)
 
 
 def _settings(record):

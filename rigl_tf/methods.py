@@ -160,12 +160,7 @@ class TicketMethod:
             )
         for check in self.checks:
             check_choice("checks", check, tickets.CHECKS)
-        if "invert" in self.checks and not self.finder.has_scores:
-            raise ValueError(
-                f"{type(self.finder).__name__} chooses connections at random "
-                "and has no scores that could be inverted. "
-                f"Received: checks={self.checks!r}."
-            )
+            self.finder.check_applies(check)
 
     def num_epochs(self, epochs):
         """Epochs of the search, if training takes so many."""
@@ -183,7 +178,7 @@ class TicketMethod:
 
     def find(self, network, seed, fit):
         """The `Ticket` in a network."""
-        return self.finder.find(
+        ticket = self.finder.find(
             network,
             fit.dataset,
             self._density,
@@ -192,3 +187,8 @@ class TicketMethod:
             exclude=self.exclude,
             include=self.include,
         )
+        if self.checks and ticket.weights is None:
+            # Checks begin with the same weights, in another network.
+            weights = network.get_weights()
+            ticket = dataclasses.replace(ticket, weights=weights)
+        return ticket

@@ -10,6 +10,7 @@ from rigl_tf import locks
 SCHEMA_VERSION = 1
 RECORD = "record.json"
 CONFIG = "config.gin"
+TRIALS = "trials"  # a directory of runs that settings are chosen by
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,9 +39,9 @@ class Record:
         versions: Dictionary from package to version.
         device: String.
         ticket: Dictionary of a network that was found before it was trained:
-            `epochs` of the search, the history of the `search`, and metrics
-            on the test set: `before` training, and after each of the
-            `checks`, in dictionaries. Else empty.
+            `epochs` of the search, the `density` of what it found, its
+            history, `search`, and metrics on the test set: `before` training,
+            and after each of the `checks`, in dictionaries. Else empty.
         settings: Dictionary from what the configuration calls a value, such
             as `"ALPHA"`, to it.
         schema_version: Integer.
@@ -68,7 +69,16 @@ class Record:
 
     @property
     def validated(self):
-        """Float, the validation accuracy after the last epoch."""
+        """Float, the validation accuracy after the last epoch.
+
+        Raises:
+            ValueError: If the task has no validation data.
+        """
+        if "val_accuracy" not in self.history:
+            raise ValueError(
+                f"The runs of {self.task} have no validation data to choose "
+                "settings by. Hold some out: `validation` of the data set."
+            )
         return self.history["val_accuracy"][-1]
 
 
@@ -139,14 +149,18 @@ def read(path):
 
 
 def read_all(directory):
-    """Reads every record below a directory.
+    """Reads every record below a directory, but those in its `TRIALS`.
 
     Returns:
         Dictionary from the directory of a run to its `Record`, in the order
         of their paths.
     """
     paths = sorted(pathlib.Path(directory).rglob(RECORD))
-    return {path.parent: read(path) for path in paths}
+    return {
+        path.parent: read(path)
+        for path in paths
+        if TRIALS not in path.relative_to(directory).parts
+    }
 
 
 def _replace(path, text):

@@ -16,7 +16,6 @@ from rigl_tf import recording
 from rigl_tf import results
 from rigl_tf import snapshot
 from rigl_tf import strategies
-from rigl_tf import tickets
 from rigl_tf.checks import check_count
 from rigl_tf.checks import check_number
 from rigl_tf.datasets import Dataset
@@ -209,6 +208,7 @@ def train(
                 record,
                 ticket={
                     "epochs": method.num_epochs(task.total_epochs),
+                    "density": ticket.density,
                     "search": ticket.history,
                     "before": before,
                     "checks": _checked(
@@ -231,7 +231,7 @@ def _checked(model, task, method, ticket, seed, fit, scope):
     for name in method.checks:
         with scope():
             network = task.network()
-            spoilt = tickets.CHECKS[name](ticket, network, seed)
+            spoilt = method.finder.spoil(name, ticket, network, seed, fit)
             other = method.compiled(spoilt, network, seed, fit)
         # The same model again, as TensorFlow has compiled it already.
         start = snapshot.Snapshot(other).arrays(within_epoch=False)

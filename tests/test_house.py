@@ -17,7 +17,7 @@ FLOOR_PLAN = """
     algorithms layout granularity refusals storage stores grow_init slots views
     update replicas plan multi_worker modeling exporting flops shrinking
     condensing xnnpack estimates summary monitor snapshot datasets callbacks
-    fitting tickets models extension results kinds reports comparisons plots
+    fitting extension tickets models results kinds reports comparisons plots
     board methods papers recording smoke training bin __init__
 """.split()
 

@@ -244,39 +244,97 @@ def test_the_dense_network_is_a_line_across(tmp_path):
     assert num_lines("with.png") > num_lines("without.png")
 
 
-def ticket(before, **checks):
-    return {
-        "before": {"accuracy": before},
-        "checks": {name: {"accuracy": value} for name, value in checks.items()},
+def run(method, sparsity, validated, rate=0.1, **checks):
+    """A record of all that figures draw, with or without validation data."""
+    name = "val_accuracy" if validated else "accuracy"
+    ticket = {
+        "before": {"accuracy": 0.7},
+        "checks": {n: {"accuracy": value} for n, value in checks.items()},
         "search": {
             "sparsity": [0.0, 0.5, 0.9],
             "bound": [0.3, 0.6, 0.9],
-            "val_accuracy": [0.2, 0.5, 0.7],
+            name: [0.2, 0.5, 0.7],
         },
     }
-
-
-@pytest.mark.parametrize(
-    "draw",
-    [
-        plots.before_by_density,
-        plots.checks_by_density,
-        plots.search,
-        plots.before_and_after,
-        plots.accuracy_by_flops,
-    ],
-    ids=lambda draw: draw.__name__,
-)
-def test_tickets_are_drawn(draw, tmp_path):
-    runs = points(
-        gem_miner=((0.9, 0.8), {"ticket": ticket(0.7, shuffle=0.5)}),
-        snip=((0.6,), {"ticket": ticket(0.1, shuffle=0.6, invert=0.2)}),
+    return records.record(
+        method,
+        sparsity,
+        history={
+            name: [0.5, 0.9],
+            "flops": [1.0, 0.2],
+            "density/dense1": [0.5, 0.1],
+        },
+        structure={"dense1": {"active": 100}},
+        settings={"LEARNING_RATE": rate, "ALPHA": sparsity, "INTERVAL": 100},
+        ticket={} if method == "dense" else ticket,
     )
-    draw(runs, tmp_path / "drawn.png")
 
-    picture = read(tmp_path / "drawn.png")
-    coloured = np.ptp(picture, axis=-1) > 60
-    assert 0.0005 < coloured.mean() < 0.2
+
+def drawn(name, runs, path):
+    """The share of coloured pixels of a figure."""
+    if name == "density_over_time":
+        runs = runs[0]
+    getattr(plots, name)(runs, path)
+    return np.mean(np.ptp(read(path), axis=-1) > 60)
+
+
+# Masks are of models.
+FIGURES = sorted(
+    name
+    for name, value in vars(plots).items()
+    if callable(value) and name != "masks"
+)
+
+
+@pytest.mark.parametrize("name", FIGURES)
+@pytest.mark.parametrize("validated", [True, False])
+def test_every_figure_is_drawn_of_runs_of_tickets(name, validated, tmp_path):
+    runs = [
+        run("gem_miner", 0.9, validated, shuffle=0.5),
+        run("gem_miner", 0.8, validated, 0.01, shuffle=0.6, invert=0.2),
+        run("snip", 0.8, validated, reinitialize=0.4),
+        run("dense", 0.0, validated),
+    ]
+    if name == "trials" and not validated:
+        with pytest.raises(ValueError, match="no validation data"):
+            drawn(name, runs, tmp_path / "drawn.png")
+    else:
+        assert drawn(name, runs, tmp_path / "drawn.png") > 0.0003
+
+
+def test_a_ticket_is_drawn_at_the_density_that_it_has(tmp_path):
+    def drawn(density):
+        found = [run("gem_miner", s, True, shuffle=0.5) for s in (0.9, 0.8)]
+        if density is not None:
+            found[0].ticket["density"] = density
+        plots.accuracy_by_density(found, tmp_path / "drawn.png")
+        return read(tmp_path / "drawn.png")
+
+    np.testing.assert_array_equal(drawn(None), drawn(1 - 0.9))
+    assert np.any(drawn(None) != drawn(0.05))
+
+
+def test_dense_runs_and_imp_are_lines_across_a_search(tmp_path):
+    runs = [run("gem_miner", 0.9, False)]
+    plots.search(runs, tmp_path / "alone.png")
+    imp = run("imp", 0.9, False)
+    imp.ticket["search"] = {"density": [1.0, 0.5], "accuracy": [0.8, 0.7]}
+    plots.search([*runs, imp], tmp_path / "beside.png")
+
+    blue = (0x00, 0x72, 0xB2)  # imp is the second
+    assert fraction(read(tmp_path / "alone.png"), blue) == 0
+    assert fraction(read(tmp_path / "beside.png"), blue) > 0.0003
+
+
+def test_without_validation_data_no_setting_is_the_best(tmp_path):
+    runs = [
+        dataclasses.replace(
+            run("rigl", 0.9, False), settings={"LEARNING_RATE": 0.1, "T": t}
+        )
+        for t in (1, 2)
+    ]
+    with pytest.raises(ValueError, match="no validation data"):
+        plots.accuracy_by_learning_rate(runs, tmp_path / "rates.png")
 
 
 def test_a_learning_rate_counts_with_the_best_of_other_settings(tmp_path):

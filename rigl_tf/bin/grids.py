@@ -4,6 +4,9 @@ import dataclasses
 import itertools
 import pathlib
 import re
+import statistics
+
+from rigl_tf import results
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,6 +22,10 @@ class Run:
         settings: Tuple of further bindings.
         variant: String, what tells it from other runs of the sweep besides.
         source: The `Run` of the sweep that it starts from, or `None`.
+        tried: Tuple of tuples of `Run`, each with other settings and several
+            seeds. The run takes the settings with the best mean accuracy on
+            validation data.
+        is_trial: Whether it is one of those. `rigl-report` leaves it out.
     """
 
     task: str
@@ -29,6 +36,8 @@ class Run:
     settings: tuple = ()
     variant: str = ""
     source: "Run | None" = None
+    tried: tuple = ()
+    is_trial: bool = False
 
     @property
     def path(self):
@@ -37,6 +46,8 @@ class Run:
             pathlib.Path(name).stem if name.endswith(".gin") else name
             for name in (self.task, self.method)
         ]
+        if self.is_trial:
+            parts.append(results.TRIALS)
         if self.distribution is not None:
             parts.append(self.distribution)
         if self.variant:
@@ -55,7 +66,30 @@ class Run:
         if self.source is not None:
             place = pathlib.Path(directory) / self.source.path
             bindings.append(f"SOURCE = {str(place)!r}")
-        return [*bindings, *self.settings]
+        return [*bindings, *self.settings, *self._best(directory)]
+
+    @property
+    def waits(self):
+        """Whether other runs have to be finished first."""
+        return self.source is not None or bool(self.tried)
+
+    def _best(self, directory):
+        """The settings of the trials that are best on validation data."""
+
+        def accuracy(runs):
+            return statistics.mean(validated(run) for run in runs)
+
+        def validated(run):
+            place = pathlib.Path(directory) / run.path
+            record = results.find(place)
+            if record is None:
+                raise ValueError(
+                    f"Settings of {self.path} are chosen by {run.path}, which "
+                    "is not finished. Train that run first."
+                )
+            return record.validated
+
+        return max(self.tried, key=accuracy)[0].settings if self.tried else ()
 
 
 def grid(
@@ -66,6 +100,9 @@ def grid(
     distributions=(None,),
     settings=None,
     axes=None,
+    tried=None,
+    tried_at=None,
+    tried_seeds=(),
 ):
     """Every combination, in order.
 
@@ -74,14 +111,45 @@ def grid(
     from a method to a list of further bindings. `axes` is one from the name
     of a setting, such as `'ALPHA'`, or the names of several that change
     together, such as `'ALPHA, INTERVAL'`, to a list of values or of tuples.
+
+    `tried` is a dictionary from a method to a list of lists of bindings, as
+    many for each method. For each task, they are tried at the sparsity
+    `tried_at` with `tried_seeds`, without `settings`, and the runs of the
+    method take those that are best on validation data.
     """
-    settings = settings or {}
-    if not settings.keys() <= set(methods):
+    settings, tried = settings or {}, tried or {}
+    for name, given in (("settings", settings), ("tried", tried)):
+        if not given.keys() <= set(methods):
+            raise ValueError(
+                f"`{name}` are for methods that are not in the sweep. "
+                f"Received: {name}={given!r}."
+            )
+    if len({len(ways) for ways in tried.values()}) > 1:
         raise ValueError(
-            "`settings` are for methods that are not in the sweep. "
-            f"Received: settings={settings!r}."
+            "`tried` must have as many settings for each method. "
+            f"Received: tried={tried!r}."
         )
-    return [
+    trials = {
+        (task, method): tuple(
+            tuple(
+                Run(
+                    task,
+                    method,
+                    None,
+                    tried_at,
+                    seed,
+                    settings=tuple(way),
+                    variant=",".join(way).replace(" ", ""),
+                    is_trial=True,
+                )
+                for seed in tried_seeds
+            )
+            for way in ways
+        )
+        for task in tasks
+        for method, ways in tried.items()
+    }
+    runs = [
         Run(
             task,
             method,
@@ -90,6 +158,7 @@ def grid(
             seed,
             settings=(*settings.get(method, ()), *point),
             variant=",".join(point).replace(" ", ""),
+            tried=trials.get((task, method), ()),
         )
         for task in tasks
         for method in methods
@@ -97,6 +166,10 @@ def grid(
         for sparsity in ([None] if method == "dense" else sparsities)
         for point in _points(axes or {})
         for seed in seeds
+    ]
+    return [
+        *runs,
+        *(run for ways in trials.values() for way in ways for run in way),
     ]
 
 

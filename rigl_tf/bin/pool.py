@@ -48,7 +48,7 @@ def allow_code():
 
 
 def trained(runs, directory):
-    """Trains runs that are not finished; those that start from others last.
+    """Trains runs that are not finished; those that wait for others last.
 
     Args:
         runs: List of `grids.Run`.
@@ -57,7 +57,7 @@ def trained(runs, directory):
     Yields:
         Pairs of run and `Record`, as they are finished.
     """
-    runs = sorted(runs, key=_starts_from_another)
+    runs = sorted(runs, key=_waits)
     if _JOBS.value == 1:
         for run in runs:
             yield run, _train(run, directory, allow_code())
@@ -80,8 +80,8 @@ def trained(runs, directory):
                 pool.shutdown(cancel_futures=True)
 
 
-def _starts_from_another(run):
-    return run.source is not None
+def _waits(run):
+    return run.waits
 
 
 def _batches(runs):
@@ -91,7 +91,7 @@ def _batches(runs):
     by `max_tasks_per_child`, with which pools have been seen to hang.
     """
     many = 50 * _JOBS.value
-    for _, alike in itertools.groupby(runs, _starts_from_another):
+    for _, alike in itertools.groupby(runs, _waits):
         alike = list(alike)
         yield from (alike[i : i + many] for i in range(0, len(alike), many))
 

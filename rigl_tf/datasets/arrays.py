@@ -57,6 +57,20 @@ def from_arrays(
         validation = _checked_pair(validation, "validation", num_classes, dtype)
         _check_same_shape(validation, "validation", train)
         validation = _in_order(validation, batch_size, transform)
+
+    def hold_out(num):
+        order = np.random.default_rng(0).permutation(len(train[0]))
+        return from_arrays(
+            name,
+            train=tuple(array[order[num:]] for array in train),
+            test=test,
+            validation=tuple(array[order[:num]] for array in train),
+            num_classes=num_classes,
+            batch_size=batch_size,
+            transform=transform,
+            augment=augment,
+        )
+
     return Dataset(
         name=name,
         input_shape=train[0].shape[1:],
@@ -66,6 +80,7 @@ def from_arrays(
         train=_shuffled_by_epoch(train, batch_size, transform, augment),
         validation=validation,
         test=_in_order(test, batch_size, transform),
+        hold_out=hold_out,
     )
 
 

@@ -14,7 +14,7 @@ _SIZE = prepared.SOURCES["caltech101"].shape[:2]
 
 
 def caltech101(
-    batch_size=16, seed=42, mean=MEAN, std=STD, augment=None, data_dir=None
+    batch_size=16, seed=42, preprocess=None, augment=None, data_dir=None
 ):
     """Loads Caltech-101, which `rigl-prepare` has prepared.
 
@@ -25,8 +25,10 @@ def caltech101(
     Args:
         batch_size: Integer, at least 1, examples in a batch.
         seed: Integer; the split follows it.
-        mean: Tuple of three floats, subtracted from pixels in [0, 1].
-        std: Tuple of three floats, by which they are divided then.
+        preprocess: Function of a batch of pixels in [0, 255], float32, to
+            what a network sees, such as the `preprocess_input` of a network
+            of `keras.applications`. By default, channels are normalized by
+            the means and standard deviations of ImageNet.
         augment: Function of `rigl_tf.datasets.augment`, or `None`.
         data_dir: Where TFDS keeps prepared data, or `None` for its default.
 
@@ -39,6 +41,12 @@ def caltech101(
     Reference:
         [Fei-Fei et al., 2004](https://data.caltech.edu/records/mzrjq-6wc02).
     """
+    transform = pictures.normalized(MEAN, STD)
+    if preprocess is not None:  # it would overflow in uint8
+
+        def transform(x):
+            return preprocess(tf.cast(x, tf.float32))
+
     arrays = _read(data_dir)
     splits = {
         split: pictures.chosen(arrays, indices)
@@ -49,7 +57,7 @@ def caltech101(
         **splits,
         num_classes=101,
         batch_size=batch_size,
-        transform=pictures.normalized(mean, std),
+        transform=transform,
         augment=augment,
     )
 

@@ -28,6 +28,8 @@ class Dataset:
             `seed` and the epoch's number.
         validation: `tf.data.Dataset` of batches, or `None`.
         test: `tf.data.Dataset` of batches.
+        hold_out: Function of a number of training examples to the same data
+            set with these kept for validation, or `None` if there is none.
     """
 
     name: str
@@ -38,6 +40,7 @@ class Dataset:
     train: Callable[..., tf.data.Dataset]
     validation: tf.data.Dataset | None
     test: tf.data.Dataset
+    hold_out: Callable[[int], "Dataset"] | None = None
 
     def __post_init__(self):
         check_integer(self.num_classes, "num_classes", least=2)

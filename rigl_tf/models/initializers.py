@@ -30,6 +30,7 @@ INITIALIZERS = {
     "he_normal": (2, "fan_in", "truncated_normal"),
     "he_normal_fan_out": (2, "fan_out", "untruncated_normal"),
     "he_uniform": (2, "fan_in", "uniform"),
+    "kaiming_normal": (2, "fan_in", "untruncated_normal"),  # PyTorch's
     "lecun_normal": (1, "fan_in", "truncated_normal"),
     "signed_constant": (2, "fan_in", "uniform"),
     # Within 1 / sqrt(fan_in): what PyTorch does unless told.

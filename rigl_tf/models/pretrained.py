@@ -1,36 +1,54 @@
-"""Networks that begin with the weights of a file."""
+"""Networks of `keras.applications` with a new last layer."""
 
-import pathlib
+import keras
 
 from rigl_tf.datasets import prepared
 
 
-def pretrained(input_shape, num_classes, *, model, weights):
-    """Builds a network and gives it weights that were trained elsewhere.
+def pretrained(input_shape, num_classes, *, application, weights="imagenet"):
+    """Builds a trained network for other classes.
 
-    Layers whose weights have another shape in the file, such as a head for
-    other classes, begin anew, and Keras warns of them.
+    The network ends in the mean over the image, and a new layer without a
+    bias, `logits`, follows. All layers are trained further. Images must be
+    prepared by the `preprocess_input` of the network's module.
 
     Args:
-        input_shape: Tuple of positive integers.
+        input_shape: Tuple of positive integers, (height, width, channels).
         num_classes: Integer, at least 1.
-        model: Function of both to a `keras.Model`.
-        weights: Path of a `.weights.h5` or `.keras` file of the same
-            architecture.
+        application: Function of `keras.applications`, such as
+            `keras.applications.ResNet50`.
+        weights: `"imagenet"`: Keras downloads the weights once and keeps them
+            in `~/.keras/models`. Or the path of a file of weights without
+            the last layer: one that Keras downloaded, `..._notop.h5`, or one
+            of `save_weights`. Or `None`, for a network that is not trained.
 
     Returns:
-        `keras.Model`.
+        `keras.Model` from (batch, *input_shape) to logits, (batch,
+        num_classes).
 
     Raises:
-        FileNotFoundError: If there is no such file.
+        FileNotFoundError: If the weights cannot be downloaded.
+        ValueError: If there is no such file, or it is of another network.
+
+    Reference:
+        [Sreenivasan et al., 2022](https://arxiv.org/abs/2202.12002), appendix
+        A.3.1.
     """
-    if prepared.are_faked():
-        return model(input_shape, num_classes)
-    if not pathlib.Path(weights).is_file():
-        raise FileNotFoundError(
-            f"There is no file of weights {weights}. Save one with "
-            "`model.save_weights('trained.weights.h5')`."
+    try:
+        network = application(
+            include_top=False,
+            weights=None if prepared.are_faked() else weights,
+            input_shape=input_shape,
+            pooling="avg",
         )
-    network = model(input_shape, num_classes)
-    network.load_weights(weights, skip_mismatch=True)
-    return network
+    except Exception as error:  # Keras raises nothing narrower
+        if not str(error).startswith("URL fetch failure"):
+            raise
+        raise FileNotFoundError(
+            "The weights cannot be downloaded. Download the file elsewhere "
+            "and put it into ~/.keras/models, or give its path as `weights`. "
+            f"Received: weights={weights!r}. {error}"
+        ) from error
+    logits = keras.layers.Dense(num_classes, use_bias=False, name="logits")
+    outputs = logits(network.output)
+    return keras.Model(network.input, outputs, name=network.name)

@@ -9,38 +9,45 @@ _MARKERS = "os^Dv*"  # of sparsities
 
 
 def search(records, path):
-    """Draws density and validation accuracy over the epochs of the search.
+    """Draws density and accuracy over the epochs of the search.
+
+    The accuracy is on the validation data, or on the training data if there
+    are none. Dashed lines are the test accuracy after training; runs without
+    such a search, such as dense ones, have nothing else.
 
     Args:
-        records: List of `Record` of tickets that were searched by training.
+        records: List of `Record`, of one task.
         path: File to write, PNG by its ending.
     """
-    groups = {
-        kind: runs
-        for kind, runs in kinds.group(records).items()
-        if "sparsity" in runs[0].ticket.get("search", {})
-    }
+    groups = kinds.group(records)
     parts.check_one_task(groups)
     figure, axes = parts.new_figure(1, 2, width=5)
     densities, accuracies = axes.flat
     styled = parts.styles(str(kind) for kind in groups)
+    searches = [runs[0].ticket.get("search", {}) for runs in groups.values()]
+    searches = [history for history in searches if "sparsity" in history]
+    validated = all("val_accuracy" in history for history in searches)
+    metric = "val_accuracy" if validated else "accuracy"
     for kind, runs in groups.items():
-        history, style = runs[0].ticket["search"], styled[str(kind)]
-        epochs = range(1, len(history["sparsity"]) + 1)
-        look = {"color": style.colour, "label": str(kind)}
-        densities.plot(epochs, 1 - np.array(history["sparsity"]), **look)
-        densities.plot(
-            epochs, 1 - np.array(history["bound"]), ":", color=style.colour
-        )
-        accuracies.plot(epochs, 100 * np.array(history["val_accuracy"]), **look)
+        history = runs[0].ticket.get("search", {})
+        look = {"color": styled[str(kind)].colour, "label": str(kind)}
         accuracies.axhline(
             100 * np.mean([run.test["accuracy"] for run in runs]),
-            color=style.colour,
             linestyle="--",
+            **look,
         )
+        if history not in searches:
+            continue
+        epochs = range(1, len(history["sparsity"]) + 1)
+        densities.plot(epochs, 1 - np.array(history["sparsity"]), **look)
+        densities.plot(
+            epochs, 1 - np.array(history["bound"]), ":", color=look["color"]
+        )
+        accuracies.plot(epochs, 100 * np.array(history[metric]), **look)
     parts.logarithmic(densities)
     densities.set_ylabel("density of the search; dotted: its bound")
-    accuracies.set_ylabel("validation accuracy, %; dashed: test, trained")
+    name = "validation" if validated else "training"
+    accuracies.set_ylabel(f"{name} accuracy, %; dashed: test, trained")
     for panel in axes.flat:
         panel.set_xlabel("epoch of the search")
         panel.xaxis.get_major_locator().set_params(integer=True)

@@ -7,16 +7,20 @@ from rigl_tf import kinds
 from rigl_tf.plots import parts
 
 
-def accuracy(records, path, metric="val_accuracy"):
+def accuracy(records, path, metric=None):
     """Draws accuracy per epoch: the mean over seeds and their range.
 
     Args:
         records: List of `Record`, of one task. There is a panel for each
             sparsity and distribution, with the dense runs in each.
         path: File to write, PNG by its ending.
-        metric: String, a key of `Record.history`.
+        metric: String, a key of `Record.history`, or `None`: that of the
+            validation data, or of the training data if no run has others.
     """
-    name = metric.replace("val_", "validation ")
+    if metric is None:
+        validated = any("val_accuracy" in r.history for r in records)
+        metric = "val_accuracy" if validated else "accuracy"
+    name = {"val_accuracy": "validation accuracy"}.get(metric, metric)
     _curves(records, path, metric, 100, f"{name}, %")
 
 

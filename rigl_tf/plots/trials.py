@@ -19,6 +19,9 @@ def trials(records, path, x="ALPHA", y="INTERVAL", reference=None):
         x: String, a setting.
         y: String, a setting.
         reference: Pair of the values to compare with, or `None`.
+
+    Raises:
+        ValueError: If there are no validation data.
     """
     records = [r for r in records if {x, y} <= r.settings.keys()]
     groups = kinds.group(records)

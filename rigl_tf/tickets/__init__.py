@@ -13,6 +13,7 @@ from rigl_tf.tickets.magnitude import Magnitude as Magnitude
 from rigl_tf.tickets.one_shot_lottery import OneShotLottery as OneShotLottery
 from rigl_tf.tickets.prospr import ProsPr as ProsPr
 from rigl_tf.tickets.random import Random as Random
+from rigl_tf.tickets.sanity import CHECKS as CHECKS
 from rigl_tf.tickets.smart_ratio import SmartRatio as SmartRatio
 from rigl_tf.tickets.smart_ratio_search import (
     SmartRatioSearch as SmartRatioSearch,
@@ -37,11 +38,4 @@ TICKETS = {
     "imp": IMP,
     "lr_rewinding": LearningRateRewinding,
     "one_shot_lottery": OneShotLottery,
-}
-
-CHECKS = {
-    "shuffle": sanity.shuffle,
-    "reinitialize": sanity.reinitialize,
-    "kaiming": sanity.kaiming,
-    "invert": sanity.invert,
 }

@@ -16,7 +16,14 @@ from rigl_tf.modeling import sparse_wrapper
 from rigl_tf.modeling.convert import densify
 from rigl_tf.modeling.convert import sparsify
 from rigl_tf.tickets import counts
+from rigl_tf.tickets.sanity import CHECKS
 from rigl_tf.tickets.ticket import activate_all
+
+# Why tickets of finders that prune step by step cannot be checked.
+PRUNED = {
+    "invert": "connections that it prunes on the way have no score in the "
+    "end, so that the lowest scores cannot be told"
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,8 +60,8 @@ class Finder(abc.ABC):
 
     keep_alive: bool = True
 
-    # Whether tickets have scores, which can be inverted.
-    has_scores = True
+    # Why tickets cannot be checked: a dictionary from check to reason.
+    refused = {}
 
     def find(
         self,
@@ -77,7 +84,7 @@ class Finder(abc.ABC):
             density: Float in (0, 1), the fraction of connections kept.
             seed: Integer; everything random follows it.
             fit: `Fit`, how the task trains. By default, as the model is
-                compiled, for as many epochs as the finder says.
+                compiled, for as many epochs as the finder has.
             exclude: Names of layers to keep dense, as for `sparsify`.
             include: Names of depthwise convolutions and embeddings to mask.
 
@@ -112,7 +119,11 @@ class Finder(abc.ABC):
                 seed=seed,
             )
             _seed_dropout(sparse, seed)
-            fit = fit or Fit.of(model, dataset, seed)
+            if fit is None:
+                fit = dataclasses.replace(
+                    Fit.of(model, dataset, seed),
+                    epochs=getattr(self, "epochs", None) or 1,
+                )
             # Functions have other addresses in other processes.
             purpose = re.sub(r" at 0x\w+", "", f"{self}, {density=}, {seed=}")
             fit = dataclasses.replace(fit, purpose=purpose)
@@ -141,6 +152,34 @@ class Finder(abc.ABC):
         Returns:
             `Ticket`.
         """
+
+    def spoil(self, check, ticket, model, seed, fit):
+        """Returns the ticket that a sanity check has in the place of one.
+
+        Args:
+            check: String, a key of `rigl_tf.tickets.CHECKS`.
+            ticket: `Ticket` of this finder.
+            model: `keras.Model` of the same architecture that was made anew.
+            seed: Integer.
+            fit: `Fit`, how the task trains, for checks that search again.
+
+        Returns:
+            `Ticket`.
+
+        Raises:
+            ValueError: If the check does not apply to such tickets.
+        """
+        del fit
+        self.check_applies(check)
+        return CHECKS[check](ticket, model, seed)
+
+    def check_applies(self, check):
+        """Raises a ValueError if a sanity check cannot apply to tickets."""
+        if check in self.refused:
+            raise ValueError(
+                f"{type(self).__name__} cannot be checked by {check!r}: "
+                f"{self.refused[check]}. Leave {check!r} out of `checks`."
+            )
 
     def num_epochs(self, density, epochs):
         """Epochs that it takes to find a ticket.

@@ -70,4 +70,4 @@ class EdgePopup(Scored):
             masks = choose.globally(
                 scores, request.count, self.keep_alive, request.seed
             )
-        return self.ticket(model, masks, history)
+        return self.ticket(model, masks, history, request)

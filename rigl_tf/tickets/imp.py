@@ -8,6 +8,8 @@ from rigl_tf.checks import check_count
 from rigl_tf.checks import check_number
 from rigl_tf.tickets import choose
 from rigl_tf.tickets import counts
+from rigl_tf.tickets import optimizers
+from rigl_tf.tickets.base import PRUNED
 from rigl_tf.tickets.base import Finder
 from rigl_tf.tickets.ticket import Ticket
 from rigl_tf.tickets.ticket import get_weights
@@ -31,7 +33,8 @@ class IMP(Finder):
     Args:
         rate: Float in [0.001, 1), about what a round prunes.
         epochs: Integer, how long a round is trained, or `None`: as long as
-            the task takes ("long" IMP).
+            the task takes ("long" IMP). In "short" rounds, the learning rate
+            falls after the same fractions of the training.
         rewind_step: Integer, at least 0.
 
     Reference:
@@ -45,6 +48,7 @@ class IMP(Finder):
 
     # What becomes of weights after a round.
     keeps_weights = False
+    refused = PRUNED
 
     def __post_init__(self):
         check_count("rewind_step", self.rewind_step, least=0)
@@ -56,7 +60,7 @@ class IMP(Finder):
         num = counts.rounds(request.density, self.rate)
         steps = counts.exponential(size, request.density, num)
         fit = request.fit
-        fit.compile(sparse)
+        fit.compile(sparse, optimizers.of_task(fit, self.epochs))
         fresh = _values(sparse.optimizer.variables)
         if self.rewind_step:
             fit(
@@ -123,6 +127,11 @@ class LearningRateRewinding(IMP):
     """
 
     keeps_weights = True
+    refused = PRUNED | {
+        "shuffle": "its weights are trained where it keeps connections and "
+        "zero where it has pruned them early, so that other connections meet "
+        "zeros"
+    }
 
     def __post_init__(self):
         super().__post_init__()

@@ -10,6 +10,8 @@ from rigl_tf.checks import check_count
 from rigl_tf.modeling.convert import sparsify
 from rigl_tf.schedules import UpdateSchedule
 from rigl_tf.tickets import choose
+from rigl_tf.tickets import optimizers
+from rigl_tf.tickets.base import PRUNED
 from rigl_tf.tickets.base import Finder
 from rigl_tf.tickets.ticket import Ticket
 
@@ -36,6 +38,8 @@ class OneShotLottery(Finder):
     schedule: UpdateSchedule = UpdateSchedule(interval=None)
     epochs: int | None = None
 
+    refused = PRUNED
+
     def __post_init__(self):
         if not isinstance(self.algorithm, GradualPruning):
             raise TypeError(
@@ -53,8 +57,9 @@ class OneShotLottery(Finder):
             schedule=self.schedule,
             seed=request.seed,
         )
-        request.fit.compile(pruned)
-        done = request.fit(
+        fit = request.fit
+        fit.compile(pruned, optimizers.of_task(fit, self.epochs))
+        done = fit(
             pruned, "search", "The search: pruning while training", self.epochs
         )
         scores = {

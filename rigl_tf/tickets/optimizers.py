@@ -2,7 +2,26 @@
 
 import keras
 
+from rigl_tf.extension import stretch_optimizer
 from rigl_tf.learning_rates import Steps
+
+
+def of_task(fit, epochs=None):
+    """The task's optimizer for a training of another length.
+
+    Args:
+        fit: `Fit`, how the task trains.
+        epochs: Integer, or `None`: as many as the task takes. The learning
+            rate changes after the same fractions of the training: of 8 epochs
+            in the place of 160, what happens after 80 happens after 4.
+
+    Returns:
+        `keras.optimizers.Optimizer`.
+    """
+    optimizer = fit.optimizer()
+    if epochs not in (None, fit.epochs):
+        stretch_optimizer(optimizer, epochs / fit.epochs)
+    return optimizer
 
 
 def sgd(num_steps, learning_rate=0.1, momentum=0.9, nesterov=False):

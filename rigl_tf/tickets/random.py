@@ -9,6 +9,12 @@ from rigl_tf import tensors
 from rigl_tf.tickets.base import Finder
 from rigl_tf.tickets.ticket import Ticket
 
+# Why tickets cannot be checked.
+RANDOM = {
+    "invert": "its connections are chosen at random, and there are no scores "
+    "that could be inverted"
+}
+
 
 @dataclasses.dataclass(frozen=True)
 class Random(Finder):
@@ -22,7 +28,7 @@ class Random(Finder):
 
     distribution: Callable | str = distributions.uniform_all
 
-    has_scores = False
+    refused = RANDOM
 
     def search(self, sparse, request):
         names = [kernel.name for kernel in sparse.kernels]
@@ -31,8 +37,12 @@ class Random(Finder):
             1 - request.density,
             names=names,
         )
-        densities = [1 - sparsity for sparsity in sparsities]
-        return of_densities(sparse.kernels, densities, request)
+        densities = scale_to(
+            [1 - sparsity for sparsity in sparsities],
+            [kernel.size for kernel in sparse.kernels],
+            request.density,
+        )
+        return of_densities(sparse.kernels, densities, request.seed)
 
     def num_epochs(self, density, epochs):
         del density, epochs
@@ -53,16 +63,14 @@ def random_ticket(kernels, counts, seed):
     )
 
 
-def of_densities(kernels, wanted, request):
-    """A random `Ticket` of densities, which are scaled to the exact total."""
-    sizes = [kernel.size for kernel in kernels]
-    scaled = scale_to(wanted, sizes, request.density)
+def of_densities(kernels, densities, seed):
+    """A random `Ticket` with the density of each kernel."""
     counts = distributions.budgets(
         [kernel.shape for kernel in kernels],
-        [1 - density for density in scaled],
+        [1 - density for density in densities],
         names=[kernel.name for kernel in kernels],
     )
-    return random_ticket(kernels, counts, request.seed)
+    return random_ticket(kernels, counts, seed)
 
 
 def scale_to(wanted, sizes, density):

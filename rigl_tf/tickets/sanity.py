@@ -1,9 +1,12 @@
 """Sanity checks: what should spoil a ticket if it is a good one."""
 
 import dataclasses
+import random
 
+import keras
 import numpy as np
 
+from rigl_tf import tensors
 from rigl_tf.tickets import choose
 from rigl_tf.tickets import ticket as tickets
 from rigl_tf.tickets.rules import fan_in
@@ -36,16 +39,22 @@ def shuffle(ticket, network=None, seed=0):
 def reinitialize(ticket, network, seed=0):
     """Other weights, of the distribution in which the ticket was found.
 
+    All weights are drawn again by the initializers of their layers, also
+    those of a network that comes with pretrained weights.
+
     Args:
         ticket: `Ticket`.
-        network: `keras.Model` of the same architecture that was made anew.
-        seed: Integer, not used: the weights are those of the network.
+        network: `keras.Model` of the same architecture. One of a class of its
+            own cannot be copied and must have been made anew.
+        seed: Integer.
 
     Returns:
         `Ticket`.
+
+    Raises:
+        ValueError: If initializers draw the same weights again.
     """
-    del seed
-    sparse = _fresh(ticket, network)
+    sparse = _drawn(ticket, network, seed)
     if ticket.signed_constant:
         make_signed_constant(sparse)
     return dataclasses.replace(ticket, weights=tickets.get_weights(sparse))
@@ -56,8 +65,8 @@ def kaiming(ticket, network, seed=0):
 
     Args:
         ticket: `Ticket`.
-        network: `keras.Model` of the same architecture that was made anew,
-            for biases and normalization.
+        network: `keras.Model` of the same architecture. Biases and
+            normalization begin as its layers say.
         seed: Integer.
 
     Returns:
@@ -66,7 +75,7 @@ def kaiming(ticket, network, seed=0):
     Reference:
         [He et al., 2015](https://arxiv.org/abs/1502.01852), section 2.2.
     """
-    sparse = _fresh(ticket, network)
+    sparse = _drawn(ticket, network, seed)
     rng = np.random.default_rng(seed % 2**64)
     for kernel in sparse.kernels:
         deviation = (2 / fan_in(kernel)) ** 0.5
@@ -81,7 +90,8 @@ def kaiming(ticket, network, seed=0):
 def invert(ticket, network=None, seed=0):
     """The lowest scores in the place of the highest, as many in each kernel.
 
-    For Gem-Miner, `GemMiner(inverted=True)` inverts the whole search.
+    This is for finders that score all connections. Gem-Miner inverts its
+    search: see `GemMiner.spoil`.
 
     Args:
         ticket: `Ticket` with scores.
@@ -92,13 +102,21 @@ def invert(ticket, network=None, seed=0):
         `Ticket`.
 
     Raises:
-        ValueError: If the ticket has no scores.
+        ValueError: If the ticket has no scores, or none for connections that
+            were pruned on the way.
     """
     del network
     if ticket.scores is None:
         raise ValueError(
             "The ticket has no scores that could be inverted: its connections "
             "were chosen at random. Leave out the check 'invert'."
+        )
+    if any(np.isneginf(score).any() for score in ticket.scores.values()):
+        raise ValueError(
+            "The ticket has no scores for connections that were pruned on the "
+            "way: the lowest of them cannot be told. Leave out the check "
+            "'invert', or search with inverted scores as "
+            "`GemMiner(inverted=True)` does."
         )
     counts = [int(mask.sum()) for mask in ticket.masks.values()]
     masks = choose.by_layer(
@@ -107,8 +125,43 @@ def invert(ticket, network=None, seed=0):
     return dataclasses.replace(ticket, masks=masks)
 
 
-def _fresh(ticket, network):
-    """A sparse model with the network's own weights and dense masks."""
+CHECKS = {
+    "shuffle": shuffle,
+    "reinitialize": reinitialize,
+    "kaiming": kaiming,
+    "invert": invert,
+}
+
+
+def _drawn(ticket, network, seed):
+    """A sparse model with dense masks whose weights are drawn by a seed."""
     dense = {name: np.ones_like(mask) for name, mask in ticket.masks.items()}
     ticket = dataclasses.replace(ticket, masks=dense, weights=None)
-    return ticket.sparsify(network)
+    if not hasattr(network, "outputs"):  # a subclassed model
+        return ticket.sparsify(network)
+    drawn = ticket.sparsify(_clone(network, seed))
+    given = ticket.sparsify(network)
+    for old, new in zip(given.kernels, drawn.kernels, strict=True):
+        values = tensors.as_array(new.variable)
+        if np.ptp(values) and np.array_equal(values, old.variable):
+            raise ValueError(
+                f"The weights of {new.name} cannot be drawn again: its "
+                "initializer has a seed. Leave the seed out, or the checks "
+                "'reinitialize' and 'kaiming'."
+            )
+    return drawn
+
+
+def _clone(network, seed):
+    """A copy of a network whose weights are drawn again, by a seed."""
+    state = random.getstate()
+    # Initializers take their seeds from here. It must not be the seed that the
+    # network itself was drawn with.
+    random.seed(f"another {seed}")
+    # What it is compiled with need not be something that can be cloned.
+    compiled, network.compiled = network.compiled, False
+    try:
+        return keras.models.clone_model(network)
+    finally:
+        network.compiled = compiled
+        random.setstate(state)

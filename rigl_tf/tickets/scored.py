@@ -3,10 +3,14 @@
 import dataclasses
 from collections.abc import Callable
 
+import numpy as np
+
 from rigl_tf import tensors
 from rigl_tf.checks import check_choice
 from rigl_tf.checks import check_count
 from rigl_tf.checks import check_function
+from rigl_tf.tickets import choose
+from rigl_tf.tickets import normalization
 from rigl_tf.tickets import optimizers
 from rigl_tf.tickets.base import Finder
 from rigl_tf.tickets.progress import Prunes
@@ -70,14 +74,30 @@ class Scored(Finder):
         ).history
 
     def scores(self, model):
-        """Dictionary from kernel to the sizes of its scores, as an array."""
+        """Dictionary from kernel to the sizes of its scores, as an array.
+
+        Connections that are frozen have minus infinity.
+        """
         return {
-            kernel.name: abs(tensors.as_array(kernel.variable))
+            kernel.name: choose.only(
+                tensors.as_array(kernel.mask),
+                abs(tensors.as_array(kernel.variable)),
+            )
             for kernel in model.kernels
         }
 
-    def ticket(self, model, masks, history):
-        """The `Ticket` of a model whose scores are trained."""
+    def ticket(self, model, masks, history, request):
+        """The `Ticket` of a model whose scores are trained.
+
+        If its masks are not the connections that counted in the search, the
+        statistics of normalization are gathered for them in a pass over the
+        training data.
+        """
+        searched = [np.array(chosen) for chosen in model.chosen()]
+        if not all(map(np.array_equal, searched, masks.values())):
+            data = request.dataset
+            batches = data.train(request.seed).take(data.steps_per_epoch)
+            normalization.gather(model, masks, batches)
         return Ticket(
             masks,
             weights=get_weights(model),

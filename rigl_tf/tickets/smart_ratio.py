@@ -1,13 +1,17 @@
 """Smart ratios: random tickets whose densities follow a formula."""
 
 import dataclasses
+import warnings
 
 from rigl_tf.checks import check_choice
 from rigl_tf.checks import check_number
 from rigl_tf.tickets.base import Finder
+from rigl_tf.tickets.random import RANDOM
 from rigl_tf.tickets.random import of_densities
 
 SHAPES = ("quadratic", "vgg")
+LAST = 0.3  # density of the last layer, of Su et al.
+MOST = 2 / 3  # of all connections kept, for the last layer
 
 
 @dataclasses.dataclass(frozen=True)
@@ -15,29 +19,36 @@ class SmartRatio(Finder):
     """Keeps random connections, fewer and fewer from layer to layer.
 
     The density of layer l of L is proportional to k^2 + k with k = L - l + 1,
-    and that of the last is fixed. Rare Gems calls this version 1; version 2
-    takes the densities that Gem-Miner finds for the first and last layers,
-    version 3 keeps these dense, `SmartRatioSearch` is version 4 and
-    `SmartRatioTuned` versions 5 and 6.
+    and that of the last layer is fixed. The total is exact, where the authors
+    round down in each layer. At high sparsity, the last layer alone may take
+    more than all connections that are kept. It gets at most two thirds of
+    them then, with a warning; the sources do not say what to do.
 
-    The authors round down in each layer. Here, the total is exact.
+    Rare Gems calls this version 1. In version 2, the first and last layers
+    have the densities that Gem-Miner finds, in version 3 they are dense. The
+    layers in between are those of version 1, so that the total is above the
+    density asked for: `Ticket.density` tells. `SmartRatioSearch` is version
+    4, and `SmartRatioTuned` versions 5 and 6.
 
     Args:
         last: Float in (0, 1], density of the last layer.
         first: Float in (0, 1], density of the first, or `None`: as the
-            formula says.
-        shape: `"quadratic"`, or `"vgg"`: divided by l^2.
+            formula says. If it is given, the formula takes no notice of
+            `first` and `last`: the layers in between have the densities of
+            `SmartRatio()`.
+        shape: `"quadratic"`, or `"vgg"`: divided by l^2, as Su et al. do for
+            VGG.
 
     Reference:
         [Su et al., 2020](https://arxiv.org/abs/2009.11094), section 4.2;
         [Sreenivasan et al., 2022](https://arxiv.org/abs/2202.12002), appendix.
     """
 
-    last: float = 0.3
+    last: float = LAST
     first: float | None = None
     shape: str = "quadratic"
 
-    has_scores = False
+    refused = RANDOM
 
     def __post_init__(self):
         check_choice("shape", self.shape, SHAPES)
@@ -50,14 +61,14 @@ class SmartRatio(Finder):
         wanted = densities(
             sizes, request.density, self.last, self.first, self.shape
         )
-        return of_densities(sparse.kernels, wanted, request)
+        return of_densities(sparse.kernels, wanted, request.seed)
 
     def num_epochs(self, density, epochs):
         del density, epochs
         return 0
 
 
-def densities(sizes, density, last=0.3, first=None, shape="quadratic"):
+def densities(sizes, density, last=LAST, first=None, shape="quadratic"):
     """The densities of layers.
 
     What a layer has no room for goes to the next one that has some.
@@ -70,39 +81,44 @@ def densities(sizes, density, last=0.3, first=None, shape="quadratic"):
         shape: `"quadratic"` or `"vgg"`.
 
     Returns:
-        List of floats in (0, 1].
+        List of floats in (0, 1]. Their mean is `density` if `first` is `None`.
 
     Raises:
-        ValueError: If nothing is left for the layers in between.
+        ValueError: If the layers have no room for all connections.
+
+    Example:
+        >>> densities([100, 100, 10], 0.2)
+        [0.26, 0.13, 0.3]
     """
-    num = len(sizes)
-    fixed = {num - 1: last} | ({} if first is None else {0: first})
-    raw = {}
-    for layer in range(num):
-        k = num - layer  # L - l + 1, counted from 1
-        if layer not in fixed:
-            raw[layer] = k * k + k
-            if shape == "vgg":
-                raw[layer] /= (layer + 1) ** 2
+    if len(sizes) == 1:
+        return [density]
+    if first is not None:
+        between = densities(sizes, density, LAST, None, shape)[1:-1]
+        return [first, *between, last]
     wanted = density * sum(sizes)
-    left = wanted - sum(sizes[i] * value for i, value in fixed.items())
-    if (raw and left <= 0) or (not raw and abs(left) > 0.5):
-        raise ValueError(
-            f"A density of {density} is {wanted:.0f} connections, and the "
-            f"fixed layers alone take {wanted - left:.0f}. Raise `density`, or "
-            f"lower `last` or `first`. Received: last={last}, first={first}."
+    if last * sizes[-1] > MOST * wanted:
+        fixed, last = last, MOST * wanted / sizes[-1]
+        warnings.warn(
+            f"A density of {density} keeps {wanted:.0f} connections. The last "
+            f"layer gets two thirds of them, a density of {last:.4f} in the "
+            f"place of {fixed}.",
+            stacklevel=2,
         )
-    gamma = left / sum(sizes[i] * r for i, r in raw.items()) if raw else 0
-    result = [fixed.get(i, gamma * raw.get(i, 0)) for i in range(num)]
-    excess = 0.0
-    for i in raw:
-        due = result[i] * sizes[i] + excess
-        excess = max(due - sizes[i], 0.0)
-        result[i] = min(due / sizes[i], 1.0)
+    num = len(sizes)
+    raw = [k * k + k for k in range(num, 1, -1)]  # k = L - l + 1
+    if shape == "vgg":
+        raw = [r / (layer + 1) ** 2 for layer, r in enumerate(raw)]
+    gamma = wanted - last * sizes[-1]
+    gamma /= sum(n * r for n, r in zip(sizes[:-1], raw, strict=True))
+    result, excess = [], 0.0
+    for size, r in zip(sizes[:-1], raw, strict=True):
+        due = gamma * r * size + excess
+        excess = max(due - size, 0.0)
+        result.append(min(due / size, 1.0))
     if excess > 0.5:
         raise ValueError(
             f"A density of {density} leaves {excess:.0f} connections that no "
             "layer has room for. Lower `density`, or raise `last`. "
-            f"Received: last={last}, first={first}."
+            f"Received: last={last}."
         )
-    return result
+    return [*result, last]

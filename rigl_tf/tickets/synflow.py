@@ -12,6 +12,7 @@ from rigl_tf.modeling import sparse_wrapper
 from rigl_tf.tickets import choose
 from rigl_tf.tickets import counts
 from rigl_tf.tickets import substitution
+from rigl_tf.tickets.base import PRUNED
 from rigl_tf.tickets.base import Finder
 from rigl_tf.tickets.ticket import Ticket
 
@@ -46,6 +47,10 @@ class SynFlow(Finder):
         check_count("num_iterations", self.num_iterations)
         check_choice("schedule", self.schedule, tuple(_SCHEDULES))
         check_choice("dtype", self.dtype, ("float32", "float64"))
+
+    @property
+    def refused(self):
+        return PRUNED if self.num_iterations > 1 else {}
 
     def search(self, sparse, request):
         names = [kernel.name for kernel in sparse.kernels]

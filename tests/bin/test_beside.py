@@ -1,13 +1,16 @@
 """Tests of a paper's tables from our records."""
 
+import collections
 import dataclasses
 
+import gin
 import pytest
 
 from rigl_tf import papers
 from rigl_tf import plots
 from rigl_tf import results
 from rigl_tf.bin import beside
+from rigl_tf.bin import configs
 from rigl_tf.bin import items
 from tests.records import record
 
@@ -160,6 +163,31 @@ def test_a_run_is_told_by_the_run_that_it_started_from(tmp_path, moved, capsys):
     }
 
 
+@pytest.mark.parametrize("name", items.files())
+def test_a_record_tells_the_runs_of_a_paper_apart(name, tmp_path, monkeypatch):
+    parsed = []
+    macros = configs.macros
+    monkeypatch.setattr(
+        configs, "macros", lambda: parsed.append(gin.config_str()) or macros()
+    )
+    same_key, seen = collections.defaultdict(set), set()
+    for item in papers.read(items.files()[name]).items.values():
+        runs = [
+            (row, items.run(row, number, 0, rows=item.rows))
+            for row in item.rows
+            for number in range(len(row.settings))
+        ]
+        assert len({run.path for _, run in runs}) == len(runs), item.name
+        for row, run in runs:
+            # Of sparsities, one is enough: settings hold them.
+            if (row.task, row.method, run.variant, row.tuned) not in seen:
+                seen.add((row.task, row.method, run.variant, row.tuned))
+                key = beside._key(*items.described(run), tmp_path, row.tuned)
+                same_key[key].add(parsed[-1])
+    for key, texts in same_key.items():
+        assert len(texts) == 1, key
+
+
 def test_another_task_may_stand_in_with_the_library_s_own_intervals(
     tmp_path, capsys
 ):
@@ -186,6 +214,24 @@ def test_a_figure_is_drawn_of_what_was_run(tmp_path, capsys):
     (drawn,) = (tmp_path / "figures").iterdir()
     assert drawn.name.startswith("rigl_reproduction_figure_1_accuracy_by_")
     assert drawn.name in capsys.readouterr().out
+
+
+def test_a_search_without_validation_data_is_drawn(tmp_path, capsys):
+    item = papers.read(items.files()["rare_gems"]).items["Figure 5"]
+    search = {"sparsity": [0.5, 0.9], "bound": [0, 0.8], "accuracy": [0.2, 0.4]}
+    leave(
+        tmp_path,
+        item,
+        "lambda 1.5e-5",
+        history={"accuracy": [0.5, 0.8]},
+        ticket={"before": {"accuracy": 0.4}, "checks": {}, "search": search},
+    )
+
+    beside.show("rare_gems", item, tmp_path)
+
+    (drawn,) = (tmp_path / "figures").iterdir()
+    assert drawn.name == "rare_gems_figure_5_search_mobilenet_v2.png"
+    assert "not run" in capsys.readouterr().out
 
 
 def test_what_takes_no_training_says_where_its_numbers_are(tmp_path):

@@ -44,14 +44,14 @@ def test_every_task_composes_with_every_algorithm(task, name):
 @pytest.mark.parametrize("task", TASKS)
 @pytest.mark.parametrize("name", sorted(tickets.TICKETS))
 def test_every_task_composes_with_every_finder(task, name):
-    bindings = ["SPARSITY = 0.9", 'CHECKS = ["shuffle"]']
+    bindings = ["SPARSITY = 0.9", 'CHECKS = ["kaiming"]']
     if name == "smart_ratio_search":
         bindings.append('CENTRE = {"logits": 0.5}')
     with configs.parsed(files(task, name), bindings):
         method = gin.get_configurable(training.TicketMethod)()
 
     assert (method.name, method.sparsity) == (name, 0.9)
-    assert method.checks == ["shuffle"]
+    assert method.checks == ["kaiming"]
     assert isinstance(method.finder, tickets.TICKETS[name])
 
 

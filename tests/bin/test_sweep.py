@@ -8,6 +8,7 @@ from rigl_tf.bin import configs
 from rigl_tf.bin import grids
 from rigl_tf.bin import sweep
 from rigl_tf.bin import train
+from tests import records
 
 SWEEPS = sorted(p.stem for p in (configs.folder() / "sweeps").glob("*.gin"))
 
@@ -52,6 +53,56 @@ def test_methods_may_have_settings_of_their_own():
     assert rigl.bindings("runs") == ["SEED = 0", "SPARSITY = 0.5"]
     with pytest.raises(ValueError, match="not in the sweep.*grasp"):
         grids.grid(["t"], ["snip"], [0.5], [0], settings={"grasp": []})
+
+
+def test_runs_take_the_settings_that_are_best_on_validation_data(tmp_path):
+    run, *trials = grids.grid(
+        ["t"],
+        ["snip"],
+        [0.5],
+        [0],
+        settings={"snip": ["CHECKS = []"]},
+        tried={"snip": [["A = 1"], ["A = 2"]]},
+        tried_at=0.9,
+        tried_seeds=[5, 6],
+    )
+    assert [str(trial.path) for trial in trials] == [
+        f"t/snip/trials/A=1/sparsity=0.9/seed={seed}" for seed in (5, 6)
+    ] + [f"t/snip/trials/A=2/sparsity=0.9/seed={seed}" for seed in (5, 6)]
+    assert trials[0].bindings(".") == ["SEED = 5", "SPARSITY = 0.9", "A = 1"]
+    assert run.waits and not any(trial.waits for trial in trials)
+    with pytest.raises(ValueError, match="chosen by .*seed=5, which is not"):
+        run.bindings(tmp_path)
+    # The test accuracy, which the first settings have, decides nothing.
+    for trial, accuracy in zip(trials, (0.9, 0.3, 0.5, 0.8), strict=True):
+        place = tmp_path / trial.path
+        place.mkdir(parents=True)
+        results.write(
+            place,
+            records.record(
+                accuracy=1 - accuracy,
+                history={"val_accuracy": [0.1, accuracy]},
+            ),
+        )
+    assert run.bindings(tmp_path) == [
+        "SEED = 0",
+        "SPARSITY = 0.5",
+        "CHECKS = []",
+        "A = 2",
+    ]
+    assert results.read_all(tmp_path) == {}, "Trials are not reported on."
+    assert len(results.read_all(tmp_path / "t" / "snip" / "trials")) == 4
+
+
+def test_as_many_settings_are_tried_for_each_method():
+    with pytest.raises(ValueError, match="as many settings for each method"):
+        grids.grid(
+            ["t"],
+            ["snip", "imp"],
+            [0.5],
+            [0],
+            tried={"snip": [["A = 1"], ["A = 2"]], "imp": [[]]},
+        )
 
 
 def test_tasks_come_before_methods():

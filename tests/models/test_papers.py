@@ -209,6 +209,7 @@ def test_a_residual_block_of_resnet_50_begins_as_its_shortcut():
         ("he_normal", (2 / 576) ** 0.5, (2 / 9) ** 0.5),
         ("he_normal_fan_out", (2 / 288) ** 0.5, (2 / 9) ** 0.5),
         ("he_uniform", (2 / 576) ** 0.5, (2 / 9) ** 0.5),
+        ("kaiming_normal", (2 / 576) ** 0.5, (2 / 9) ** 0.5),
         ("lecun_normal", (1 / 576) ** 0.5, (1 / 9) ** 0.5),
         ("signed_constant", 0.05892557, 0.47140452),
         ("torch_uniform", (1 / 3 / 576) ** 0.5, (1 / 3 / 9) ** 0.5),

@@ -1,5 +1,6 @@
 """Tests of how many connections are kept."""
 
+import dataclasses
 import math
 
 import numpy as np
@@ -128,14 +129,60 @@ def test_smart_ratios_of_each_layer():
     assert dense[14] == pytest.approx(0.7770585266, abs=2e-4)
 
 
-def test_smart_ratios_of_later_versions_fix_the_first_layer():
-    second = smart_ratio.densities(RESNET20, 0.0144, 0.259375, 0.344907)
-    assert (second[0], second[-1]) == (0.344907, 0.259375)
-    third = smart_ratio.densities(RESNET20, 0.02, 1.0, 1.0)
-    assert (third[0], third[-1]) == (1.0, 1.0)
-    for wanted, density in ((second, 0.0144), (third, 0.02)):
-        total = sum(d * n for d, n in zip(wanted, RESNET20, strict=True))
-        assert total == pytest.approx(SIZE * density)
+@pytest.mark.parametrize(
+    ("first", "last", "theirs", "printed"),
+    [(0.344907, 0.259375, 3937, 1.47), (1.0, 1.0, 4694, 1.75)],
+)
+def test_smart_ratios_of_versions_2_and_3_keep_the_layers_in_between(
+    first, last, theirs, printed
+):
+    wanted = smart_ratio.densities(RESNET20, 0.0144, last, first)
+    assert (wanted[0], wanted[-1]) == (first, last)
+    assert wanted[1:-1] == smart_ratio.densities(RESNET20, 0.0144)[1:-1]
+    kept = sum(d * n for d, n in zip(wanted, RESNET20, strict=True))
+    # They round down in each of the 20 layers.
+    assert theirs <= kept <= theirs + 20
+    assert 100 * kept / SIZE == pytest.approx(printed, abs=0.01)
+
+
+def test_a_last_layer_that_takes_all_gets_two_thirds():
+    # ResNet-50 for Tiny ImageNet: 0.3 of the logits are 122,880 connections.
+    sizes = [23_864_512 - 409_600, 409_600]
+    with pytest.warns(UserWarning, match="119323 connections"):
+        wanted = smart_ratio.densities(sizes, 0.005)
+    kept = [d * n for d, n in zip(wanted, sizes, strict=True)]
+    assert sum(kept) == pytest.approx(0.005 * sum(sizes))
+    assert kept[1] == pytest.approx(2 / 3 * sum(kept))
+
+
+def test_version_4_tries_the_144_patterns_of_the_authors():
+    names = [f"layer{i}" for i in range(20)]
+    imp = [0.45, *[0.08] * 7, *[0.02] * 6, *[0.004] * 5, 0.27]
+    finder = tickets.SmartRatioSearch(
+        dict(zip(names, imp, strict=True)),
+        tilts=(
+            ((0, 19), 0.1, (-1, 0, 1)),
+            (tuple(range(1, 8)), 0.01, (0, 1, 2, 3)),
+            (tuple(range(8, 14)), 0.005, (0, 1, 2, 3)),
+            (tuple(range(14, 19)), 0.001, (0, 1, 2)),
+        ),
+    )
+    patterns = finder.patterns(imp)
+    assert len(np.unique(patterns, axis=0)) == 144
+    assert finder.num_epochs(0.0144, 150) == 144 * 150
+    np.testing.assert_array_equal(patterns[0], imp)
+    # What is added in a group of layers is taken away in it.
+    np.testing.assert_allclose(patterns.sum(axis=1), sum(imp))
+    moved = patterns - imp
+    assert {tuple(np.round(m, 3)) for m in 1000 * moved[:, 1:8]} == {
+        (0, 0, 0, 0, 0, 0, 0),
+        (10, 0, 0, 0, 0, 0, -10),
+        (10, 10, 0, 0, 0, -10, -10),
+        (10, 10, 10, 0, -10, -10, -10),
+    }
+    few = dataclasses.replace(finder, num_trials=5)
+    assert few.num_epochs(0.0144, 150) == 5 * 150
+    assert {tuple(p) for p in few.patterns(imp)} < {tuple(p) for p in patterns}
 
 
 @few

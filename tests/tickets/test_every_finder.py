@@ -11,7 +11,8 @@ import pytest
 
 import rigl_tf
 from rigl_tf import datasets
-from rigl_tf import models
+from rigl_tf import fitting
+from rigl_tf import learning_rates
 from rigl_tf import tickets
 from rigl_tf.tickets import optimizers
 from tests.tickets import small
@@ -28,7 +29,9 @@ FINDERS = {
     "prospr": tickets.ProsPr(),
     "smart_ratio": tickets.SmartRatio(),
     "smart_ratio_search": tickets.SmartRatioSearch(
-        {"first": 0.2, "second": 0.2, "last": 0.4}, num_trials=2, epochs=1
+        {"first": 0.2, "second": 0.2, "last": 0.4},
+        tilts=(((0, 2), 0.1, (0, 1)),),
+        epochs=1,
     ),
     "smart_ratio_tuned": tickets.SmartRatioTuned(epochs=1),
     "edge_popup": tickets.EdgePopup(),
@@ -48,6 +51,13 @@ FINDERS = {
 }
 # Those whose weights are not the model's own.
 NEW_WEIGHTS = ("edge_popup", "gem_miner", "imp warm", "lr_rewinding")
+# Those that keep not exactly a quarter, but between so many connections.
+ABOUT = {
+    "gem_miner": (0, 42),
+    "gem_miner with Adam": (0, 42),
+    "smart_ratio_search": (42, 45),  # 0.1 more of 48, less of 24
+    "smart_ratio_tuned": (41, 43),
+}
 
 
 @pytest.fixture(autouse=True)
@@ -75,10 +85,12 @@ def test_every_finder_is_here():
 
 
 @pytest.mark.parametrize("name", FINDERS)
-def test_it_keeps_exactly_the_density_and_every_layer(name):
+def test_it_keeps_the_density_and_every_layer(name):
     ticket = found(name)
-    assert sum(m.sum() for m in ticket.masks.values()) == SIZE // 4
-    assert ticket.density == 0.25
+    kept = sum(m.sum() for m in ticket.masks.values())
+    assert ticket.density == kept / SIZE
+    least, most = ABOUT.get(name, (SIZE // 4, SIZE // 4))
+    assert least <= kept <= most
     for mask in ticket.masks.values():
         assert mask.dtype == bool and mask.any()
 
@@ -184,7 +196,7 @@ def test_a_model_that_is_not_compiled_cannot_be_searched_by_training(name):
     model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)])
     finder = dataclasses.replace(FINDERS[name], epochs=3)
     if name != "imp":  # they have optimizers of their own
-        assert finder.find(model, DATA, 0.5).density == 0.5
+        assert 0 < finder.find(model, DATA, 0.5).density <= 0.5
         return
     with pytest.raises(ValueError, match=r"has no optimizer. Call .*compile"):
         finder.find(model, DATA, 0.5)
@@ -221,6 +233,18 @@ def test_a_period_that_leaves_no_time_is_refused(period):
         (lambda: tickets.ProsPr(learning_rate="1"), "`learning_rate`"),
         (lambda: tickets.SmartRatio(first=2), "`first`"),
         (lambda: tickets.SmartRatioSearch({"w": 0}), "`centre"),
+        (
+            lambda: tickets.SmartRatioSearch(
+                {"w": 0.5, "v": 0.5}, tilts=(((0, 1), 0.1, (2,)),)
+            ),
+            "at most 1.*shifts",
+        ),
+        (
+            lambda: tickets.SmartRatioSearch(
+                {"w": 0.5, "v": 0.5}, tilts=(((0, 2), 0.1, (1,)),)
+            ),
+            "from 0 to 1.*layers",
+        ),
         (lambda: tickets.OneShotLottery(epochs=-1), "`epochs`"),
         (lambda: tickets.IMP(rate=1), "`rate`"),
         (lambda: tickets.IMP(rate=1e-17), "`rate`"),
@@ -233,14 +257,42 @@ def test_an_argument_out_of_range_is_refused(make, problem):
         make()
 
 
-def test_smart_ratios_that_leave_nothing_are_refused():
-    with pytest.raises(ValueError, match="lower `last` or `first`"):
-        tickets.SmartRatio(last=0.9).find(MODEL, DATA, 0.05)
+def test_a_last_layer_takes_at_most_two_thirds():
+    with pytest.warns(UserWarning, match="two thirds of them, a density of"):
+        ticket = tickets.SmartRatio(last=0.9).find(MODEL, DATA, 0.15)
+    kept = {name: mask.sum() for name, mask in ticket.masks.items()}
+    assert sum(kept.values()) == round(0.15 * SIZE)
+    assert kept["last"] == round(0.1 * SIZE)
 
 
-def test_densities_are_chosen_on_validation_data_only():
+def test_densities_are_chosen_on_examples_that_are_held_out(monkeypatch):
     finder = FINDERS["smart_ratio_search"]
-    without = dataclasses.replace(DATA, validation=None)
+    none = dataclasses.replace(DATA, validation=None)
+    held = none.hold_out(6)
+    assert (held.num_train, none.num_train) == (58, 64)
+    rows = [
+        {tuple(x) for batch, _ in data for x in batch.numpy()}
+        for data in (
+            none.train(0).take(4),
+            held.train(0).take(held.steps_per_epoch),
+            held.validation,
+        )
+    ]
+    assert rows[1] | rows[2] == rows[0] and not rows[1] & rows[2]
+    used = []
+    hold_out = none.hold_out
+    none = dataclasses.replace(
+        none, hold_out=lambda num: used.append(num) or hold_out(num)
+    )
+    fit = small.fit(MODEL, none)
+    ticket = finder.find(MODEL, none, 0.25, fit=fit)
+    assert used == [6], "A tenth."
+    assert len(ticket.history["val_accuracy"]) == 2
+
+
+def test_densities_are_not_chosen_without_validation_data():
+    finder = FINDERS["smart_ratio_search"]
+    without = dataclasses.replace(DATA, validation=None, hold_out=None)
     with pytest.raises(ValueError, match="'largest' has none"):
         finder.find(MODEL, without, 0.25)
     with pytest.raises(ValueError, match="a density for each of first, second"):
@@ -296,6 +348,45 @@ def test_imp_rewinds_everything_to_the_beginning_or_to_a_step():
     assert 0 < kernel[warm.masks["first"]].max() < 0.04
 
 
+class Stop(Exception):
+    pass
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "imp",
+        "imp warm",
+        "lr_rewinding",
+        "one_shot_lottery",
+        "smart_ratio_search",
+    ],
+)
+@pytest.mark.parametrize("is_given", [True, False])
+def test_short_rounds_lower_the_learning_rate_as_long_ones(
+    name, is_given, monkeypatch
+):
+    """After 80 and 120 of 150 epochs, and so after 4.3 and 6.4 of 8."""
+    model = small.network()
+    schedule = learning_rates.Steps(0.1, [4 * 80, 4 * 120])
+    model.compile(keras.optimizers.SGD(schedule), MODEL.loss)
+    rates = []
+
+    def stop(self, model, *args, **kwargs):
+        rate = model.optimizer._learning_rate
+        rates.extend(float(rate(step)) for step in (17, 18, 25, 26))
+        raise Stop
+
+    monkeypatch.setattr(fitting.Fit, "__call__", stop)
+    finder = dataclasses.replace(FINDERS[name], epochs=8)
+    fit = small.fit(model, DATA, epochs=150) if is_given else None
+    with pytest.raises(Stop):
+        finder.find(model, DATA, 0.25, fit=fit)
+    # A model that is compiled for the rounds themselves stays as it is.
+    expected = [0.1, 0.01, 0.01, 0.001] if is_given else [0.1] * 4
+    assert rates == pytest.approx(expected)
+
+
 def test_learning_rate_rewinding_keeps_trained_weights():
     ticket = found("lr_rewinding")
     moved = np.abs(ticket.weights[0] - MODEL.get_weights()[0])
@@ -320,9 +411,9 @@ def test_a_search_shows_the_sparsity_and_its_bound(name):
         assert sparsity >= bound - 1e-9
 
 
-def test_gem_miner_may_drop_low_scores_at_the_end():
+def test_gem_miner_drops_low_scores_at_the_end():
     # A strong regularization brings scores below one half.
-    finder = tickets.GemMiner(0.05, period=1, drop_low=True, epochs=8)
+    finder = tickets.GemMiner(0.05, period=1, epochs=8)
     fit = small.fit(MODEL, DATA)
     ticket = finder.find(MODEL, DATA, 0.5, fit=fit)
     assert ticket.density < 0.5
@@ -342,61 +433,8 @@ def test_a_search_trains_scores_and_not_weights():
         np.testing.assert_array_equal(
             np.sign(weight), np.sign(MODEL.get_weights()[index])
         )
-        assert ticket.scores[kernel].min() >= 0
-        assert ticket.scores[kernel].max() <= 1
-
-
-# Sanity checks.
-
-
-def test_shuffling_keeps_counts_and_little_else():
-    ticket = found("magnitude")
-    spoilt = tickets.sanity.shuffle(ticket, seed=1)
-    for name, mask in ticket.masks.items():
-        assert spoilt.masks[name].sum() == mask.sum()
-    mask = np.zeros((200, 100), bool)
-    mask[:20] = True  # density 0.1
-    both = tickets.Ticket({"w": mask})
-    shuffled = tickets.sanity.shuffle(both).masks["w"]
-    assert shuffled[mask].mean() == pytest.approx(0.1, abs=0.03)
-
-
-def test_reinitializing_keeps_masks_and_the_distribution():
-    other = small.network()
-    keras.utils.set_random_seed(99)
-    other = keras.models.clone_model(other)
-    for name in ("magnitude", "gem_miner"):
-        ticket = found(name)
-        spoilt = tickets.sanity.reinitialize(ticket, other)
-        assert spoilt.masks is ticket.masks
-        weight = spoilt.weights[0]
-        assert (weight != MODEL.get_weights()[0]).any()
-        if name == "gem_miner":
-            assert np.abs(weight) == pytest.approx((2 / 4) ** 0.5)
-        else:
-            np.testing.assert_array_equal(weight, other.get_weights()[0])
-
-
-def test_kaiming_weights_are_normal():
-    model = keras.Sequential(
-        [keras.Input((50,)), keras.layers.Dense(400, name="wide")]
-    )
-    ticket = tickets.Ticket({"wide": np.ones((50, 400), bool)})
-    weight = tickets.sanity.kaiming(ticket, model, seed=3).weights[0]
-    assert weight.std() == pytest.approx((2 / 50) ** 0.5, rel=0.02)
-    assert weight.mean() == pytest.approx(0, abs=0.01)
-
-
-def test_inverting_takes_the_lowest_scores_of_each_layer():
-    scores = {"w": np.array([0.1, 0.4, 0.2, 0.8])}
-    mask = np.array([False, True, False, True])
-    spoilt = tickets.sanity.invert(tickets.Ticket({"w": mask}, scores=scores))
-    assert spoilt.masks["w"].tolist() == [True, False, True, False]
-
-
-def test_scores_that_are_not_there_cannot_be_inverted():
-    with pytest.raises(ValueError, match="no scores that could be inverted"):
-        tickets.sanity.invert(found("random"))
+        scores = ticket.scores[kernel]
+        assert ((scores == -np.inf) | ((scores >= 0) & (scores <= 1))).all()
 
 
 def test_the_model_of_scores_is_saved_and_comes_back(tmp_path):
@@ -434,19 +472,10 @@ def test_a_search_skips_what_is_not_finite(bad):
             np.testing.assert_array_equal(variable, value)
 
 
-def test_a_pretrained_network_is_searched_as_it_is(tmp_path):
-    small.network().save_weights(tmp_path / "trained.weights.h5")
-    with pytest.warns(UserWarning, match="could not be loaded"):
-        model = models.pretrained(
-            (4,), 5, model=other_head, weights=tmp_path / "trained.weights.h5"
-        )
+def test_weights_of_the_model_are_searched_as_they_are():
     finder = tickets.GemMiner(period=1, weights="own")
-    ticket = finder.find(model, DATA, 0.3, fit=small.fit(MODEL, DATA))
+    ticket = finder.find(MODEL, DATA, 0.3, fit=small.fit(MODEL, DATA))
     np.testing.assert_array_equal(ticket.weights[0], MODEL.get_weights()[0])
-
-
-def other_head(input_shape, num_classes):
-    return small.network(*input_shape, num_classes)
 
 
 def test_a_lottery_that_is_pruned_too_shortly_keeps_the_density():
@@ -513,7 +542,8 @@ def test_there_may_be_a_single_output(name):
     ones = np.ones((3, 1))
     model = small.linear(np.eye(4, 3), ones, loss="binary_crossentropy")
     fit = small.fit(model, small.dataset(classes=2))
-    assert FINDERS[name].find(model, fit.dataset, 0.4, fit=fit).density == 0.4
+    ticket = FINDERS[name].find(model, fit.dataset, 0.4, fit=fit)
+    assert 0 < ticket.density <= 0.4
 
 
 @pytest.mark.parametrize("name", ["magnitude", "snip", "prospr", "grasp"])
@@ -570,13 +600,6 @@ def test_embeddings_are_scored_on_request(name):
     assert ticket.density == 0.5 and ticket.masks["table"].any()
 
 
-def test_weights_under_a_mask_stay_for_other_masks():
-    ticket = found("imp warm")
-    spoilt = tickets.sanity.shuffle(ticket, seed=1).sparsify(MODEL)
-    for kernel in spoilt.kernels:
-        assert np.array(kernel.variable)[np.array(kernel.mask)].all()
-
-
 def test_a_ticket_fits_a_model_whose_layers_keras_has_counted_on():
     def unnamed():
         return keras.Sequential(
@@ -614,7 +637,7 @@ def test_epochs_that_cannot_be_counted_are_refused(epochs):
 
 @pytest.mark.parametrize("name", ["magnitude", "gem_miner"])
 def test_any_integer_is_a_seed(name):
-    assert found(name, seed=-1).density == 0.25
+    assert 0 < found(name, seed=-1).density <= 0.25
 
 
 @pytest.mark.parametrize("name", ["snip", "gem_miner", "random"])

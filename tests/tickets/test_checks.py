@@ -1,0 +1,198 @@
+"""Tests of sanity checks: what they keep, and when they say no."""
+
+import dataclasses
+
+import keras
+import numpy as np
+import pytest
+
+from rigl_tf import tickets
+from rigl_tf import training
+from tests.tickets import small
+from tests.tickets.test_every_finder import DATA
+from tests.tickets.test_every_finder import FINDERS
+from tests.tickets.test_every_finder import MODEL
+from tests.tickets.test_every_finder import found
+
+# Those that have scores of all connections in the end.
+SCORED = ("magnitude", "snip", "grasp", "prospr", "edge_popup")
+
+
+def kernels(ticket, network):
+    """Dictionary from kernel to its weights in a ticket, masked ones too."""
+    return {
+        kernel.name: np.array(kernel.variable)
+        for kernel in dataclasses.replace(
+            ticket,
+            masks={n: np.ones_like(m) for n, m in ticket.masks.items()},
+        )
+        .sparsify(network)
+        .kernels
+    }
+
+
+def test_shuffling_keeps_counts_and_little_else():
+    ticket = found("magnitude")
+    spoilt = tickets.sanity.shuffle(ticket, seed=1)
+    for name, mask in ticket.masks.items():
+        assert spoilt.masks[name].sum() == mask.sum()
+    mask = np.zeros((200, 100), bool)
+    mask[:20] = True  # density 0.1
+    both = tickets.Ticket({"w": mask})
+    shuffled = tickets.sanity.shuffle(both).masks["w"]
+    assert shuffled[mask].mean() == pytest.approx(0.1, abs=0.03)
+
+
+def test_weights_under_a_mask_stay_for_other_masks():
+    ticket = found("imp warm")
+    spoilt = tickets.sanity.shuffle(ticket, seed=1).sparsify(MODEL)
+    for kernel in spoilt.kernels:
+        assert np.array(kernel.variable)[np.array(kernel.mask)].all()
+
+
+@pytest.mark.parametrize("name", ["magnitude", "gem_miner"])
+def test_reinitializing_keeps_masks_and_the_distribution(name):
+    ticket = found(name)
+    spoilt, again, other = (
+        tickets.sanity.reinitialize(ticket, small.network(), seed)
+        for seed in (3, 3, 2)  # 3 is that of the network
+    )
+    assert spoilt.masks is ticket.masks
+    for one, two in zip(spoilt.weights, again.weights, strict=True):
+        np.testing.assert_array_equal(one, two)
+    for index in (0, 6, 8):
+        weight = spoilt.weights[index]
+        assert (weight != other.weights[index]).any()
+        assert (weight != MODEL.get_weights()[index]).mean() > 0.2
+        if name == "gem_miner":
+            expected = (2 / weight.shape[0]) ** 0.5
+            np.testing.assert_allclose(np.abs(weight), expected, rtol=1e-6)
+        else:  # Glorot's
+            assert np.abs(weight).max() <= (6 / sum(weight.shape)) ** 0.5
+
+
+@pytest.mark.parametrize("check", ["reinitialize", "kaiming"])
+@pytest.mark.parametrize("weights", ["own", "signed_constant"])
+def test_pretrained_weights_are_drawn_again(weights, check):
+    def pretrained():
+        model = small.network()
+        model.set_weights(MODEL.get_weights())
+        return model
+
+    finder = tickets.GemMiner(period=1, weights=weights)
+    ticket = finder.find(pretrained(), DATA, 0.3, fit=small.fit(MODEL, DATA))
+    network = pretrained()
+    spoilt = tickets.CHECKS[check](ticket, network, 3)
+    before, after = (kernels(t, network) for t in (ticket, spoilt))
+    for name, kernel in before.items():
+        assert (kernel != after[name]).mean() > 0.2, name
+
+
+def test_weights_that_a_seed_fixes_cannot_be_drawn_again():
+    fixed = keras.initializers.HeNormal(seed=1)
+    model = keras.Sequential(
+        [
+            keras.Input((4,)),
+            keras.layers.Dense(3, name="fixed", kernel_initializer=fixed),
+        ]
+    )
+    ticket = tickets.Magnitude().find(model, DATA, 0.5)
+    with pytest.raises(ValueError, match="weights of fixed .*Leave the seed"):
+        tickets.sanity.reinitialize(ticket, model)
+
+
+def test_kaiming_weights_are_normal():
+    model = keras.Sequential(
+        [keras.Input((50,)), keras.layers.Dense(400, name="wide")]
+    )
+    ticket = tickets.Ticket({"wide": np.ones((50, 400), bool)})
+    weight = tickets.sanity.kaiming(ticket, model, seed=3).weights[0]
+    assert weight.std() == pytest.approx((2 / 50) ** 0.5, rel=0.02)
+    assert weight.mean() == pytest.approx(0, abs=0.01)
+
+
+def test_inverting_takes_the_lowest_scores_of_each_layer():
+    scores = {"w": np.array([0.1, 0.4, 0.2, 0.8])}
+    mask = np.array([False, True, False, True])
+    spoilt = tickets.sanity.invert(tickets.Ticket({"w": mask}, scores=scores))
+    assert spoilt.masks["w"].tolist() == [True, False, True, False]
+
+
+@pytest.mark.parametrize("name", SCORED)
+def test_what_is_inverted_is_no_draw(name):
+    ticket = found(name)
+    one, two = (
+        FINDERS[name].spoil("invert", ticket, MODEL, seed, None)
+        for seed in (1, 2)
+    )
+    for kernel, mask in one.masks.items():
+        score = ticket.scores[kernel]
+        assert mask.sum() == ticket.masks[kernel].sum()
+        assert score[mask].max() <= score[~mask].min()
+        # Connections of dead neurons all have the score 0.
+        told = score != score[mask].max()
+        np.testing.assert_array_equal(mask[told], two.masks[kernel][told])
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_gem_miner_inverts_its_search(seed):
+    ticket = found("gem_miner", 0.5, seed)
+    fit = small.fit(MODEL, DATA)
+    network = small.network()
+    finder = FINDERS["gem_miner"]
+    spoilt = finder.spoil("invert", ticket, network, seed, fit)
+    assert spoilt.density == ticket.density
+    before, after = (kernels(t, network) for t in (ticket, spoilt))
+    for name, mask in spoilt.masks.items():
+        np.testing.assert_array_equal(before[name], after[name])
+        kept = spoilt.scores[name][mask]
+        assert np.isfinite(kept).all() and kept.mean() < 0.5
+    best = ticket.scores["first"] > 0.9
+    assert best.any() and not spoilt.masks["first"][best].all()
+
+
+@pytest.mark.parametrize("name", FINDERS)
+def test_scores_that_are_not_there_are_not_inverted(name):
+    """What a method refuses beforehand is what would fail afterwards."""
+    finder, ticket = FINDERS[name], found(name)
+    if name.startswith((*SCORED, "gem_miner")) and name != "gem_miner inverted":
+        assert "invert" not in finder.refused
+        return
+    with pytest.raises(ValueError, match="scores.*eave out the check 'invert'"):
+        tickets.sanity.invert(ticket)
+    with pytest.raises(
+        ValueError,
+        match=rf"{type(finder).__name__} cannot .*'invert': .* Leave 'invert'",
+    ):
+        training.TicketMethod(
+            name, finder, sparsity=0.5, checks=("kaiming", "invert")
+        )
+
+
+def test_one_iteration_of_synflow_scores_all():
+    assert tickets.SynFlow(num_iterations=1).refused == {}
+
+
+def test_trained_weights_are_not_shuffled():
+    """They are zero where a round has pruned them."""
+    ticket = found("lr_rewinding")
+    pruned = ~ticket.masks["first"]
+    assert (ticket.weights[0][pruned] == 0).mean() > 0.5
+    with pytest.raises(ValueError, match="'shuffle': its weights are trained"):
+        FINDERS["lr_rewinding"].spoil("shuffle", ticket, MODEL, 0, None)
+
+
+def test_checks_begin_with_the_weights_that_were_scored():
+    first, second = (keras.models.clone_model(MODEL) for _ in range(2))
+    for network in (first, second):
+        network.compile(loss=MODEL.loss, optimizer="sgd")
+    fit = small.fit(first, DATA)
+    method = training.TicketMethod(
+        "magnitude", FINDERS["magnitude"], sparsity=0.75, checks=("invert",)
+    )
+    before = first.get_weights()
+    ticket = method.find(first, 0, fit)
+    spoilt = method.finder.spoil("invert", ticket, second, 0, fit)
+    after = kernels(spoilt, second)
+    np.testing.assert_array_equal(after["first"], before[0])
+    assert (second.get_weights()[0] == before[0]).all()
