@@ -55,7 +55,7 @@ class IMP(Finder):
         size = request.size
         num = counts.rounds(request.density, self.rate)
         steps = counts.exponential(size, request.density, num)
-        fit = request.fit
+        fit, epochs = request.fit, request.epochs(self)
         fit.compile(sparse)
         fresh = _values(sparse.optimizer.variables)
         if self.rewind_step:
@@ -76,7 +76,7 @@ class IMP(Finder):
                 sparse,
                 f"search/{number}",
                 f"Round {number} of {num}, at a density of {density:.4f}",
-                self.epochs,
+                epochs,
             )
             history["density"].append(density)
             for name in ("loss", "accuracy", "val_loss", "val_accuracy"):

@@ -55,7 +55,10 @@ class OneShotLottery(Finder):
         )
         request.fit.compile(pruned)
         done = request.fit(
-            pruned, "search", "The search: pruning while training", self.epochs
+            pruned,
+            "search",
+            "The search: pruning while training",
+            request.epochs(self),
         )
         scores = {
             kernel.name: choose.only(

@@ -16,8 +16,9 @@ class SmartRatioSearch(Finder):
 
     Densities are drawn from a box around those that another method has found,
     such as IMP: the centre itself first. The best has the highest accuracy on
-    the validation data; the authors choose on the test data. Rare Gems calls
-    this version 4 of smart ratios.
+    the validation data, or the lowest loss where there is no accuracy; the
+    authors choose on the test data. Rare Gems calls this version 4 of smart
+    ratios.
 
     Args:
         centre: Dictionary from kernel to its density, such as `densities` of
@@ -55,7 +56,7 @@ class SmartRatioSearch(Finder):
         if request.dataset.validation is None:
             raise ValueError(
                 "Densities are chosen on validation data, and the data set "
-                f"{request.dataset.name!r} has none."
+                f"{request.dataset.name!r} has none. Pass `validation_data`."
             )
         rng = np.random.default_rng(request.seed)
         factors = 1 + self.radius * rng.uniform(
@@ -63,7 +64,8 @@ class SmartRatioSearch(Finder):
         )
         factors[0] = 1  # the centre
         start = [v.numpy() for v in sparse.variables]
-        tickets, accuracies = [], []
+        epochs = request.epochs(self)
+        tickets, results = [], []
         for trial, factor in enumerate(factors):
             wanted = np.minimum(factor * [self.centre[n] for n in names], 1)
             ticket = of_densities(sparse.kernels, list(wanted), request)
@@ -75,13 +77,16 @@ class SmartRatioSearch(Finder):
                 sparse,
                 f"search/{trial}",
                 f"Trial {trial + 1} of {self.num_trials}",
-                self.epochs,
+                epochs,
             )
-            accuracies.append(done.history["val_accuracy"][-1])
+            name, sign = "val_accuracy", 1
+            if name not in done.history:
+                name, sign = "val_loss", -1
+            results.append(done.history[name][-1])
             tickets.append(ticket)
         return dataclasses.replace(
-            tickets[int(np.argmax(accuracies))],
-            history={"val_accuracy": accuracies},
+            tickets[int(np.argmax(sign * np.array(results)))],
+            history={name: results},
         )
 
     def num_epochs(self, density, epochs):
