@@ -9,6 +9,12 @@ from keras.src.models.functional import functional_like_constructor
 from keras.src.ops.function import make_node_key
 from keras.src.ops.function import map_graph
 from keras.src.ops.node import KerasHistory
+from keras.src.trainers.data_adapters import (
+    get_data_adapter as get_data_adapter,
+)
+from keras.src.trainers.data_adapters.array_data_adapter import (
+    can_convert_arrays as can_convert_arrays,
+)
 from keras.src.utils.tracking import DotNotTrackScope
 from tensorflow.python.framework.ops import gradient_registry
 
@@ -56,6 +62,21 @@ def is_graph(model):
         and kind.get_config is Functional.get_config
         and functional_like_constructor(kind)
     )
+
+
+def head_of(model):
+    """Returns the operation that makes a model's output, or `None`."""
+    graph = graph_of(model)
+    if graph is None or len(graph.outputs) != 1:
+        return None
+    head = graph.outputs[0]._keras_history.operation
+    head = getattr(head, "layer", head)  # of a wrapper
+    return head_of(head) if isinstance(head, keras.Model) else head
+
+
+def loss_weights_of(model):
+    """Returns what a model was compiled with to weigh its losses."""
+    return model._compile_config.config.get("loss_weights")
 
 
 def is_saving_as_h5():

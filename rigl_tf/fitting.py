@@ -7,7 +7,9 @@ from collections.abc import Callable
 
 import keras
 import tensorflow as tf
+from keras import tree
 
+from rigl_tf import losses
 from rigl_tf import multi_worker
 from rigl_tf.callbacks import Checkpoint
 from rigl_tf.checks import check_count
@@ -22,10 +24,12 @@ class Fit:
     """Compiles and trains models, and goes on where it was stopped.
 
     Attributes:
-        dataset: `Dataset`.
-        epochs: Integer.
+        dataset: `Dataset`, or `Batches` of a user's data.
+        epochs: Integer, or `None` if those who train must say it.
         optimizer: Function without arguments to a `keras.optimizers.Optimizer`.
-        loss: Loss of labels and outputs.
+        loss: Loss, as `compile` takes it, or `losses.Unknown`.
+        loss_weights: Weights of the losses of several outputs, or `None`.
+        output_names: List of strings, the names of the outputs, or `None`.
         seed: Integer, for the order of the data.
         directory: Path below which checkpoints are kept, or `None`: then
             training that is stopped begins anew.
@@ -37,9 +41,11 @@ class Fit:
     """
 
     dataset: Dataset
-    epochs: int
+    epochs: int | None
     optimizer: Callable
-    loss: Callable
+    loss: object
+    loss_weights: object = None
+    output_names: list | None = None
     seed: int = 0
     directory: pathlib.Path | None = None
     strategy: tf.distribute.Strategy | None = None
@@ -53,15 +59,14 @@ class Fit:
 
     @classmethod
     def of(cls, model, dataset, seed):
-        """Training as a model is compiled, one epoch unless told otherwise.
+        """Training as a model is compiled.
 
-        If it is not compiled, there is no optimizer, and the loss is cross
-        entropy with logits.
+        If it is not compiled, there is no optimizer, and the loss is one that
+        fits its outputs and the labels, if that can be told.
         """
-        loss = CROSS_ENTROPY
+        labels = dataset.train(seed).element_spec[1]
+        loss, loss_weights = losses.of_network(model, labels)
         optimizer = getattr(model, "optimizer", None)
-        if optimizer is not None:
-            loss = _one_loss(model)
 
         def another_optimizer():
             if optimizer is None:
@@ -73,14 +78,18 @@ class Fit:
 
         return cls(
             dataset=dataset,
-            epochs=1,
+            epochs=None,
             optimizer=another_optimizer,
             loss=loss,
+            loss_weights=loss_weights,
+            output_names=getattr(model, "output_names", None),
             seed=seed,
         )
 
     def compile(self, model, optimizer=None):
         """Compiles a model for the task.
+
+        Its metric is an accuracy that fits loss and labels, if there is one.
 
         Args:
             model: `keras.Model`.
@@ -88,16 +97,33 @@ class Fit:
 
         Returns:
             The model.
+
+        Raises:
+            ValueError: If the loss is not known, or not one of such labels.
         """
+        x, labels = self.dataset.train(self.seed).element_spec[:2]
+        losses.check(self.loss, labels)
+        accuracy = losses.accuracy(self.loss, labels, lambda: _shape(model, x))
         model.compile(
             optimizer=optimizer or self.optimizer(),
             loss=self.loss,
-            metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
+            loss_weights=self.loss_weights,
+            metrics=None if accuracy is None else [accuracy],
         )
         if model.distribute_strategy.num_replicas_in_sync > 1:
             if not isinstance(model, multi_worker.MultiWorkerFit):
                 multi_worker.mend(model)
         return model
+
+    def total_loss(self):
+        """The loss as a function, as `losses.total` gives it.
+
+        Raises:
+            ValueError: If it is not known, or not one of such labels.
+        """
+        labels = self.dataset.train(self.seed).element_spec[1]
+        losses.check(self.loss, labels)
+        return losses.total(self.loss, self.loss_weights, self.output_names)
 
     def __call__(
         self, model, place, title=None, epochs=None, callbacks=(), **kwargs
@@ -150,25 +176,8 @@ class Fit:
         return checkpoint
 
 
-def _one_loss(model):
-    """The loss that a model was compiled with."""
-    if model.loss is None or isinstance(model.loss, list | tuple | dict):
-        raise ValueError(
-            f"{model.name!r} must be compiled with one loss for its one "
-            f"output. Received: loss={model.loss!r}."
-        )
-    loss = keras.losses.get(model.loss)
-    return loss if isinstance(loss, keras.losses.Loss) else _FunctionLoss(loss)
-
-
-class _FunctionLoss(keras.losses.Loss):
-    """A function of labels and outputs, which may have an axis of 1 more."""
-
-    def __init__(self, function):
-        super().__init__("loss")
-        self._function = function
-
-    def call(self, y_true, y_pred):
-        if len(y_true.shape) < len(y_pred.shape) and y_pred.shape[-1] == 1:
-            y_true = y_true[..., None]
-        return self._function(y_true, y_pred)
+def _shape(model, x):
+    """The shape of the output for inputs like these; `None` of several."""
+    x = tree.map_structure(lambda s: keras.KerasTensor(s.shape, s.dtype), x)
+    outputs = model.compute_output_spec(x)
+    return None if tree.is_nested(outputs) else tuple(outputs.shape)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import tensorflow as tf
+from keras import tree
 
 from rigl_tf.datasets.dataset import Dataset
 from rigl_tf.datasets.dataset import check_integer
@@ -86,7 +87,29 @@ def from_arrays(
 
 def _shuffled_by_epoch(arrays, batch_size, transform, augment):
     """The function `train` of a `Dataset`."""
-    x, y = _on_host(arrays)
+
+    def change(batch, seeds):
+        x, y = batch
+        if augment is not None:
+            x = augment(x, seeds)
+        return (x if transform is None else transform(x)), y
+
+    return shuffled_by_epoch(_on_host(arrays), batch_size, change)
+
+
+def shuffled_by_epoch(arrays, batch_size, change=None):
+    """Endless batches whose order follows a seed and the number of the epoch.
+
+    Args:
+        arrays: Structure of tensors of shape (examples, ...).
+        batch_size: Integer.
+        change: Function of a batch and a seed, a tensor of two integers, to
+            a batch, or `None`.
+
+    Returns:
+        Function `train` of a `Dataset`.
+    """
+    num_examples = len(tree.flatten(arrays)[0])
 
     def train(seed, epoch=0, batch=0):
         check_place(seed, epoch, batch)
@@ -94,7 +117,7 @@ def _shuffled_by_epoch(arrays, batch_size, transform, augment):
         def one_epoch(number):
             seeds = tf.stack([tf.constant(seed, tf.int64), number])
             order = tf.random.experimental.stateless_shuffle(
-                tf.range(tf.shape(y)[0]), seed=seeds, alg="philox"
+                tf.range(num_examples), seed=seeds, alg="philox"
             )
             batches = tf.data.Dataset.from_tensor_slices(order)
             return (
@@ -104,15 +127,12 @@ def _shuffled_by_epoch(arrays, batch_size, transform, augment):
             )
 
         def look_up(chosen, seeds, index):
-            batch = tf.gather(x, chosen)
-            if augment is not None:
-                batch = augment(
-                    batch,
-                    tf.random.experimental.stateless_fold_in(seeds, index),
-                )
-            if transform is not None:
-                batch = transform(batch)
-            return batch, tf.gather(y, chosen)
+            batch = tree.map_structure(lambda a: tf.gather(a, chosen), arrays)
+            if change is None:
+                return batch
+            return change(
+                batch, tf.random.experimental.stateless_fold_in(seeds, index)
+            )
 
         # Batches are cut within an epoch: no batch spans two of them.
         return (

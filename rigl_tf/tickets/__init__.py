@@ -22,6 +22,7 @@ from rigl_tf.tickets.smart_ratio_tuned import SmartRatioTuned as SmartRatioTuned
 from rigl_tf.tickets.snip import SNIP as SNIP
 from rigl_tf.tickets.synflow import SynFlow as SynFlow
 from rigl_tf.tickets.ticket import Ticket as Ticket
+from rigl_tf.tickets.ticket import load as load
 
 TICKETS = {
     "random": Random,

@@ -3,10 +3,9 @@
 import abc
 import contextlib
 import dataclasses
+import functools
 import numbers
 import re
-
-import keras
 
 from rigl_tf import tensors
 from rigl_tf.algorithms import Static
@@ -15,7 +14,9 @@ from rigl_tf.fitting import Fit
 from rigl_tf.modeling import sparse_wrapper
 from rigl_tf.modeling.convert import densify
 from rigl_tf.modeling.convert import sparsify
+from rigl_tf.tickets import batches
 from rigl_tf.tickets import counts
+from rigl_tf.tickets.batches import Batches
 from rigl_tf.tickets.sanity import CHECKS
 from rigl_tf.tickets.ticket import activate_all
 
@@ -31,22 +32,40 @@ class Request:
     """What a finder is asked for.
 
     Attributes:
-        dataset: `Dataset`.
+        dataset: `Dataset`, or `Batches` of a user's data.
         density: Float in (0, 1).
         size: Integer, connections of the dense network.
         count: Integer, connections to keep of them.
         seed: Integer.
-        loss: Function of labels and outputs to a scalar.
         fit: `Fit`, the ordinary training of the task.
     """
 
-    dataset: Dataset
+    dataset: Dataset | Batches
     density: float
     size: int
     count: int
     seed: int
-    loss: keras.losses.Loss
     fit: Fit
+
+    @functools.cached_property
+    def loss(self):
+        """Function of labels, outputs and weights of examples to a scalar."""
+        return self.fit.total_loss()
+
+    def epochs(self, finder):
+        """Integer, how long a finder trains: as it says, or as the task.
+
+        Raises:
+            ValueError: If neither is said.
+        """
+        epochs = finder.epochs or self.fit.epochs
+        if epochs is None:
+            name = type(finder).__name__
+            raise ValueError(
+                f"`{name}` trains, and has to be told for how long. Pass "
+                f"`epochs`, for example `{name}(epochs=10)`."
+            )
+        return epochs
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -66,25 +85,37 @@ class Finder(abc.ABC):
     def find(
         self,
         model,
-        dataset,
+        data,
         density,
         seed=0,
         fit=None,
         *,
+        batch_size=None,
+        validation_data=None,
         exclude=(),
         include=(),
     ):
         """Finds a ticket.
 
         Args:
-            model: Built `keras.Model`, which is left alone. Its loss counts
-                if it is compiled; else it is cross entropy with logits.
-            dataset: `Dataset`. Only training examples are looked at, and
-                those for validation if that is said of the finder.
+            model: Built `keras.Model`, which is left alone. It is trained and
+                scored with the loss that it is compiled with. If it is not
+                compiled, that is the cross entropy of a last layer with a
+                softmax, a sigmoid or, of integer labels, no activation.
+            data: What `fit` takes to train on: `(x, y)` or
+                `(x, y, sample_weight)`, where each is an array or a structure
+                of arrays; a batched `tf.data.Dataset` of one epoch; a
+                `keras.utils.PyDataset`; or a `rigl_tf.datasets.Dataset`.
+                Arrays are shuffled by the seed, others keep to their order.
+                A `tf.data.Dataset` of unknown length is read once to count
+                its batches, if a finder has to know.
             density: Float in (0, 1), the fraction of connections kept.
             seed: Integer; everything random follows it.
             fit: `Fit`, how the task trains. By default, as the model is
-                compiled, for as many epochs as the finder has.
+                compiled, for as many epochs as the finder says.
+            batch_size: Integer, for arrays; by default 32.
+            validation_data: Like `data`, for finders that choose by it and
+                for the history of others, or `None`.
             exclude: Names of layers to keep dense, as for `sparsify`.
             include: Names of depthwise convolutions and embeddings to mask.
 
@@ -93,23 +124,34 @@ class Finder(abc.ABC):
 
         Raises:
             TypeError: If an argument is of the wrong kind.
-            ValueError: If a value is out of range, the model has no layer to
-                mask, or the ticket cannot be found in it.
+            ValueError: If a value is out of range, data are empty, endless,
+                not in batches or without labels, the loss is not known or not
+                one of such labels, the model has no layer to mask, or the
+                ticket cannot be found in it.
+
+        Example:
+
+        >>> network = keras.Sequential(
+        ...     [keras.Input((4,)), keras.layers.Dense(3, "softmax")])
+        >>> x, y = np.random.normal(size=(64, 4)), np.arange(64) % 3
+        >>> ticket = tickets.SNIP().find(network, (x, y), density=0.5)
+        >>> ticket.density
+        0.5
+        >>> sparse = ticket.sparsify(network)
+        >>> sparse.compile("adam", "sparse_categorical_crossentropy")
+        >>> history = sparse.fit(x, y, verbose=0)
         """
-        if not isinstance(dataset, Dataset):
-            raise TypeError(
-                "`dataset` must be a `rigl_tf.datasets.Dataset`; "
-                "`rigl_tf.datasets.from_arrays` makes one. "
-                f"Received: dataset={dataset!r}."
-            )
         if isinstance(seed, bool) or not isinstance(seed, numbers.Integral):
             raise ValueError(
                 f"`seed` must be an integer. Received: seed={seed!r}."
             )
         if not isinstance(fit, Fit | None):
             raise TypeError(f"`fit` must be a `Fit`. Received: fit={fit!r}.")
+        dataset = batches.of(data, model, batch_size, validation_data)
         with _left_alone(model):
             activate_all(model)
+            # Before wrappers hide what the model is like.
+            fit = fit or Fit.of(model, dataset, seed)
             sparse = sparsify(
                 model,
                 Static(),
@@ -119,13 +161,9 @@ class Finder(abc.ABC):
                 seed=seed,
             )
             _seed_dropout(sparse, seed)
-            if fit is None:
-                fit = dataclasses.replace(
-                    Fit.of(model, dataset, seed),
-                    epochs=getattr(self, "epochs", None) or 1,
-                )
             # Functions have other addresses in other processes.
-            purpose = re.sub(r" at 0x\w+", "", f"{self}, {density=}, {seed=}")
+            name = re.sub(r" at 0x\w+", "", str(self))
+            purpose = f"{name}, {density=}, {seed=}"
             fit = dataclasses.replace(fit, purpose=purpose)
             size = sum(kernel.size for kernel in sparse.kernels)
             request = Request(
@@ -134,11 +172,19 @@ class Finder(abc.ABC):
                 size=size,
                 count=counts.total(size, density),
                 seed=int(seed),
-                loss=fit.loss,
                 fit=fit,
             )
             ticket = self.search(sparse, request)
-        return dataclasses.replace(ticket, exclude=exclude, include=include)
+        return dataclasses.replace(
+            ticket,
+            exclude=exclude,
+            include=include,
+            request={
+                "finder": name,
+                "density": float(density),
+                "seed": int(seed),
+            },
+        )
 
     @abc.abstractmethod
     def search(self, sparse, request):

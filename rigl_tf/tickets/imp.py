@@ -59,8 +59,8 @@ class IMP(Finder):
         size = request.size
         num = counts.rounds(request.density, self.rate)
         steps = counts.exponential(size, request.density, num)
-        fit = request.fit
-        fit.compile(sparse, optimizers.of_task(fit, self.epochs))
+        fit, epochs = request.fit, request.epochs(self)
+        fit.compile(sparse, optimizers.of_task(fit, epochs))
         fresh = _values(sparse.optimizer.variables)
         if self.rewind_step:
             fit(
@@ -80,7 +80,7 @@ class IMP(Finder):
                 sparse,
                 f"search/{number}",
                 f"Round {number} of {num}, at a density of {density:.4f}",
-                self.epochs,
+                epochs,
             )
             history["density"].append(density)
             for name in ("loss", "accuracy", "val_loss", "val_accuracy"):

@@ -57,10 +57,10 @@ class OneShotLottery(Finder):
             schedule=self.schedule,
             seed=request.seed,
         )
-        fit = request.fit
-        fit.compile(pruned, optimizers.of_task(fit, self.epochs))
+        fit, epochs = request.fit, request.epochs(self)
+        fit.compile(pruned, optimizers.of_task(fit, epochs))
         done = fit(
-            pruned, "search", "The search: pruning while training", self.epochs
+            pruned, "search", "The search: pruning while training", epochs
         )
         scores = {
             kernel.name: choose.only(

@@ -19,7 +19,7 @@ def of_task(fit, epochs=None):
         `keras.optimizers.Optimizer`.
     """
     optimizer = fit.optimizer()
-    if epochs not in (None, fit.epochs):
+    if fit.epochs and epochs not in (None, fit.epochs):
         stretch_optimizer(optimizer, epochs / fit.epochs)
     return optimizer
 

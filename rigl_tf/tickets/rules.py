@@ -139,6 +139,7 @@ class Drawn(Rule):
             tf.random.stateless_uniform(
                 kernel.variable.shape,
                 tf.stack([tf.constant(model.seed + i, tf.int64), step]),
+                dtype=score.dtype,
             )
             < tf.convert_to_tensor(score)
             for i, (kernel, score) in enumerate(

@@ -71,6 +71,7 @@ class ScoreModel(SparseModel):
                 shape=self.rule.shape(kernel),
                 initializer="zeros",
                 regularizer=self.rule.regularizer(),
+                dtype=keras.config.floatx(),  # as losses are
             )
             score.assign(self.rule.first_scores(kernel, (self.seed, i)))
             score.constraint = self.rule.constraint()

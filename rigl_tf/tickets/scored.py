@@ -107,7 +107,7 @@ class Scored(Finder):
         )
 
     def _epochs(self, request):
-        return self.epochs or request.fit.epochs
+        return request.epochs(self)
 
     def num_epochs(self, density, epochs):
         del density

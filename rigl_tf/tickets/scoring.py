@@ -1,9 +1,11 @@
 """The loss of a network as a function of its kernels."""
 
 import dataclasses
+from collections.abc import Callable
 
 import keras
 import tensorflow as tf
+from keras import tree
 
 from rigl_tf.tickets import substitution
 
@@ -17,12 +19,12 @@ class Scoring:
 
     Attributes:
         sparse: `SparseModel` with dense masks.
-        loss: Function of labels and outputs to a scalar.
+        loss: Function of labels, outputs and weights of examples to a scalar.
         temperature: Number by which outputs are divided.
     """
 
     sparse: keras.Model
-    loss: keras.losses.Loss
+    loss: Callable
     temperature: float = 1.0
 
     @property
@@ -35,10 +37,10 @@ class Scoring:
 
         Args:
             kernels: List of tensors, in the place of the kernels.
-            batch: Pair of examples and labels.
+            batch: Pair of examples and labels, or with weights of examples.
             others: Pairs of other variables and what is in their place.
         """
-        x, labels = batch
+        x, labels, weights = keras.utils.unpack_x_y_sample_weight(batch)
         values = [
             (kernel.variable, value)
             for kernel, value in zip(self.sparse.kernels, kernels, strict=True)
@@ -46,8 +48,10 @@ class Scoring:
         y, _ = substitution.outputs(
             self.sparse.network, [*values, *others], x, training=True
         )
-        outputs = tf.cast(y, tf.float32) / self.temperature
-        return tf.reduce_mean(self.loss(labels, outputs))
+        outputs = tree.map_structure(
+            lambda one: tf.cast(one, tf.float32) / self.temperature, y
+        )
+        return self.loss(labels, outputs, weights)
 
 
 def batches(request, num):
@@ -60,7 +64,6 @@ def batches(request, num):
     if num > available:
         raise ValueError(
             f"{num} batches are wanted to score connections, and the training "
-            f"data have {available} of {request.dataset.batch_size} examples. "
-            "Ask for fewer, or make batches smaller."
+            f"data have {available}. Ask for fewer, or make batches smaller."
         )
     return list(request.dataset.train(request.seed).take(num))

@@ -23,9 +23,10 @@ class SmartRatioSearch(Finder):
     densities are not scaled again: `Ticket.density` tells what the best has.
     Rare Gems calls this version 4 of smart ratios.
 
-    The best has the highest accuracy on validation data. If the data set has
-    none, a tenth of the training data is held out for the choice, as the
-    authors do when they tune; they choose these densities on the test data.
+    The best has the highest accuracy on validation data, or the lowest loss
+    where there is no accuracy. If there are no validation data, a tenth of the
+    training data is held out for the choice, as the authors do when they tune;
+    they choose these densities on the test data.
 
     Args:
         centre: Dictionary from kernel to its density, such as `densities` of
@@ -121,8 +122,9 @@ class SmartRatioSearch(Finder):
                 f"{', '.join(names)}, in this order. "
                 f"Received: centre={self.centre!r}."
             )
+        fit, epochs = request.fit, request.epochs(self)
         fit = dataclasses.replace(
-            request.fit, dataset=_with_validation(request.dataset)
+            fit, dataset=_with_validation(request.dataset)
         )
         centre = scale_to(
             list(self.centre.values()),
@@ -131,24 +133,27 @@ class SmartRatioSearch(Finder):
         )
         patterns = self.patterns(centre, request.seed)
         start = [v.numpy() for v in sparse.variables]
-        tickets, accuracies = [], []
+        tickets, results = [], []
         for trial, pattern in enumerate(patterns):
             ticket = of_densities(sparse.kernels, pattern, request.seed)
             for variable, value in zip(sparse.variables, start, strict=True):
                 variable.assign(value)
             sparse.set_masks(ticket.masks)
-            fit.compile(sparse, optimizers.of_task(fit, self.epochs))
+            fit.compile(sparse, optimizers.of_task(fit, epochs))
             done = fit(
                 sparse,
                 f"search/{trial}",
                 f"Trial {trial + 1} of {len(patterns)}",
-                self.epochs,
+                epochs,
             )
-            accuracies.append(done.history["val_accuracy"][-1])
+            name, sign = "val_accuracy", 1
+            if name not in done.history:
+                name, sign = "val_loss", -1
+            results.append(done.history[name][-1])
             tickets.append(ticket)
         return dataclasses.replace(
-            tickets[int(np.argmax(accuracies))],
-            history={"val_accuracy": accuracies},
+            tickets[int(np.argmax(sign * np.array(results)))],
+            history={name: results},
         )
 
     def num_epochs(self, density, epochs):
@@ -164,7 +169,7 @@ def _with_validation(dataset):
     if dataset.hold_out is None:
         raise ValueError(
             "Densities are chosen on validation data. The data set "
-            f"{dataset.name!r} has none, and none can be held out. Give it "
-            "`validation` or `hold_out`."
+            f"{dataset.name!r} has none, and none can be held out. Pass "
+            "`validation_data`."
         )
     return dataset.hold_out(max(dataset.num_train // 10, 1))

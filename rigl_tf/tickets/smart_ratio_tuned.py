@@ -66,7 +66,7 @@ class SmartRatioTuned(Finder):
             Drawn([float(first.masks[k.name].mean()) for k in kernels]),
             request.seed,
         )
-        epochs = self.epochs or request.fit.epochs
+        epochs = request.epochs(self)
         num_steps = epochs * request.dataset.steps_per_epoch
         request.fit.compile(model, self.optimizer(num_steps))
         done = request.fit(

@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 import tensorflow as tf
+from keras import tree
 
 from rigl_tf import tensors
 from rigl_tf.checks import check_choice
@@ -86,7 +87,8 @@ class Flow:
 
     Args:
         sparse: `SparseModel` with dense masks.
-        input_shape: Tuple of integers, the shape of one example.
+        input_shape: Tuple of integers, the shape of one example, or a
+            structure of them.
         dtype: String, in which to compute.
     """
 
@@ -95,7 +97,9 @@ class Flow:
         if sparse.compute_dtype != dtype:
             self._network = _of_dtype(sparse.network, dtype)
         self._kernels = sparse_wrapper.sparse_kernels(self._network)
-        self._ones = tf.ones((1, *input_shape), dtype)
+        self._ones = tree.map_shape_structure(
+            lambda shape: tf.ones((1, *shape), dtype), input_shape
+        )
 
     @tf.function
     def _flow(self, masks):
@@ -118,7 +122,7 @@ class Flow:
             y, _ = substitution.outputs(
                 self._network, values + others, self._ones, training=False
             )
-            total = tf.reduce_sum(y)
+            total = tf.add_n([tf.reduce_sum(one) for one in tree.flatten(y)])
         gradients = tape.gradient(total, sizes, unconnected_gradients="zero")
         return total, [
             size * gradient

@@ -173,7 +173,7 @@ def test_a_model_without_layers_to_mask_is_refused():
     ],
 )
 def test_more_batches_than_there_are_is_refused(finder):
-    with pytest.raises(ValueError, match="5 batches are wanted.*have 4 of 16"):
+    with pytest.raises(ValueError, match="5 batches are wanted.*have 4[.]"):
         finder.find(MODEL, DATA, 0.5)
 
 
@@ -304,7 +304,7 @@ def test_densities_are_not_chosen_without_validation_data():
 @pytest.mark.parametrize(
     ("dataset", "seed", "error", "problem"),
     [
-        (np.zeros(3), 0, TypeError, "`dataset` must be a"),
+        (np.zeros(3), 0, TypeError, "`data` must be arrays"),
         (DATA, 0.5, ValueError, "`seed` must be an integer"),
     ],
 )
@@ -527,14 +527,6 @@ def test_a_loss_may_be_named(name):
     made = FINDERS[name].find(model, DATA, 0.5)
     for kernel, mask in named.masks.items():
         np.testing.assert_array_equal(mask, made.masks[kernel])
-
-
-@pytest.mark.parametrize("loss", [["mse"], {"last": "mse"}])
-def test_a_model_with_several_losses_is_refused(loss):
-    model = small.network()
-    model.compile("sgd", loss)
-    with pytest.raises(ValueError, match="compiled with one loss.*mse"):
-        tickets.SNIP().find(model, DATA, 0.5)
 
 
 @pytest.mark.parametrize("name", ["snip", "prospr", "gem_miner"])

@@ -1,0 +1,101 @@
+"""Tickets on disk: arrays and JSON in one `.npz` file, without pickle."""
+
+import json
+import os
+import pathlib
+import zipfile
+
+import numpy as np
+import tensorflow as tf
+
+VERSION = 1
+_FORMAT = "rigl_tf ticket"
+_FACTS = "ticket.json"
+
+
+def write(path, facts, arrays):
+    """Writes a file, whole or not at all.
+
+    Args:
+        path: Path of the file, which is replaced if it is there.
+        facts: Dictionary that JSON can hold.
+        arrays: Dictionary from name to array.
+    """
+    path = pathlib.Path(path)
+    facts = {
+        "format": _FORMAT,
+        "version": VERSION,
+        # Some, such as bfloat16, NumPy writes as bytes without a type.
+        "dtypes": {name: array.dtype.name for name, array in arrays.items()},
+        **facts,
+    }
+    partial = path.with_name(f"{path.name}.partial")
+    try:
+        with partial.open("wb") as file:
+            np.savez(file, **arrays)
+        with zipfile.ZipFile(partial, "a") as archive:
+            archive.writestr(_FACTS, json.dumps(facts))
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def read(path):
+    """Reads a file.
+
+    Args:
+        path: Path of the file.
+
+    Returns:
+        Pair of facts and arrays, as they were written.
+
+    Raises:
+        OSError: If it cannot be read.
+        ValueError: If it is not a ticket, damaged or of another version.
+    """
+    with pathlib.Path(path).open("rb") as file:
+        try:
+            return _read(file)
+        except (
+            AttributeError,
+            EOFError,
+            KeyError,
+            MemoryError,
+            NotImplementedError,  # ways of compression
+            OverflowError,
+            RecursionError,
+            RuntimeError,  # encryption
+            TypeError,
+            ValueError,
+            zipfile.BadZipFile,
+        ) as error:
+            raise ValueError(
+                f"{path} cannot be read as a ticket: {error}."
+            ) from None
+
+
+def _read(file):
+    with zipfile.ZipFile(file) as archive:
+        parts = archive.infolist()
+        if any(part.compress_type != zipfile.ZIP_STORED for part in parts):
+            raise ValueError("it is compressed, which no ticket is")
+        if _FACTS not in archive.namelist():
+            raise ValueError(f"it has no {_FACTS}")
+        damaged = archive.testzip()  # by the checksums
+        if damaged is not None:
+            raise ValueError(f"{damaged} in it is damaged")
+        facts = json.loads(archive.read(_FACTS))
+    if facts["format"] != _FORMAT:
+        raise ValueError(f"it is a {facts['format']!r}")
+    if facts["version"] != VERSION:
+        raise ValueError(
+            f"it has version {facts['version']!r}, and this version of "
+            f"rigl_tf reads {VERSION}"
+        )
+    file.seek(0)
+    with np.load(file, allow_pickle=False) as stored:
+        arrays = {
+            name: stored[name].view(tf.as_dtype(dtype).as_numpy_dtype)
+            for name, dtype in facts["dtypes"].items()
+        }
+    return facts, arrays
