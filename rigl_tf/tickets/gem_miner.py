@@ -57,10 +57,6 @@ class GemMiner(Scored):
         ValueError: If an argument is out of range, or `period=None` meets
             `drop_low=False` or `inverted=True`.
 
-    Example:
-        >>> GemMiner(1e-4, period=None).period is None
-        True
-
     Reference:
         [Sreenivasan et al., 2022](https://arxiv.org/abs/2202.12002),
         section 3 and Algorithm 1.

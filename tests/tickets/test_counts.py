@@ -1,6 +1,7 @@
 """Tests of how many connections are kept."""
 
 import dataclasses
+import doctest
 import math
 
 import numpy as np
@@ -13,6 +14,7 @@ from rigl_tf import tickets
 from rigl_tf.tickets import counts
 from rigl_tf.tickets import random
 from rigl_tf.tickets import smart_ratio
+from rigl_tf.tickets import smart_ratio_search
 from tests.tickets.small import RESNET20
 
 SIZE = sum(RESNET20)
@@ -183,6 +185,14 @@ def test_version_4_tries_the_144_patterns_of_the_authors():
     few = dataclasses.replace(finder, num_trials=5)
     assert few.num_epochs(0.0144, 150) == 5 * 150
     assert {tuple(p) for p in few.patterns(imp)} < {tuple(p) for p in patterns}
+
+
+@pytest.mark.parametrize(
+    "module", [smart_ratio, smart_ratio_search], ids=lambda m: m.__name__
+)
+def test_examples_are_true(module):
+    result = doctest.testmod(module)
+    assert result.attempted and not result.failed
 
 
 @few

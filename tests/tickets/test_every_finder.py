@@ -296,7 +296,7 @@ def test_densities_are_not_chosen_without_validation_data():
     with pytest.raises(ValueError, match="'largest' has none"):
         finder.find(MODEL, without, 0.25)
     with pytest.raises(ValueError, match="a density for each of first, second"):
-        dataclasses.replace(finder, centre={"first": 0.5}).find(
+        dataclasses.replace(finder, centre={"first": 0.5}, tilts=()).find(
             MODEL, DATA, 0.25
         )
 
