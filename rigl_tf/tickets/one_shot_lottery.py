@@ -4,10 +4,12 @@ import dataclasses
 from collections.abc import Callable
 
 from rigl_tf import distributions
+from rigl_tf import estimates
 from rigl_tf import tensors
 from rigl_tf.algorithms import GradualPruning
 from rigl_tf.checks import check_count
 from rigl_tf.modeling.convert import sparsify
+from rigl_tf.monitor import SparsityMonitor
 from rigl_tf.schedules import UpdateSchedule
 from rigl_tf.tickets import choose
 from rigl_tf.tickets.base import Finder
@@ -54,8 +56,14 @@ class OneShotLottery(Finder):
             seed=request.seed,
         )
         request.fit.compile(pruned)
+        monitor = SparsityMonitor()
         done = request.fit(
-            pruned, "search", "The search: pruning while training", self.epochs
+            pruned,
+            "search",
+            "The search: pruning while training",
+            self.epochs,
+            [monitor],
+            monitor=monitor,
         )
         scores = {
             kernel.name: choose.only(
@@ -73,3 +81,12 @@ class OneShotLottery(Finder):
     def num_epochs(self, density, epochs):
         del density
         return self.epochs or epochs
+
+    def phases(self, density, epochs, num_examples, batch_size):
+        densities = estimates.pruned_densities(
+            density,
+            self.schedule,
+            self.epochs or epochs,
+            -(-num_examples // batch_size),
+        )
+        return [(num_examples, density) for density in densities]

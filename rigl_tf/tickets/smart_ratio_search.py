@@ -87,3 +87,7 @@ class SmartRatioSearch(Finder):
     def num_epochs(self, density, epochs):
         del density
         return self.num_trials * (self.epochs or epochs)
+
+    def phases(self, density, epochs, num_examples, batch_size):
+        del batch_size
+        return [(self.num_epochs(density, epochs) * num_examples, density)]
