@@ -22,7 +22,7 @@ class Metric(NamedTuple):
 
 
 def _flops(what):
-    return lambda record: record.flops[what] / record.flops[f"{what}_dense"]
+    return lambda record: record.relative_flops[what]
 
 
 def _check(name):
@@ -57,11 +57,17 @@ METRICS = {
     ),
     "shuffle": Metric("shuffled, %", _check("shuffle")),
     "reinitialize": Metric("other weights, %", _check("reinitialize")),
-    "training": Metric("FLOPs training, x", _flops("training")),
+    "training": Metric("FLOPs training, x", _flops("total")),
     "inference": Metric("FLOPs inference, x", _flops("inference")),
     "empty_outputs": Metric("empty neurons, %", _empty("outputs")),
     "empty_inputs": Metric("empty inputs, %", _empty("inputs")),
     "remaining": Metric("parameters left, M", _remaining),
+}
+
+# Columns of a paper that no run of ours can fill.
+QUOTED = {
+    "original": "accuracy of the first authors, paper",
+    "wall_time": "wall time, x, paper",
 }
 
 
@@ -100,16 +106,15 @@ def _without(rows, ending):
 
 def _values(item, found):
     """Every row of a table at every sparsity."""
-    metrics = [
-        name
-        for name in METRICS
-        if any(name in row.printed for row in item.rows)
-    ] or ["accuracy"]
+    printed = {name for row in item.rows for name in row.printed}
+    metrics = [name for name in METRICS if name in printed] or ["accuracy"]
+    quoted = [name for name in QUOTED if name in printed]
     with_task = len({row.task for row in item.rows}) > 1
     head = ["task"] if with_task else []
     head += ["row", "sparsity", "seeds"]
     for name in metrics:
         head += _columns(METRICS[name].title)
+    head += [QUOTED[name] for name in quoted]
     rows = [tuple(head)]
     for row, number in _in_order(item.rows):
         name, records = best(row, found(row, number))
@@ -123,7 +128,12 @@ def _values(item, found):
                 ours,
                 _at(row.printed, name, number),
                 _at(row.printed, deviation, number),
+                is_doubtful=_is_doubtful(row, name, number),
             )
+        for name in quoted:
+            value = _at(row.printed, name, number)
+            doubtful = _is_doubtful(row, name, number)
+            cells.append(_beside([], value, is_doubtful=doubtful)[1])
         rows.append(tuple(cells))
     if not any(row.printed for row in item.rows):
         rows = _without(_without(rows, _PAPER), _DIFFERENCE)
@@ -207,8 +217,14 @@ def _at(printed, name, number):
     return printed[name][number] if name in printed else math.nan
 
 
-def _beside(ours, printed, deviation=math.nan):
-    """Ours, the paper's and the difference."""
+def _is_doubtful(row, name, number):
+    """Whether the paper contradicts itself in a number that it prints."""
+    sparsity = row.sparsity[number] if row.sparsity else 0
+    return sparsity in row.doubtful.get(name, ())
+
+
+def _beside(ours, printed, deviation=math.nan, is_doubtful=False):
+    """Ours, the paper's and the difference, unless the paper's is doubtful."""
     cell = NOT_RUN
     if ours:
         cell = f"{statistics.mean(ours):.2f}"
@@ -219,5 +235,6 @@ def _beside(ours, printed, deviation=math.nan):
     text = f"{printed}"
     if not math.isnan(deviation):
         text += f" ± {deviation}"
-    difference = f"{statistics.mean(ours) - printed:+.2f}" if ours else ""
-    return cell, text, difference
+    if is_doubtful or not ours:
+        return cell, f"{text}{' (in doubt)' * is_doubtful}", ""
+    return cell, text, f"{statistics.mean(ours) - printed:+.2f}"

@@ -1,17 +1,20 @@
-"""What masks will cost, before there are any."""
+"""Estimates of what masks cost, before there are any."""
 
+import dataclasses
 import math
 
 from rigl_tf import distributions
 from rigl_tf import flops
+from rigl_tf import schedules
 from rigl_tf.algorithms import Static
 from rigl_tf.checks import check_number
 from rigl_tf.modeling.convert import densify
 from rigl_tf.modeling.convert import sparsify
+from rigl_tf.modeling.layer_sparsities import call_distribution
 
 
 def maskable(network):
-    """The `ModelCost` of a network, which says what of it can be sparse.
+    """Returns the `ModelCost` of a network, with all that can be sparse.
 
     Args:
         network: A built `keras.Model` without masks.
@@ -22,7 +25,9 @@ def maskable(network):
 
 
 def inference_flops(cost, distribution, sparsity, exclude=()):
-    """FLOPs of a forward pass when a distribution has shared the sparsity.
+    """Returns the FLOPs of a forward pass at the sparsities of a distribution.
+
+    The first layer of the network is the one that is called first.
 
     Args:
         cost: `ModelCost` of `maskable`.
@@ -34,15 +39,55 @@ def inference_flops(cost, distribution, sparsity, exclude=()):
         Float, for one example, in the convention `"macs2"`.
     """
     kernels = [k for k in cost.kernels if k.sparse and k.name not in exclude]
-    sparsities = distributions.get(distribution)(
+    sparsities = call_distribution(
+        distributions.get(distribution),
         [kernel.shape for kernel in kernels],
         sparsity,
-        names=[kernel.name for kernel in kernels],
+        [kernel.name for kernel in kernels],
+        distributions.first_layer([kernel.name for kernel in cost.kernels]),
     )
     return cost.flops(dense=True) - sum(
         kernel.flops(dense=True) * sparsity
         for kernel, sparsity in zip(kernels, sparsities, strict=True)
     )
+
+
+def pruned_densities(density, schedule, num_epochs, steps_per_epoch):
+    """Returns the density after every epoch of gradual pruning.
+
+    Args:
+        density: Float in (0, 1], after the last update.
+        schedule: `UpdateSchedule`.
+        num_epochs: Integer.
+        steps_per_epoch: Integer.
+
+    Returns:
+        List of `num_epochs` floats.
+
+    Example:
+
+    >>> from rigl_tf.schedules import UpdateSchedule
+    >>> every_step = UpdateSchedule(1, end_step=5)
+    >>> densities = pruned_densities(0.2, every_step, 3, 2)
+    >>> [round(density, 3) for density in densities]
+    [0.3, 0.2, 0.2]
+
+    Reference:
+        [Zhu & Gupta, 2017](https://arxiv.org/abs/1710.01878), equation 1.
+    """
+    num_steps = num_epochs * steps_per_epoch
+    updates = dataclasses.replace(
+        schedule,
+        interval=schedule.interval or steps_per_epoch,
+        end_step=schedule.end_step or int(schedule.end_fraction * num_steps),
+    )
+    sparsity = schedules.complete(
+        schedules.PolynomialSparsity(1 - density), updates
+    )
+    return [
+        1 - float(sparsity(epoch * steps_per_epoch))
+        for epoch in range(1, num_epochs + 1)
+    ]
 
 
 def equal_sparsity(cost, distribution, other, sparsity):

@@ -1,4 +1,4 @@
-"""Longer training: everything that is counted in steps, stretched alike."""
+"""Longer training: schedules that end later."""
 
 import dataclasses
 
@@ -36,9 +36,10 @@ class Stretched(keras.optimizers.schedules.LearningRateSchedule):
 
 
 def stretch(schedule, factor):
-    """One of our schedules, its begin and end that many times as late.
+    """One of our schedules, with an end that many times as late.
 
-    Open ends stay open, and the interval between updates stays the same.
+    Open ends stay open. The first step and the interval between updates stay
+    the same, as in the code of Sundar & Dwaraknath.
 
     Args:
         schedule: A dataclass of `rigl_tf.schedules`, or any other object,
@@ -54,7 +55,7 @@ def stretch(schedule, factor):
     later = {
         field.name: round(getattr(schedule, field.name) * factor)
         for field in dataclasses.fields(schedule)
-        if field.name in ("begin_step", "end_step")
+        if field.name == "end_step"
         and getattr(schedule, field.name) is not None
     }
     return dataclasses.replace(schedule, **later)
@@ -63,10 +64,15 @@ def stretch(schedule, factor):
 def stretch_optimizer(optimizer, factor):
     """Stretches the learning-rate schedule of an optimizer, if it has one.
 
+    A schedule that knows what to stretch has a method `stretched`, such as
+    `learning_rates.Steps`, which keeps its warm-up as it is.
+
     Args:
         optimizer: `keras.optimizers.Optimizer` that has not been built.
         factor: Number > 0.
     """
     schedule = optimizer._learning_rate
-    if isinstance(schedule, keras.optimizers.schedules.LearningRateSchedule):
+    if hasattr(schedule, "stretched"):
+        optimizer.learning_rate = schedule.stretched(factor)
+    elif isinstance(schedule, keras.optimizers.schedules.LearningRateSchedule):
         optimizer.learning_rate = Stretched(schedule, factor)

@@ -30,6 +30,22 @@ class Steps(keras.optimizers.schedules.LearningRateSchedule):
             rate *= keras.ops.minimum(step / self.warmup, 1.0)
         return keras.ops.cast(rate, "float32")
 
+    def stretched(self, factor):
+        """Returns the schedule with more time between milestones.
+
+        The warm-up takes as long as before: only the steps behind it are
+        `factor` times as many.
+        """
+        return Steps(
+            self.learning_rate,
+            [
+                self.warmup + (milestone - self.warmup) * factor
+                for milestone in self.milestones
+            ],
+            self.factor,
+            self.warmup,
+        )
+
     def get_config(self):
         return {
             "learning_rate": self.learning_rate,

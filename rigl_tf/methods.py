@@ -107,16 +107,20 @@ class SmallDense:
         name: String, for records and directories.
         sparsity: Float in [0, 1), whose number of weights is matched.
         rounding: `None` or a string: see `rigl_tf.models.small_dense`.
+        multiples: Dictionary or `None`: see `rigl_tf.models.small_dense`.
     """
 
     name: str
     sparsity: float
     rounding: str | None = None
+    multiples: dict | None = None
 
     def build(self, network, seed, extension=1):
         """The network with fewer channels."""
         del seed, extension
-        return small_dense(network, self.sparsity, self.rounding)
+        return small_dense(
+            network, self.sparsity, self.rounding, self.multiples
+        )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -165,6 +169,12 @@ class TicketMethod:
     def num_epochs(self, epochs):
         """Epochs of the search, if training takes so many."""
         return self.finder.num_epochs(self._density, epochs)
+
+    def phases(self, epochs, num_examples, batch_size):
+        """The search as pieces of training; see `Finder.phases`."""
+        return self.finder.phases(
+            self._density, epochs, num_examples, batch_size
+        )
 
     @property
     def _density(self):

@@ -4,13 +4,6 @@ import dataclasses
 import pathlib
 import tomllib
 
-from rigl_tf import distributions
-from rigl_tf import estimates
-from rigl_tf import flops
-from rigl_tf.methods import Method
-from rigl_tf.methods import SmallDense
-from rigl_tf.methods import TicketMethod
-
 
 @dataclasses.dataclass(frozen=True)
 class Row:
@@ -26,8 +19,14 @@ class Row:
             them, those count that are best on validation data.
         source: Name of the row of the task whose runs it starts from, or
             `None`.
-        printed: Dictionary from one of `comparisons.METRICS` to the numbers
-            that the paper prints, one for each sparsity; `nan` for none.
+        printed: Dictionary from one of `comparisons.METRICS`, or of
+            `comparisons.QUOTED`, to the numbers that the paper prints, one
+            for each sparsity; `nan` for none.
+        doubtful: Dictionary from one of these metrics to the sparsities at
+            which the paper contradicts itself or its code, so that nothing
+            should be compared with its number. Dense rows have `[0]`.
+        examples: Integer, training examples in an epoch, or `None` for those
+            of the task.
     """
 
     name: str
@@ -38,6 +37,8 @@ class Row:
     tuned: tuple = ()
     source: str | None = None
     printed: dict = dataclasses.field(default_factory=dict)
+    doubtful: dict = dataclasses.field(default_factory=dict)
+    examples: int | None = None
 
     @property
     def settings(self):
@@ -111,7 +112,7 @@ def read(path):
             given["rows"] = tuple(
                 _row(row, given) for row in given.get("rows", ())
             )
-            for name in ("task", "sparsity"):
+            for name in ("task", "sparsity", "examples"):
                 given.pop(name, None)
             items[given["name"]] = Item(**given)
         except (KeyError, TypeError) as error:
@@ -130,7 +131,8 @@ def _filled(given, items):
     for row in rows:
         if "sparsity" in given and row["sparsity"]:
             row["sparsity"] = given["sparsity"]
-            row["printed"] = {}
+            row["printed"] = row["doubtful"] = {}
+    rows += given.pop("more", ())
     shared = {n: getattr(other, n) for n in ("seeds", "here", "study")}
     filled = {"rows": rows, **shared, **given}
     del filled["like"]
@@ -138,57 +140,19 @@ def _filled(given, items):
 
 
 def _row(row, item):
-    sparsity = row.get("sparsity", item.get("sparsity", ()))
-    is_dense = row["method"] == "dense"
-    filled = Row(
-        name=row["name"],
-        task=row.get("task", item.get("task")),
-        method=row["method"],
-        sparsity=() if is_dense else tuple(sparsity),
-        set=row.get("set", {}),
-        tuned=tuple(row.get("tuned", ())),
-        source=row.get("source"),
-        printed=row.get("printed", {}),
-    )
+    shared = {
+        name: item[name]
+        for name in ("task", "sparsity", "examples")
+        if name in item
+    }
+    row = {"sparsity": (), "set": {}, **shared, **row}
+    sparsity = () if row["method"] == "dense" else tuple(row.pop("sparsity"))
+    tuned = tuple(row.pop("tuned", ()))
+    filled = Row(**{**row, "sparsity": sparsity, "tuned": tuned})
+    for metric, places in filled.doubtful.items():
+        if not set(places) <= set(filled.sparsity or (0,)):
+            raise TypeError(f"{metric} is doubtful at other sparsities")
     for metric, values in filled.printed.items():
         if len(values) != max(len(filled.sparsity), 1):
             raise TypeError(f"{metric} takes a number for each sparsity")
     return filled
-
-
-def training_flops(cost, task, method, examples):
-    """FLOPs that a run will take, search and all, before anything is trained.
-
-    Where a search finds out the densities of layers, they count as equal;
-    where they move between layers, as they are at first; while a network is
-    pruned, on average. Sanity checks are left out.
-
-    Args:
-        cost: `ModelCost` of `estimates.maskable`.
-        task: `Task`.
-        method: As for `training.train`.
-        examples: Integer, in an epoch.
-
-    Returns:
-        Float.
-    """
-    total = examples * task.total_epochs
-    dense = cost.flops()
-    if isinstance(method, SmallDense):
-        dense = flops.inference(method.build(task.network(), 0)).flops()
-    if not isinstance(method, Method | TicketMethod):
-        return total * flops.training("dense", dense, dense)
-    if isinstance(method, TicketMethod):
-        sparse = estimates.inference_flops(
-            cost, distributions.uniform_all, method.sparsity, method.exclude
-        )
-        search = examples * method.num_epochs(task.total_epochs)
-        return search * 3.0 * dense + total * 3.0 * sparse
-    sparse = estimates.inference_flops(
-        cost, method.distribution, method.sparsity, method.exclude
-    )
-    if method.algorithm.follows_sparsity:
-        # The mean of (1 - x)^3, as long as connections are dropped.
-        sparse += method.schedule.end_fraction / 4 * (dense - sparse)
-    interval = method.schedule.interval or examples // task.dataset.batch_size
-    return total * flops.training(method.algorithm, sparse, dense, interval)

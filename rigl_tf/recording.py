@@ -3,27 +3,28 @@
 import importlib.metadata
 import pathlib
 import platform
-import statistics
 
 import tensorflow as tf
 
+from rigl_tf import costs
 from rigl_tf import distributions
 from rigl_tf import flops
 from rigl_tf import results
 from rigl_tf.summary import summary
 
 
-def record(task, method, seed, model, checkpoint, test, settings):
+def record(task, method, seed, model, checkpoint, test, settings, search=None):
     """Collects the record of a run that is finished.
 
     Args:
         task: `Task`.
-        method: `Method`, `SmallDense` or `None`.
+        method: `Method`, `TicketMethod`, `SmallDense` or `None`.
         seed: Integer.
         model: The trained model.
         checkpoint: `Checkpoint`, which has the history.
         test: Dictionary from metric to its value on the test set.
         settings: Dictionary, as of `Record`.
+        search: Dictionary, the history of the search of a ticket, or `None`.
 
     Returns:
         `Record`.
@@ -32,13 +33,15 @@ def record(task, method, seed, model, checkpoint, test, settings):
     masked = hasattr(model, "kernels")
     dense = cost if method is None or masked else _cost_of_dense(task)
     inference, inference_dense = cost.flops(), dense.flops(dense=True)
-    if masked:
-        average = inference_dense * statistics.mean(checkpoint.history["flops"])
-        training = flops.training(
-            model.algorithm, average, inference_dense, model.schedule.interval
-        )
-    else:
-        training = flops.training("dense", inference, inference)
+    run = costs.run_cost(
+        cost if masked else dense,
+        task,
+        method,
+        task.dataset.num_train,
+        checkpoint.history.get("flops", [inference / inference_dense]),
+        search and search.get("flops"),
+    )
+    examples = task.dataset.num_train * task.epochs
     return results.Record(
         task=task.name,
         method="dense" if method is None else method.name,
@@ -57,7 +60,8 @@ def record(task, method, seed, model, checkpoint, test, settings):
         flops={
             "inference": inference,
             "inference_dense": inference_dense,
-            "training": training * task.extension,
+            "search": run.search / examples,
+            "training": run.training / examples,
             "training_dense": 3.0 * inference_dense,
             "convention": "macs2",
         },

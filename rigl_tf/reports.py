@@ -15,8 +15,12 @@ def table(records, layout=tables.markdown):
 
     Returns:
         String. Accuracy in per cent, with the sample standard deviation;
-        FLOPs relative to the dense model.
+        FLOPs relative to the dense model. If there are tickets, the FLOPs of
+        their search come before those of training, and both are added up.
     """
+    phases = ["inference", "training"]
+    if any(record.relative_flops["search"] for record in records):
+        phases = ["inference", "search", "training", "total"]
     rows = [
         (
             "task",
@@ -26,12 +30,11 @@ def table(records, layout=tables.markdown):
             "test accuracy, %",
             "seeds",
             "parameters active",
-            "FLOPs inference",
-            "FLOPs training",
+            *(f"FLOPs {phase}" for phase in phases),
         )
     ]
     for kind, runs in kinds.group(records).items():
-        costs = [run.flops for run in runs]
+        costs = [run.relative_flops for run in runs]
         rows.append(
             (
                 kind.task,
@@ -41,8 +44,10 @@ def table(records, layout=tables.markdown):
                 spread([100 * run.test["accuracy"] for run in runs]),
                 str(len(runs)),
                 f"{statistics.mean(r.parameters['active'] for r in runs):,.0f}",
-                _relative(costs, "inference"),
-                _relative(costs, "training"),
+                *(
+                    f"{statistics.mean(cost[phase] for cost in costs):.4f}x"
+                    for phase in phases
+                ),
             )
         )
     return layout(rows)
@@ -166,8 +171,3 @@ def spread(values):
     if len(values) == 1:
         return f"{values[0]:.2f}"
     return f"{statistics.mean(values):.2f} ± {statistics.stdev(values):.2f}"
-
-
-def _relative(costs, what):
-    ratio = statistics.mean(c[what] / c[f"{what}_dense"] for c in costs)
-    return f"{ratio:.4f}x"

@@ -31,8 +31,10 @@ class Record:
         structure: Dictionary from kernel to what `rigl_tf.summary` says of
             its mask: `empty_outputs`, `remaining` and so on.
         parameters: Dictionary: `active`, `dense`, biases included.
-        flops: Dictionary: `inference`, `inference_dense`, `training`,
-            `training_dense`, each for one example, and `convention`.
+        flops: Dictionary: `inference` and `inference_dense`, for one example;
+            `training` and `training_dense`, for one example of every epoch of
+            the task; `search`, of a ticket, for as many examples as
+            `training`; and `convention`.
         steps: Integer, optimizer steps, updates included.
         seconds: Float, wall time of training. That of a run that was stopped
             and went on counts up to its last checkpoint, and from there.
@@ -66,6 +68,24 @@ class Record:
     ticket: dict = dataclasses.field(default_factory=dict)
     settings: dict = dataclasses.field(default_factory=dict)
     schema_version: int = SCHEMA_VERSION
+
+    @property
+    def relative_flops(self):
+        """Dictionary from a phase to its FLOPs relative to the dense network.
+
+        The phases are `inference`, `search`, `training` after the search, and
+        `total`, the sum of the last two.
+        """
+        dense = self.flops["training_dense"]
+        search = self.flops.get("search", 0) / dense
+        training = self.flops["training"] / dense
+        return {
+            "inference": self.flops["inference"]
+            / self.flops["inference_dense"],
+            "search": search,
+            "training": training,
+            "total": search + training,
+        }
 
     @property
     def validated(self):

@@ -40,9 +40,9 @@ class Task:
             that gives logits.
         optimizer: Function without arguments to a `keras.optimizers.Optimizer`.
         epochs: Integer.
-        extension: Number > 0, how many times as long training takes: the
-            epochs and all that is counted in steps, such as the schedule of
-            the learning rate, are stretched alike.
+        extension: Number > 0, how many times as long training takes. The
+            learning rate falls and updates end as many times later; warm-up
+            and the interval between updates stay as they are.
         loss: Loss of labels and logits, as Keras takes it.
     """
 
@@ -199,7 +199,14 @@ def train(
         )
         test = _test(model, task)
         record = recording.record(
-            task, method, seed, model, done, test, settings or {}
+            task,
+            method,
+            seed,
+            model,
+            done,
+            test,
+            settings or {},
+            ticket and ticket.history,
         )
         model.save(written / "model.keras")
         _draw(record, model, written / "figures")

@@ -68,6 +68,46 @@ def test_on_another_task_a_difference_says_nothing():
     assert {len(row) for row in rows} == {len(head)}
 
 
+def test_a_number_in_doubt_is_shown_and_not_compared():
+    rigl = dataclasses.replace(ITEM.rows[0], doubtful={"inference": (0.8,)})
+    item = dataclasses.replace(ITEM, rows=(rigl,))
+
+    head, certain, doubtful = comparisons.compare(
+        item, lambda row, number: [record()]
+    )
+
+    assert certain[-3:] == ("0.20", "0.1", "+0.10")
+    assert doubtful[-3:] == ("0.20", "0.2 (in doubt)", "")
+
+
+def test_columns_that_no_run_can_fill_are_quoted():
+    rigl = papers.Row(
+        "RigL",
+        "mnist",
+        "rigl",
+        (0.9,),
+        {},
+        printed={"accuracy": (90.5,), "original": (91.0,), "wall_time": (1.0,)},
+    )
+    item = dataclasses.replace(ITEM, rows=(rigl, ITEM.rows[1]))
+
+    head, row, dense = comparisons.compare(item, lambda row, number: [])
+
+    assert head[-2:] == (
+        "accuracy of the first authors, paper",
+        "wall time, x, paper",
+    )
+    assert row[-2:] == ("91.0", "1.0")
+    assert dense[-2:] == ("", "")
+
+
+def test_the_search_counts_as_training():
+    costs = {**record().flops, "search": 600, "training": 300}
+    found = dataclasses.replace(record(), flops=costs)
+
+    assert comparisons.METRICS["training"].of(found) == pytest.approx(0.3)
+
+
 def test_what_the_paper_only_draws_has_no_column_for_it():
     item = dataclasses.replace(ITEM, rows=ITEM.rows[1:])
 

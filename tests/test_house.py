@@ -18,7 +18,7 @@ FLOOR_PLAN = """
     update replicas plan multi_worker modeling exporting flops shrinking
     condensing xnnpack estimates summary monitor snapshot datasets callbacks
     fitting extension tickets models results kinds reports comparisons plots
-    board methods papers recording smoke training bin __init__
+    board methods costs papers recording smoke training bin __init__
 """.split()
 
 

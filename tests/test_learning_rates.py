@@ -37,10 +37,11 @@ def test_it_is_saved_and_stretched():
     optimizer = keras.optimizers.SGD(schedule)
     again = keras.optimizers.SGD.from_config(optimizer.get_config())
     extension.stretch_optimizer(again, 2)
-    for step in range(50):
-        assert rate(again._learning_rate, step) == pytest.approx(
-            rate(schedule, step / 2)
-        )
+    # Warm-up takes 4 steps as before; 6 more to the first fall become 12.
+    rates = [rate(again._learning_rate, step) for step in (0, 2, 4, 15, 16)]
+    assert rates == pytest.approx([0, 0.05, 0.1, 0.1, 0.05])
+    rates = [rate(again._learning_rate, step) for step in (35, 36)]
+    assert rates == pytest.approx([0.05, 0.025])
 
 
 def test_a_step_as_a_tensor_gives_the_same():

@@ -1,5 +1,7 @@
 """Tests of the tables of records."""
 
+import dataclasses
+
 from rigl_tf import reports
 from tests.records import record
 
@@ -39,6 +41,29 @@ def test_the_table_has_the_rows_worked_out_by_hand():
         "3",
         *costs,
     ]
+
+
+def test_the_search_of_a_ticket_has_a_column_and_is_added():
+    costs = {
+        "inference": 200,
+        "inference_dense": 1000,
+        "search": 900,
+        "training": 600,
+        "training_dense": 3000,
+    }
+    runs = [record("imp"), record("dense", 0.0)]
+    runs[0] = dataclasses.replace(runs[0], flops=costs)
+
+    header, _, *rows = map(cells, reports.table(runs).splitlines())
+
+    assert header[-4:] == [
+        "FLOPs inference",
+        "FLOPs search",
+        "FLOPs training",
+        "FLOPs total",
+    ]
+    assert rows[0][-4:] == ["0.2000x", "0.0000x", "0.2333x", "0.2333x"]
+    assert rows[1][-4:] == ["0.2000x", "0.3000x", "0.2000x", "0.5000x"]
 
 
 def test_the_table_is_aligned():

@@ -289,13 +289,13 @@ def test_without_a_name_the_largest_fraction_is_given():
     assert values(schedule, [0, 5]) == [0.1, 0.4]
 
 
-def test_a_longer_training_moves_the_steps_of_all_layers():
+def test_a_longer_training_ends_later_in_all_layers():
     schedule = PerLayer(
         {"a": PiecewiseConstant({0: 0.3, 5: 0.1}), "*": Cosine(0.2, 1, 7)}
     )
 
     assert extension.stretch(schedule, 3) == PerLayer(
-        {"a": PiecewiseConstant({0: 0.3, 15: 0.1}), "*": Cosine(0.2, 3, 21)}
+        {"a": PiecewiseConstant({0: 0.3, 15: 0.1}), "*": Cosine(0.2, 1, 21)}
     )
 
 

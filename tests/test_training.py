@@ -14,6 +14,7 @@ from rigl_tf import kinds
 from rigl_tf import recording
 from rigl_tf import results
 from rigl_tf import schedules
+from rigl_tf import tickets
 from rigl_tf import training
 
 EPOCHS = 4
@@ -107,6 +108,7 @@ def test_a_dense_run_records_a_dense_model(task, tmp_path):
     assert record.flops == {
         "inference": per_example,
         "inference_dense": per_example,
+        "search": 0.0,
         "training": 3 * per_example,
         "training_dense": 3 * per_example,
         "convention": "macs2",
@@ -153,6 +155,30 @@ def test_gradual_pruning_pays_for_the_sparsity_of_each_epoch(task, tmp_path):
     assert ratios[0] > ratios[-1]
     assert record.flops["inference"] == pytest.approx(320 * ratios[-1])
     assert record.flops["training"] == pytest.approx(960 * np.mean(ratios))
+
+
+@pytest.mark.parametrize(
+    ("finder", "rounds"),
+    [
+        (tickets.OneShotLottery(epochs=2), 2),
+        # A round for each half: densities 1 and 0.2^(1/2).
+        (tickets.IMP(rate=0.5, epochs=1), 2),
+    ],
+    ids=["lottery", "imp"],
+)
+def test_a_ticket_pays_for_its_search(finder, rounds, task, tmp_path):
+    method = training.TicketMethod("found", finder, sparsity=0.8)
+
+    record = training.train(tmp_path, task, method, verbose=0)
+
+    measured = record.ticket["search"]["flops"]
+    assert len(measured) == rounds
+    assert measured[0] > measured[-1]
+    # Two epochs of search and four of training: for one example of an epoch.
+    assert record.flops["search"] == pytest.approx(960 * sum(measured) / EPOCHS)
+    assert record.flops["training"] == pytest.approx(960 * 32 / 160)
+    relative = record.relative_flops
+    assert relative["total"] == relative["search"] + relative["training"]
 
 
 def test_a_record_has_the_full_name_of_a_distribution(task, tmp_path):
@@ -328,7 +354,7 @@ def test_small_dense_is_compared_with_the_network_it_is_small_for(
     assert record.densities == record.structure == {}
 
 
-def test_an_extension_stretches_all_that_is_counted_in_steps(task, tmp_path):
+def test_an_extension_ends_later_and_begins_as_before(task, tmp_path):
     longer = dataclasses.replace(
         task,
         epochs=1,
@@ -346,9 +372,9 @@ def test_an_extension_stretches_all_that_is_counted_in_steps(task, tmp_path):
     model = keras.saving.load_model(tmp_path / "model.keras")
     assert record.steps == int(model.step) == 12
     assert str(kinds.of(record)) == "rigl_3x 0.8 ERK"
-    assert (model.schedule.begin_step, model.schedule.end_step) == (3, 9)
+    assert (model.schedule.begin_step, model.schedule.end_step) == (1, 9)
     assert (model.drop_fraction.begin_step, model.drop_fraction.end_step) == (
-        3,
+        1,
         9,
     )
     rates = model.optimizer._learning_rate

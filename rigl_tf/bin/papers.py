@@ -16,6 +16,7 @@ import sys
 
 import gin
 
+from rigl_tf import costs
 from rigl_tf import estimates
 from rigl_tf import papers
 from rigl_tf import smoke
@@ -24,6 +25,7 @@ from rigl_tf import training
 from rigl_tf.bin import command
 from rigl_tf.bin import configs
 from rigl_tf.bin import items
+from rigl_tf.bin import studies
 from rigl_tf.datasets import prepared
 
 _RUNS = "runs"  # where commands put runs and look for them
@@ -56,18 +58,17 @@ def listed(paper, has_flops=False):
     """
     rows = [("", "shows", "runs", "needs", "here", "FLOPs")]
     for item in paper.items.values():
-        runs = [(row, set_) for row in item.rows for set_ in row.settings]
+        runs = _all_runs(item)
         total = ""
         if has_flops and runs:
             if sys.stderr.isatty():
                 sys.stderr.write(f"\r\033[Kcounting FLOPs: {item.name}\r")
-            costs = [_cost(paper, row, set_) for row, set_ in runs]
-            total = f"{item.seeds * sum(costs):.2g}"
+            total = f"{sum(_flops(paper, *run) for run in runs):.2g}"
         rows.append(
             (
                 item.name,
                 item.about,
-                str(item.seeds * len(runs)) if runs else "",
+                str(len(runs)) if runs else "",
                 ", ".join(dict.fromkeys(_state(row) for row in item.rows)),
                 item.here or item.test or "",
                 total,
@@ -95,10 +96,11 @@ def commands(name, paper, item):
     several = len({row.task for row in item.rows}) > 1
     for row in item.rows:
         for number, set_ in enumerate(row.settings):
-            cost = _cost(paper, row, set_)
+            cost = _flops(paper, row, set_)
             words = [row.name]
             words += [row.task] if several else []
-            words += [f"sparsity {row.sparsity[number]:g}"] * bool(row.sparsity)
+            if row.sparsity:
+                words.append(f"sparsity {row.sparsity[number]:g}")
             lines.append(f"\n# {', '.join(words)}: {cost:.2g} FLOPs a seed")
             if row.source is not None:
                 lines.append(
@@ -122,9 +124,12 @@ def commands(name, paper, item):
             f"rigl-report --paper={name} {which} --runs={_RUNS}"
         )
     if item.study:
+        runs = _all_runs(item)
+        total = sum(_flops(paper, *run) for run in runs)
         lines.append(
-            "\n# To tune anew; the table then has the best of all trials:\n"
-            f"rigl-study --study={item.study} --output_dir={_RUNS}"
+            f"\n# The study that tunes {', '.join(_tuned(item))}: {len(runs)} "
+            f"runs, {total:.2g} FLOPs. The table then has the best of all "
+            f"trials:\nrigl-study --study={item.study} --output_dir={_RUNS}"
         )
     return "\n".join(lines)
 
@@ -143,13 +148,46 @@ def _data_of(task, settings):
         return gin.get_configurable(training.Task)().dataset.name
 
 
-def _cost(paper, row, settings):
-    return flops(row.task, row.method, settings, paper.examples[row.task])
+def _all_runs(item):
+    """Pairs of a row and its settings, one for each run that an item takes.
+
+    A study has trials instead of the rows that it tunes. Trials cost what the
+    method's own settings do: their values are not known.
+    """
+    runs = [
+        (row, set_)
+        for row in item.rows
+        if not (item.study and row.tuned)
+        for set_ in row.settings
+    ] * item.seeds
+    if not item.study:
+        return runs
+    study = studies.read(item.study)
+    for distribution, sparsity in study.spaces:
+        trial = papers.Row(
+            name="trial",
+            task=study.task,
+            method=study.method,
+            sparsity=(sparsity,),
+            set={"DISTRIBUTION": repr(distribution)} if distribution else {},
+        )
+        count = study.num_trials * len(study.seeds)
+        runs += [(trial, trial.settings[0])] * count
+    return runs
+
+
+def _tuned(item):
+    return dict.fromkeys(name for row in item.rows for name in row.tuned)
+
+
+def _flops(paper, row, settings):
+    examples = row.examples or paper.examples[row.task]
+    return cost(row.task, row.method, settings, examples).total
 
 
 @functools.cache
-def flops(task, method, settings, examples):
-    """FLOPs of a run; see `papers.training_flops`.
+def cost(task, method, settings, examples):
+    """Returns the `RunCost` of a run that was not trained.
 
     Args:
         task: String, a task's name.
@@ -157,11 +195,11 @@ def flops(task, method, settings, examples):
         settings: Tuple of bindings.
         examples: Integer, in an epoch.
     """
-    cost = _network_cost(task, _weights(settings))
+    network = _network_cost(task, _weights(settings))
     with _configured(task, method, settings):
         made = gin.query_parameter("training.train.method")
-        return papers.training_flops(
-            cost,
+        return costs.run_cost(
+            network,
             gin.get_configurable(training.Task)(),
             made and made.scoped_configurable_fn(),
             examples,

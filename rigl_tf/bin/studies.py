@@ -3,6 +3,9 @@
 import dataclasses
 import statistics
 
+import gin
+
+from rigl_tf.bin import configs
 from rigl_tf.bin import grids
 
 try:
@@ -78,6 +81,17 @@ class Study:
             )
             for seed in self.seeds
         ]
+
+
+def read(name, allow_code=False):
+    """Returns the `Study` in a gin file.
+
+    Args:
+        name: String, a name in gin_configs/studies or the path of a file.
+        allow_code: Boolean, as for `configs.parsed`.
+    """
+    with configs.parsed([configs.find("studies", name)], [], allow_code):
+        return gin.get_configurable(Study)()
 
 
 def score(records):

@@ -12,7 +12,6 @@ stopped goes on where it was, and ends like one that was not.
 
 import time
 
-import gin
 from absl import flags
 
 from rigl_tf import kinds
@@ -20,7 +19,6 @@ from rigl_tf import plots
 from rigl_tf import reports
 from rigl_tf import tables
 from rigl_tf.bin import command
-from rigl_tf.bin import configs
 from rigl_tf.bin import pool
 from rigl_tf.bin import studies
 
@@ -33,9 +31,7 @@ def main():
     """Runs the study that the flags name."""
     if _STUDY.value is None:
         raise ValueError("Say which study: --study=digits_updates. See --help.")
-    files = [configs.find("studies", _STUDY.value)]
-    with configs.parsed(files, [], pool.allow_code()):
-        study = gin.get_configurable(studies.Study)()
+    study = studies.read(_STUDY.value, pool.allow_code())
     tune(study, pool.output_dir("studies"))
 
 

@@ -5,11 +5,13 @@ import math
 import keras
 from keras.src.models import Functional  # keras exports no name for it
 
+from rigl_tf.patterns import match
+
 _ROUNDINGS = {"floor": math.floor, "ceil": math.ceil, "nearest": round}
 _WIDTHS = ("units", "filters")
 
 
-def small_dense(model, sparsity, rounding=None):
+def small_dense(model, sparsity, rounding=None, multiples=None):
     """Builds a dense network with as many parameters as a sparse one.
 
     Every layer's units or filters, but those of the outputs, are multiplied
@@ -25,13 +27,18 @@ def small_dense(model, sparsity, rounding=None):
             has it, `"ceil"`, which its FLOPs of WRN-22-2 at 0.9 agree with,
             or `"nearest"`. Layers that inputs or outputs are connected to
             then have more parameters than is matched.
+        multiples: Dictionary from the name of a layer, or a pattern with `*`,
+            to an integer: its width stays a multiple of it. With
+            `{"*_conv3": 4, "*_shortcut": 4}`, the bottlenecks of a ResNet-50
+            are still expanded by 4, as in the reference's code.
 
     Returns:
         `keras.Model` of the same kind, newly initialized.
 
     Raises:
         TypeError: If the model is of another kind.
-        ValueError: If `rounding` is unknown or a layer would have no unit.
+        ValueError: If `rounding` is unknown, a layer would have no unit, or a
+            pattern matches no layer.
 
     Reference:
         [Sundar & Dwaraknath, 2021](https://arxiv.org/abs/2103.15767),
@@ -49,23 +56,28 @@ def small_dense(model, sparsity, rounding=None):
             f"be made with fewer channels. Received: model={model!r}"
             + (f" with {', '.join(nested)}." if nested else ".")
         )
+    names = [layer.name for layer in model.layers]
+    matched = match(multiples or {}, names, "multiples")
+    units = {name: multiples[p] for p in matched for name in matched[p]}
     if rounding is not None:
         factor = math.sqrt(1 - sparsity)
-        return _scaled(model, factor, _ROUNDINGS[rounding])
+        return _scaled(model, factor, _ROUNDINGS[rounding], units)
     sizes = [
         (len(v.shape), math.prod(v.shape)) for v in model.trainable_variables
     ]
     most = sum(
         size if rank < 2 else (1 - sparsity) * size for rank, size in sizes
     )
-    return _largest(model, most)
+    return _largest(model, most, units)
 
 
-def _largest(model, most):
+def _largest(model, most, units):
     """The largest network with at most so many trainable parameters."""
 
     def scaled(factor):
-        return _scaled(model, factor, lambda width: max(math.floor(width), 1))
+        return _scaled(
+            model, factor, lambda width: max(math.floor(width), 1), units
+        )
 
     def size(small):
         return sum(math.prod(v.shape) for v in small.trainable_variables)
@@ -88,7 +100,7 @@ def _largest(model, most):
     return found
 
 
-def _scaled(model, factor, rounded):
+def _scaled(model, factor, rounded, units):
     """The network with its widths multiplied and rounded."""
     outputs = {
         tensor._keras_history.operation.name
@@ -99,8 +111,9 @@ def _scaled(model, factor, rounded):
         config = layer.get_config()
         for width in _WIDTHS:
             if width in config and layer.name not in outputs:
+                unit = units.get(layer.name, 1)
                 wanted = config[width] * factor
-                config[width] = rounded(wanted)
+                config[width] = unit * rounded(wanted / unit)
                 if config[width] < 1:
                     raise ValueError(
                         f"Layer {layer.name!r} would have {wanted:.2f} "

@@ -80,13 +80,13 @@ def accuracy_by_flops(records, path):
     _lines(
         axes[0, 0],
         records,
-        lambda r: r.flops["training"] / r.flops["training_dense"],
+        lambda r: r.relative_flops["total"],
         _after,
         lambda kind, _: (
             f"{kind.label} {kinds.short(kind.distribution)}".strip()
         ),
     )
-    axes[0, 0].set_xlabel("FLOPs of training / those of dense")
+    axes[0, 0].set_xlabel("FLOPs of search and training / those of dense")
     axes[0, 0].set_ylabel("test accuracy, %")
     parts.save(figure, path)
 

@@ -240,6 +240,30 @@ class Finder(abc.ABC):
         del density, epochs
         return 1
 
+    def phases(self, density, epochs, num_examples, batch_size):
+        """Returns pieces of training that cost as much as the search.
+
+        In training, every example costs three times the FLOPs of a forward
+        pass. A derivative costs twice the FLOPs of the function, so that the
+        gradient of a gradient costs as much as training on three examples.
+
+        Args:
+            density: Float in (0, 1), of the ticket.
+            epochs: Integer, epochs of the ordinary training of the task.
+            num_examples: Integer, training examples in an epoch.
+            batch_size: Integer.
+
+        Returns:
+            List of pairs: how many examples a piece takes, and the density of
+            the network in it. By default, the network is dense for as many
+            epochs as the search has: a score that is trained has a gradient
+            whether its connection counts or not. Where the network trains
+            sparse, the ticket's `history` may have the measured `"flops"` of
+            a forward pass, relative to the dense network: one for each piece,
+            or for the last ones.
+        """
+        return [(self.num_epochs(density, epochs) * num_examples, 1.0)]
+
 
 @contextlib.contextmanager
 def _left_alone(model):

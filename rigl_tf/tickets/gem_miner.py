@@ -144,3 +144,12 @@ class GemMiner(Scored):
             exclude=ticket.exclude,
             include=ticket.include,
         )
+
+    def phases(self, density, epochs, num_examples, batch_size):
+        if self.period is None:
+            return super().phases(density, epochs, num_examples, batch_size)
+        epochs = self.epochs or epochs
+        num = (epochs - 1) // self.period
+        # Scores that are frozen at zero cost nothing any more.
+        frozen = [min(epoch // self.period, num) for epoch in range(epochs)]
+        return [(num_examples, density ** (j / num)) for j in frozen]

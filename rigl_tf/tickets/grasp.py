@@ -72,3 +72,8 @@ class GraSP(OneShot):
         raw = [w.numpy() * hg for w, hg in zip(kernels, products, strict=True)]
         norm = abs(sum(r.sum(dtype=np.float64) for r in raw)) + 1e-10
         return [(r / norm).astype(np.float32) for r in raw]
+
+    def phases(self, density, epochs, num_examples, batch_size):
+        del density, epochs, num_examples
+        # The gradient, and then the derivative of a gradient.
+        return [((1 + 3) * self.num_batches * batch_size, 1.0)]

@@ -6,6 +6,7 @@ import itertools
 from rigl_tf import tensors
 from rigl_tf.checks import check_count
 from rigl_tf.checks import check_number
+from rigl_tf.monitor import SparsityMonitor
 from rigl_tf.tickets import choose
 from rigl_tf.tickets import counts
 from rigl_tf.tickets import optimizers
@@ -14,6 +15,9 @@ from rigl_tf.tickets.base import Finder
 from rigl_tf.tickets.ticket import Ticket
 from rigl_tf.tickets.ticket import get_weights
 from rigl_tf.tickets.ticket import set_weights
+
+# Of the logs of a round, in the history of a ticket.
+_KEPT = ("loss", "accuracy", "val_loss", "val_accuracy", "flops")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,14 +80,17 @@ class IMP(Finder):
         for number, (kept, count) in enumerate(pairs, start=1):
             _assign(fresh)
             density = kept / size
+            monitor = SparsityMonitor()
             done = fit(
                 sparse,
                 f"search/{number}",
                 f"Round {number} of {num}, at a density of {density:.4f}",
                 epochs,
+                [monitor],
+                monitor=monitor,
             )
             history["density"].append(density)
-            for name in ("loss", "accuracy", "val_loss", "val_accuracy"):
+            for name in _KEPT:
                 for value in done.history.get(name, [])[-1:]:
                     history.setdefault(name, []).append(value)
             masks, scores = self._prune(sparse, count, request.seed)
@@ -113,6 +120,14 @@ class IMP(Finder):
 
     def num_epochs(self, density, epochs):
         return counts.rounds(density, self.rate) * (self.epochs or epochs)
+
+    def phases(self, density, epochs, num_examples, batch_size):
+        num = counts.rounds(density, self.rate)
+        each = (self.epochs or epochs) * num_examples
+        rounds = [(each, density ** (j / num)) for j in range(num)]
+        if self.rewind_step:
+            return [(self.rewind_step * batch_size, 1.0), *rounds]
+        return rounds
 
 
 @dataclasses.dataclass(frozen=True)

@@ -4,10 +4,12 @@ import dataclasses
 from collections.abc import Callable
 
 from rigl_tf import distributions
+from rigl_tf import estimates
 from rigl_tf import tensors
 from rigl_tf.algorithms import GradualPruning
 from rigl_tf.checks import check_count
 from rigl_tf.modeling.convert import sparsify
+from rigl_tf.monitor import SparsityMonitor
 from rigl_tf.schedules import UpdateSchedule
 from rigl_tf.tickets import choose
 from rigl_tf.tickets import optimizers
@@ -59,8 +61,14 @@ class OneShotLottery(Finder):
         )
         fit, epochs = request.fit, request.epochs(self)
         fit.compile(pruned, optimizers.of_task(fit, epochs))
+        monitor = SparsityMonitor()
         done = fit(
-            pruned, "search", "The search: pruning while training", epochs
+            pruned,
+            "search",
+            "The search: pruning while training",
+            epochs,
+            [monitor],
+            monitor=monitor,
         )
         scores = {
             kernel.name: choose.only(
@@ -78,3 +86,12 @@ class OneShotLottery(Finder):
     def num_epochs(self, density, epochs):
         del density
         return self.epochs or epochs
+
+    def phases(self, density, epochs, num_examples, batch_size):
+        densities = estimates.pruned_densities(
+            density,
+            self.schedule,
+            self.epochs or epochs,
+            -(-num_examples // batch_size),
+        )
+        return [(num_examples, density) for density in densities]

@@ -86,6 +86,11 @@ class ProsPr(OneShot):
 
         return [np.abs(g.numpy()) for g in meta_gradient(batches)]
 
+    def phases(self, density, epochs, num_examples, batch_size):
+        del density, epochs, num_examples
+        each = 3 if self.order == "full" else 1  # a gradient of gradients
+        return [((each * self.num_steps + 1) * batch_size, 1.0)]
+
     def _gradient(self, loss, values, batch):
         with tf.GradientTape() as tape:
             tape.watch(values)

@@ -161,6 +161,10 @@ class SmartRatioSearch(Finder):
         num = np.prod([len(shifts) for _, _, shifts in self.tilts], dtype=int)
         return min(int(num), self.num_trials) * (self.epochs or epochs)
 
+    def phases(self, density, epochs, num_examples, batch_size):
+        del batch_size
+        return [(self.num_epochs(density, epochs) * num_examples, density)]
+
 
 def _with_validation(dataset):
     """The data set, with a tenth held out if it has no validation data."""

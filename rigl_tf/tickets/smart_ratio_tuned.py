@@ -85,3 +85,7 @@ class SmartRatioTuned(Finder):
     def num_epochs(self, density, epochs):
         start = self.start.num_epochs(density, epochs)
         return start + (self.epochs or epochs)
+
+    def phases(self, density, epochs, num_examples, batch_size):
+        start = self.start.phases(density, epochs, num_examples, batch_size)
+        return [*start, ((self.epochs or epochs) * num_examples, 1.0)]

@@ -44,6 +44,10 @@ class SNIP(OneShot):
         total = sum(size.sum(dtype=np.float64) for size in sizes)
         return [size / total for size in sizes] if total else sizes
 
+    def phases(self, density, epochs, num_examples, batch_size):
+        del density, epochs, num_examples
+        return [(self.num_batches * batch_size, 1.0)]
+
 
 def gradients(network, kernels, batches):
     """The gradients of the loss with respect to kernels, summed, as arrays."""

@@ -81,6 +81,13 @@ class SynFlow(Finder):
             masks = list(chosen.values())
         return Ticket(chosen, scores=scores)
 
+    def phases(self, density, epochs, num_examples, batch_size):
+        del epochs, num_examples, batch_size
+        size = 2**53  # so that no rounding shows
+        kept = _SCHEDULES[self.schedule](size, density, self.num_iterations)
+        # One input of ones in every iteration.
+        return [(1, count / size) for count in (size, *kept[:-1])]
+
 
 class Flow:
     """The flow of absolute weights through a network.

@@ -32,6 +32,35 @@ def test_wide_resnet_has_the_parameters_and_flops_of_the_reference(
     ).flops() == pytest.approx(ratio, abs=5e-5)
 
 
+def test_resnet_50_has_the_parameters_and_flops_of_the_reference():
+    dense = models.resnet50((32, 32, 3), 100, stem="cifar")
+
+    small = small_dense(dense, 0.9, "floor", {"*_conv3": 4, "*_shortcut": 4})
+
+    trainable = sum(
+        v.value.shape.num_elements() for v in small.trainable_variables
+    )
+    assert trainable == 2_387_971
+    # The reference counts another 644 for the biases of the logits.
+    assert flops.inference(small).flops() == 254_932_868 - 644
+
+
+@pytest.mark.parametrize("multiples", [{"stem": 4}, {"dense*": 4, "x": 2}])
+def test_a_multiple_of_no_layer_is_refused(multiples):
+    with pytest.raises(ValueError, match="`multiples` matches no layer"):
+        small_dense(models.mlp((4,), 2), 0.5, "floor", multiples)
+
+
+def test_widths_stay_multiples_in_the_largest_network_too():
+    dense = models.mlp((64,), 10)
+
+    small = small_dense(dense, 0.9, multiples={"dense1": 8})
+
+    widths = [layer.units for layer in small.layers if hasattr(layer, "units")]
+    assert widths[0] % 8 == 0
+    assert widths[0] == pytest.approx(3 * widths[1], abs=11)
+
+
 @pytest.mark.parametrize("sparsity", [0.0, 0.5, 0.9, 0.98])
 def test_the_largest_network_is_found_that_has_no_more_parameters(sparsity):
     dense = models.mlp((64,), 10)
