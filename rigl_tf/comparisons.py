@@ -86,7 +86,7 @@ def compare(item, found, with_difference=True):
         so; what the paper does not print is empty.
     """
     if item.means:
-        rows = _means(item, found)
+        rows = _means(item, found, every_task=not with_difference)
     else:
         rows = _values(item, found)
     if with_difference:
@@ -163,10 +163,11 @@ def best(row, records):
     return f"{row.name}: {', '.join(f'{value:.3g}' for value in values)}", runs
 
 
-def _means(item, found):
+def _means(item, found, every_task):
     """The means over tasks of rows that have the same name.
 
-    A difference is of the means over all tasks.
+    A difference is of the means over all tasks that the paper's mean is over:
+    with `every_task`, all; otherwise those of `_is_in_mean`.
     """
     rows = [("row", "sparsity", "tasks", *_columns("mean accuracy, %"))]
     names = dict.fromkeys(row.name for row in item.rows)
@@ -175,6 +176,12 @@ def _means(item, found):
             alike = [row for row in item.rows if row.name == name]
             if number >= len(alike[0].settings):
                 continue
+            first = alike[0]
+            alike = [
+                row
+                for row in alike
+                if every_task or _is_in_mean(item, row, number)
+            ]
             means = [
                 statistics.mean(METRICS["accuracy"].of(r) for r in records)
                 for records in (found(row, number) for row in alike)
@@ -187,12 +194,32 @@ def _means(item, found):
             rows.append(
                 (
                     name,
-                    _sparsity(alike[0], number),
+                    _sparsity(first, number),
                     f"{len(means)} of {len(alike)}",
                     *cells,
                 )
             )
     return rows
+
+
+def _is_in_mean(item, row, number):
+    """Whether some method could fit the row's task as the row has it.
+
+    It could if a row of the same task, sparsity and settings, whatever its
+    method, has a printed accuracy. Without any printed, every task counts.
+    """
+    alike = [
+        (other.task, _at(other.printed, "accuracy", number))
+        for other in item.rows
+        if (other.sparsity, other.set) == (row.sparsity, row.set)
+        and "accuracy" in other.printed
+    ]
+    fitted = {
+        task
+        for task, value in alike
+        if not isinstance(value, str) and not math.isnan(value)
+    }
+    return row.task in fitted or not alike
 
 
 def _columns(title):
@@ -213,7 +240,7 @@ def _sparsity(row, number):
 
 
 def _at(printed, name, number):
-    """The number that a paper prints, or `nan`."""
+    """What a paper prints: a number, text, or `nan` for nothing."""
     return printed[name][number] if name in printed else math.nan
 
 
@@ -224,12 +251,14 @@ def _is_doubtful(row, name, number):
 
 
 def _beside(ours, printed, deviation=math.nan, is_doubtful=False):
-    """Ours, the paper's and the difference, unless the paper's is doubtful."""
+    """Ours, the paper's and the difference, unless that makes no sense."""
     cell = NOT_RUN
     if ours:
         cell = f"{statistics.mean(ours):.2f}"
     if len(ours) > 1:
         cell += f" ± {statistics.stdev(ours):.2f}"
+    if isinstance(printed, str):
+        return cell, printed, ""
     if math.isnan(printed):
         return cell, "", ""
     text = f"{printed}"

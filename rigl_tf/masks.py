@@ -312,12 +312,13 @@ def count_in_top_k(scores, k, num_tiles=None):
         scores: List of functions, one a layer, from `tile`, the number of one,
             to a tensor of scores and a boolean tensor of candidates, both of
             the same shape.
-        k: Integer or integer scalar tensor, at most all candidates.
+        k: Integer or integer scalar tensor.
         num_tiles: List of integers, tiles of each layer; 1 by default. In a
             graph, they are looped over.
 
     Returns:
-        List of int64 scalars that add up to `k`.
+        List of int64 scalars that add up to `k`, or to the number of
+        candidates if that is smaller.
     """
     layers = [
         lambda tile, s=s: selection.keys_of(*s(tile=tile)) for s in scores

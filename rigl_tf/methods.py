@@ -37,6 +37,7 @@ class Method:
         schedule: `UpdateSchedule`.
         drop_fraction: Callable from step to fraction.
         exclude: Names of layers to keep dense.
+        include: Names of depthwise convolutions and embeddings to mask.
         granularity: Of `rigl_tf.granularity`.
         grow_init: `GrowInit`.
         storage: String or dictionary, what is stored of kernels.
@@ -53,6 +54,7 @@ class Method:
     schedule: schedules.UpdateSchedule = schedules.UpdateSchedule()
     drop_fraction: Callable = schedules.Cosine()
     exclude: tuple = ()
+    include: tuple = ()
     granularity: Config = Connections()
     grow_init: GrowInit = GrowInit()
     storage: str | dict = "dense"
@@ -86,6 +88,7 @@ class Method:
             schedule=stretch(self.schedule, extension),
             drop_fraction=stretch(self.drop_fraction, extension),
             exclude=self.exclude,
+            include=self.include,
             granularity=self.granularity,
             grow_init=self.grow_init,
             storage=self.storage,

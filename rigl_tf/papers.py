@@ -20,8 +20,9 @@ class Row:
         source: Name of the row of the task whose runs it starts from, or
             `None`.
         printed: Dictionary from one of `comparisons.METRICS`, or of
-            `comparisons.QUOTED`, to the numbers that the paper prints, one
-            for each sparsity; `nan` for none.
+            `comparisons.QUOTED`, to what the paper prints, for each sparsity
+            a number, `nan` for nothing, or text such as `"failed"`, which no
+            difference is taken from.
         doubtful: Dictionary from one of these metrics to the sparsities at
             which the paper contradicts itself or its code, so that nothing
             should be compared with its number. Dense rows have `[0]`.
@@ -61,9 +62,11 @@ class Item:
         rows: Tuple of `Row`.
         seeds: Integer, how often each run is trained.
         means: Dictionary from the name of rows to the accuracies that the
-            paper prints, means over tasks, one for each sparsity. Empty where
-            it prints no means.
+            paper prints, means over tasks, one for each sparsity, as in
+            `Row.printed`. Empty where it prints no means. A mean is over the
+            tasks for which rows of the same settings have an accuracy.
         figures: Names of the functions of `rigl_tf.plots` that draw it.
+        kernel: Name of the kernel whose masks it shows, or `None`.
         here: Name of the sweep or study that shows the same at small scale, or
             `None`.
         study: Name of the study that tunes its rows, or `None`.
@@ -76,6 +79,7 @@ class Item:
     seeds: int = 1
     means: dict = dataclasses.field(default_factory=dict)
     figures: tuple = ()
+    kernel: str | None = None
     here: str | None = None
     study: str | None = None
     test: str | None = None

@@ -120,17 +120,20 @@ def counts_in_top_k(layers, k, num_tiles):
         num_tiles: List of integers, tiles of each layer.
 
     Returns:
-        List of int64 scalars. Ties go to the earlier layer.
+        List of int64 scalars. Ties go to the earlier layer. They add up to
+        `k`, or to the number of candidates if that is smaller.
     """
     high, larger, _ = _shared_digit(layers, num_tiles, k, _high_digit)
     start = _start(high)
-    _, larger_low, equal = _shared_digit(
+    low, larger_low, equal = _shared_digit(
         layers,
         num_tiles,
         k - tf.reduce_sum(larger),
         lambda keys: _low_digit(keys, start),
     )
     counts = larger + larger_low
+    has_candidates = start + low > _LOWEST
+    equal = tf.where(has_candidates, equal, tf.zeros_like(equal))
     ties = tf.cumsum(equal)
     ties_left = k - tf.reduce_sum(counts)
     counts += tf.minimum(ties, ties_left) - tf.minimum(ties - equal, ties_left)

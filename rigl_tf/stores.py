@@ -87,8 +87,10 @@ def planned(
         if algorithm.follows_sparsity:
             capacity = num_units
         elif algorithm.moves_between_layers:
-            # Any layer may come to have all units that there are.
-            capacity = min(num_units, sum(budgets))
+            # Any layer may come to have all connections that there are.
+            smallest = np.min(granularity.sizes(kernel.layout))
+            most = granularity.connections_in(kernels, budgets)
+            capacity = min(num_units, int(most) // int(smallest))
         if active is None:
             active = storage.random_positions(
                 num_units, budget, tf.constant((seed, i), tf.int64)

@@ -176,3 +176,36 @@ def test_metrics_are_of_the_record(name, expected):
 
     assert comparisons.METRICS[name].of(full) == pytest.approx(expected)
     assert comparisons.METRICS[name].of(bare) is None
+
+
+def test_a_mean_is_over_the_tasks_that_some_method_could_fit():
+    def row(name, task, printed):
+        printed = {"accuracy": printed} if printed else {}
+        return papers.Row(name, task, name, (0.9, 0.99), {}, printed=printed)
+
+    item = papers.Item(
+        name="Table 2",
+        about="means",
+        rows=(
+            row("SET", "a", (60.0, "failed")),
+            row("SET", "b", (70.0, "failed")),
+            row("GGR", "a", (62.0, 50.0)),
+            row("GGR", "b", (72.0, "failed")),
+            row("new", "a", None),
+            row("new", "b", None),
+        ),
+        means={"SET": (65.0, "failed"), "GGR": (67.0, 50.0), "new": (1, 2)},
+    )
+
+    _, *rows = comparisons.compare(
+        item, lambda row, number: [record(accuracy=0.5 if number else 0.7)]
+    )
+
+    assert rows == [
+        ("SET", "0.9", "2 of 2", "70.00", "65.0", "+5.00"),
+        ("GGR", "0.9", "2 of 2", "70.00", "67.0", "+3.00"),
+        ("new", "0.9", "2 of 2", "70.00", "1", "+69.00"),
+        ("SET", "0.99", "1 of 1", "50.00", "failed", ""),
+        ("GGR", "0.99", "1 of 1", "50.00", "50.0", "+0.00"),
+        ("new", "0.99", "1 of 1", "50.00", "2", "+48.00"),
+    ]

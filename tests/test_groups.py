@@ -244,3 +244,16 @@ def test_n_and_m_are_checked(n, m, name):
 def test_ablation_is_a_fraction(ablation):
     with pytest.raises(ValueError, match="`ablation`"):
         granularity.ConstantFanIn(ablation)
+
+
+def test_a_layer_with_fewer_connections_than_neurons_is_refused():
+    with pytest.raises(ValueError, match="16 outputs of 'wide'.* 13 conn"):
+        rigl_tf.sparsify(
+            keras.Sequential(
+                [keras.Input((8,)), kl.Dense(16, name="wide"), kl.Dense(1)]
+            ),
+            "rigl",
+            sparsity=0.9,
+            distribution="uniform_all",
+            granularity=granularity.ConstantFanIn(),
+        )

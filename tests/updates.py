@@ -1,4 +1,4 @@
-"""One update of one small kernel, by the function that training calls."""
+"""One update of small kernels, by the function that training calls."""
 
 import dataclasses
 
@@ -45,28 +45,64 @@ def mask_after_update(
     Returns:
         Boolean array of shape (n,).
     """
-    mask = np.array(mask, bool)
-    weight = np.where(mask, weight, 0).astype("float32")[:, None]
-    kernel = _kernel(weight, mask, stored)
+    layer = {
+        "weight": weight,
+        "mask": mask,
+        "gradient": gradient,
+        "momentum": momentum,
+        "sign": sign,
+    }
+    fraction = (num + 0.5) / np.sum(mask)  # the half is rounded away
+    return _masks_after_update(algorithm, [layer], stored, fraction, seed)[0]
+
+
+def counts_after_update(algorithm, layers, stored="dense", fraction=0.5):
+    """How many connections each of several kernels has after an update.
+
+    Args:
+        algorithm: `Algorithm`.
+        layers: List of dictionaries with `weight`, `mask` and so on, as for
+            `mask_after_update`.
+        stored: String of `STORAGES`.
+        fraction: Float, the drop fraction.
+
+    Returns:
+        List of integers.
+    """
+    masks = _masks_after_update(algorithm, layers, stored, fraction, seed=0)
+    return [int(np.sum(mask)) for mask in masks]
+
+
+def _masks_after_update(algorithm, layers, stored, fraction, seed):
+    kernels, inputs = [], []
+    for layer in layers:
+        mask = np.array(layer["mask"], bool)
+        weight = np.where(mask, layer["weight"], 0).astype("float32")
+        kernels.append(_kernel(weight[:, None], mask, stored))
+        values = map(layer.get, ("gradient", "momentum", "sign"))
+        inputs.append(_inputs(kernels[-1], *values))
     seen = views.KernelViews(
-        kernels=[kernel],
-        indices=[0],
+        kernels=kernels,
+        indices=list(range(len(kernels))),
         granularity=granularity.Blocks(1, 1)
         if stored == "blocks"
         else granularity.Connections(),
         seed=seed,
         step=tf.constant(1, tf.int64),
-        inputs=[_inputs(kernel, gradient, momentum, sign)],
+        inputs=inputs,
     )
-    fraction = (num + 0.5) / np.sum(mask)  # the half is rounded away
     update.move_connections(
         seen,
         algorithm,
-        Request([fraction], [tf.constant(np.sum(mask))], {}),
+        Request(
+            [fraction] * len(layers),
+            [tf.constant(np.sum(layer["mask"])) for layer in layers],
+            {},
+        ),
         GrowInit(),
         lambda variable: [],
     )
-    return np.array(kernel.mask)[:, 0]
+    return [np.array(kernel.mask)[:, 0] for kernel in kernels]
 
 
 @dataclasses.dataclass(frozen=True)

@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from rigl_tf import masks
 from rigl_tf import schedules
+from rigl_tf.algorithms import redistribution
 from rigl_tf.algorithms import scores
 from rigl_tf.algorithms.base import Algorithm
 
@@ -18,9 +19,10 @@ class GGR(Algorithm):
     among the k largest |gradient| of all inactive connections, those just
     dropped included: half of them by |gradient| (the odd one too), the other
     half at random among the rest. The k largest are counted layer by layer,
-    never sorted and never held together. By default, masks are updated at the
-    beginning of every epoch but the first, in the first half of training, and
-    the drop fraction falls from 0.1.
+    never sorted and never held together. If fewer than k gradients are not
+    zero, layers share what is left in proportion to what they dropped. By
+    default, masks are updated at the beginning of every epoch but the first,
+    in the first half of training, and the drop fraction falls from 0.1.
 
     Reference:
         [Parger et al., 2022](https://arxiv.org/abs/2210.14012), section 3.
@@ -40,7 +42,17 @@ class GGR(Algorithm):
             for i in range(len(views))
         ]
         num_tiles = [view.num_tiles for view in views]
-        return masks.count_in_top_k(layers, tf.add_n(num_dropped), num_tiles)
+        total = tf.cast(tf.add_n(num_dropped), tf.int64)
+        counts = masks.count_in_top_k(layers, total, num_tiles)
+        active = masks.count_each(view.mask for view in views)
+        room = [
+            view.size - a - count
+            for view, a, count in zip(views, active, counts, strict=True)
+        ]
+        others = redistribution.in_proportion(
+            num_dropped, total - tf.add_n(counts), room
+        )
+        return [a + b for a, b in zip(counts, others, strict=True)]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,4 +92,5 @@ def _half_and_half(tile):
 
 
 def _candidates(tile):
-    return scores.gradient(tile), tf.logical_not(tile.mask)
+    size = scores.gradient(tile)
+    return size, tf.logical_and(tf.logical_not(tile.mask), size > 0)

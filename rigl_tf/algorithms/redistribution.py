@@ -1,5 +1,7 @@
 """Sharing of connections among layers, in exact whole numbers."""
 
+import math
+
 import tensorflow as tf
 
 from rigl_tf import masks
@@ -60,8 +62,62 @@ def in_proportion(shares, total, capacities):
     return tf.unstack(tf.where(full, capacities, counts))
 
 
+def in_whole_units(counts, sizes, total, room):
+    """Scales counts of units so that they have a number of connections.
+
+    Connections are shared in proportion to those that the counts stand for,
+    and each layer gets as many whole units as its part has room for. What is
+    left goes to layers that have a part of a unit, one more each, then to any
+    layer, those with large units first.
+
+    Args:
+        counts: List of int64 scalars, the units of each layer.
+        sizes: List of numbers, the connections in a unit of each layer; what
+            is not whole is rounded up.
+        total: int64 scalar, connections.
+        room: List of int64 scalars, the most units that each layer can take.
+
+    Returns:
+        List of int64 scalars. Together they have `total` connections, or less
+        by fewer than the smallest unit of the layers that have room.
+
+    Example:
+
+    >>> counts = in_whole_units([2, 2], [9, 1], 20, [50, 50])
+    >>> [int(count) for count in counts]
+    [2, 2]
+    >>> counts = in_whole_units([3, 1], [9, 1], 20, [50, 50])
+    >>> [int(count) for count in counts]
+    [2, 2]
+    """
+    sizes = [math.ceil(size) for size in sizes]
+    room = [tf.cast(most, tf.int64) for most in room]
+    capacities = [most * size for most, size in zip(room, sizes, strict=True)]
+    total = tf.clip_by_value(
+        tf.cast(total, tf.int64), tf.zeros([], tf.int64), tf.add_n(capacities)
+    )
+    wanted = [n * size for n, size in zip(counts, sizes, strict=True)]
+    parts = in_proportion(wanted, total, capacities)
+    units = [part // size for part, size in zip(parts, sizes, strict=True)]
+    left = total - tf.add_n(
+        [num * size for num, size in zip(units, sizes, strict=True)]
+    )
+    largest_first = sorted(range(len(sizes)), key=lambda i: -sizes[i])
+    for only_parts in (True, False):
+        for i in largest_first:
+            more = tf.minimum(left // sizes[i], room[i] - units[i])
+            if only_parts:
+                has_part = tf.cast(parts[i] % sizes[i] > 0, tf.int64)
+                more = tf.minimum(more, has_part)
+            units[i] += more
+            left -= more * sizes[i]
+    return units
+
+
 def by_mean_over_active(views, num_dropped, attribute):
     """Shares all dropped connections by a mean over active connections.
+
+    Where every mean is zero, layers keep what they dropped.
 
     Args:
         views: Sequence of `KernelView`, after the drop.
@@ -83,4 +139,7 @@ def by_mean_over_active(views, num_dropped, attribute):
             mean = tf.math.divide_no_nan(total, tf.cast(active, tf.float32))
         shares.append(mean)
         capacities.append(view.size - active)
+    means = tf.cast(tf.stack(shares), tf.float64)
+    dropped = tf.cast(tf.stack(num_dropped), tf.float64)
+    shares = tf.unstack(tf.where(tf.reduce_any(means > 0), means, dropped))
     return in_proportion(shares, tf.add_n(num_dropped), capacities)

@@ -25,7 +25,7 @@ def show(name, item, directory, task=None, form="markdown", kernel=None):
         task: String, the task that was trained instead of the paper's.
         form: String, a key of `tables.FORMATS`.
         kernel: String, the kernel whose masks to draw, or `None` for the
-            first that is masked.
+            one that the figure shows.
 
     Raises:
         ValueError: If it takes no training.
@@ -65,7 +65,8 @@ def show(name, item, directory, task=None, form="markdown", kernel=None):
         for figure in item.figures:
             path = directory / "figures" / f"{stem}_{figure}_{trained}.png"
             if figure == "masks":
-                plots.masks(kernels(runs, kernel), path)
+                shown = kernel or (item.kernel if task is None else None)
+                plots.masks(kernels(runs, shown), path)
             elif figure == "trials":
                 names, values = _reference(item, found, paths)
                 plots.trials(list(runs.values()), path, *names, values)

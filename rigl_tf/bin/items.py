@@ -89,8 +89,10 @@ def run(row, number, seed, task=None, rows=()):
         row: `papers.Row`.
         number: Integer, which of its sparsities.
         seed: Integer.
-        task: String, another task to train on, with the library's own file of
-            the method: intervals of the paper's are in its steps.
+        task: String, another task to train on. If the method has a schedule
+            in epochs and fractions of training, it stays; otherwise the
+            library's own file of the method takes its place, because steps are
+            the paper's.
         rows: Those among which the row's source is.
 
     Returns:
@@ -118,7 +120,9 @@ def run(row, number, seed, task=None, rows=()):
     )
     if task is None:
         return found
-    _, method, _ = described(found)
+    _, method, settings = described(found)
+    if settings.get("INTERVAL", 0) is None and settings["END_STEP"] is None:
+        method = row.method
     return dataclasses.replace(found, task=task, method=method)
 
 

@@ -1,6 +1,10 @@
 """The base class of granularities."""
 
 import abc
+import math
+
+import numpy as np
+import tensorflow as tf
 
 from rigl_tf import masks
 from rigl_tf.config import Config
@@ -23,6 +27,36 @@ class Granularity(Config, abc.ABC):
     @abc.abstractmethod
     def spread(self, units, layout):
         """A value for each unit, given to all its connections."""
+
+    def sizes(self, layout):
+        """Connections in a unit, or an array of them, of the units' shape."""
+        return math.prod(layout.kernel_shape) // math.prod(self.shape(layout))
+
+    def unequal_sizes(self, kernels):
+        """The `sizes` of each kernel in a list; `None` if all are equal."""
+        sizes = [self.sizes(kernel.layout) for kernel in kernels]
+        if len({size for each in sizes for size in np.unique(each)}) == 1:
+            return None
+        return sizes
+
+    def connections_in(self, kernels, budgets):
+        """How many connections budgets of units stand for.
+
+        Args:
+            kernels: List of `SparseKernel`.
+            budgets: List of integers or int64 scalars, units of each kernel.
+                Each unit counts as the mean of its kernel.
+
+        Returns:
+            int64 scalar.
+        """
+        asked = [
+            tf.cast(budget, tf.float64)
+            * (kernel.size / math.prod(self.shape(kernel.layout)))
+            for kernel, budget in zip(kernels, budgets, strict=True)
+        ]
+        # The nudge is for a sum a rounding error below a whole number.
+        return tf.cast(tf.floor(tf.add_n(asked) + 1e-6), tf.int64)
 
     def budgets(self, kernels, budgets):
         """Active units of each kernel, near those asked for.

@@ -18,7 +18,8 @@ class ConstantFanIn(Groups):
     ablated, for good, if the method would leave it less than a fraction of
     the others' inputs; the connections of the layer go to those that remain,
     each growing up to the new fan-in. The remainder of a division of the
-    budget by the number of neurons is not used.
+    budget by the number of neurons is not used. A layer whose budget is less
+    than one connection for each neuron is refused.
 
     The last layer's outputs are the model's: exclude it if neurons are
     ablated.
@@ -41,10 +42,16 @@ class ConstantFanIn(Groups):
         check_number("ablation", self.ablation, "[0, 1)")
 
     def budgets(self, kernels, budgets):
-        outputs = [kernel.layout.outputs for kernel in kernels]
+        for kernel, budget in zip(kernels, budgets, strict=True):
+            if budget < kernel.layout.outputs:
+                raise ValueError(
+                    f"The {kernel.layout.outputs} outputs of {kernel.name!r} "
+                    f"cannot share {budget} connections, one or more each. "
+                    f"Lower the sparsity, or pass exclude=[{kernel.name!r}]."
+                )
         return [
-            num * max(budget // num, 1)
-            for num, budget in zip(outputs, budgets, strict=True)
+            budget - budget % kernel.layout.outputs
+            for kernel, budget in zip(kernels, budgets, strict=True)
         ]
 
     def grow(self, before, mask, scores, num_grow, layout):

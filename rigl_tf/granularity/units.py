@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import numpy as np
 import tensorflow as tf
 
 from rigl_tf.checks import check_count
@@ -92,10 +93,18 @@ class Blocks(Granularity):
             -(-layout.outputs // self.columns),
         )
 
+    def sizes(self, layout):
+        down, across = self.shape(layout)
+        height = layout.taps * layout.inputs - self.rows * np.arange(down)
+        width = layout.outputs - self.columns * np.arange(across)
+        return np.outer(
+            np.minimum(height, self.rows), np.minimum(width, self.columns)
+        )
+
     def pool(self, values, layout):
         matrix = layout.matrix(values)
         sums = self._block_sums(matrix, layout)
-        return sums / self._block_sums(tf.ones_like(matrix), layout)
+        return sums / tf.cast(self.sizes(layout), sums.dtype)
 
     def spread(self, units, layout):
         matrix = tf.repeat(

@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from rigl_tf import masks as mask_functions
+from rigl_tf.algorithms import redistribution
 from rigl_tf.granularity import Groups
 from rigl_tf.storage import checked_mask
 from rigl_tf.tensors import as_array
@@ -49,7 +50,15 @@ def global_budgets(kernels, budgets, granularity):
     # Functions, so that the scores of one kernel at a time are in memory.
     layers = [functools.partial(scores, kernel) for kernel in kernels]
     counts = mask_functions.count_in_top_k(layers, sum(budgets))
-    return [int(count) for count in counts]
+    sizes = granularity.unequal_sizes(kernels)
+    if sizes:
+        counts = redistribution.in_whole_units(
+            counts,
+            [np.mean(each) for each in sizes],
+            granularity.connections_in(kernels, budgets),
+            [np.size(_magnitudes(kernel, granularity)) for kernel in kernels],
+        )
+    return [max(int(count), 1) for count in counts]
 
 
 def units_by_magnitude(kernel, budget, granularity):

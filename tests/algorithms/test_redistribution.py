@@ -8,6 +8,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from rigl_tf.algorithms.redistribution import in_proportion
+from rigl_tf.algorithms.redistribution import in_whole_units
 
 LAYERS = 7
 
@@ -88,3 +89,34 @@ def test_with_room_everyone_is_within_one_of_its_due(shares, total):
 
     due = total * np.array(shares) / np.sum(shares)
     assert np.all(np.abs(counts - due) < 1 + 1e-6)
+
+
+@tf.function
+def _whole_units(counts, total, room, sizes):
+    return in_whole_units(
+        tf.unstack(counts, LAYERS), sizes, total, tf.unstack(room, LAYERS)
+    )
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.data())
+def test_units_of_any_size_have_the_connections_that_fit(data):
+    sizes = (9, 1, 72, 9, 30, 2, 5)
+    numbers = st.lists(st.integers(0, 1000), min_size=LAYERS, max_size=LAYERS)
+    counts, room = data.draw(numbers), data.draw(numbers)
+    capacity = int(np.dot(sizes, room))
+    total = data.draw(st.integers(0, capacity))
+
+    units = np.array(
+        _whole_units(
+            tf.constant(counts, tf.int64),
+            tf.constant(total, tf.int64),
+            tf.constant(room, tf.int64),
+            sizes,
+        )
+    )
+
+    assert np.all((units >= 0) & (units <= room))
+    left = total - np.dot(sizes, units)
+    with_room = [s for s, n, r in zip(sizes, units, room, strict=True) if n < r]
+    assert left == 0 or 0 < left < min(with_room)

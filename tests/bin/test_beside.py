@@ -203,6 +203,25 @@ def test_another_task_may_stand_in_with_the_library_s_own_intervals(
     assert "digits_mlp/one_shot_lottery/" in str(path)
 
 
+def test_a_schedule_in_epochs_is_kept_on_another_task():
+    item = papers.read(items.files()["ggr"]).items["Table 1"]
+    item = items.on(item, "digits_mlp")
+    runs = {
+        row.name: items.run(row, 0, 0, "digits_mlp")
+        for row in item.rows
+        if row.method != "dense"
+    }
+
+    assert {run.method for run in runs.values()} == {
+        "ggr/set",
+        "ggr/rigl",
+        "ggr/dsr",
+        "ggr/ggr",
+    }
+    _, _, settings = items.described(runs["SET, ERK"])
+    assert settings["INTERVAL"] is None and settings["ALPHA"] == 0.1
+
+
 def test_a_figure_is_drawn_of_what_was_run(tmp_path, capsys):
     item = PAPER.items["Figure 1"]
     for number in range(4):

@@ -183,13 +183,6 @@ def test_pruning_follows_the_cubic_schedule_of_the_reproduction():
             assert float(sparsity(step)) == pytest.approx(expected, abs=1.5e-4)
 
 
-def test_ggr_updates_once_an_epoch_in_the_first_half():
-    with built("ggr/cifar100_resnet18", "ggr/ggr") as (_, method):
-        schedule = method.schedule
-        assert schedule.interval is None and schedule.end_fraction == 0.5
-        assert method.drop_fraction.initial == 0.1
-
-
 @pytest.mark.parametrize(
     ("settings", "freezings", "kept"),
     [  # Table 8: density, T; counts as in the reference, ours exact
