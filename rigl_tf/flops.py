@@ -4,7 +4,9 @@ Two conventions. `"macs2"` counts two operations for each multiply-accumulate
 of a convolution, dense or recurrent layer or of attention, and nothing else;
 it gives both source papers' dense figures. `"micronet"` is the original
 authors' counting: every convolution as if padded to the same size, and for
-each output a bias and a ReLU. Both count one example.
+each output a bias and a ReLU. Layers that pad with zeros count as part of the
+convolution behind them, but padding of the picture itself, before the first
+convolution, makes a larger picture. Both count one example.
 """
 
 import contextlib
@@ -34,6 +36,7 @@ _CONVOLUTIONS = (
     kl.SeparableConv2D,
 )
 _TRANSPOSED = (kl.Conv1DTranspose, kl.Conv2DTranspose, kl.Conv3DTranspose)
+_PADDING = (kl.ZeroPadding1D, kl.ZeroPadding2D, kl.ZeroPadding3D)
 _CELLS = (kl.SimpleRNNCell, kl.LSTMCell, kl.GRUCell)
 _ATTENTION = (kl.MultiHeadAttention, kl.GroupQueryAttention)
 
@@ -152,11 +155,11 @@ def inference(model, input_shape=None):
     masked = {id(kernel.source): kernel for kernel in kernels}
     costs = {}
     attention = 0
-    for name, layer, inputs, outputs in _calls(network, input_shape):
+    for name, layer, inputs, bare, outputs in _calls(network, input_shape):
         if isinstance(layer, _ATTENTION):
             attention += _attention_flops(layer, inputs)
         try:
-            kernel_uses = list(_kernel_uses(layer, inputs, outputs))
+            kernel_uses = list(_kernel_uses(layer, inputs, bare, outputs))
         except TypeError as error:  # a dimension is `None`
             raise ValueError(
                 f"FLOPs of {name!r} depend on dimensions that are open: its "
@@ -242,9 +245,10 @@ def _calls(network, input_shape):
     """The calls of all layers in one forward pass.
 
     Returns:
-        List of (path, layer, input shapes, output shape).
+        List of (path, layer, input shapes, the same unpadded, output shape).
     """
     calls = []
+    padded = {}
     names = dict(_paths(network, ""))
     specs = _input_specs(network, input_shape)
 
@@ -254,7 +258,7 @@ def _calls(network, input_shape):
 
     with contextlib.ExitStack() as stack:
         for layer, name in names.items():
-            stack.enter_context(_recorded(layer, name, calls))
+            stack.enter_context(_recorded(layer, name, calls, padded))
         tf.function(forward, autograph=False).get_concrete_function(specs)
     return calls
 
@@ -270,8 +274,8 @@ def _paths(layer, path):
 
 
 @contextlib.contextmanager
-def _recorded(layer, name, calls):
-    """Notes the shapes of a layer's calls while the context lasts."""
+def _recorded(layer, name, calls, padded):
+    """Notes a layer's calls, and what tensors were before they were padded."""
     call = layer.call
     signature = inspect.signature(call)
 
@@ -279,10 +283,16 @@ def _recorded(layer, name, calls):
         outputs = call(*args, **kwargs)
         # In the order of the signature, however the caller named them.
         arguments = signature.bind(*args, **kwargs).arguments
-        tensors = keras.tree.flatten(list(arguments.values()))
-        inputs = [tuple(t.shape) for t in tensors if tf.is_tensor(t)]
+        flat = keras.tree.flatten(list(arguments.values()))
+        tensors = [t for t in flat if tf.is_tensor(t)]
+        inputs = [tuple(t.shape) for t in tensors]
+        bare = [padded.get(t.ref(), tuple(t.shape)) for t in tensors]
         result = keras.tree.flatten(outputs)[0]
-        calls.append((name, layer, inputs, tuple(result.shape)))
+        if isinstance(layer, _PADDING) and any(
+            isinstance(other, _CONVOLUTIONS) for _, other, *_ in calls
+        ):
+            padded[result.ref()] = inputs[0]
+        calls.append((name, layer, inputs, bare, tuple(result.shape)))
         return outputs
 
     object.__setattr__(layer, "call", noting)
@@ -317,7 +327,7 @@ def _input_specs(network, input_shape):
     )
 
 
-def _kernel_uses(layer, inputs, outputs):
+def _kernel_uses(layer, inputs, bare, outputs):
     """What a call does with its kernels.
 
     Yields:
@@ -343,7 +353,7 @@ def _kernel_uses(layer, inputs, outputs):
         uses = _positions(layer, inputs[0])
         yield layer.kernel, layer, uses, uses, layer.filters
     elif isinstance(layer, _CONVOLUTIONS):
-        yield from _convolution_uses(layer, inputs[0], outputs)
+        yield from _convolution_uses(layer, bare[0], outputs)
 
 
 def _convolution_uses(layer, inputs, outputs):

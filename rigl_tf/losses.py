@@ -21,6 +21,8 @@ class SmoothedCrossEntropy(keras.losses.Loss):
         [Szegedy et al., 2016](https://arxiv.org/abs/1512.00567), section 7.
     """
 
+    from_logits = True
+
     def __init__(self, smoothing=0.1, name="loss", **kwargs):
         super().__init__(name=name, **kwargs)
         self.smoothing = smoothing
@@ -36,6 +38,25 @@ class SmoothedCrossEntropy(keras.losses.Loss):
 
     def get_config(self):
         return {**super().get_config(), "smoothing": self.smoothing}
+
+
+_OF_SOFTMAX = (
+    SmoothedCrossEntropy,
+    keras.losses.CategoricalCrossentropy,
+    keras.losses.CategoricalFocalCrossentropy,
+    keras.losses.SparseCategoricalCrossentropy,
+)
+
+
+def takes_logits_of_softmax(loss):
+    """Whether a loss says that outputs are logits of a softmax."""
+    return isinstance(loss, _OF_SOFTMAX) and loss.from_logits
+
+
+def adds_up(loss):
+    """Whether a compiled loss is a sum over examples instead of a mean."""
+    losses = tree.flatten(loss)
+    return any(getattr(one, "reduction", None) == "sum" for one in losses)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -434,28 +434,65 @@ def test_sparsified_wrn_22_2_trains_at_the_ratio_of_the_reproduction(wrn):
     assert training / (3 * 315_460_096) == pytest.approx(0.1763, abs=1e-4)
 
 
+@pytest.fixture(scope="module")
+def imagenet_cost():
+    return flops.inference(models.resnet50((224, 224, 3), 1000))
+
+
+def test_resnet_50_costs_what_the_original_authors_counted(imagenet_cost):
+    assert imagenet_cost.flops("micronet") == 8_202_340_776
+    assert imagenet_cost.flops() == 8_178_368_512
+
+
 @pytest.mark.parametrize(
-    ("sparse", "times", "expected"),
+    ("distribution", "sparsity", "expected", "times", "training"),
     [
-        # ResNet-50 in GFLOPs, as the original authors count.
-        (3.4063200533, 5, 2.0861),  # ERK 0.8
-        (1.848468, 5, 1.1396),  # uniform 0.8
-        (1.9943883102, 5, 1.2282),  # ERK 0.9
-        (1.054234, 5, 0.6570),  # uniform 0.9
-        (1.0089506245, 5, 0.6295),  # ERK 0.95
-        (0.4493508167, 100, 5.7903),  # ERK 0.99
+        (distributions.erdos_renyi_kernel, 0.8, 3_406_320_053.3, 5, 2.0861),
+        (distributions.uniform, 0.8, 1_848_468_000, 5, 1.1396),
+        (distributions.erdos_renyi_kernel, 0.9, 1_994_388_310.2, 5, 1.2282),
+        (distributions.uniform, 0.9, 1_054_234_000, 5, 0.6570),
+        (distributions.erdos_renyi_kernel, 0.95, 1_008_950_624.5, 5, 0.6295),
+        # With a dense first layer.
+        (distributions.erdos_renyi_kernel, 0.99, 449_350_816.7, 100, 5.7903),
     ],
 )
-def test_training_multipliers_are_those_of_the_original_table(
-    sparse, times, expected
+def test_sparse_resnet_50_costs_what_the_original_authors_counted(
+    imagenet_cost, distribution, sparsity, expected, times, training
 ):
-    dense = 8.202340776
-
-    ratio = flops.training("rigl", sparse, dense) / flops.training(
-        "dense", sparse, dense
+    """Of inference, and how often that of training dense with RigL."""
+    kernels = imagenet_cost.kernels
+    sparsities = distribution(
+        [kernel.shape for kernel in kernels],
+        sparsity,
+        dense=["layer_0"] if sparsity == 0.99 else (),
+    )
+    sparse = dataclasses.replace(
+        imagenet_cost,
+        kernels=tuple(
+            dataclasses.replace(kernel, active=kernel.size * (1 - s))
+            for kernel, s in zip(kernels, sparsities, strict=True)
+        ),
     )
 
-    assert times * ratio == pytest.approx(expected, abs=1e-4)
+    assert sparse.flops("micronet") == pytest.approx(expected, rel=1e-6)
+    trained = flops.training("rigl", sparse.ratio("micronet"), 1.0) / 3
+    assert times * trained == pytest.approx(training, abs=1e-4)
+
+
+def test_micronet_takes_zero_padding_inside_of_a_network_for_its_own():
+    """The picture is 11 x 11 with its zeros, as the authors count."""
+    model = sequential(
+        (9, 9, 2),
+        kl.ZeroPadding2D(1),
+        kl.Conv2D(4, 3, strides=2),
+        kl.ZeroPadding2D(1),
+        kl.Conv2D(4, 3, strides=2),
+    )
+
+    first, second = flops.inference(model).kernels
+
+    assert (first.uses, first.same_uses) == (5**2, 6**2)
+    assert (second.uses, second.same_uses) == (3**2, 3**2)
 
 
 def test_training_follows_the_formulas_of_the_appendix():

@@ -30,3 +30,22 @@ def test_it_is_saved(tmp_path):
     model.save(tmp_path / "model.keras")
     again = keras.saving.load_model(tmp_path / "model.keras")
     assert again.loss.smoothing == 0.2
+
+
+@pytest.mark.parametrize(
+    ("loss", "expected"),
+    [
+        (losses.SmoothedCrossEntropy(), True),
+        (keras.losses.SparseCategoricalCrossentropy(from_logits=True), True),
+        (keras.losses.CategoricalCrossentropy(from_logits=True), True),
+        (keras.losses.CategoricalFocalCrossentropy(from_logits=True), True),
+        (keras.losses.CategoricalCrossentropy(), False),
+        (keras.losses.BinaryCrossentropy(from_logits=True), False),
+        (keras.losses.MeanSquaredError(), False),
+        (keras.losses.sparse_categorical_crossentropy, False),
+    ],
+)
+def test_only_cross_entropy_of_classes_takes_logits_of_a_softmax(
+    loss, expected
+):
+    assert losses.takes_logits_of_softmax(loss) is expected

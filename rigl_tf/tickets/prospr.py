@@ -9,11 +9,10 @@ from rigl_tf.checks import check_choice
 from rigl_tf.checks import check_count
 from rigl_tf.checks import check_number
 from rigl_tf.tickets import scoring
-from rigl_tf.tickets.one_shot import OneShot
 
 
 @dataclasses.dataclass(frozen=True)
-class ProsPr(OneShot):
+class ProsPr(scoring.ByGradient):
     """Keeps the connections with the largest |dL/dm| after K steps of SGD.
 
     The network, its kernels multiplied by masks m that are one everywhere,
@@ -29,7 +28,7 @@ class ProsPr(OneShot):
         learning_rate: Number above 0, of the inner steps.
         momentum: Number in [0, 1), of the inner steps.
         order: `"full"`, or `"first"`: what a step subtracts then counts as a
-            constant, which saves the memory of second derivatives.
+            constant, which saves the time of second derivatives.
         new_batches: Whether every step sees another batch.
 
     Reference:
@@ -50,52 +49,51 @@ class ProsPr(OneShot):
         check_choice("order", self.order, ("full", "first"))
 
     def scores(self, sparse, request):
-        network = scoring.Scoring(sparse, request.loss)
-        kernels = network.kernels
-        num = self.num_steps + 1 if self.new_batches else 1
-        batches = scoring.batches(request, num)
-        kept = {id(kernel.variable) for kernel in sparse.kernels}
+        kernels = [kernel.variable for kernel in sparse.kernels]
+        kept = set(map(id, kernels))
         others = [v for v in sparse.trainable_variables if id(v) not in kept]
-        values = [*kernels, *map(tf.convert_to_tensor, others)]
+        network = self.scoring(sparse, [*kernels, *others], request)
+        num = self.num_steps + 1 if self.new_batches else 1
+        *steps, last = scoring.batches(request, num) * (
+            1 if self.new_batches else self.num_steps + 1
+        )
+        adjoint = self._adjoint(network, steps, last)
+        return [
+            np.abs((tf.convert_to_tensor(w) * a).numpy())
+            for w, a in zip(kernels, adjoint, strict=False)
+        ]
 
-        def loss(values, batch):
-            pairs = zip(others, values[len(kernels) :], strict=True)
-            return network.of(values[: len(kernels)], batch, list(pairs))
+    def _adjoint(self, network, steps, last):
+        """The last loss, differentiated by the values before the first step.
 
-        @tf.function
-        def meta_gradient(batches):
-            masks = [tf.ones_like(kernel) for kernel in kernels]
-            with tf.GradientTape() as tape:
-                tape.watch(masks)
-                now = [
-                    w * m for w, m in zip(kernels, masks, strict=False)
-                ] + values[len(kernels) :]
-                velocity = [tf.zeros_like(v) for v in now]
-                for step in range(self.num_steps):
-                    gradient = self._gradient(loss, now, batches[step % num])
-                    velocity = [
-                        self.momentum * v + g
-                        for v, g in zip(velocity, gradient, strict=True)
-                    ]
-                    now = [
-                        w - self.learning_rate * v
-                        for w, v in zip(now, velocity, strict=True)
-                    ]
-                last = loss(now, batches[-1])
-            return tape.gradient(last, masks, unconnected_gradients="zero")
+        The steps v' = momentum v + g(w), w' = w - learning_rate v' are taken,
+        then gone back with one product of the Hessian each: this needs the
+        memory of one step, and the weights before every step.
+        """
+        before, now = self._trained(network, steps)
+        adjoint = network.gradient(now, [last])
+        if self.order == "first":
+            return adjoint
+        of_velocity = [tf.zeros([], v.dtype) for v in adjoint]
+        for batch in reversed(steps):
+            falls = [-self.learning_rate * a for a in adjoint]
+            of_velocity = scoring.add(of_velocity, falls, self.momentum)
+            change = network.times_hessian(before.pop(), of_velocity, [batch])
+            adjoint = scoring.add(change, adjoint)
+        return adjoint
 
-        return [np.abs(g.numpy()) for g in meta_gradient(batches)]
+    def _trained(self, network, steps):
+        """The values before every step, and those after the last."""
+        now, before = network.values, []
+        velocity = [tf.zeros([], v.dtype) for v in now]
+        for batch in steps:
+            before.append(list(now))
+            gradient = network.gradient(now, [batch])
+            velocity = scoring.add(velocity, gradient, self.momentum)
+            now = scoring.add(velocity, now, -self.learning_rate)
+        return before, now
 
     def phases(self, density, epochs, num_examples, batch_size):
         del density, epochs, num_examples
         each = 3 if self.order == "full" else 1  # a gradient of gradients
         return [((each * self.num_steps + 1) * batch_size, 1.0)]
-
-    def _gradient(self, loss, values, batch):
-        with tf.GradientTape() as tape:
-            tape.watch(values)
-            found = loss(values, batch)
-        gradient = tape.gradient(found, values, unconnected_gradients="zero")
-        if self.order == "first":
-            gradient = [tf.stop_gradient(g) for g in gradient]
-        return gradient

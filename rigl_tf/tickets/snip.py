@@ -3,15 +3,13 @@
 import dataclasses
 
 import numpy as np
-import tensorflow as tf
 
 from rigl_tf.checks import check_count
 from rigl_tf.tickets import scoring
-from rigl_tf.tickets.one_shot import OneShot
 
 
 @dataclasses.dataclass(frozen=True)
-class SNIP(OneShot):
+class SNIP(scoring.ByGradient):
     """Keeps the connections with the largest |w dL/dw|.
 
     The authors score the batch with normalization at inference, prune biases,
@@ -33,13 +31,14 @@ class SNIP(OneShot):
         check_count("num_batches", self.num_batches)
 
     def scores(self, sparse, request):
-        network = scoring.Scoring(sparse, request.loss)
-        kernels = network.kernels
-        summed = gradients(
-            network, kernels, scoring.batches(request, self.num_batches)
+        network = self.scoring(
+            sparse, [kernel.variable for kernel in sparse.kernels], request
         )
+        batches = scoring.batches(request, self.num_batches)
+        gradient = network.gradient(network.values, batches)
         sizes = [
-            np.abs(w.numpy() * g) for w, g in zip(kernels, summed, strict=True)
+            np.abs((w * g).numpy())
+            for w, g in zip(network.values, gradient, strict=True)
         ]
         total = sum(size.sum(dtype=np.float64) for size in sizes)
         return [size / total for size in sizes] if total else sizes
@@ -47,20 +46,3 @@ class SNIP(OneShot):
     def phases(self, density, epochs, num_examples, batch_size):
         del density, epochs, num_examples
         return [(self.num_batches * batch_size, 1.0)]
-
-
-def gradients(network, kernels, batches):
-    """The gradients of the loss with respect to kernels, summed, as arrays."""
-
-    @tf.function
-    def gradient(batch):
-        with tf.GradientTape() as tape:
-            tape.watch(kernels)
-            loss = network.of(kernels, batch)
-        found = tape.gradient(loss, kernels, unconnected_gradients="zero")
-        return [tf.convert_to_tensor(g) for g in found]  # of embeddings, too
-
-    return [
-        np.sum([part.numpy() for part in parts], axis=0)
-        for parts in zip(*map(gradient, batches), strict=True)
-    ]

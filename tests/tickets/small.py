@@ -56,7 +56,9 @@ def fit(model, data, epochs=4, seed=0, **kwargs):
 
 def given(x, y):
     """A `Dataset` whose every batch is the same, labels of any kind."""
-    batch = (tf.constant(x, tf.float32), tf.constant(y, tf.float32))
+    y = np.asarray(y)
+    labels = tf.constant(y, "float32" if y.dtype.kind == "f" else None)
+    batch = (tf.constant(x, tf.float32), labels)
     batches = tf.data.Dataset.from_tensors(batch).repeat()
     return datasets.Dataset(
         name="given",
