@@ -13,13 +13,16 @@ from rigl_tf.modeling.convert import sparsify
 from rigl_tf.modeling.layer_sparsities import call_distribution
 
 
-def maskable(network):
+def maskable(network, include=()):
     """Returns the `ModelCost` of a network, with all that can be sparse.
 
     Args:
         network: A built `keras.Model` without masks.
+        include: What is masked only if it is named, as for `sparsify`.
     """
-    cost = flops.inference(sparsify(network, Static(), sparsity=0.0))
+    cost = flops.inference(
+        sparsify(network, Static(), sparsity=0.0, include=include)
+    )
     densify(network)
     return cost
 

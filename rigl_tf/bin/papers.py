@@ -195,22 +195,24 @@ def cost(task, method, settings, examples):
         settings: Tuple of bindings.
         examples: Integer, in an epoch.
     """
-    network = _network_cost(task, _weights(settings))
     with _configured(task, method, settings):
-        made = gin.query_parameter("training.train.method")
-        return costs.run_cost(
-            network,
-            gin.get_configurable(training.Task)(),
-            made and made.scoped_configurable_fn(),
-            examples,
-        )
+        include = getattr(_method(), "include", ())
+    network = _network_cost(task, _weights(settings), tuple(include))
+    with _configured(task, method, settings):
+        made_task = gin.get_configurable(training.Task)()
+        return costs.run_cost(network, made_task, _method(), examples)
+
+
+def _method():
+    made = gin.query_parameter("training.train.method")
+    return made and made.scoped_configurable_fn()
 
 
 @functools.cache
-def _network_cost(task, settings):
+def _network_cost(task, settings, include):
     with _configured(task, "dense", settings):
         return estimates.maskable(
-            gin.get_configurable(training.Task)().network()
+            gin.get_configurable(training.Task)().network(), include
         )
 
 
