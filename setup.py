@@ -26,6 +26,7 @@ setuptools.setup(
     # requirements.txt has the exact versions that the tests run with.
     install_requires=[
         "absl-py>=1.4",
+        "filelock>=4.3",
         "gin-config>=0.5",
         "importlib_resources",  # tensorflow-datasets imports it, undeclared
         "keras>=3.15,<3.16",

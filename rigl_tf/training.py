@@ -144,7 +144,9 @@ def train(
     with contextlib.ExitStack() as stack:
         written = output_dir
         if strategies.is_chief(strategy):
-            stack.enter_context(locks.Lock(output_dir))
+            # A finished run is only read, perhaps where nobody may write.
+            if not (resume and (output_dir / results.RECORD).exists()):
+                stack.enter_context(locks.Lock(output_dir))
             finished = results.claim(output_dir, resume, config)
         else:  # Keras saves on every worker or on none
             written = stack.enter_context(tempfile.TemporaryDirectory())

@@ -21,6 +21,9 @@ _FORMAT = flags.DEFINE_list(
     "of keras, saved_model, onnx, litert and compact, with commas.",
 )
 
+ORDINARY = (ValueError, TypeError, OSError, ArithmeticError)
+"""Errors that a user can mend: their message is enough."""
+
 
 def formats(choices, most=None):
     """What --format says, as a list; the first of the choices by default."""
@@ -63,7 +66,7 @@ def run(main, argument=None, goes_on="--resume goes on"):
             return main(*given)
         except BrokenPipeError:
             raise
-        except (ValueError, TypeError, OSError, ArithmeticError) as error:
+        except ORDINARY as error:
             if os.environ.get("RIGL_TF_TRACEBACK"):
                 traceback.print_exc()
             return _fail(one_line(error))

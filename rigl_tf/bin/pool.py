@@ -1,16 +1,24 @@
 """What programs share that train many runs, several at once."""
 
-import builtins
-import concurrent.futures
+import contextlib
 import itertools
 import multiprocessing
 import os
 import pathlib
+import signal
+import sys
+import threading
+import time
+import traceback
+from multiprocessing import connection
 
 import keras
 import tensorflow as tf
 from absl import flags
 
+from rigl_tf import callbacks
+from rigl_tf import results
+from rigl_tf.bin import command
 from rigl_tf.bin import configs
 from rigl_tf.bin import train
 
@@ -18,6 +26,9 @@ _JOBS = flags.DEFINE_integer(
     "jobs", 1, "How many runs to train at once, each in a process.", 1
 )
 FLAGS_OF_TRAIN = ("output_dir", "allow_config_code")
+_FAILED = 2  # exit code of a process that has said why
+_SECONDS_TO_SAVE = 30
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 def output_dir(kind):
@@ -50,78 +61,176 @@ def allow_code():
 def trained(runs, directory):
     """Trains runs that are not finished; those that wait for others last.
 
+    A run that fails is named on stderr at once, and the others are trained.
+
     Args:
         runs: List of `grids.Run`.
         directory: Path.
 
     Yields:
         Pairs of run and `Record`, as they are finished.
+
+    Raises:
+        ChildProcessError: After the last run, if any has failed.
+        SystemExit: With code `callbacks.STOPPED`, after SIGTERM or SIGINT.
     """
-    runs = sorted(runs, key=_waits)
-    if _JOBS.value == 1:
-        for run in runs:
-            yield run, _train(run, directory, allow_code())
-        return
-    for some in _batches(runs):
-        with concurrent.futures.ProcessPoolExecutor(
-            _JOBS.value,
-            multiprocessing.get_context("spawn"),  # TensorFlow does not fork
-            initializer=_share_cores,
-            initargs=(_JOBS.value,),
-        ) as pool:
-            waiting = {
-                pool.submit(_train_apart, run, directory, allow_code()): run
-                for run in some
-            }
-            try:
-                for future in concurrent.futures.as_completed(waiting):
-                    yield waiting[future], future.result()
-            finally:
-                pool.shutdown(cancel_futures=True)
+    failed = []
+    for _, alike in itertools.groupby(sorted(runs, key=_waits), _waits):
+        for run, record in _outcomes(alike, directory):
+            if record is None:
+                failed.append(str(run.path))
+            else:
+                yield run, record
+    if failed:
+        raise ChildProcessError(
+            f"{len(failed)} of {len(runs)} runs failed: {', '.join(failed)}. "
+            "The same command tries them again."
+        )
 
 
 def _waits(run):
     return run.waits
 
 
-def _batches(runs):
-    """Lists of runs of which none waits for another.
+def _outcomes(runs, directory):
+    """Yields pairs of run and `Record`, or `None` if the run has failed."""
+    apart = []
+    for run in runs:
+        if _JOBS.value == 1 or (directory / run.path / results.RECORD).exists():
+            yield run, _train(run, directory, allow_code())
+        else:
+            apart.append(run)
+    yield from _trained_apart(apart, directory)
 
-    New processes now and then: TensorFlow keeps some memory of each run. Not
-    by `max_tasks_per_child`, with which pools have been seen to hang.
+
+def _trained_apart(runs, directory):
+    """Trains each run in a process of its own; yields like `_outcomes`.
+
+    Not by `concurrent.futures`: one process that is killed breaks its pool,
+    and its workers take the next runs when the program is told to stop.
     """
-    many = 50 * _JOBS.value
-    for _, alike in itertools.groupby(runs, _waits):
-        alike = list(alike)
-        yield from (alike[i : i + many] for i in range(0, len(alike), many))
+    spawn = multiprocessing.get_context("spawn")  # TensorFlow does not fork
+    waiting, active = list(reversed(runs)), {}
+    with _stopped_by_signals():
+        try:
+            while waiting or active:
+                while waiting and len(active) < _JOBS.value:
+                    run = waiting.pop()
+                    args = (_JOBS.value, run, directory, allow_code())
+                    process = spawn.Process(target=_train_alone, args=args)
+                    with _signals_deferred():
+                        process.start()
+                        active[process.sentinel] = process, run
+                for sentinel in connection.wait(active):
+                    process, run = active.pop(sentinel)
+                    process.join()
+                    yield run, _outcome(run, directory, process.exitcode)
+        finally:
+            _end([process for process, _ in active.values()])
 
 
-def _train_apart(*args):
-    """Trains in another process, which takes back ordinary errors only."""
+def _outcome(run, directory, code):
+    """The `Record` that a process has left, or `None` if it has failed."""
+    if code == 0:
+        return results.find(directory / run.path)
+    if code == callbacks.STOPPED:
+        _tell(run, "was stopped, and saved.")
+    elif code < 0:
+        name = signal.Signals(-code).name
+        _tell(run, f"was killed by {name}. Has it run out of memory?")
+    elif code != _FAILED:
+        _tell(run, f"ended with exit code {code}.")
+    return None
+
+
+def _end(processes):
+    """Ends processes, which save first; by force if that takes too long."""
     try:
-        return _train(*args)
-    except Exception as error:  # gin makes classes of its own of them
-        kind = next(k for k in type(error).__mro__ if _is_builtin(k))
-        raise kind(str(error)) from None
+        for process in processes:
+            process.terminate()
+        deadline = time.monotonic() + _SECONDS_TO_SAVE
+        for process in processes:
+            process.join(max(deadline - time.monotonic(), 0))
+    finally:  # also after a second signal
+        for process in processes:
+            process.kill()
 
 
-def _is_builtin(kind):
-    return getattr(builtins, kind.__name__, None) is kind
+@contextlib.contextmanager
+def _stopped_by_signals():
+    """SIGTERM and SIGINT raise a `SystemExit`, so that processes are ended."""
+
+    def stop(number, frame):
+        raise SystemExit(callbacks.STOPPED)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    handlers = {number: signal.signal(number, stop) for number in _SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
 
 
-def _train(run, directory, may_import):
-    keras.backend.clear_session()  # layers are named as in a first run
-    return train.run_one(
-        [configs.find("tasks", run.task), configs.find("methods", run.method)],
-        run.bindings(directory),
-        directory / run.path,
-        may_import,
-        resume=True,
-        verbose=0,
-    )
+@contextlib.contextmanager
+def _signals_deferred():
+    """Signals wait; in processes that are started here, until they say so."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _share_cores(jobs):
+def _train_alone(jobs, *args):
+    """Trains one run in this process, which ends when its parent does."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    if hasattr(os, "setpgrp"):
+        # Ctrl-C and signals to the group are for the parent, who sends one
+        # SIGTERM. A second one would end the run before it is saved.
+        os.setpgrp()
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
     threads = max((os.cpu_count() or 1) // jobs, 1)
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     tf.config.threading.set_inter_op_parallelism_threads(threads)
+    if _train(*args) is None:
+        sys.exit(_FAILED)
+
+
+def _end_with_parent():
+    multiprocessing.parent_process().join()
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _train(run, directory, may_import):
+    """The `Record` of a run, or `None` after saying why there is none."""
+    keras.backend.clear_session()  # layers are named as in a first run
+    try:
+        return train.run_one(
+            [
+                configs.find("tasks", run.task),
+                configs.find("methods", run.method),
+            ],
+            run.bindings(directory),
+            directory / run.path,
+            may_import,
+            resume=True,
+            verbose=0,
+        )
+    except Exception as error:
+        if os.environ.get("RIGL_TF_TRACEBACK"):
+            traceback.print_exc()
+        message = command.one_line(error)
+        if not isinstance(error, command.ORDINARY):
+            message = f"{type(error).__name__}: {message}"
+        _tell(run, message)
+        return None
+
+
+def _tell(run, message):
+    print(f"error: {run.path}: {message}", file=sys.stderr, flush=True)

@@ -15,6 +15,7 @@ import time
 from absl import flags
 
 from rigl_tf import kinds
+from rigl_tf import locks
 from rigl_tf import plots
 from rigl_tf import reports
 from rigl_tf import tables
@@ -41,8 +42,15 @@ def tune(study, directory):
     Args:
         study: `studies.Study`.
         directory: Path.
+
+    Raises:
+        FileExistsError: If another process is tuning there.
     """
-    directory.mkdir(parents=True, exist_ok=True)
+    with locks.Lock(directory):
+        _tune(study, directory)
+
+
+def _tune(study, directory):
     begin, left = time.monotonic(), study.num_trials * len(study.spaces)
     rows, records, trained = [_HEAD], [], 0
     for space in study.spaces:

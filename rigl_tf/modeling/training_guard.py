@@ -108,13 +108,21 @@ class TrainingGuard(keras.callbacks.Callback):
             for name in logs or {}:
                 if not name.startswith("val_"):
                     logs[name] = float("nan")
-        # Scaling the loss begins with some steps whose gradients overflow.
-        scaled = slots.scales_loss(self.model.optimizer)
-        if skipped and (skipped >= steps or not scaled):
+        # A scaled loss overflows in the first steps and now and then; one that
+        # is scaled down does not, so that the gradients themselves are bad.
+        optimizer = self.model.optimizer
+        scaled = slots.scales_loss(optimizer)
+        scale = float(tensors.as_array(slots.loss_scale(optimizer)))
+        if skipped and (skipped >= steps or not scaled or scale < 1):
+            advice = (
+                f" Each halves the loss scale, which is {scale:.2g}. If it "
+                "keeps falling, weights stop moving."
+            )
             warnings.warn(
                 f"In epoch {epoch + 1}, {skipped} of {steps} steps were "
                 "skipped: their gradients were NaN or infinite. Look for NaN "
-                "in the data, or lower the learning rate.",
+                "in the data, or lower the learning rate."
+                + (advice if scaled else ""),
                 stacklevel=2,
             )
         self._check_bad_steps()

@@ -1,9 +1,11 @@
 """Tests of studies. Nothing is trained: a run's accuracy is made up."""
 
 import dataclasses
+import os
 
 import pytest
 
+from rigl_tf import locks
 from rigl_tf.bin import pool
 from rigl_tf.bin import studies
 from rigl_tf.bin import study as program
@@ -108,6 +110,15 @@ def test_more_trials_may_be_added_and_other_ranges_not(trained, tmp_path):
     other = dataclasses.replace(STUDY, ranges={"ALPHA": (0.1, 0.2)})
     with pytest.raises(ValueError, match="other ranges or seeds.*Choose anoth"):
         program.tune(other, tmp_path)
+
+
+def test_a_second_study_in_a_directory_is_told_who_is_there(trained, tmp_path):
+    with locks.Lock(tmp_path):
+        with pytest.raises(FileExistsError, match=f"process {os.getpid()} on"):
+            program.tune(STUDY, tmp_path)
+
+    assert trained == []
+    program.tune(STUDY, tmp_path)  # later
 
 
 def test_data_without_validation_cannot_be_tuned_on():

@@ -6,6 +6,7 @@ from rigl_tf import kinds
 from rigl_tf import results
 from rigl_tf.bin import configs
 from rigl_tf.bin import grids
+from rigl_tf.bin import pool
 from rigl_tf.bin import sweep
 from rigl_tf.bin import train
 from tests import records
@@ -139,12 +140,12 @@ def test_an_index_does_that_run_only(parsed_flags, tmp_path, monkeypatch):
 
     def run_one(files, bindings, output_dir, *args, **kwargs):
         done.append(([path.stem for path in files], bindings, output_dir))
-        raise InterruptedError
+        raise KeyboardInterrupt
 
     monkeypatch.setattr(train, "run_one", run_one)
     parsed_flags("--sweep=digits", "--index=4", f"--output_dir={tmp_path}")
 
-    with pytest.raises(InterruptedError):
+    with pytest.raises(KeyboardInterrupt):
         sweep.main()
 
     assert done == [
@@ -203,11 +204,61 @@ def test_a_sweep_of_ones_own_trains_two_runs_at_once(
     assert "| static " in printed
 
 
-def test_what_fails_in_another_process_is_said_here(parsed_flags, tmp_path):
+def test_a_run_that_fails_in_another_process_is_named(
+    parsed_flags, tmp_path, capfd
+):
     parsed_flags(*two_runs_at_once(tmp_path, epochs=-1))
 
-    with pytest.raises(ValueError, match=r"`epochs` .* Received: epochs=-1"):
+    with pytest.raises(ChildProcessError, match="2 of 2 runs failed: short/"):
         sweep.main()
+
+    said = capfd.readouterr().err
+    for run in ("dense/seed=0", "static/sparsity=0.9/seed=0"):
+        assert f"error: short/{run}: `epochs` must be" in said
+    assert "Traceback" not in said
+
+
+def test_the_other_runs_are_trained_if_one_fails(
+    parsed_flags, tmp_path, monkeypatch, capsys
+):
+    runs = grids.grid(["digits_mlp"], ["set"], [0.9], [0, 1, 2])
+
+    def run_one(files, bindings, *args, **kwargs):
+        if "SEED = 1" in bindings:
+            raise ZeroDivisionError("Not one example.")
+        if "SEED = 2" in bindings:
+            raise KeyError("name")
+        return records.record()
+
+    monkeypatch.setattr(train, "run_one", run_one)
+    parsed_flags()
+    found = pool.trained(runs, tmp_path)
+
+    assert next(found) == (runs[0], records.record())
+    with pytest.raises(ChildProcessError, match="2 of 3 runs failed.*seed=1,"):
+        next(found)
+    assert capsys.readouterr().err.splitlines() == [
+        f"error: {runs[1].path}: Not one example.",
+        f"error: {runs[2].path}: KeyError: 'name'",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        (-9, "was killed by SIGKILL. Has it run out of memory?"),
+        (75, "was stopped, and saved."),
+        (1, "ended with exit code 1."),
+    ],
+)
+def test_a_process_that_ends_without_a_word_is_named(
+    code, words, tmp_path, capsys
+):
+    (run,) = grids.grid(["digits_mlp"], ["set"], [0.9], [0])
+
+    assert pool._outcome(run, tmp_path, code) is None
+
+    assert capsys.readouterr().err == f"error: {run.path}: {words}\n"
 
 
 @pytest.mark.parametrize(

@@ -69,6 +69,27 @@ def test_weights_of_another_epoch_are_named_with_what_to_do():
         )
 
 
+def test_a_loss_scale_that_a_bad_example_brings_down_is_warned_of():
+    network = keras.Sequential(
+        [keras.Input((16,)), kl.Dense(24, activation="relu"), kl.Dense(3)]
+    )
+    sparse = rigl_tf.sparsify(network, "static", sparsity=0.5)
+    optimizer = keras.optimizers.LossScaleOptimizer(
+        keras.optimizers.Adam(), initial_scale=2.0
+    )
+    sparse.compile(optimizer, "mse", run_eagerly=True)
+    x, y = data()
+    x[7] = np.nan
+
+    with pytest.warns(UserWarning, match="1 of 8 .*skipped") as caught:
+        sparse.fit(x, y, batch_size=4, epochs=3, verbose=0)
+
+    # After the first epoch, it is 1: an overflow may have done that.
+    second, third = (str(warning.message) for warning in caught)
+    assert "In epoch 2," in second and "loss scale, which is 0.5." in second
+    assert "In epoch 3," in third and "loss scale, which is 0.25." in third
+
+
 def test_a_schedule_that_falls_is_refused():
     falling = schedules.PolynomialSparsity(0.3, 0.9, allow_decrease=True)
 
