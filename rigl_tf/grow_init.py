@@ -17,7 +17,7 @@ _SAMPLE = 1 << 16
 class GrowInit(Config):
     """The weight of connections that were inactive before an update.
 
-    Their optimizer slots start at zero in any case.
+    Their optimizer slots start as the optimizer starts them in any case.
 
     Args:
         kind: String. `"zeros"`: the output does not jump, as in the papers.

@@ -2,9 +2,9 @@
 
 import dataclasses
 import json
-import os
 import pathlib
 
+from rigl_tf import durable
 from rigl_tf import locks
 
 SCHEMA_VERSION = 1
@@ -115,12 +115,19 @@ def claim(directory, resume, config=None):
         The `Record` if the run is finished already, else `None`.
 
     Raises:
-        FileExistsError: If there is a run and it may not go on, because
-            `resume` is not set or it began with another configuration.
+        FileExistsError: If the directory holds other things and no run, or a
+            run that may not go on, because `resume` is not set or it began
+            with another configuration.
     """
     directory = pathlib.Path(directory)
-    there = set(directory.iterdir()) if directory.exists() else set()
-    if there - {directory / locks.NAME}:
+    there = {path.name for path in directory.glob("*")} - {locks.NAME}
+    there = {name for name in there if not name.startswith(durable.PARTIAL)}
+    if there:
+        if not there & {CONFIG, RECORD}:
+            raise FileExistsError(
+                f"{directory} holds other files, {min(there)} among them, and "
+                "no run. Choose another --output_dir."
+            )
         if not resume:
             raise FileExistsError(
                 f"{directory} holds a run already. Choose another "
@@ -144,9 +151,16 @@ def write(directory, record):
     _replace(pathlib.Path(directory) / RECORD, text + "\n")
 
 
-def write_config(directory, config):
-    """Writes what `claim` compares when the run is to go on."""
-    _replace(pathlib.Path(directory) / CONFIG, config)
+def begin(directory, config=None):
+    """Marks a directory as that of a run.
+
+    Args:
+        directory: Path of the run.
+        config: String, as of `claim`.
+    """
+    path = pathlib.Path(directory) / CONFIG
+    if config is not None or not path.exists():
+        _replace(path, config or "# Not known.\n")
 
 
 def read(path):
@@ -184,19 +198,17 @@ def read_all(directory):
 
 
 def _replace(path, text):
-    """Writes a file, all of it or nothing."""
-    partial = path.with_suffix(".partial")
-    partial.write_text(text, encoding="utf-8")
-    os.replace(partial, path)
+    with durable.replacing(path) as partial:
+        partial.write_text(text, encoding="utf-8")
 
 
 def _check_same_config(directory, config):
     path = directory / CONFIG
     if config is None or not path.exists():
         return
-    there = path.read_text(encoding="utf-8").splitlines()
-    here = config.splitlines()
-    if there != here:
+    there = _settings(path.read_text(encoding="utf-8"))
+    here = _settings(config)
+    if there and there != here:  # a power cut may have left nothing
         raise FileExistsError(
             f"{directory} holds a run that began with another configuration: "
             f"{_only(there, here)} there, {_only(here, there)} here. Choose "
@@ -204,7 +216,12 @@ def _check_same_config(directory, config):
         )
 
 
+def _settings(config):
+    """The lines of a configuration without comments."""
+    return [line for line in config.splitlines() if line[:1] not in ("#", "")]
+
+
 def _only(lines, others):
     """The settings that are among the first lines only."""
-    found = [line for line in lines if line not in others and line[:1] != "#"]
-    return ", ".join(filter(None, found)) or "nothing more"
+    found = [line for line in lines if line not in others]
+    return ", ".join(found) or "nothing more"

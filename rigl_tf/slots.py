@@ -67,6 +67,18 @@ def of(optimizer, variable):
     ]
 
 
+def initial_value(optimizer, slot):
+    """Returns the float that every element of a slot starts with.
+
+    It is 0.0 but for the sums of squares of Adagrad and Ftrl, which divide by
+    them.
+    """
+    optimizer = inner(optimizer)
+    if any(slot is one for one in getattr(optimizer, "_accumulators", ())):
+        return float(getattr(optimizer, "initial_accumulator_value", 0.0))
+    return 0.0
+
+
 def knows(optimizer, variable):
     """Whether an optimizer was built for a variable."""
     optimizer = inner(optimizer)

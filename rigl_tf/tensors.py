@@ -5,10 +5,10 @@ from tensorflow.python.framework import ops
 from tensorflow.python.ops import control_flow_util
 
 
-def masked(values, mask):
-    """`values` where `mask` is `True`, and exact zeros elsewhere."""
+def masked(values, mask, other=0.0):
+    """`values` where `mask` is `True`, and exactly `other` elsewhere."""
     values = tf.convert_to_tensor(values)
-    return tf.where(mask, values, tf.zeros([], values.dtype))
+    return tf.where(mask, values, tf.cast(other, values.dtype))
 
 
 def floats(variables):

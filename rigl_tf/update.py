@@ -13,7 +13,8 @@ def move_connections(views, algorithm, request, grow_init, slots_of):
     A connection that was active and still is keeps its weight and optimizer
     slots, also if it was dropped and grown again, unless its weight does not
     have the sign that the algorithm has fixed. All other connections end with
-    zero slots, and inactive connections with zero weights.
+    the slots that the optimizer starts with, and inactive connections with
+    zero weights.
 
     Where layers share units of unequal size, all layers together keep to the
     connections of their budgets, as near as whole units allow.
@@ -24,7 +25,7 @@ def move_connections(views, algorithm, request, grow_init, slots_of):
         request: `Request`.
         grow_init: `GrowInit`.
         slots_of: Function from a kernel variable to the optimizer's variables
-            of the same shape.
+            of the same shape, each in a pair with its initial value.
 
     Returns:
         int64 scalar, connections that were inactive before and are active

@@ -7,6 +7,7 @@ import signal
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import rigl_tf
 from rigl_tf import callbacks
@@ -25,7 +26,14 @@ DATA = datasets.from_arrays(
 STEPS = 6
 
 
-def compiled(optimizer="adam", **kwargs):
+def compiled(
+    optimizer="adam",
+    algorithm="rigl",
+    sparsity=0.5,
+    schedule=2,
+    seed=0,
+    **kwargs,
+):
     keras.utils.set_random_seed(0)
     model = rigl_tf.sparsify(
         keras.Sequential(
@@ -35,9 +43,10 @@ def compiled(optimizer="adam", **kwargs):
                 keras.layers.Dense(2),
             ]
         ),
-        rigl_tf.algorithms.RigL(),
-        sparsity=0.5,
-        schedule=rigl_tf.schedules.UpdateSchedule(2),
+        algorithm,
+        sparsity=sparsity,
+        schedule=rigl_tf.schedules.UpdateSchedule(schedule),
+        seed=seed,
     )
     model.compile(
         optimizer,
@@ -209,10 +218,117 @@ def test_without_a_whole_checkpoint_nothing_changes(stopped):
 
 def test_another_model_is_refused(stopped):
     other = keras.Sequential([keras.Input((16,)), keras.layers.Dense(2)])
-    other.compile("sgd", "mse")
+    other.compile("adam", "mse")
 
     with pytest.raises(ValueError, match="belongs to another model: .* there"):
         rigl_tf.Checkpoint(stopped).restore(other, DATA.train(0))
+
+
+@pytest.mark.parametrize(
+    ("fact", "change"),
+    [
+        ("optimizer learning_rate was 0.001.* and is 0.5", {"optimizer": 0.5}),
+        ("budgets was .16. and is .8.", {"sparsity": 0.75}),
+        ("algorithm class was RigL and is SET", {"algorithm": "set"}),
+        ("schedule interval was 2 and is 3", {"schedule": 3}),
+        ("seed was 0 and is 7", {"seed": 7}),
+        ("batch was .*10.* and is .*5", {"batch_size": 5}),
+    ],
+)
+def test_another_run_is_refused_by_what_differs(stopped, fact, change):
+    change = dict(change)
+    optimizer = keras.optimizers.Adam(change.pop("optimizer", 0.001))
+    size = change.pop("batch_size", 10)
+    batch = tf.TensorSpec((size, 16)), tf.TensorSpec((size,), "int32")
+    data = DATA.train(0)
+    if size != 10:
+        data = tf.data.Dataset.from_generator(list, output_signature=batch)
+        for path in checkpoints.paths(stopped):
+            facts = checkpoints.read_facts(path)
+            arrays = np.frombuffer((path / "arrays.bin").read_bytes(), np.uint8)
+            shutil.rmtree(path)
+            facts["identity"]["batch"] = ["(10, 16)", "(10,)"]
+            checkpoints.write(path, facts["arrays"], [arrays], facts, keep=2)
+
+    with pytest.raises(ValueError, match=f"another model or run: {fact}"):
+        rigl_tf.Checkpoint(stopped).restore(compiled(optimizer, **change), data)
+
+
+def test_a_run_with_other_steps_in_an_epoch_is_refused(stopped):
+    model = compiled()
+    with rigl_tf.Checkpoint(stopped) as checkpoint:
+        checkpoint.restore(model, DATA.train(0))
+        with pytest.raises(ValueError, match="steps_per_epoch was 6 and is 5"):
+            model.fit(
+                DATA.train(0, 1, 2),
+                steps_per_epoch=5,
+                shuffle=False,
+                callbacks=[checkpoint],
+            )
+
+
+def test_checkpoints_of_an_earlier_run_are_not_pushed_out(stopped):
+    before = checkpoints.paths(stopped)
+    with rigl_tf.Checkpoint(stopped, every=1) as checkpoint:
+        with pytest.raises(ValueError, match="earlier run. Call `checkpoint.r"):
+            fit(compiled(), checkpoint)
+
+    assert checkpoints.paths(stopped) == before
+
+
+def test_a_fit_that_has_nothing_to_train_says_so_and_the_next_trains(tmp_path):
+    model = compiled(run_eagerly=True)
+    model.resolved_schedule = {"interval": 2, "end_step": 99}
+    with rigl_tf.Checkpoint(tmp_path, every=STEPS) as checkpoint:
+        fit(model, checkpoint, epochs=1)
+        with pytest.warns(UserWarning, match="nothing to train: 1 epochs are"):
+            fit(model, checkpoint, epochs=1)
+        fit(model, checkpoint, epochs=2)
+    assert int(model.step) == 2 * STEPS
+
+    model.fit(DATA.train(0), steps_per_epoch=3, shuffle=False, verbose=0)
+
+    assert int(model.step) == 2 * STEPS + 3
+
+
+class StopAfter(keras.callbacks.Callback):
+    """Ends training with an epoch, by its number."""
+
+    def __init__(self, epoch):
+        super().__init__()
+        self._epoch = epoch
+
+    def on_epoch_end(self, epoch, logs=None):
+        if epoch == self._epoch:
+            self.model.stop_training = True
+
+
+def test_an_epoch_that_was_interrupted_may_be_the_last(stopped):
+    model = compiled(run_eagerly=True)
+    with rigl_tf.Checkpoint(stopped, every=STEPS) as checkpoint:
+        checkpoint.restore(model, DATA.train(0))
+        fit(model, checkpoint, StopAfter(1), epochs=4)
+        checkpoint.finish()
+    assert int(model.step) == 2 * STEPS
+
+    again = compiled(run_eagerly=True)
+    with rigl_tf.Checkpoint(stopped) as checkpoint:
+        checkpoint.restore(again, DATA.train(0))
+        with pytest.warns(UserWarning, match="a callback ended training"):
+            fit(again, checkpoint, epochs=4)
+
+    assert_equal(again, model)
+
+
+def test_logs_that_are_no_numbers_are_no_history(tmp_path):
+    class Words(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            logs |= {"phase": "first", "scores": np.ones(2)}
+
+    with rigl_tf.Checkpoint(tmp_path) as checkpoint:
+        fit(compiled(run_eagerly=True), checkpoint, Words(), epochs=1)
+
+    assert checkpoint.history.keys() == {"accuracy", "loss"}
 
 
 def test_an_empty_directory_is_no_checkpoint(tmp_path):
@@ -232,17 +348,17 @@ def test_an_empty_directory_is_no_checkpoint(tmp_path):
         {"plan": {"interval": 5}},
         {"plan": {"interval": "5", "end_step": 9}},
         {"versions": None},
+        {"identity": None},
+        {"stopped": 1},
     ],
 )
 def test_facts_of_the_wrong_kind_are_refused(stopped, change):
     for path in checkpoints.paths(stopped):
         facts = checkpoints.read_facts(path)
+        arrays = [np.frombuffer((path / "arrays.bin").read_bytes(), np.uint8)]
+        shutil.rmtree(path)
         checkpoints.write(
-            path,
-            facts["arrays"],
-            [(path / "arrays.bin").read_bytes()],
-            {**facts, **change},
-            keep=2,
+            path, facts["arrays"], arrays, {**facts, **change}, keep=2
         )
 
     with pytest.raises(ValueError, match="says of itself what cannot be"):

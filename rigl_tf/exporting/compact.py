@@ -22,6 +22,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from rigl_tf import durable
+
 MAGIC = b"rigl\x00\x01\r\n"  # the last two are what careless copying breaks
 _DIGEST = hashlib.sha256().digest_size
 _LENGTH = struct.Struct("<I")
@@ -54,7 +56,8 @@ def write(model, path):
     header = json.dumps(header).encode()
     body = b"".join([_LENGTH.pack(len(header)), header, *parts])
     digest = hashlib.sha256(body).digest()
-    pathlib.Path(path).write_bytes(MAGIC + digest + body)
+    with durable.replacing(path) as partial:
+        partial.write_bytes(MAGIC + digest + body)
 
 
 def read(path, most_bytes=MOST_BYTES):

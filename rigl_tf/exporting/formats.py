@@ -8,6 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from rigl_tf import durable
 from rigl_tf.exporting import compact
 from rigl_tf.exporting import litert
 from rigl_tf.exporting import measuring
@@ -49,8 +50,8 @@ def _batched(model, signature):
 
 
 def _write_keras(model, path):
-    with unwrapping.uncompiled(model):
-        model.save(path)
+    with unwrapping.uncompiled(model), durable.replacing(path) as partial:
+        model.save(partial)
 
 
 def _open_keras(path):

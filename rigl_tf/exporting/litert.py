@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from rigl_tf import durable
 from rigl_tf.exporting import measuring
 from rigl_tf.exporting import signatures
 
@@ -94,7 +95,8 @@ def opened(path):
 def _write(model, path, signature, optimizations):
     signature = signature or signatures.model_signature(model)
     try:
-        path.write_bytes(_converted(model, signature, optimizations))
+        with durable.replacing(path) as partial:
+            partial.write_bytes(_converted(model, signature, optimizations))
     except Exception as error:  # of no public class
         about = _about_layers(model)
         if about is None:

@@ -182,7 +182,10 @@ def move(sparse_step, optimizer, gradients, variables, flows, owners):
         algorithm,
         request,
         sparse_step.grow_init,
-        lambda variable: slots.of(optimizer, variable),
+        lambda variable: [
+            (slot, slots.initial_value(optimizer, slot))
+            for slot in slots.of(optimizer, variable)
+        ],
     )
     sparse_step.num_updates.assign_add(1)
     sparse_step.num_changed.assign_add(num_changed)

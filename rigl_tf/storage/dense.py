@@ -96,8 +96,8 @@ class DenseKernel(SparseKernel):
             weight += masked(tf.cast(values, weight.dtype), new)
         done = [num_changed, self.mask.assign(mask)]
         done.append(self.variable.assign(weight))
-        for variable in inputs.slots:
+        for variable, initial in inputs.slots:
             with tf.control_dependencies([d for d in done if d is not None]):
-                done.append(variable.assign(masked(variable, stayed)))
+                done.append(variable.assign(masked(variable, stayed, initial)))
         with tf.control_dependencies([d for d in done if d is not None]):
             return tf.identity(num_changed)

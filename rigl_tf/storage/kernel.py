@@ -170,8 +170,8 @@ class UpdateInputs:
         granularity: `Granularity`, whose units move.
         seed: Integer tensor of shape (2,), unique to the kernel and the step.
         grow_init: `GrowInit`, the weights of new connections.
-        slots: List of the optimizer's variables of the shape of the kernel's
-            variable.
+        slots: List of pairs, of an optimizer's variable of the shape of the
+            kernel's variable and the float that its elements start with.
     """
 
     gradient: object = None

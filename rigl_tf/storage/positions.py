@@ -68,11 +68,11 @@ def origins(old, new):
     return tf.where(found, places, -1)
 
 
-def carried(values, origins):
-    """Gathers values by `origins`; zeros where the origin is -1."""
+def carried(values, origins, other=0.0):
+    """Gathers values by `origins`; `other` where the origin is -1."""
     rows = tf.gather(values, tf.maximum(origins, 0))
     stayed = broadcastable(origins >= 0, values)
-    return tf.where(stayed, rows, tf.zeros([], values.dtype))
+    return tf.where(stayed, rows, tf.cast(other, values.dtype))
 
 
 def broadcastable(flags, values):

@@ -57,16 +57,17 @@ class StoredKernel(SparseKernel):
             now: int32 tensor, as `active`.
             new_weights: Tensor of the shape of `variable`, the weights that
                 new units start with, or `None` for zeros.
-            slots: List of variables of the same shape.
+            slots: List of pairs, as of `UpdateInputs`.
 
         Returns:
             Boolean tensor, `True` for new units.
         """
         origins = positions.origins(tf.convert_to_tensor(self.active), now)
         is_new = (origins < 0) & tf.not_equal(now, positions.NONE)
+        variables = [(self.variable, 0.0), *slots]
         carried = [
-            positions.carried(tf.convert_to_tensor(variable), origins)
-            for variable in (self.variable, *slots)
+            positions.carried(tf.convert_to_tensor(variable), origins, initial)
+            for variable, initial in variables
         ]
         if new_weights is not None:
             new = positions.broadcastable(is_new, carried[0])
@@ -75,9 +76,7 @@ class StoredKernel(SparseKernel):
         # All is read before anything is written.
         with tf.control_dependencies([is_new, *carried]):
             done = [self.active.assign(now)]
-            for variable, values in zip(
-                (self.variable, *slots), carried, strict=True
-            ):
+            for (variable, _), values in zip(variables, carried, strict=True):
                 done.append(variable.assign(values))
         with tf.control_dependencies([d for d in done if d is not None]):
             return tf.identity(is_new)

@@ -1,12 +1,13 @@
 """Tickets on disk: arrays and JSON in one `.npz` file, without pickle."""
 
 import json
-import os
 import pathlib
 import zipfile
 
 import numpy as np
 import tensorflow as tf
+
+from rigl_tf import durable
 
 VERSION = 1
 _FORMAT = "rigl_tf ticket"
@@ -29,15 +30,11 @@ def write(path, facts, arrays):
         "dtypes": {name: array.dtype.name for name, array in arrays.items()},
         **facts,
     }
-    partial = path.with_name(f"{path.name}.partial")
-    try:
+    with durable.replacing(path) as partial:
         with partial.open("wb") as file:
             np.savez(file, **arrays)
         with zipfile.ZipFile(partial, "a") as archive:
             archive.writestr(_FACTS, json.dumps(facts))
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def read(path):
