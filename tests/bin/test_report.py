@@ -59,9 +59,7 @@ def everything(directory):
     }
 
 
-@pytest.mark.parametrize(
-    "task", ["../mine", "/{}/x", "..", ".", "a/../../b"]
-)
+@pytest.mark.parametrize("task", ["../mine", "/{}/x", "..", ".", "a/../../b"])
 def test_a_task_whose_name_is_a_path_stays_in_the_directory(task, tmp_path):
     mine, runs = tmp_path / "mine", tmp_path / "runs"
     mine.mkdir()
