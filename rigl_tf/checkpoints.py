@@ -6,7 +6,9 @@ others their names, types and shapes; `manifest.json`, the schema's version and
 the SHA-256 of both.
 """
 
+import contextlib
 import hashlib
+import itertools
 import json
 import math
 import os
@@ -18,8 +20,11 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-SCHEMA_VERSION = 1
+from rigl_tf import durable
+
+SCHEMA_VERSION = 2
 _ARRAYS, _FACTS, _MANIFEST = "arrays.bin", "facts.json", "manifest.json"
+_PATTERN = "epoch-*"
 _MOST_JSON = 2**26  # bytes; a file larger than this is none of ours
 
 
@@ -57,10 +62,15 @@ class Spec(NamedTuple):
 
 
 def write(path, specs, arrays, facts, keep):
-    """Writes one checkpoint and removes old ones beside it.
+    """Writes one checkpoint and removes old ones in the same directory.
+
+    A checkpoint knows its number, one more than that of the last before it,
+    and its name, so that a copy that somebody has made is none of these.
+    Removed are those with lower numbers, once `keep` whole ones are there.
 
     Args:
-        path: Path; those of later checkpoints sort after it.
+        path: Path. If there is something already, that stays, and a number
+            is added to the name.
         specs: List of `Spec`.
         arrays: Iterable of the arrays themselves.
         facts: Dictionary that JSON can hold.
@@ -70,12 +80,20 @@ def write(path, specs, arrays, facts, keep):
         OSError: If it cannot be written. The others are as they were.
     """
     directory = path.parent
-    partial = directory / f"partial-{path.name}"
-    try:
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir(parents=True)
+    directory.mkdir(parents=True, exist_ok=True)
+    for left in directory.glob(f"{durable.PARTIAL}{_PATTERN}"):
+        shutil.rmtree(left, ignore_errors=True)  # by a process that was killed
+    path = _free(path)
+    before = _numbered(directory)
+    facts = {
+        **facts,
+        "arrays": specs,
+        "name": path.name,
+        "number": max(before.values(), default=0) + 1,
+    }
+    with durable.replacing(path) as partial:
+        partial.mkdir()
         data = (np.ascontiguousarray(array).tobytes() for array in arrays)
-        facts = {**facts, "arrays": specs}
         manifest = {
             "schema_version": SCHEMA_VERSION,
             "sha256": {
@@ -84,20 +102,42 @@ def write(path, specs, arrays, facts, keep):
             },
         }
         _write(partial / _MANIFEST, [json.dumps(manifest).encode()])
-        _sync(partial)
-        shutil.rmtree(path, ignore_errors=True)  # only if it was unreadable
-        os.rename(partial, path)
-        _sync(directory)
-    except OSError:
-        shutil.rmtree(partial, ignore_errors=True)
-        raise
-    for old in [*directory.glob("partial-*"), *paths(directory)[:-keep]]:
-        shutil.rmtree(old, ignore_errors=True)
+    whole = 1
+    for old in sorted(before, key=before.get, reverse=True):
+        if whole >= keep:
+            shutil.rmtree(old, ignore_errors=True)
+        elif _is_whole(old):
+            whole += 1
 
 
 def paths(directory):
-    """The checkpoints of a directory, oldest first."""
-    return sorted(pathlib.Path(directory).glob("epoch-*"))
+    """The checkpoints of a directory, in the order in which they were written.
+
+    Those that do not even say their number, because they are damaged, come
+    last. Copies under other names are left out.
+    """
+    found = {
+        path: _number(path)
+        for path in sorted(pathlib.Path(directory).glob(_PATTERN))
+    }
+    return sorted(
+        (path for path, number in found.items() if number > 0),
+        key=found.get,
+    )
+
+
+def remove_all(directory):
+    """Removes all checkpoints below a directory, and what is then empty."""
+    directory = pathlib.Path(directory)
+    for path in [*directory.rglob(_PATTERN)]:
+        if 0 < _number(path) < math.inf:
+            shutil.rmtree(path, ignore_errors=True)
+    for path in directory.rglob(f"{durable.PARTIAL}{_PATTERN}"):
+        shutil.rmtree(path, ignore_errors=True)
+    folders = [path for path in directory.rglob("*") if path.is_dir()]
+    for folder in [*sorted(folders, reverse=True), directory]:
+        with contextlib.suppress(OSError):  # it is not empty
+            folder.rmdir()
 
 
 def read_facts(path):
@@ -109,19 +149,9 @@ def read_facts(path):
     Raises:
         ValueError: If a file is missing or is not what was written.
     """
-    manifest = _read_json(path / _MANIFEST)
-    version = manifest.get("schema_version")
-    if version != SCHEMA_VERSION:
-        raise ValueError(
-            f"has schema version {version!r}; this version of rigl_tf reads "
-            f"{SCHEMA_VERSION}"
-        )
-    digests = manifest.get("sha256")
-    for name in (_FACTS, _ARRAYS):
-        digest = digests.get(name) if isinstance(digests, dict) else None
-        if _digest(path / name) != digest:
-            raise ValueError(f"{name} is not what was written")
-    return _read_json(path / _FACTS)
+    facts, digests = _read_facts(path)
+    _check_digest(path / _ARRAYS, digests)
+    return facts
 
 
 def read_arrays(path, facts, expected):
@@ -161,25 +191,70 @@ def read_arrays(path, facts, expected):
         return [spec.of(file.read(spec.num_bytes)) for spec in expected]
 
 
+def _read_facts(path):
+    """The facts, without a look at the arrays, and the digests."""
+    manifest = _read_json(path / _MANIFEST)
+    version = manifest.get("schema_version")
+    if version != SCHEMA_VERSION:
+        raise ValueError(
+            f"has schema version {version!r}; this version of rigl_tf reads "
+            f"{SCHEMA_VERSION}"
+        )
+    digests = manifest.get("sha256")
+    _check_digest(path / _FACTS, digests)
+    return _read_json(path / _FACTS), digests
+
+
+def _check_digest(path, digests):
+    found = digests.get(path.name) if isinstance(digests, dict) else None
+    if _digest(path) != found:
+        raise ValueError(f"{path.name} is not what was written")
+
+
+def _number(path):
+    """The number of a checkpoint, 0 of a copy, infinity of a damaged one."""
+    if not path.is_dir():
+        return 0
+    try:
+        facts, _ = _read_facts(path)
+    except (ValueError, OSError):
+        return math.inf
+    number = facts.get("number")
+    if facts.get("name") != path.name or type(number) is not int:
+        return 0
+    return number
+
+
+def _numbered(directory):
+    """Dictionary from those checkpoints that say their number to it."""
+    numbers = {path: _number(path) for path in directory.glob(_PATTERN)}
+    return {path: n for path, n in numbers.items() if 0 < n < math.inf}
+
+
+def _is_whole(path):
+    try:
+        read_facts(path)
+    except (ValueError, OSError):
+        return False
+    return True
+
+
+def _free(path):
+    """The path, or one like it, where nothing is yet."""
+    names = (f"{path.name}-{count}" for count in itertools.count(2))
+    for name in itertools.chain([path.name], names):
+        if not os.path.lexists(path.with_name(name)):
+            return path.with_name(name)
+
+
 def _write(path, chunks):
-    """Writes a file to the disk itself; returns its SHA-256."""
+    """Writes a file; returns its SHA-256."""
     digest = hashlib.sha256()
     with path.open("wb") as file:
         for chunk in chunks:
             file.write(chunk)
             digest.update(chunk)
-        file.flush()
-        os.fsync(file.fileno())
     return digest.hexdigest()
-
-
-def _sync(directory):
-    """Writes the names in a directory to the disk itself."""
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _digest(path):

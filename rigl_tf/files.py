@@ -3,9 +3,10 @@
 import json
 import os
 import pathlib
-import secrets
 import stat
 import urllib.parse
+
+from rigl_tf import durable
 
 MOST_BYTES = 2**26
 """Of a file of JSON; the records of the largest networks have a megabyte."""
@@ -55,38 +56,10 @@ def folder(root, *names):
     return path
 
 
-def replace(path, data):
-    """Writes a file, all of it or nothing; a link is replaced, not followed.
-
-    When this returns, the file outlasts a power cut.
-
-    Args:
-        path: Path, in a directory that exists.
-        data: Bytes, or a string that is written as UTF-8.
-    """
-    path = pathlib.Path(path)
-    if isinstance(data, str):
-        data = data.encode(errors="backslashreplace")
-    partial = path.with_name(f"{path.name}.{secrets.token_hex(4)}.partial")
-    try:
-        with partial.open("xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
-    _sync(path.parent)
-
-
-def _sync(directory):
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    except OSError:
-        pass  # some file systems cannot for directories
-    finally:
-        os.close(descriptor)
+def write(path, text):
+    """Writes a text file, all of it or nothing; see `durable.replacing`."""
+    with durable.replacing(path) as partial:
+        partial.write_text(text, encoding="utf-8")
 
 
 def read_json(path, most_bytes=MOST_BYTES):

@@ -161,18 +161,28 @@ class Fit:
             self.directory / place,
             every=self.checkpoint_every,
             strategy=self.strategy,
-            purpose=self.purpose,
+            identity={
+                "purpose": self.purpose,
+                "data": data.name,
+                "data_seed": self.seed,
+                "batch_size": getattr(data, "batch_size", None),
+                "epochs": epochs,
+            },
             **kwargs,
         ) as checkpoint:
             checkpoint.restore(model, data.train(self.seed))
             self.begin()
-            if checkpoint.epoch < epochs:
+            if checkpoint.epoch < epochs and not checkpoint.stopped:
                 print(title, end="", flush=True)
                 fit(
                     data.train(self.seed, checkpoint.epoch, checkpoint.batch),
                     callbacks=[*callbacks, checkpoint],
                 )
                 checkpoint.finish()  # never to be done again
+            else:  # with which `fit` would have ended
+                model.optimizer.finalize_variable_values(
+                    model.trainable_variables
+                )
         return checkpoint
 
 

@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 
+from rigl_tf import durable
 from rigl_tf import files
 from rigl_tf import locks
 from rigl_tf import schema
@@ -119,12 +120,19 @@ def claim(directory, resume, config=None):
         The `Record` if the run is finished already, else `None`.
 
     Raises:
-        FileExistsError: If there is a run and it may not go on, because
-            `resume` is not set or it began with another configuration.
+        FileExistsError: If the directory holds other things and no run, or a
+            run that may not go on, because `resume` is not set or it began
+            with another configuration.
     """
     directory = pathlib.Path(directory)
-    there = set(directory.iterdir()) if directory.exists() else set()
-    if there - {directory / locks.NAME}:
+    there = {path.name for path in directory.glob("*")} - {locks.NAME}
+    there = {name for name in there if not name.startswith(durable.PARTIAL)}
+    if there:
+        if not there & {CONFIG, RECORD}:
+            raise FileExistsError(
+                f"{directory} holds other files, {min(there)} among them, and "
+                "no run. Choose another --output_dir."
+            )
         if not resume:
             raise FileExistsError(
                 f"{directory} holds a run already. Choose another "
@@ -162,12 +170,19 @@ def load_model(directory):
 def write(directory, record):
     """Writes a record into a run's directory."""
     text = json.dumps(dataclasses.asdict(record), indent=2, allow_nan=True)
-    files.replace(pathlib.Path(directory) / RECORD, text + "\n")
+    files.write(pathlib.Path(directory) / RECORD, text + "\n")
 
 
-def write_config(directory, config):
-    """Writes what `claim` compares when the run is to go on."""
-    files.replace(pathlib.Path(directory) / CONFIG, config)
+def begin(directory, config=None):
+    """Marks a directory as that of a run.
+
+    Args:
+        directory: Path of the run.
+        config: String, as of `claim`.
+    """
+    path = pathlib.Path(directory) / CONFIG
+    if config is not None or not path.exists():
+        files.write(path, config or "# Not known.\n")
 
 
 def read(path):
@@ -218,9 +233,9 @@ def _check_same_config(directory, config):
     path = directory / CONFIG
     if config is None or not path.exists():
         return
-    there = path.read_text(encoding="utf-8").splitlines()
-    here = config.splitlines()
-    if there != here:
+    there = _settings(path.read_text(encoding="utf-8"))
+    here = _settings(config)
+    if there and there != here:  # a power cut may have left nothing
         raise FileExistsError(
             f"{directory} holds a run that began with another configuration: "
             f"{_only(there, here)} there, {_only(here, there)} here. Choose "
@@ -228,7 +243,12 @@ def _check_same_config(directory, config):
         )
 
 
+def _settings(config):
+    """The lines of a configuration without comments."""
+    return [line for line in config.splitlines() if line[:1] not in ("#", "")]
+
+
 def _only(lines, others):
     """The settings that are among the first lines only."""
-    found = [line for line in lines if line not in others and line[:1] != "#"]
-    return ", ".join(filter(None, found)) or "nothing more"
+    found = [line for line in lines if line not in others]
+    return ", ".join(found) or "nothing more"

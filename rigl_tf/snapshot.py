@@ -4,8 +4,13 @@ import dataclasses
 import math
 import re
 
+import keras
+import numpy as np
+
+from rigl_tf import slots
 from rigl_tf import tensors
 from rigl_tf.checkpoints import Spec
+from rigl_tf.modeling.sparse_optimizer import find_sparse_step
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,7 +24,8 @@ class Facts:
         history: Dictionary from metric to its value after each epoch.
         plan: Dictionary, `SparseModel.resolved_schedule`, or `None`.
         versions: Dictionary from package to version.
-        purpose: String, what is trained, or `None` if nothing was said.
+        identity: Dictionary, what makes a run this one; see `identity`.
+        stopped: Boolean, whether a callback has ended training.
     """
 
     epoch: int
@@ -28,7 +34,8 @@ class Facts:
     history: dict
     plan: dict | None
     versions: dict
-    purpose: str | None
+    identity: dict
+    stopped: bool
 
     @classmethod
     def of(cls, values):
@@ -47,13 +54,90 @@ class Facts:
                 and all(map(_are_floats, facts.history.values()))
                 and (facts.plan is None or _is_plan(facts.plan))
                 and all(isinstance(v, str) for v in facts.versions.values())
-                and isinstance(facts.purpose, str | None)
+                and isinstance(facts.identity, dict)
+                and isinstance(facts.stopped, bool)
             )
         except (KeyError, TypeError, AttributeError):
             is_right = False
         if not is_right:
             raise ValueError("says of itself what cannot be")
         return facts
+
+
+def identity(model, dataset=None):
+    """Returns what must be as it was when training goes on.
+
+    Args:
+        model: Compiled `keras.Model`, before it is trained.
+        dataset: `tf.data.Dataset`, as it is trained on, or `None`.
+
+    Returns:
+        Dictionary from name to what JSON can hold.
+    """
+    facts = {"optimizer": _described(slots.inner(model.optimizer))}
+    sparse_step = find_sparse_step(model)
+    if sparse_step is not None:
+        for name in _OF_SPARSE_STEP:
+            facts[name] = _described(getattr(sparse_step, name))
+    if dataset is not None:
+        batch = keras.tree.flatten(dataset.element_spec)
+        facts["batch"] = [str(spec.shape) for spec in batch]
+    return facts
+
+
+def check_same(there, here, inside=""):
+    """Raises a ValueError that names a fact of another run.
+
+    Facts that only one of them has are not compared, and neither are steps
+    that a schedule has left to `fit`.
+
+    Args:
+        there: Dictionary, as `identity` gives it, of a checkpoint.
+        here: Dictionary of the run that is to go on.
+        inside: String, the names of the facts that these are parts of.
+    """
+    for name in [name for name in here if name in there]:
+        then, now = there[name], here[name]
+        if isinstance(then, dict) and isinstance(now, dict):
+            check_same(then, now, f"{inside}{name} ")
+        elif then != now and not (name in _OPEN and None in (then, now)):
+            raise ValueError(
+                f"belongs to another model or run: {inside}{name} was {then} "
+                f"and is {now}. Make it as it was, and change it after "
+                "`restore` if it is meant to change"
+            )
+
+
+_OF_SPARSE_STEP = (
+    "algorithm",
+    "schedule",
+    "drop_fraction",
+    "sparsity",
+    "budgets",
+    "granularity",
+    "grow_init",
+    "seed",
+)
+_OPEN = ("interval", "end_step")  # until a `fit` says them
+
+
+def _described(value):
+    """Anything as what JSON can hold, the same in every process."""
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, dict):
+        # Keras counts what has no name of its own.
+        return {str(k): _described(v) for k, v in value.items() if k != "name"}
+    if isinstance(value, list | tuple):
+        return [_described(item) for item in value]
+    if isinstance(value, np.generic | np.ndarray):
+        return value.tolist()
+    kind = {"class": type(value).__name__}
+    try:
+        return kind | _described(value.get_config())
+    except (AttributeError, NotImplementedError):
+        # Functions have other addresses in other processes.
+        return re.sub(r" at 0x\w+", "", repr(value))
 
 
 class Snapshot:

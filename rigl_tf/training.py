@@ -3,13 +3,14 @@
 import contextlib
 import dataclasses
 import pathlib
-import shutil
 import tempfile
 from collections.abc import Callable
 
 import keras
 
 from rigl_tf import board
+from rigl_tf import checkpoints
+from rigl_tf import durable
 from rigl_tf import locks
 from rigl_tf import plots
 from rigl_tf import recording
@@ -134,10 +135,11 @@ def train(
 
     Raises:
         FileExistsError: If the directory holds a run and `resume` is not set,
-            that run began with another configuration, or another process is
-            in the directory.
+            that run began with another configuration, there are other files
+            and no run, or another process is in the directory.
         TypeError: If an argument is of the wrong kind.
-        ValueError: If there are checkpoints and none can be used.
+        ValueError: If there are checkpoints and none can be used, or the run
+            began with another task, method, seed or optimizer.
         SystemExit: With code `callbacks.STOPPED`, after SIGTERM or SIGINT.
     """
     output_dir = pathlib.Path(output_dir)
@@ -175,7 +177,7 @@ def train(
             verbose=verbose,
             checkpoint_every=checkpoint_every,
             # From then on, there is a run.
-            begin=lambda: _write_config(written, config),
+            begin=lambda: results.begin(written, config),
         )
         scope = strategy.scope if strategy else contextlib.nullcontext
         with scope():
@@ -208,7 +210,8 @@ def train(
             settings or {},
             ticket and ticket.history,
         )
-        model.save(written / "model.keras")
+        with durable.replacing(written / "model.keras") as partial:
+            model.save(partial)
         _draw(record, model, written / "figures")
         if ticket is not None:
             record = dataclasses.replace(
@@ -225,9 +228,10 @@ def train(
             )
         board.write(written / "logs", record, written / "figures")
         results.write(written, record)
+        durable.sync(written)  # figures and logs, too
         if written == output_dir:
             for place in ("checkpoints", "search", "checks"):
-                shutil.rmtree(output_dir / place, ignore_errors=True)
+                checkpoints.remove_all(output_dir / place)
         return record
 
 
@@ -250,11 +254,6 @@ def _checked(model, task, method, ticket, seed, fit, scope):
 
 def _test(model, task):
     return model.evaluate(task.dataset.test, verbose=0, return_dict=True)
-
-
-def _write_config(directory, config):
-    if config is not None:
-        results.write_config(directory, config)
 
 
 def _draw(record, model, figures):

@@ -51,12 +51,71 @@ def test_what_was_written_is_read(saved):
 
 
 def test_the_last_ones_are_kept(tmp_path):
-    (tmp_path / "partial-epoch-0").mkdir()
+    (tmp_path / ".partial-epoch-0").mkdir()  # of a process that was killed
     for number in range(5):
         write(tmp_path / f"epoch-{number}", keep=2)
 
     names = sorted(path.name for path in tmp_path.iterdir())
     assert names == ["epoch-3", "epoch-4"]
+
+
+def test_those_written_last_are_kept_whatever_they_are_called(tmp_path):
+    for name in ("epoch-999999", "epoch-1000000", "epoch-2", "epoch-10"):
+        write(tmp_path / name, keep=3)
+
+    names = [path.name for path in checkpoints.paths(tmp_path)]
+    assert names == ["epoch-1000000", "epoch-2", "epoch-10"]
+
+
+def test_what_somebody_else_put_there_is_neither_counted_nor_removed(saved):
+    directory = saved.parent
+    shutil.copytree(saved, directory / "epoch-best")
+    (directory / "epoch-notes").write_text("mine")
+    (directory / "partial-results").mkdir()
+    (directory / "partial-results" / "notes").write_text("mine")
+    for number in (2, 3):
+        write(directory / f"epoch-{number}", keep=1)
+
+    (path,) = checkpoints.paths(directory)
+    assert path.name == "epoch-3"
+    checkpoints.remove_all(directory)
+    left = {path.name for path in directory.iterdir()}
+    assert left == {"epoch-best", "epoch-notes", "partial-results"}
+
+
+def test_a_damaged_checkpoint_does_not_count_among_those_kept(tmp_path):
+    for number in (1, 2):
+        write(tmp_path / f"epoch-{number}", keep=2)
+    (tmp_path / "epoch-2" / "arrays.bin").write_bytes(b"")
+
+    write(tmp_path / "epoch-3", keep=2)
+
+    read(tmp_path / "epoch-1")
+    assert [p.name for p in checkpoints.paths(tmp_path)] == [
+        "epoch-1",
+        "epoch-2",
+        "epoch-3",
+    ]
+
+
+def test_a_name_that_is_taken_is_left_alone(saved):
+    before = (saved / "manifest.json").read_bytes()
+
+    write(saved, keep=2)
+
+    assert (saved / "manifest.json").read_bytes() == before
+    assert [p.name for p in checkpoints.paths(saved.parent)] == [
+        "epoch-1",
+        "epoch-1-2",
+    ]
+
+
+def test_all_are_removed_with_their_directories(saved, tmp_path):
+    write(tmp_path / "search" / "round 1" / "epoch-1")
+
+    checkpoints.remove_all(tmp_path / "search")
+
+    assert [path.name for path in tmp_path.iterdir()] == ["epoch-1"]
 
 
 @pytest.mark.parametrize("file", FILES)
@@ -169,10 +228,10 @@ def test_json_that_never_ends_is_seen(saved):
 def test_another_schema_is_named(saved):
     manifest = json.loads((saved / "manifest.json").read_text())
     (saved / "manifest.json").write_text(
-        json.dumps({**manifest, "schema_version": 2})
+        json.dumps({**manifest, "schema_version": 1})
     )
 
-    with pytest.raises(ValueError, match="schema version 2; .* reads 1"):
+    with pytest.raises(ValueError, match="schema version 1; .* reads 2"):
         read(saved)
 
 
@@ -195,7 +254,7 @@ def test_a_link_out_of_the_checkpoint_is_not_followed(saved, tmp_path):
 
 @pytest.mark.parametrize(
     ("function", "call"),
-    [("fsync", call) for call in range(4)] + [("rename", 0)],
+    [("fsync", call) for call in range(4)] + [("replace", 0)],
 )
 def test_a_full_disk_leaves_the_checkpoint_before(
     saved, monkeypatch, function, call

@@ -22,8 +22,9 @@ def test_an_empty_directory_may_be_claimed(tmp_path):
 def test_a_directory_with_something_in_it_is_refused(tmp_path):
     (tmp_path / "notes.txt").write_text("mine")
 
-    with pytest.raises(FileExistsError, match="holds a run.*--resume"):
-        results.claim(tmp_path, resume=False)
+    for resume in (False, True):
+        with pytest.raises(FileExistsError, match="notes.txt .* no run"):
+            results.claim(tmp_path, resume)
 
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
 
@@ -38,14 +39,14 @@ def test_a_finished_run_is_refused_or_read(tmp_path):
 
 
 def test_an_unfinished_run_may_be_resumed(tmp_path):
-    (tmp_path / "logs").mkdir()
+    results.begin(tmp_path)
 
     assert results.claim(tmp_path, resume=True) is None
 
 
 @pytest.mark.parametrize("finished", [False, True])
 def test_a_run_of_another_configuration_is_refused(tmp_path, finished):
-    results.write_config(tmp_path, "# Macros:\nEPOCHS = 3\nSEED = 0\n")
+    results.begin(tmp_path, "# Macros:\nEPOCHS = 3\nSEED = 0\n")
     if finished:
         results.write(tmp_path, record())
 
@@ -57,10 +58,10 @@ def test_a_run_of_another_configuration_is_refused(tmp_path, finished):
 
 
 def test_a_run_of_the_same_or_of_no_known_configuration_may_go_on(tmp_path):
-    (tmp_path / "logs").mkdir()
+    (tmp_path / "config.gin").write_text("")  # by a power cut
 
     assert results.claim(tmp_path, True, "SEED = 0\n") is None
-    results.write_config(tmp_path, "SEED = 0\n")
+    results.begin(tmp_path, "SEED = 0\n")
     assert results.claim(tmp_path, True, "SEED = 0\n") is None
     assert results.claim(tmp_path, True) is None
 

@@ -51,7 +51,7 @@ def show(name, item, directory, task=None, form="markdown", kernel=None):
     print(text)
     stem = f"{name} {item.name}".lower().replace(" ", "_")
     table = directory / f"{stem}.{tables.ENDINGS[form]}"
-    files.replace(table, text + "\n")
+    files.write(table, text + "\n")
     print(f"\nTable: {table}")
     by_task = collections.defaultdict(dict)
     for row in item.rows:

@@ -79,7 +79,7 @@ def show(directory, kernel=None, form="markdown"):
         if text:
             print(f"{name}:\n\n{text}\n")
             path = directory / f"{name}.{tables.ENDINGS[form]}"
-            files.replace(path, text + "\n")
+            files.write(path, text + "\n")
     for name, runs in sorted(tasks.items()):
         figures = files.folder(directory, "figures", name)
         for draw in _figures(list(runs.values())):

@@ -9,6 +9,7 @@ import time
 import warnings
 
 import keras
+import numpy as np
 
 from rigl_tf import checkpoints
 from rigl_tf import locks
@@ -16,9 +17,13 @@ from rigl_tf import strategies
 from rigl_tf.checks import check_count
 from rigl_tf.snapshot import Facts
 from rigl_tf.snapshot import Snapshot
+from rigl_tf.snapshot import check_same
+from rigl_tf.snapshot import identity
 
 STOPPED = 75
 """Exit code of a process that was told to stop and has saved its work."""
+
+_EPOCH_ENDS = "this epoch alone"  # which is true, as Keras has it
 
 
 class Checkpoint(keras.callbacks.Callback):
@@ -61,8 +66,9 @@ class Checkpoint(keras.callbacks.Callback):
             workers, who all see the directory, the chief writes. Their clocks
             differ, so that without `every` they save at the end of epochs;
             signals are heeded only when they save.
-        purpose: String that says what is trained, or `None`. A checkpoint of
-            another purpose is not gone on with.
+        identity: Dictionary from name to what JSON can hold, or `None`: what
+            else a run may go on with only if it is the same, such as the seed
+            of the data's order.
 
     Attributes:
         epoch: Integer, epochs done; like the others, from the beginning of
@@ -71,6 +77,9 @@ class Checkpoint(keras.callbacks.Callback):
         history: Dictionary from metric to its value after each epoch; the
             density of a kernel is the metric `density/` and its name.
         elapsed: Float, seconds that training has taken.
+        stopped: Boolean, whether a callback had ended training when the
+            checkpoint was written, so that there is nothing to go on with;
+            set it to `False` to train on nevertheless.
 
     Raises:
         FileExistsError: On entry, if another process uses the directory.
@@ -85,7 +94,7 @@ class Checkpoint(keras.callbacks.Callback):
         keep=2,
         monitor=None,
         strategy=None,
-        purpose=None,
+        identity=None,
     ):
         super().__init__()
         check_count("every", every, optional=True)
@@ -95,8 +104,9 @@ class Checkpoint(keras.callbacks.Callback):
         self.seconds = seconds
         self.keep = keep
         self.monitor = monitor
-        self.purpose = purpose
+        self.identity = dict(identity or {})
         self.epoch = self.batch = 0
+        self.stopped = False
         self.history = {}
         self.elapsed = 0.0
         self._several = strategies.has_several_workers(strategy)
@@ -125,6 +135,7 @@ class Checkpoint(keras.callbacks.Callback):
         for number, handler in self._handlers.items():
             signal.signal(number, handler)
         self._handlers = None
+        self._begin_at(None)
         if self._is_chief:
             self._lock.__exit__()
         last = checkpoints.paths(self.directory)[-1:]
@@ -147,23 +158,23 @@ class Checkpoint(keras.callbacks.Callback):
         Raises:
             ValueError: If there are checkpoints and none of them will do.
         """
-        self._snapshot = Snapshot(model, self.monitor, dataset)
+        snapshot = Snapshot(model, self.monitor, dataset)
+        here = {**identity(model, dataset), **self.identity}
         problems = []
         for path in reversed(checkpoints.paths(self.directory)):
             try:
                 values = checkpoints.read_facts(path)
                 facts = Facts.of(values)
-                if facts.purpose != self.purpose:
-                    raise ValueError(
-                        f"is of {facts.purpose} and not of {self.purpose}"
-                    )
-                specs = self._snapshot.specs(facts.batch > 0)
+                check_same(facts.identity, here)
+                specs = snapshot.specs(facts.batch > 0)
                 arrays = checkpoints.read_arrays(path, values, specs)
             except (ValueError, OSError) as error:
                 problems.append(f"{path} {error}")
                 continue
             for problem in problems:
                 warnings.warn(f"Passed over: {problem}.", stacklevel=2)
+            self._snapshot = snapshot
+            self.identity = {**here, **facts.identity}
             self._go_back(model, facts, arrays)
             return True
         if problems:
@@ -171,6 +182,8 @@ class Checkpoint(keras.callbacks.Callback):
                 f"No checkpoint can be used: {'; '.join(problems)}. Choose "
                 "another directory, or remove them to begin anew."
             )
+        self._snapshot = snapshot
+        self.identity = here
         return False
 
     def _go_back(self, model, facts, arrays):
@@ -182,6 +195,7 @@ class Checkpoint(keras.callbacks.Callback):
         self._skip = facts.batch
         self.history = facts.history
         self.elapsed = facts.elapsed
+        self.stopped = facts.stopped
 
     def save(self):
         """Saves training as it is now, or warns that it could not."""
@@ -204,7 +218,8 @@ class Checkpoint(keras.callbacks.Callback):
                 name: importlib.metadata.version(name)
                 for name in ("keras", "tensorflow", "numpy")
             },
-            purpose=self.purpose,
+            identity=self.identity,
+            stopped=self.model.stop_training is True,
         )
         try:
             checkpoints.write(
@@ -247,8 +262,34 @@ class Checkpoint(keras.callbacks.Callback):
                 f"Received: {self.model.steps_per_execution}."
             )
         if self._snapshot is None:
+            if checkpoints.paths(self.directory):
+                raise ValueError(
+                    f"{self.directory} holds checkpoints of an earlier run. "
+                    "Call `checkpoint.restore(model, dataset)` before `fit` to "
+                    "go on with it, or choose another directory."
+                )
             self._snapshot = Snapshot(self.model, self.monitor)
-        self.model._initial_epoch = self.epoch or None
+            self.identity = {**identity(self.model), **self.identity}
+        now = {"steps_per_epoch": steps}
+        try:
+            check_same(self.identity, now)
+        except ValueError as error:
+            raise ValueError(f"{self.directory} {error}.") from None
+        self.identity |= now
+        epochs = self.params["epochs"]
+        if self.stopped or self.epoch >= epochs:
+            warnings.warn(
+                f"There is nothing to train: {self.epoch} epochs are done, "
+                + (
+                    "and then a callback ended training. Set "
+                    "`checkpoint.stopped = False` to train on."
+                    if self.stopped
+                    else f"and `epochs={epochs}` counts from the beginning of "
+                    "the run. Pass more to train on."
+                ),
+                stacklevel=2,
+            )
+        self._begin_at(epochs if self.stopped else self.epoch)
         self._last = time.monotonic()
         self._start = self._last - self.elapsed
 
@@ -265,27 +306,35 @@ class Checkpoint(keras.callbacks.Callback):
         if self.batch == self.params["steps"]:
             # Saved with what ends the epoch. If some of it was done before,
             # Keras has to be told that it is over.
-            self.model.stop_training |= self._skip > 0
-        elif self._is_due(epoch_ends=False):
+            if self._skip and not self.model.stop_training:
+                self.model.stop_training = _EPOCH_ENDS
+        elif not self.model.stop_training and self._is_due(epoch_ends=False):
             self._save_or_exit()
 
     def on_epoch_end(self, epoch, logs=None):
-        if self._skip:
+        if self.model.stop_training == _EPOCH_ENDS:
             self.model.stop_training = False
-            self._skip = 0
+        self._skip = 0
         self.epoch, self.batch = epoch + 1, 0
         logs = dict(logs or {})
         if self.monitor is not None:
             for name, density in self.monitor.densities.items():
                 logs[f"density/{name}"] = density
         for name, value in logs.items():
-            self.history.setdefault(name, []).append(float(value))
+            if np.ndim(value) == 0 and not isinstance(value, str):
+                self.history.setdefault(name, []).append(float(value))
         if self._is_due(epoch_ends=True):
             self._save_or_exit()
 
     def on_train_end(self, logs=None):
         del logs
         self.elapsed = time.monotonic() - self._start
+        self._begin_at(None)
+
+    def _begin_at(self, epoch):
+        """Says where the next `fit` begins."""
+        if self.model is not None:
+            self.model._initial_epoch = epoch or None
 
     def _is_due(self, epoch_ends):
         if self.every is not None and self._since >= self.every:

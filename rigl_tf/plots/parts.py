@@ -1,6 +1,5 @@
 """What all figures share."""
 
-import io
 import math
 import pathlib
 from typing import NamedTuple
@@ -9,7 +8,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator
 
-from rigl_tf import files
+from rigl_tf import durable
 from rigl_tf import kinds
 
 # Okabe & Ito's colours, which everyone can tell apart.
@@ -154,6 +153,5 @@ def save(figure, path):
         )
     path = pathlib.Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    data = io.BytesIO()
-    figure.savefig(data, format=path.suffix[1:] or None, dpi=150)
-    files.replace(path, data.getvalue())
+    with durable.replacing(path) as partial:
+        figure.savefig(partial, dpi=150)

@@ -26,6 +26,7 @@ import tensorflow as tf
 import rigl_tf
 from rigl_tf import checkpoints
 from rigl_tf import datasets
+from rigl_tf import durable
 from rigl_tf import schedules
 from rigl_tf import strategies
 from rigl_tf import training
@@ -105,12 +106,15 @@ def kill_at(place, call, when):
         kind = rigl_tf.Checkpoint
         kind.on_train_batch_end = around(kind.on_train_batch_end)
         return
-    # Only as `checkpoints` sees them.
+    # Only as those see them who write.
     for name, module in (("os", os), ("shutil", shutil)):
         functions = dict(vars(module))
         if place in functions:
             functions[place] = around(functions[place])
-            setattr(checkpoints, name, types.SimpleNamespace(**functions))
+            for writer in (durable, checkpoints):
+                if hasattr(writer, name):
+                    patched = types.SimpleNamespace(**functions)
+                    setattr(writer, name, patched)
 
 
 def after_each_step(action):

@@ -16,7 +16,8 @@ import numpy as np
 from tests.faults import harness
 
 # Four steps in an epoch, an update at 3 and a checkpoint after each step. A
-# checkpoint takes five calls of fsync and one of rename.
+# checkpoint takes five calls of fsync and one of replace, and the run's mark
+# before all of them two and one.
 STEPS = {
     "first step": "step:1:before",
     "before an update": "step:2:after",
@@ -27,10 +28,10 @@ STEPS = {
 # Of rounds or of a search, of training, and of a sanity check.
 SEARCHES = {"gem_miner": (6, 20, 35), "imp": (1, 13, 30)}
 SAVES = {
-    "while a file is written": "fsync:11:before",
-    "before the rename": "rename:3:before",
-    "after the rename": "rename:3:after",
-    "before old ones go": "rmtree:8:before",
+    "while a file is written": "fsync:13:before",
+    "before the rename": "replace:4:before",
+    "after the rename": "replace:4:after",
+    "before old ones go": "rmtree:1:before",
 }
 
 

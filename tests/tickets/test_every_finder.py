@@ -554,7 +554,7 @@ def test_a_directory_of_another_search_is_refused(tmp_path):
         for name, mask in ticket.masks.items():
             np.testing.assert_array_equal(mask, again.masks[name])
     other = dataclasses.replace(finder, regularization=0.5)
-    with pytest.raises(ValueError, match="is of .*0.001.* and not of .*0.5"):
+    with pytest.raises(ValueError, match="purpose was .*0.001.* and is .*0.5"):
         other.find(MODEL, DATA, 0.25, fit=fit)
 
 

@@ -1,0 +1,86 @@
+"""Files and directories that are on the disk whole, or not at all."""
+
+import contextlib
+import errno
+import os
+import pathlib
+import shutil
+
+PARTIAL = ".partial-"
+"""How the name begins of what is being written."""
+
+
+@contextlib.contextmanager
+def replacing(path):
+    """Gives a path to write to, and moves what is there to `path` in the end.
+
+    After the block, the new file or directory outlasts a power cut. If the
+    block or the disk fails, the old file is as it was. A link at `path` is
+    replaced and not followed.
+
+    Args:
+        path: Path of a file, or of a directory that does not exist, in a
+            directory that does.
+
+    Yields:
+        Path in the same directory, with the same suffix.
+
+    Raises:
+        OSError: If it cannot be written.
+
+    >>> with durable.replacing("notes.txt") as partial:
+    ...     _ = partial.write_text("all of it")
+    """
+    path = pathlib.Path(path)
+    partial = path.with_name(f"{PARTIAL}{path.name}")
+    _remove(partial)  # of a process that was killed
+    try:
+        yield partial
+        sync(partial)
+        os.replace(partial, path)
+    finally:
+        _remove(partial)
+    _sync_names(path.parent)
+
+
+def sync(path):
+    """Writes a file, or a directory with all that is in it, to the disk.
+
+    Links and pipes are left out.
+
+    Raises:
+        OSError: If the disk does not take it.
+    """
+    path = pathlib.Path(path)
+    if path.is_symlink():
+        return
+    if path.is_dir():
+        for child in sorted(path.iterdir()):
+            sync(child)
+        _sync_names(path)
+    elif path.is_file():
+        _fsync(path)
+
+
+def _sync_names(directory):
+    try:
+        _fsync(directory)
+    except OSError as error:
+        # Some file systems cannot for directories.
+        if error.errno not in (errno.EINVAL, errno.EOPNOTSUPP):
+            raise
+
+
+def _fsync(path):
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _remove(path):
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
