@@ -17,7 +17,7 @@ from rigl_tf.bin import train
 _JOBS = flags.DEFINE_integer(
     "jobs", 1, "How many runs to train at once, each in a process.", 1
 )
-FLAGS_OF_TRAIN = ("output_dir", "allow_config_code")
+FLAGS_OF_TRAIN = ("output_dir",)
 
 
 def output_dir(kind):
@@ -42,11 +42,6 @@ def output_dir(kind):
     return pathlib.Path(given)
 
 
-def allow_code():
-    """Whether --allow_config_code is given."""
-    return flags.FLAGS["allow_config_code"].value
-
-
 def trained(runs, directory):
     """Trains runs that are not finished; those that wait for others last.
 
@@ -60,7 +55,7 @@ def trained(runs, directory):
     runs = sorted(runs, key=_waits)
     if _JOBS.value == 1:
         for run in runs:
-            yield run, _train(run, directory, allow_code())
+            yield run, _train(run, directory)
         return
     for some in _batches(runs):
         with concurrent.futures.ProcessPoolExecutor(
@@ -70,8 +65,7 @@ def trained(runs, directory):
             initargs=(_JOBS.value,),
         ) as pool:
             waiting = {
-                pool.submit(_train_apart, run, directory, allow_code()): run
-                for run in some
+                pool.submit(_train_apart, run, directory): run for run in some
             }
             try:
                 for future in concurrent.futures.as_completed(waiting):
@@ -109,13 +103,12 @@ def _is_builtin(kind):
     return getattr(builtins, kind.__name__, None) is kind
 
 
-def _train(run, directory, may_import):
+def _train(run, directory):
     keras.backend.clear_session()  # layers are named as in a first run
     return train.run_one(
         [configs.find("tasks", run.task), configs.find("methods", run.method)],
         run.bindings(directory),
         directory / run.path,
-        may_import,
         resume=True,
         verbose=0,
     )
