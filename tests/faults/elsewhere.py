@@ -273,7 +273,7 @@ def faults(few):
         )
     for kind, inject, count in (
         ("strange compact file", compact_file, 5 if few else 200),
-        ("strange .keras file", keras_file, 3 if few else 100),
+        ("strange .keras file", keras_file, 3 if few else 50),
     ):
         for number in range(count):
             yield kind, f"seed {number}", functools.partial(inject, number)
