@@ -4,6 +4,7 @@ import contextlib
 
 import keras
 from keras.src.backend.common.global_state import get_global_attribute
+from keras.src.backend.common.global_state import set_global_attribute
 from keras.src.models import Functional as Functional
 from keras.src.models.functional import functional_like_constructor
 from keras.src.ops.function import make_node_key
@@ -31,6 +32,18 @@ def unregistered_gradients():
     yield
     for name in set(registered) - before:
         del registered[name]
+
+
+@contextlib.contextmanager
+def unallocated():
+    """Variables that are made within never get memory, or values."""
+    waiting = get_global_attribute("uninitialized_variables", [])
+    set_global_attribute("uninitialized_variables", [])
+    try:
+        with keras.StatelessScope(initialize_variables=False):
+            yield
+    finally:
+        set_global_attribute("uninitialized_variables", waiting)
 
 
 class Untracked:

@@ -26,7 +26,9 @@ def _flops(what):
 
 
 def _check(name):
-    return lambda record: _per_cent(record.ticket.get("checks", {}).get(name))
+    return lambda record: _per_cent(
+        record.ticket.get("checks", {}).get(name, {})
+    )
 
 
 def _empty(what):
@@ -47,13 +49,13 @@ def _remaining(record):
 
 
 def _per_cent(metrics):
-    return 100 * metrics["accuracy"] if metrics else None
+    return 100 * metrics["accuracy"] if "accuracy" in metrics else None
 
 
 METRICS = {
     "accuracy": Metric("accuracy, %", lambda r: _per_cent(r.test)),
     "before": Metric(
-        "before training, %", lambda r: _per_cent(r.ticket.get("before"))
+        "before training, %", lambda r: _per_cent(r.ticket.get("before", {}))
     ),
     "shuffle": Metric("shuffled, %", _check("shuffle")),
     "reinitialize": Metric("other weights, %", _check("reinitialize")),

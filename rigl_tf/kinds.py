@@ -117,6 +117,15 @@ def tuned(records):
     return sorted({n for runs in alike.values() for n in _different(runs)})
 
 
+def rated(records):
+    """Those of records whose setting `LEARNING_RATE` is a number."""
+    return [
+        record
+        for record in records
+        if type(record.settings.get("LEARNING_RATE")) in (int, float)
+    ]
+
+
 def best_by_rate(records):
     """The runs that stand for a learning rate.
 
@@ -124,7 +133,7 @@ def best_by_rate(records):
     on validation data.
 
     Args:
-        records: List of `Record` whose settings have a `LEARNING_RATE`.
+        records: List of `Record`; only those that are `rated` count.
 
     Returns:
         Dictionary from pairs of a `Kind` without settings and a rate to a list
@@ -134,7 +143,7 @@ def best_by_rate(records):
         ValueError: If other settings vary and there are no validation data.
     """
     places = collections.defaultdict(list)
-    for kind, runs in group(records).items():
+    for kind, runs in group(rated(records)).items():
         rate = runs[0].settings["LEARNING_RATE"]
         places[kind._replace(settings=""), rate].append(runs)
     return {

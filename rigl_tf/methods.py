@@ -5,7 +5,6 @@ import functools
 import pathlib
 from collections.abc import Callable
 
-import keras
 import numpy as np
 
 from rigl_tf import distributions
@@ -95,9 +94,7 @@ class Method:
             seed=seed,
         )
         if self.source is not None and self.reuse == "masks":
-            other = keras.saving.load_model(
-                pathlib.Path(self.source) / "model.keras"
-            )
+            other = results.load_model(self.source)
             model.set_masks({k.name: np.array(k.mask) for k in other.kernels})
         return model
 

@@ -41,7 +41,7 @@ def table(records, layout=tables.markdown):
                 kind.label,
                 kinds.short(kind.distribution),
                 f"{kind.sparsity:g}",
-                spread([100 * run.test["accuracy"] for run in runs]),
+                _per_cent([run.test for run in runs]),
                 str(len(runs)),
                 f"{statistics.mean(r.parameters['active'] for r in runs):,.0f}",
                 *(
@@ -77,7 +77,7 @@ def comparison(records, metric="accuracy", layout=tables.markdown):
         row = [method]
         for column in columns:
             cells = [
-                spread([100 * run.test[metric] for run in runs])
+                _per_cent([run.test for run in runs], metric)
                 for kind, runs in groups.items()
                 if kind.label == method and kind.compares_in(column)
             ]
@@ -129,12 +129,7 @@ def tickets(records, layout=tables.markdown):
                 f"{kind.sparsity:g}",
                 str(runs[0].ticket["epochs"]),
                 str(len(runs)),
-                *(
-                    spread([100 * metrics["accuracy"] for metrics in found])
-                    if found
-                    else ""
-                    for found in outcomes
-                ),
+                *map(_per_cent, outcomes),
             )
         )
     return layout(rows)
@@ -157,13 +152,17 @@ def learning_rates(records, layout=tables.markdown):
     rows = [("learning rate", *(f"{rate:g}" for rate in rates))]
     for kind in sorted({kind for kind, _ in best}):
         cells = [
-            spread([100 * run.test["accuracy"] for run in best[kind, rate]])
-            if (kind, rate) in best
-            else ""
+            _per_cent([run.test for run in best.get((kind, rate), ())])
             for rate in rates
         ]
         rows.append((str(kind), *cells))
     return layout(rows)
+
+
+def _per_cent(found, metric="accuracy"):
+    """The spread of a metric over dictionaries; empty if none has it."""
+    values = [100 * metrics[metric] for metrics in found if metric in metrics]
+    return spread(values) if values else ""
 
 
 def spread(values):

@@ -2,13 +2,18 @@
 
 import dataclasses
 import json
+import os
 import pathlib
 
 from rigl_tf import durable
+from rigl_tf import files
 from rigl_tf import locks
+from rigl_tf import schema
+from rigl_tf.exporting import loading
 
 SCHEMA_VERSION = 1
 RECORD = "record.json"
+MODEL = "model.keras"
 CONFIG = "config.gin"
 TRIALS = "trials"  # a directory of runs that settings are chosen by
 
@@ -141,14 +146,31 @@ def claim(directory, resume, config=None):
 
 def find(directory):
     """The `Record` of the run in a directory if it is finished, or `None`."""
-    path = pathlib.Path(directory) / RECORD
-    return read(path) if path.exists() else None
+    try:
+        return read(pathlib.Path(directory) / RECORD)
+    except FileNotFoundError:
+        return None
+
+
+def load_model(directory):
+    """Loads the model of a finished run.
+
+    Raises:
+        ValueError: If there is none, or it cannot be read.
+    """
+    path = pathlib.Path(directory) / MODEL
+    if not path.is_file():
+        raise ValueError(
+            f"There is no finished run in {directory}: it has no {MODEL}. "
+            "Train one with rigl-train or rigl-sweep."
+        )
+    return loading.read_keras(path)
 
 
 def write(directory, record):
     """Writes a record into a run's directory."""
     text = json.dumps(dataclasses.asdict(record), indent=2, allow_nan=True)
-    _replace(pathlib.Path(directory) / RECORD, text + "\n")
+    files.write(pathlib.Path(directory) / RECORD, text + "\n")
 
 
 def begin(directory, config=None):
@@ -160,46 +182,51 @@ def begin(directory, config=None):
     """
     path = pathlib.Path(directory) / CONFIG
     if config is not None or not path.exists():
-        _replace(path, config or "# Not known.\n")
+        files.write(path, config or "# Not known.\n")
 
 
 def read(path):
     """Reads one record.
 
     Raises:
-        ValueError: If the file is no record of this version.
+        FileNotFoundError: If there is no file.
+        ValueError: If the file is no record of this version. Says which of
+            its fields is not what it should be.
     """
     try:
-        values = json.loads(pathlib.Path(path).read_text(encoding="utf-8"))
-        record = Record(**values)
-    except (TypeError, json.JSONDecodeError, UnicodeDecodeError) as error:
+        values = files.read_json(path)
+        version = values.get("schema_version") if type(values) is dict else None
+        if version not in (None, SCHEMA_VERSION):
+            raise ValueError(
+                f"it has schema version {version!r:.20}; this version of "
+                f"rigl_tf reads {SCHEMA_VERSION}"
+            )
+        schema.check(values)
+    except ValueError as error:
         raise ValueError(f"{path} is not a run's record: {error}.") from error
-    if record.schema_version != SCHEMA_VERSION:
-        raise ValueError(
-            f"{path} has schema version {record.schema_version}; this version "
-            f"of rigl_tf reads {SCHEMA_VERSION}."
-        )
-    return record
+    return Record(**values)
 
 
 def read_all(directory):
     """Reads every record below a directory, but those in its `TRIALS`.
 
+    Others may write and remove runs meanwhile.
+
     Returns:
         Dictionary from the directory of a run to its `Record`, in the order
         of their paths.
     """
-    paths = sorted(pathlib.Path(directory).rglob(RECORD))
-    return {
-        path.parent: read(path)
-        for path in paths
-        if TRIALS not in path.relative_to(directory).parts
+    directories = [
+        pathlib.Path(place)
+        for place, _, names in os.walk(directory)
+        if RECORD in names
+    ]
+    found = {
+        place: find(place)
+        for place in sorted(directories)
+        if TRIALS not in place.relative_to(directory).parts
     }
-
-
-def _replace(path, text):
-    with durable.replacing(path) as partial:
-        partial.write_text(text, encoding="utf-8")
+    return {place: record for place, record in found.items() if record}
 
 
 def _check_same_config(directory, config):

@@ -1,16 +1,34 @@
-"""Tables as text."""
+"""Tables as text, whatever is in their cells."""
 
 import csv as csv_format
 import io
+import re
 
-# What LaTeX would take for something else.
+# What would be taken for something else than text.
+_MARKDOWN = {sign: f"\\{sign}" for sign in "|\\<[`"}
+_FORMULA = re.compile(r"[=@]|[+-](?![\d.,%± ]*$)")
 _LATEX = {
     **{sign: f"\\{sign}" for sign in "&%#_${}"},
+    **{sign: f"{{{sign}}}" for sign in "[*"},  # after a line's end
     "\\": r"\textbackslash{}",
     "~": r"\textasciitilde{}",
     "^": r"\textasciicircum{}",
     "±": r"$\pm$",
 }
+
+
+def shown(text):
+    """A text with what a terminal would not print, or obey, in words.
+
+    >>> print(shown("two\\nlines \\x1b[31m"))
+    two\\nlines \\x1b[31m
+    """
+    return "".join(
+        sign
+        if sign.isprintable()
+        else sign.encode("unicode_escape").decode("ascii")
+        for sign in text
+    )
 
 
 def markdown(rows):
@@ -22,6 +40,7 @@ def markdown(rows):
     Returns:
         String.
     """
+    rows = [[_escaped(cell, _MARKDOWN) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = [
         " | ".join(
@@ -36,17 +55,22 @@ def markdown(rows):
 
 
 def csv(rows):
-    """Lays out rows as comma-separated values, the first as their head."""
+    """Lays out rows as comma-separated values, the first as their head.
+
+    A cell that a spreadsheet would compute has an apostrophe before it.
+    """
     text = io.StringIO()
-    csv_format.writer(text, lineterminator="\n").writerows(rows)
+    csv_format.writer(text, lineterminator="\n").writerows(
+        ["'" * bool(_FORMULA.match(cell)) + shown(cell) for cell in row]
+        for row in rows
+    )
     return text.getvalue().rstrip("\n")
 
 
 def latex(rows):
     """Lays out rows as a `tabular` of LaTeX with the rules of booktabs."""
     lines = [
-        " & ".join("".join(_LATEX.get(c, c) for c in cell) for cell in row)
-        + r" \\"
+        " & ".join(_escaped(cell, _LATEX) for cell in row) + r" \\"
         for row in rows
     ]
     return "\n".join(
@@ -60,6 +84,10 @@ def latex(rows):
             r"\end{tabular}",
         ]
     )
+
+
+def _escaped(cell, signs):
+    return "".join(signs.get(sign, sign) for sign in shown(cell))
 
 
 FORMATS = {"markdown": markdown, "csv": csv, "latex": latex}

@@ -13,12 +13,13 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 # A module may import those before it, never after.
 FLOOR_PLAN = """
     _keras_compat checks patterns config tables learning_rates losses locks
-    durable checkpoints strategies tensors selection masks distributions
+    durable files checkpoints strategies tensors selection masks distributions
     schedules algorithms layout granularity refusals storage stores grow_init
     slots views update replicas plan multi_worker modeling exporting flops
     shrinking condensing xnnpack estimates summary monitor snapshot datasets
-    callbacks fitting extension tickets models results kinds reports comparisons
-    plots board methods costs papers recording smoke training bin __init__
+    callbacks fitting extension tickets models schema results kinds reports
+    comparisons plots board methods costs papers recording smoke training bin
+    __init__
 """.split()
 
 

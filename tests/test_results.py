@@ -2,10 +2,14 @@
 
 import dataclasses
 import json
+import math
+import os
+import shutil
 
 import pytest
 
 from rigl_tf import results
+from rigl_tf import schema
 from tests.records import record
 
 
@@ -88,7 +92,7 @@ def test_a_record_of_another_version_is_named(tmp_path):
     path = tmp_path / "record.json"
     path.write_text(json.dumps(values))
 
-    with pytest.raises(ValueError, match="record.json has schema version 99"):
+    with pytest.raises(ValueError, match="record.json.* schema version 99"):
         results.read(path)
 
 
@@ -104,3 +108,132 @@ def test_records_are_read_in_the_order_of_their_paths(tmp_path):
         found.values()
     )
     assert results.read_all(tmp_path / "nowhere") == {}
+
+
+def changed(path, place, value):
+    """Writes a record that somebody has changed at one place."""
+    values = json.loads(json.dumps(dataclasses.asdict(record(ticket=TICKET))))
+    inside = values
+    *way, last = place
+    for key in way:
+        inside = inside[key]
+    inside[last] = value
+    path.write_text(json.dumps(values))
+
+
+TICKET = {
+    "epochs": 2,
+    "density": 0.1,
+    "search": {"sparsity": [0.9]},
+    "before": {"accuracy": 0.5},
+    "checks": {"shuffle": {"accuracy": 0.5}},
+}
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "field"),
+    [
+        (["task"], 1, "`task` must be 1 to 200 characters. Received: 1"),
+        (["task"], "", "`task`"),
+        (["method"], "x" * 201, "`method`"),
+        (["sparsity"], 1.5, "`sparsity` must be a number from 0 to 1"),
+        (["sparsity"], float("nan"), "`sparsity`"),
+        (["sparsity"], True, "`sparsity`"),
+        (["seed"], 0.5, "`seed` must be a whole number"),
+        (["steps"], 10**400, "`steps`"),
+        (["structure"], None, "`structure` must be a dictionary"),
+        (["structure"], {"k": {}}, r"`structure\.k\.active` is missing"),
+        (["flops", "training_dense"], 0, r"`flops\.training_dense`"),
+        (["flops"], {}, r"`flops\.inference` is missing"),
+        (["flops", "search"], float("inf"), r"`flops\.search`"),
+        (["settings"], [1], "`settings` must be a dictionary"),
+        (["settings", "SOURCE"], 3, r"`settings\.SOURCE`"),
+        (["settings", "ALPHA"], [1], r"`settings\.ALPHA`"),
+        (["history", "val_accuracy"], [], r"`history\.val_accuracy` must be a"),
+        (["history", "val_accuracy"], [None], r"`history\.val_accuracy\[0\]`"),
+        (["test", "accuracy"], float("nan"), r"`test\.accuracy`"),
+        (["ticket"], None, "`ticket` must be a dictionary"),
+        (["ticket", "checks"], {"a": 1}, r"`ticket\.checks\.a` must be"),
+        (["densities", "k"], "0.5", r"`densities\.k`"),
+        (["versions", "x\x1b[2J"], 1, r"`versions\.'x\\x1b\[2J'`"),
+        (["schema_version"], None, "`schema_version`"),
+        (["more"], 1, "there is no field `more`"),
+    ],
+)
+def test_a_field_that_is_not_what_it_should_be_is_named(
+    tmp_path, place, value, field
+):
+    changed(tmp_path / "record.json", place, value)
+
+    with pytest.raises(ValueError, match=rf"record.json is not .*{field}"):
+        results.read_all(tmp_path)
+
+
+def test_the_schema_knows_every_field_of_a_record(tmp_path):
+    values = dataclasses.asdict(record(ticket=TICKET))
+    schema.check(values)
+
+    for field in dataclasses.fields(results.Record):
+        with pytest.raises(ValueError, match=f"`{field.name}`"):
+            schema.check(values | {field.name: object()})
+    with pytest.raises(ValueError, match="`device` is missing"):
+        schema.check({k: v for k, v in values.items() if k != "device"})
+
+
+def test_a_network_that_diverged_has_a_record(tmp_path):
+    nan = float("nan")
+    diverged = record(history={"loss": [nan], "val_accuracy": [0.1]})
+    diverged.test["loss"] = float("inf")
+    results.write(tmp_path, diverged)
+
+    found = results.read(tmp_path / "record.json")
+    assert math.isnan(found.history["loss"][0])
+    assert found.test == diverged.test
+
+
+@pytest.mark.parametrize(
+    "make", [os.mkfifo, lambda path: path.symlink_to("/dev/zero")]
+)
+def test_what_is_no_ordinary_file_is_not_read(tmp_path, make):
+    make(tmp_path / "record.json")
+
+    with pytest.raises(ValueError, match="record.json.*no ordinary file"):
+        results.read_all(tmp_path)
+
+
+def test_a_record_nested_too_deeply_is_named(tmp_path):
+    (tmp_path / "record.json").write_text("[" * 100_000)
+
+    with pytest.raises(ValueError, match="record.json.*too deeply"):
+        results.read_all(tmp_path)
+
+
+def test_a_record_that_vanishes_while_it_is_read_is_passed_over(
+    tmp_path, monkeypatch
+):
+    for seed in range(3):
+        (tmp_path / f"seed={seed}").mkdir()
+        results.write(tmp_path / f"seed={seed}", record(seed=seed))
+    read = results.read
+
+    def remove_and_read(path):
+        if "seed=1" in str(path):
+            shutil.rmtree(path.parent)
+        return read(path)
+
+    monkeypatch.setattr(results, "read", remove_and_read)
+
+    found = results.read_all(tmp_path).values()
+    assert [run.seed for run in found] == [0, 2]
+
+
+def test_a_record_replaces_a_link_and_is_not_written_through_it(tmp_path):
+    (tmp_path / "mine.txt").write_text("mine")
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "record.json").symlink_to(tmp_path / "mine.txt")
+
+    results.write(tmp_path / "run", record())
+
+    assert (tmp_path / "mine.txt").read_text() == "mine"
+    assert results.find(tmp_path / "run") == record()
+    assert [p.name for p in (tmp_path / "run").iterdir()] == ["record.json"]

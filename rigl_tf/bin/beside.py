@@ -5,9 +5,8 @@ import functools
 import json
 import pathlib
 
-import keras
-
 from rigl_tf import comparisons
+from rigl_tf import files
 from rigl_tf import kinds
 from rigl_tf import plots
 from rigl_tf import results
@@ -52,7 +51,7 @@ def show(name, item, directory, task=None, form="markdown", kernel=None):
     print(text)
     stem = f"{name} {item.name}".lower().replace(" ", "_")
     table = directory / f"{stem}.{tables.ENDINGS[form]}"
-    table.write_text(text + "\n", encoding="utf-8")
+    files.write(table, text + "\n")
     print(f"\nTable: {table}")
     by_task = collections.defaultdict(dict)
     for row in item.rows:
@@ -63,7 +62,8 @@ def show(name, item, directory, task=None, form="markdown", kernel=None):
         print("No figure: nothing of it was run.")
     for trained, runs in by_task.items():
         for figure in item.figures:
-            path = directory / "figures" / f"{stem}_{figure}_{trained}.png"
+            drawn = f"{stem}_{figure}_{files.name(trained)}.png"
+            path = files.folder(directory, "figures") / drawn
             if figure == "masks":
                 shown = kernel or (item.kernel if task is None else None)
                 plots.masks(kernels(runs, shown), path)
@@ -108,9 +108,15 @@ def kernels(records, name=None):
             first.setdefault(str(kinds.of(record)), path)
     found = {}
     for kind, path in first.items():
-        model = keras.saving.load_model(path / "model.keras")
-        named = {kernel.name: kernel for kernel in model.kernels}
-        found[kind] = named[name or next(iter(records[path].densities))]
+        wanted = name or next(iter(records[path].densities))
+        model = results.load_model(path)
+        named = {k.name: k for k in getattr(model, "kernels", ())}
+        if wanted not in named:
+            raise ValueError(
+                f"The model in {path} has no kernel {wanted!r}, and its record "
+                f"has. Kernels: {', '.join(named)}."
+            )
+        found[kind] = named[wanted]
     return found
 
 
@@ -121,6 +127,9 @@ def _finder(item, paths, directory, task):
     def by_settings(tuned):
         found = collections.defaultdict(dict)
         for path, record in sorted(paths.items()):
+            values = [record.settings.get(name) for name in tuned]
+            if not all(type(value) in (int, float) for value in values):
+                continue
             key = _key(
                 record.task, record.method, record.settings, directory, tuned
             )

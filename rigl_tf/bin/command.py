@@ -12,6 +12,7 @@ from absl import flags
 from absl import logging
 
 from rigl_tf import callbacks
+from rigl_tf import tables
 
 # Shared, because a process can have one flag of a name only.
 _FORMAT = flags.DEFINE_list(
@@ -116,10 +117,13 @@ def usage(module):
 
 
 def one_line(error):
-    """An error's message and notes, without line breaks and gin's addresses."""
+    """An error's message and notes, without line breaks and gin's addresses.
+
+    Files of others may be quoted in it: signs that steer a terminal are shown.
+    """
     parts = [str(error), *getattr(error, "__notes__", ())]
     message = " ".join(" ".join(parts).split())
-    return re.sub(r" \(<[^<>]* at 0x[^<>]*>\)", "", message)
+    return tables.shown(re.sub(r" \(<[^<>]* at 0x[^<>]*>\)", "", message))
 
 
 def _fail(message):

@@ -1,4 +1,7 @@
-"""Finds gin files, parses them and explains what is wrong with them."""
+"""Finds gin files, parses them and explains what is wrong with them.
+
+A gin file is code: what it imports and calls runs.
+"""
 
 import contextlib
 import difflib
@@ -12,7 +15,6 @@ from gin import utils
 
 import rigl_tf
 from rigl_tf.bin import places
-from rigl_tf.bin import trust
 
 _PACKAGE = pathlib.Path(rigl_tf.__file__).parent
 
@@ -62,14 +64,12 @@ def find(kind, name):
 
 
 @contextlib.contextmanager
-def parsed(files, bindings, allow_code=False):
+def parsed(files, bindings):
     """Parses gin files and bindings; forgets them afterwards.
 
     Args:
         files: List of paths.
         bindings: List of strings such as `"SPARSITY = 0.9"`.
-        allow_code: Whether files outside of `gin_configs/` may import more
-            than Keras and this library.
 
     Raises:
         ValueError: In one line, with file and line number. Errors about a
@@ -79,7 +79,7 @@ def parsed(files, bindings, allow_code=False):
     try:
         _search_folder()
         with _quiet():
-            _parse(files, bindings, allow_code)
+            _parse(files, bindings)
         found = places.statements(files, bindings, folder())
         _check_macros(found)
         try:
@@ -135,10 +135,7 @@ def _quiet():
         logger.removeFilter(wanted)
 
 
-def _parse(files, bindings, allow_code):
-    if not allow_code:
-        with contextlib.suppress(SyntaxError, OSError):  # gin will say
-            trust.check(places.statements(files, bindings, folder()), folder())
+def _parse(files, bindings):
     try:
         gin.parse_config_files_and_bindings([str(f) for f in files], bindings)
     except RecursionError:

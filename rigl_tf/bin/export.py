@@ -12,10 +12,10 @@ file.
 
 import pathlib
 
-import keras
 from absl import flags
 
 from rigl_tf import exporting
+from rigl_tf import results
 from rigl_tf import shrinking
 from rigl_tf import xnnpack
 from rigl_tf.bin import command
@@ -34,15 +34,9 @@ _SHRINK = flags.DEFINE_bool(
 def main(run_dir):
     """Exports a run as the flags say."""
     run_dir = pathlib.Path(run_dir)
-    source = run_dir / "model.keras"
-    if not source.is_file():
-        raise ValueError(
-            f"There is no finished run in {run_dir}: it has no model.keras. "
-            "Train one with rigl-train or rigl-sweep."
-        )
     directory = pathlib.Path(_EXPORT_DIR.value or run_dir / "export")
     formats = command.formats(exporting.FORMATS)
-    model = keras.saving.load_model(source)
+    model = results.load_model(run_dir)
     if _SHRINK.value:
         model, shrunk = shrinking.shrink(model)
         print(f"{shrunk.table()}\n")

@@ -25,7 +25,7 @@ from rigl_tf.bin import train
 _JOBS = flags.DEFINE_integer(
     "jobs", 1, "How many runs to train at once, each in a process.", 1
 )
-FLAGS_OF_TRAIN = ("output_dir", "allow_config_code")
+FLAGS_OF_TRAIN = ("output_dir",)
 _FAILED = 2  # exit code of a process that has said why
 _SECONDS_TO_SAVE = 30
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -51,11 +51,6 @@ def output_dir(kind):
     if given is None:
         raise ValueError("Say where the runs go: --output_dir=runs.")
     return pathlib.Path(given)
-
-
-def allow_code():
-    """Whether --allow_config_code is given."""
-    return flags.FLAGS["allow_config_code"].value
 
 
 def trained(runs, directory):
@@ -97,7 +92,7 @@ def _outcomes(runs, directory):
     apart = []
     for run in runs:
         if _JOBS.value == 1 or (directory / run.path / results.RECORD).exists():
-            yield run, _train(run, directory, allow_code())
+            yield run, _train(run, directory)
         else:
             apart.append(run)
     yield from _trained_apart(apart, directory)
@@ -116,7 +111,7 @@ def _trained_apart(runs, directory):
             while waiting or active:
                 while waiting and len(active) < _JOBS.value:
                     run = waiting.pop()
-                    args = (_JOBS.value, run, directory, allow_code())
+                    args = (_JOBS.value, run, directory)
                     process = spawn.Process(target=_train_alone, args=args)
                     with _signals_deferred():
                         process.start()
@@ -207,7 +202,7 @@ def _end_with_parent():
     os.kill(os.getpid(), signal.SIGTERM)
 
 
-def _train(run, directory, may_import):
+def _train(run, directory):
     """The `Record` of a run, or `None` after saying why there is none."""
     keras.backend.clear_session()  # layers are named as in a first run
     try:
@@ -218,7 +213,6 @@ def _train(run, directory, may_import):
             ],
             run.bindings(directory),
             directory / run.path,
-            may_import,
             resume=True,
             verbose=0,
         )

@@ -9,6 +9,7 @@ knows are compared with them.
 """
 
 import pathlib
+import tarfile
 import urllib.error
 import urllib.request
 
@@ -67,14 +68,15 @@ def prepare(name, archives=(), data_dir=None):
 
     Raises:
         ValueError: If other files are needed, or one is not what it should
-            be.
+            be: cut off, with links or more bytes than it can hold in it, or
+            simply another. Nothing outside of the archives is read.
         FileNotFoundError: If a file is not there.
     """
     source = prepared.SOURCES[name]
     builder = prepared.make_builder(name, prepared.directory(data_dir))
     manual = None
-    if archives:
-        paths = [pathlib.Path(path).expanduser() for path in archives]
+    paths = [pathlib.Path(path).expanduser() for path in archives]
+    if paths:
         if sorted(path.name for path in paths) != sorted(source.files):
             raise ValueError(
                 f"{name} is made of {' and '.join(source.files)}. Received: "
@@ -96,6 +98,7 @@ def prepare(name, archives=(), data_dir=None):
     import tensorflow_datasets as tfds
 
     try:
+        _check_tars([path for path in paths if path.suffix == ".tar"])
         builder.download_and_prepare(
             download_config=tfds.download.DownloadConfig(manual_dir=manual)
         )
@@ -106,7 +109,24 @@ def prepare(name, archives=(), data_dir=None):
             f"{' '.join(source.files)} is not the official archive, or not "
             f"all of it: its checksum is another. Download it again. {error}"
         ) from error
+    except Exception as error:  # each kind of archive has its own
+        if isinstance(error, OSError) and error.errno:
+            raise  # such as a full disk
+        raise ValueError(
+            f"{name} cannot be prepared from "
+            f"{', '.join(map(str, paths)) or source.url}: "
+            f"{type(error).__name__}: {error}."
+        ) from error
     return builder.data_path
+
+
+def _check_tars(paths):
+    """Raises for links and for files that are larger than what they hold."""
+    for path in paths:
+        with tarfile.open(path) as archive:
+            for member in archive:
+                if not member.isreg() or member.issparse():
+                    raise ValueError(f"{member.name!r} is no ordinary file")
 
 
 def _check_network(source):

@@ -13,6 +13,7 @@ import pathlib
 
 from absl import flags
 
+from rigl_tf import files
 from rigl_tf import kinds
 from rigl_tf import plots
 from rigl_tf import reports
@@ -39,8 +40,12 @@ def show(directory, kernel=None, form="markdown"):
         kernel: String, the kernel whose masks to draw, or `None`.
         form: String, a key of `tables.FORMATS`.
 
+    Nothing is written outside of the directory, whoever made it: names are
+    those of `files.name`, and links are not followed.
+
     Raises:
-        ValueError: If there are no records, or a model has no such kernel.
+        ValueError: If there are no records, one is not what it should be, or
+            a model has no such kernel.
     """
     directory = pathlib.Path(directory)
     records = results.read_all(directory)
@@ -60,27 +65,38 @@ def show(directory, kernel=None, form="markdown"):
             f"No sparse run below {directory} has a kernel {kernel!r}. "
             f"Kernels: {', '.join(names)}."
         )
-    figures = directory / "figures"
-    for task in sorted({record.task for record in records.values()}):
-        runs = {p: r for p, r in records.items() if r.task == task}
+    tasks = {}
+    for path, record in records.items():
+        tasks.setdefault(files.name(record.task), {})[path] = record
+    for name, runs in sorted(tasks.items()):
         if len(kinds.settings(kinds.group(runs.values()))) > 1:
-            found[task] = reports.comparison(runs.values(), layout=layout)
-        if "LEARNING_RATE" in kinds.tuned(runs.values()):
-            found[f"{task}_learning_rates"] = reports.learning_rates(
+            found[name] = reports.comparison(runs.values(), layout=layout)
+        if "LEARNING_RATE" in kinds.tuned(kinds.rated(runs.values())):
+            found[f"{name}_learning_rates"] = reports.learning_rates(
                 runs.values(), layout
-            )
-        for draw in _figures(list(runs.values())):
-            draw(list(runs.values()), figures / task / f"{draw.__name__}.png")
-        if kernel in _kernel_names(runs.values()):
-            plots.masks(
-                beside.kernels(runs, kernel), figures / task / "masks.png"
             )
     for name, text in found.items():
         if text:
             print(f"{name}:\n\n{text}\n")
             path = directory / f"{name}.{tables.ENDINGS[form]}"
-            path.write_text(text + "\n", encoding="utf-8")
-    print(f"Figures: {figures}")
+            files.write(path, text + "\n")
+    for name, runs in sorted(tasks.items()):
+        figures = files.folder(directory, "figures", name)
+        for draw in _figures(list(runs.values())):
+            _drawn(draw, list(runs.values()), figures)
+        if kernel in _kernel_names(runs.values()):
+            plots.masks(beside.kernels(runs, kernel), figures / "masks.png")
+    print(f"Figures: {directory / 'figures'}")
+
+
+def _drawn(draw, records, folder):
+    path = folder / f"{draw.__name__}.png"
+    try:
+        draw(records, path)
+    except Exception as error:  # Matplotlib raises anything
+        raise ValueError(
+            f"{path} cannot be drawn of these records: {error}"
+        ) from error
 
 
 def _figures(records):
@@ -94,13 +110,15 @@ def _figures(records):
             plots.densities,
             plots.active,
         )
+    if any("accuracy" not in record.test for record in records):
+        return
     if len({kind.sparsity for kind in groups} - {0.0}) > 1:
         yield from (plots.accuracy_by_density, plots.accuracy_by_flops)
         if any(record.ticket for record in records):
             yield plots.before_by_density
     if any(record.ticket.get("checks") for record in records):
         yield plots.checks_by_density
-    if "LEARNING_RATE" in tuned:
+    if "LEARNING_RATE" in kinds.tuned(kinds.rated(records)):
         yield plots.accuracy_by_learning_rate
     if tuned == ["ALPHA", "INTERVAL"]:
         yield plots.trials

@@ -83,14 +83,13 @@ class Study:
         ]
 
 
-def read(name, allow_code=False):
+def read(name):
     """Returns the `Study` in a gin file.
 
     Args:
         name: String, a name in gin_configs/studies or the path of a file.
-        allow_code: Boolean, as for `configs.parsed`.
     """
-    with configs.parsed([configs.find("studies", name)], [], allow_code):
+    with configs.parsed([configs.find("studies", name)], []):
         return gin.get_configurable(Study)()
 
 
@@ -124,32 +123,63 @@ def opened(study, distribution, sparsity, directory):
 
     Raises:
         ValueError: If the directory has a study of other ranges or seeds, or
-            Optuna is not installed.
+            what no study has left there, or Optuna is not installed.
     """
     if optuna is None:
         raise ValueError(
             "A study needs Optuna. Install it: pip install 'rigl-tf[studies]'."
         )
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    trials = optuna.create_study(
-        storage=f"sqlite:///{directory / DATABASE}",
-        study_name=f"{study.task} {study.method} {distribution} {sparsity}",
-        direction="maximize",
-        load_if_exists=True,
-    )
+    path = directory / DATABASE
+    try:
+        trials = optuna.create_study(
+            storage=f"sqlite:///{path}",
+            study_name=f"{study.task} {study.method} {distribution} {sparsity}",
+            direction="maximize",
+            load_if_exists=True,
+        )
+        there = trials.user_attrs.get("study")
+        known = trials.get_trials(deepcopy=False)
+    except Exception as error:  # Optuna passes on those of the database
+        raise ValueError(
+            f"{path} cannot be read: {type(error).__name__}: {error}. Choose "
+            "another --output_dir."
+        ) from error
     given = repr((dict(study.ranges), tuple(study.seeds), study.sampler_seed))
-    there = trials.user_attrs.get("study", given)
-    if there != given:
+    if there not in (None, given):
         raise ValueError(
             f"{directory} has a study of other ranges or seeds: {there} there, "
             f"{given} here. Choose another --output_dir."
         )
+    for trial in known:
+        _check(trial, study.ranges, path)
     trials.set_user_attr("study", given)
     running = (optuna.trial.TrialState.RUNNING,)
     for trial in trials.get_trials(states=running):
         trials.tell(trial.number, state=optuna.trial.TrialState.FAIL)
         trials.enqueue_trial(trial.params)
     return trials
+
+
+def _check(trial, ranges, path):
+    """Raises for names and values of a trial that are not of the ranges.
+
+    They become bindings, and bindings are code.
+    """
+    planned = trial.system_attrs.get("fixed_params", {})
+    for name, value in [*trial.params.items(), *planned.items()]:
+        low, high, *_ = ranges.get(name, (1, 0))
+        if type(value) not in (int, float) or not low <= value <= high:
+            raise ValueError(
+                f"{path} has a trial with {name!r:.60} = {value!r:.60}, which "
+                f"is not in ranges={ranges!r}. Choose another --output_dir."
+            )
+    missing = ranges.keys() - trial.params.keys()
+    if missing and trial.state == optuna.trial.TrialState.COMPLETE:
+        raise ValueError(
+            f"{path} has a trial without {min(missing)}. Choose another "
+            "--output_dir."
+        )
 
 
 def done(trials):

@@ -8,6 +8,9 @@ A study is a file in gin_configs/studies. Every trial trains with several seeds
 and counts by the mean of their validation accuracies after the last epoch;
 test data decide nothing. Trials are kept in studies.db: a study that was
 stopped goes on where it was, and ends like one that was not.
+
+A study's file is code: run only those that you have read. Of studies.db, values
+in the study's ranges count, and nothing else.
 """
 
 import time
@@ -32,7 +35,7 @@ def main():
     """Runs the study that the flags name."""
     if _STUDY.value is None:
         raise ValueError("Say which study: --study=digits_updates. See --help.")
-    study = studies.read(_STUDY.value, pool.allow_code())
+    study = studies.read(_STUDY.value)
     tune(study, pool.output_dir("studies"))
 
 

@@ -12,6 +12,8 @@ task:
 rigl-sweep --paper=rigl_reproduction --table=2 --output_dir=runs
 rigl-sweep --paper=rigl_reproduction --table=2 --on=digits_mlp \\
     --output_dir=runs
+
+A sweep's file is code: run only those that you have read.
 """
 
 import fnmatch
@@ -47,7 +49,7 @@ def main():
         )
     if paper is None:
         files = [configs.find("sweeps", _SWEEP.value)]
-        with configs.parsed(files, [], pool.allow_code()):
+        with configs.parsed(files, []):
             runs = gin.get_configurable(grids.grid)()
     else:
         item = items.item(paper)

@@ -20,9 +20,7 @@ A run of a paper, first for a few steps on random data:
 A run that was stopped goes on with --resume. After SIGTERM or Ctrl-C it saves
 at the next step and exits with code 75.
 
-A gin file is code. One from outside of gin_configs/ may import nothing but
-Keras and rigl_tf unless --allow_config_code is given; run only files that you
-trust.
+A gin file is code, and so is a binding: run only those that you have read.
 """
 
 import contextlib
@@ -80,11 +78,6 @@ _SEED = flags.DEFINE_integer(
 _RESUME = flags.DEFINE_bool(
     "resume", False, "Go on with the run that --output_dir holds."
 )
-_ALLOW_CODE = flags.DEFINE_bool(
-    "allow_config_code",
-    False,
-    "Let gin files import more than Keras and rigl_tf. They may do anything.",
-)
 _STRATEGY = flags.DEFINE_enum(
     "strategy",
     "none",
@@ -106,16 +99,13 @@ _VERBOSE = flags.DEFINE_enum_class(
 )
 
 
-def run_one(
-    files, bindings, output_dir, allow_code=False, smoke=False, **kwargs
-):
+def run_one(files, bindings, output_dir, smoke=False, **kwargs):
     """Trains the run that gin files and bindings describe.
 
     Args:
         files: List of paths of gin files.
         bindings: List of strings.
         output_dir: Directory of the run.
-        allow_code: Whether files from elsewhere may import anything.
         smoke: Whether to try it for a few steps, on random data where others
             would have to be prepared.
         **kwargs: Further arguments of `rigl_tf.training.train`.
@@ -128,7 +118,7 @@ def run_one(
         if smoke
         else contextlib.nullcontext()
     )
-    with configs.parsed(files, bindings, allow_code), fake:
+    with configs.parsed(files, bindings), fake:
         train = gin.get_configurable(training.train)
         return train(
             output_dir,
@@ -180,7 +170,6 @@ def _train(output_dir):
         files,
         bindings,
         output_dir,
-        _ALLOW_CODE.value,
         smoke=_SMOKE.value,
         strategy=strategies.STRATEGIES[_STRATEGY.value](),
         resume=_RESUME.value,

@@ -1,12 +1,18 @@
 """The TFDS builder behind `tiny_imagenet`. Imports TFDS; import when needed."""
 
+import io
 import pathlib
+import re
+import zipfile
 
+import tensorflow as tf
 import tensorflow_datasets as tfds
 
 from rigl_tf.datasets import prepared
 
-_FOLDER = "tiny-imagenet-200"
+_FOLDER = "tiny-imagenet-200/"
+_TRAIN = re.compile(rf"{_FOLDER}train/([^/]+)/images/[^/]+\.JPEG")
+_MOST_BYTES = 2**20  # of a file in the archive
 _SOURCE = prepared.SOURCES["tiny_imagenet"]
 
 
@@ -40,31 +46,58 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         )
 
     def _split_generators(self, dl_manager):
-        archive = pathlib.Path(dl_manager.manual_dir) / _SOURCE.files[0]
-        folder = pathlib.Path(dl_manager.extract(archive)) / _FOLDER
-        ids = (folder / "wnids.txt").read_text().split()
+        path = pathlib.Path(dl_manager.manual_dir) / _SOURCE.files[0]
+        archive = zipfile.ZipFile(path)  # is read to the end of the splits
+        ids = _read(archive, "wnids.txt").decode().split()
         labels = {wnid: label for label, wnid in enumerate(sorted(ids))}
         return {
-            "train": self._generate_examples(_train(folder), labels),
-            "validation": self._generate_examples(_validation(folder), labels),
+            "train": self._generate_examples(archive, _train(archive), labels),
+            "validation": self._generate_examples(
+                archive, _validation(archive), labels
+            ),
         }
 
-    def _generate_examples(self, files, labels):
-        for path, wnid in files:
-            yield (
-                path.name,
-                {"id": path.name, "image": path, "label": labels[wnid]},
-            )
+    def _generate_examples(self, archive, files, labels):
+        for name, wnid in files:
+            if wnid not in labels:
+                raise ValueError(f"wnids.txt has no {wnid!r}, which {name} is")
+            picture, key = _picture(archive, name), name.split("/")[-1]
+            yield key, {"id": key, "image": picture, "label": labels[wnid]}
 
 
-def _train(folder):
-    """Pairs of a picture's path and its WordNet ID."""
-    for path in sorted((folder / "train").glob("*/images/*.JPEG")):
-        yield path, path.parent.parent.name
+def _train(archive):
+    """Pairs of a picture's name and its WordNet ID."""
+    for name in sorted(archive.namelist()):
+        found = _TRAIN.fullmatch(name)
+        if found:
+            yield name.removeprefix(_FOLDER), found[1]
 
 
-def _validation(folder):
-    lines = (folder / "val" / "val_annotations.txt").read_text().splitlines()
-    for line in lines:
+def _validation(archive):
+    annotations = _read(archive, "val/val_annotations.txt").decode()
+    for line in annotations.splitlines():
         name, wnid, *_ = line.split("\t")
-        yield folder / "val" / "images" / name, wnid
+        yield f"val/images/{name}", wnid
+
+
+def _read(archive, name):
+    """What a file in the archive holds; there are no others."""
+    if _FOLDER + name not in archive.NameToInfo:
+        raise ValueError(f"it has no {name}")
+    entry = archive.getinfo(_FOLDER + name)
+    if entry.file_size > _MOST_BYTES:
+        raise ValueError(f"{name} would take {entry.file_size:,} bytes")
+    return archive.read(entry)
+
+
+def _picture(archive, name):
+    """A file with a picture that can be decoded and has the right size."""
+    data = _read(archive, name)
+    try:
+        shape = tf.io.extract_jpeg_shape(data)[:2].numpy().tolist()
+        if shape == list(_SOURCE.shape[:2]):
+            tf.io.decode_jpeg(data)
+            return io.BytesIO(data)
+    except tf.errors.InvalidArgumentError as error:
+        raise ValueError(f"{name} is no JPEG file") from error
+    raise ValueError(f"{name} has {shape[0]} x {shape[1]} pixels")

@@ -23,13 +23,12 @@ import numpy as np
 import tensorflow as tf
 
 from rigl_tf import durable
+from rigl_tf.exporting import loading
 
 MAGIC = b"rigl\x00\x01\r\n"  # the last two are what careless copying breaks
 _DIGEST = hashlib.sha256().digest_size
 _LENGTH = struct.Struct("<I")
 _LEVEL = 19
-MOST_BYTES = 2**34
-"""A model whose weights take more is not read unless asked."""
 
 
 def write(model, path):
@@ -60,12 +59,14 @@ def write(model, path):
         partial.write_bytes(MAGIC + digest + body)
 
 
-def read(path, most_bytes=MOST_BYTES):
+def read(path, most_bytes=None):
     """Reads what `write` has written.
 
     Args:
         path: String or path of the file.
-        most_bytes: Integer, the most memory that the weights may take.
+        most_bytes: Integer, the most memory that the weights may take. By
+            default 1,000 times as much as the file, or 2**28 bytes if that is
+            more.
 
     Returns:
         `keras.Model`, with the same weights, bit for bit.
@@ -74,6 +75,8 @@ def read(path, most_bytes=MOST_BYTES):
         ValueError: If the file is not what was written, or takes too much.
     """
     data = pathlib.Path(path).read_bytes()
+    if most_bytes is None:
+        most_bytes = loading.allowed_bytes(path)
     try:
         header, rest = _opened(data)
         weights = header["weights"]
@@ -83,6 +86,7 @@ def read(path, most_bytes=MOST_BYTES):
                 f"its weights take {sum(sizes):,} bytes; allow it with "
                 f"`most_bytes={sum(sizes)}`"
             )
+        _check_shapes(loading.weights(header["model"]), weights)
         arrays = _arrays(weights, header["lengths"], rest)
         model = keras.saving.deserialize_keras_object(
             header["model"], safe_mode=True
@@ -90,7 +94,7 @@ def read(path, most_bytes=MOST_BYTES):
         _fill(model, arrays)
     except _Refused as error:
         raise ValueError(f"{path} is not read: {error}.") from None
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
+    except Exception as error:  # Keras raises whatever a header causes
         raise ValueError(
             f"{path} is not read: it is not what `rigl_tf.export` writes "
             f"({type(error).__name__}: {error})."
@@ -185,17 +189,23 @@ def _inflated(part, size):
         raise _Refused(f"a part cannot be decompressed ({error})") from None
 
 
-def _fill(model, arrays):
-    if len(model.weights) != len(arrays):
+def _check_shapes(variables, weights):
+    """Compares a model with what the file has for it."""
+    if len(variables) != len(weights):
         raise _Refused(
-            f"its model has {len(model.weights)} weights, and it {len(arrays)}"
+            f"its model has {len(variables)} weights, and it {len(weights)}"
         )
-    for variable, array in zip(model.weights, arrays, strict=True):
-        if tuple(variable.shape) != array.shape:
+    for variable, weight in zip(variables, weights, strict=True):
+        there = tuple(weight["shape"]), _dtype(weight)
+        if (tuple(variable.shape), _dtype({"dtype": variable.dtype})) != there:
             raise _Refused(
                 f"{variable.path!r} has shape {tuple(variable.shape)} in the "
-                f"model and {array.shape} among the weights"
+                f"model and {there[0]} among the weights, or another type"
             )
+
+
+def _fill(model, arrays):
+    for variable, array in zip(model.weights, arrays, strict=True):
         variable.assign(array)
     for layer in model._flatten_layers(include_self=False):
         if isinstance(layer, keras.layers.Normalization):

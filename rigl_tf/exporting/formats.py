@@ -4,13 +4,13 @@ import dataclasses
 import warnings
 from collections.abc import Callable
 
-import keras
 import numpy as np
 import tensorflow as tf
 
 from rigl_tf import durable
 from rigl_tf.exporting import compact
 from rigl_tf.exporting import litert
+from rigl_tf.exporting import loading
 from rigl_tf.exporting import measuring
 from rigl_tf.exporting import signatures
 from rigl_tf.exporting import unwrapping
@@ -55,7 +55,7 @@ def _write_keras(model, path):
 
 
 def _open_keras(path):
-    return measuring.runner(keras.saving.load_model(path))
+    return measuring.runner(loading.read_keras(path))
 
 
 def _write_saved_model(model, path, signature):

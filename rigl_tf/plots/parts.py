@@ -8,6 +8,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator
 
+from rigl_tf import durable
 from rigl_tf import kinds
 
 # Okabe & Ito's colours, which everyone can tell apart.
@@ -152,4 +153,5 @@ def save(figure, path):
         )
     path = pathlib.Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=150)
+    with durable.replacing(path) as partial:
+        figure.savefig(partial, dpi=150)

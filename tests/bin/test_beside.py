@@ -243,7 +243,13 @@ def test_a_search_without_validation_data_is_drawn(tmp_path, capsys):
         item,
         "lambda 1.5e-5",
         history={"accuracy": [0.5, 0.8]},
-        ticket={"before": {"accuracy": 0.4}, "checks": {}, "search": search},
+        ticket={
+            "epochs": 2,
+            "density": 0.1,
+            "search": search,
+            "before": {"accuracy": 0.4},
+            "checks": {},
+        },
     )
 
     beside.show("rare_gems", item, tmp_path)

@@ -1,10 +1,16 @@
 """Tests of reports."""
 
+import dataclasses
+import shutil
+
 import pytest
 
+from rigl_tf import files
+from rigl_tf import results
 from rigl_tf.bin import configs
 from rigl_tf.bin import report
 from rigl_tf.bin import train
+from tests.records import record
 
 
 def test_a_report_draws_the_masks_of_a_kernel(tmp_path, capsys):
@@ -39,3 +45,65 @@ def test_a_report_draws_the_masks_of_a_kernel(tmp_path, capsys):
 def test_a_report_of_nothing_says_so(tmp_path):
     with pytest.raises(ValueError, match="no finished run below"):
         report.show(tmp_path)
+
+
+def leave(directory, **values):
+    directory.mkdir(parents=True)
+    results.write(directory, record(**values))
+
+
+def everything(directory):
+    return {
+        path: path.read_bytes() if path.is_file() else None
+        for path in directory.rglob("*")
+    }
+
+
+@pytest.mark.parametrize("task", ["../mine", "/{}/x", "..", ".", "a/../../b"])
+def test_a_task_whose_name_is_a_path_stays_in_the_directory(task, tmp_path):
+    mine, runs = tmp_path / "mine", tmp_path / "runs"
+    mine.mkdir()
+    for sparsity in (0.8, 0.9):
+        leave(runs / str(sparsity), task=task.format(mine), sparsity=sparsity)
+    before = everything(tmp_path)
+
+    report.show(runs)
+
+    made = everything(tmp_path).keys() - before.keys()
+    assert len(made) > 5
+    assert all(path.is_relative_to(runs) for path in made)
+    assert {path.parent for path in made if path.suffix == ".png"} == {
+        runs / "figures" / files.name(task.format(mine))
+    }
+
+
+def test_a_report_is_not_written_through_links(tmp_path):
+    mine, runs = tmp_path / "mine", tmp_path / "runs"
+    mine.mkdir()
+    (mine / "notes.txt").write_text("mine")
+    leave(runs / "one")
+    (runs / "table.md").symlink_to(mine / "notes.txt")
+    report.show(runs)
+    assert not (runs / "table.md").is_symlink()
+
+    for links in ("figures", "figures/digits"):
+        shutil.rmtree(runs / "figures", ignore_errors=True)
+        (runs / links).parent.mkdir(exist_ok=True)
+        (runs / links).symlink_to(mine)
+        with pytest.raises(ValueError, match=f"{links} is a link.*Remove it"):
+            report.show(runs)
+        (runs / links).unlink()
+
+    assert everything(mine) == {mine / "notes.txt": b"mine"}
+
+
+def test_runs_without_an_accuracy_are_reported(tmp_path, capsys):
+    leave(tmp_path / "one", history={"loss": [1.0]})
+    one = results.read(tmp_path / "one" / "record.json")
+    results.write(
+        tmp_path / "one", dataclasses.replace(one, test={"loss": 1.0})
+    )
+
+    report.show(tmp_path)
+
+    assert "| digits | rigl " in capsys.readouterr().out

@@ -3,6 +3,7 @@
 import dataclasses
 import os
 
+import optuna
 import pytest
 
 from rigl_tf import locks
@@ -135,3 +136,48 @@ def test_a_study_without_optuna_says_how_to_get_it(monkeypatch, tmp_path):
     monkeypatch.setattr(studies, "optuna", None)
     with pytest.raises(ValueError, match=r"pip install 'rigl-tf\[studies\]'"):
         studies.opened(STUDY, "uniform", 0.9, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"ALPHA\nimport os": 0.3, "INTERVAL": 50},
+        {"ALPHA": 0.3, "SEED": 1},
+        {"ALPHA": 0.7, "INTERVAL": 50},
+        {"ALPHA": "@os.system()", "INTERVAL": 50},
+        {"ALPHA": 0.3},
+    ],
+)
+@pytest.mark.parametrize("planned", [False, True])
+def test_what_others_have_tried_must_be_in_the_ranges(
+    params, planned, trained, tmp_path
+):
+    trials = studies.opened(STUDY, "uniform", 0.9, tmp_path)
+    if planned and len(params) == 2:
+        trials.enqueue_trial(params)
+    else:
+        choices = optuna.distributions.CategoricalDistribution
+        trials.add_trial(
+            optuna.trial.create_trial(
+                params=params,
+                distributions={n: choices([v]) for n, v in params.items()},
+                value=1.0,
+            )
+        )
+
+    with pytest.raises(ValueError, match="studies.db has a trial with"):
+        program.tune(STUDY, tmp_path)
+
+    assert not any(run.settings for run in trained)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5])
+def test_a_database_that_is_damaged_is_named(share, trained, tmp_path):
+    studies.opened(STUDY, "uniform", 0.9, tmp_path)
+    path = tmp_path / studies.DATABASE
+    data = path.read_bytes()
+    kept = int(share * len(data))
+    path.write_bytes(data[:kept] + b"\xff" * (len(data) - kept))
+
+    with pytest.raises(ValueError, match="studies.db cannot be read"):
+        program.tune(STUDY, tmp_path)

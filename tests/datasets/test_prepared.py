@@ -1,8 +1,10 @@
 """Data sets are prepared from archives in the official formats, and read."""
 
 import sys
+import tarfile
 import urllib.error
 import urllib.request
+import zipfile
 
 import numpy as np
 import pytest
@@ -229,11 +231,97 @@ def test_data_can_be_faked(name):
     assert not prepared.are_faked()
 
 
-def test_an_archive_is_compared_with_its_checksum(tmp_path):
-    train, test = cifar(10)
-    archive = official.cifar10(tmp_path, train, test)
+def with_entries(path, **entries):
+    """Puts other files into an archive of Tiny ImageNet."""
+    with zipfile.ZipFile(path) as archive:
+        files = {name: archive.read(name) for name in archive.namelist()}
+    for name, data in entries.items():
+        files[f"tiny-imagenet-200/{name.replace('__', '/')}"] = data
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, data in files.items():
+            if data is not None:
+                archive.writestr(name, data)
+    return path
+
+
+def annotated(name):
+    return {"val__val_annotations.txt": f"{name}\tn01\t0\t0\t62\t62\n"}
+
+
+@pytest.mark.parametrize(
+    ("entries", "problem"),
+    [
+        (annotated("{}/secret.JPEG"), "it has no val/images//.*secret.JPEG"),
+        (annotated("../../../secret.JPEG"), "it has no val/images/../../"),
+        (annotated("val_0.JPEG"), None),
+        ({"val__val_annotations.txt": "val_0.JPEG"}, "not enough values"),
+        ({"val__val_annotations.txt": None}, "no val/val_annotations.txt"),
+        ({"wnids.txt": "n02"}, "wnids.txt has no 'n01', which train/n01"),
+        ({"wnids.txt": None}, "it has no wnids.txt"),
+        ({"wnids.txt": b"\xff"}, "UnicodeDecodeError"),
+        ({"wnids.txt": bytes(2**20 + 1)}, "wnids.txt would take 1,048,577"),
+        ({"val__images__val_0.JPEG": b"no"}, "val_0.JPEG is no JPEG"),
+        (
+            {"val__images__val_0.JPEG": official.jpeg(official.picture(9, 8))},
+            "val_0.JPEG has 9 x 8 pixels",
+        ),
+    ],
+)
+def test_only_what_is_in_an_archive_becomes_data(
+    entries, problem, small, tmp_path
+):
+    (tmp_path / "secret.JPEG").write_bytes(official.jpeg(official.picture()))
+    archive = official.tiny_imagenet(tmp_path, ["n01"])
+    entries = {
+        name: data.format(tmp_path) if isinstance(data, str) else data
+        for name, data in entries.items()
+    }
+    with_entries(archive, **entries)
+    if problem is None:
+        small("tiny_imagenet", archive)
+        return
+    with pytest.raises(ValueError, match=f"{archive}.*{problem}"):
+        small("tiny_imagenet", archive)
+    assert not prepared.is_prepared("tiny_imagenet", tmp_path / "data")
+
+
+@pytest.mark.parametrize("size", [0, 100, 2000])
+def test_an_archive_cut_off_is_named(size, small, tmp_path):
+    archives = official.tiny_imagenet(tmp_path, ["n01"])
+    archives.write_bytes(archives.read_bytes()[:size])
+    with pytest.raises(ValueError, match=f"{archives}: "):
+        small("tiny_imagenet", archives)
+    archives = official.imagenet2012(tmp_path, ["n01440764"])
+    archives[0].write_bytes(archives[0].read_bytes()[:size])
+    with pytest.raises(ValueError, match=f"{archives[0]}.*: "):
+        small("imagenet2012", *archives)
+
+
+@pytest.mark.parametrize(
+    ("kind", "to"),
+    [(tarfile.SYMTYPE, "/etc/passwd"), (tarfile.LNKTYPE, "../x")]
+    + [(kind, "") for kind in (tarfile.CHRTYPE, tarfile.FIFOTYPE)],
+)
+def test_an_archive_with_more_than_files_is_refused(kind, to, small, tmp_path):
+    archives = official.imagenet2012(tmp_path, ["n01440764"])
+    with tarfile.open(archives[1], "a") as archive:
+        info = tarfile.TarInfo("ILSVRC2012_val_00000009.JPEG")
+        info.type, info.linkname = kind, to
+        archive.addfile(info)
+    with pytest.raises(ValueError, match="00000009.JPEG' is no ordinary file"):
+        small("imagenet2012", *archives)
+
+
+@pytest.mark.parametrize(
+    "name", [name for name, s in prepared.SOURCES.items() if not s.by_hand]
+)
+def test_archives_with_a_known_checksum_are_not_opened_otherwise(
+    name, tmp_path
+):
+    archive = tmp_path / prepared.SOURCES[name].files[0]
+    archive.write_bytes(b"something else")
     with pytest.raises(ValueError, match="checksum"):
-        prepare("cifar10", [archive], tmp_path / "data")
+        prepare(name, [archive], tmp_path / "data")
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import struct
+import zipfile
 
 import keras
 import numpy as np
@@ -12,6 +13,7 @@ from keras import layers as kl
 
 import rigl_tf
 from rigl_tf.exporting import compact
+from rigl_tf.exporting import loading
 from tests.networks import NETWORKS
 
 START = len(compact.MAGIC) + 32
@@ -168,6 +170,51 @@ def test_a_harmful_file_is_refused(written, change):
 
     with pytest.raises(ValueError, match="is not read"):
         compact.read(written)
+
+
+def wider(header, rest):
+    text = json.dumps(header["model"]).replace('"units": 2', '"units": 2000000')
+    header["model"] = json.loads(text)
+
+
+def test_no_memory_is_taken_for_a_model_that_its_weights_do_not_fit(
+    written, monkeypatch
+):
+    forge(written, wider)
+    made = []
+    monkeypatch.setattr(
+        keras.initializers.GlorotUniform,
+        "__call__",
+        lambda self, shape, dtype=None: made.append(shape),
+    )
+
+    with pytest.raises(ValueError, match=r"\(3, 2000000\) in the model and"):
+        compact.read(written)
+
+    assert made == []
+
+
+def test_a_header_nested_too_deeply_is_refused(written):
+    header = b"[" * 100_000
+    body = struct.pack("<I", len(header)) + header
+    written.write_bytes(compact.MAGIC + hashlib.sha256(body).digest() + body)
+
+    with pytest.raises(ValueError, match="is not read.*RecursionError"):
+        compact.read(written)
+
+
+def test_a_keras_file_that_describes_too_much_is_refused(tmp_path):
+    path = tmp_path / "model.keras"
+    keras.Sequential([keras.Input((3,)), kl.Dense(2)]).save(path)
+    with zipfile.ZipFile(path) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    config = parts["config.json"].replace(b'"units": 2', b'"units": 200000000')
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, data in (parts | {"config.json": config}).items():
+            archive.writestr(name, data)
+
+    with pytest.raises(ValueError, match="take 3,200,000,000 bytes, too many"):
+        loading.read_keras(path)
 
 
 def test_a_large_model_is_read_if_asked(written):

@@ -33,6 +33,7 @@ SUITES = {
     "workers": ("workers", {}),
     "corruption": ("corruption", {}),
     "security": ("security", {}),
+    "elsewhere": ("elsewhere", {}),
     "concurrency": ("concurrency", {}),
     "disk": ("disk", {}),
 }

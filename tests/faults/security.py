@@ -191,44 +191,6 @@ def linked(path):
     (path / "arrays.bin").symlink_to("/dev/zero")
 
 
-GIN = {
-    "import os": "import os\nos.system.command = 'touch canary'\n",
-    "import subprocess": (
-        "import subprocess\n"
-        "training.Task.epochs = @subprocess.check_output()\n"
-        "subprocess.check_output.args = ('touch', 'canary')\n"
-    ),
-    "through a module of ours": (
-        "from rigl_tf import results\n"
-        "training.Task.epochs = @results.os.system()\n"
-        "results.os.system.command = 'touch canary'\n"
-    ),
-    "through an alias": (
-        "import keras.utils as innocent\n"
-        "training.Task.epochs = @innocent.os.system()\n"
-    ),
-    "in a file that it includes": "include 'inner.gin'\n",
-}
-
-
-def gin_file(name, directory):
-    head = (
-        "from __gin__ import dynamic_registration\n"
-        "from rigl_tf import training\n"
-    )
-    (directory / "evil.gin").write_text(head + GIN[name])
-    inner = "from __gin__ import dynamic_registration\n" + GIN["import os"]
-    (directory / "inner.gin").write_text(inner)
-    run(
-        directory,
-        "--allow_config_code",
-        "import sys; from rigl_tf.bin import train; train.run()",
-        "--task=digits_mlp",
-        "--gin_file=evil.gin",
-        "--output_dir=run",
-    )
-
-
 def faults(few):
     keras.config.enable_unsafe_deserialization()  # to write, not to read
     changes = {
@@ -260,9 +222,6 @@ def faults(few):
             damage.__name__,
             functools.partial(checkpoint, damage=damage),
         )
-    for name in list(GIN)[2:3] if few else GIN:
-        inject = functools.partial(gin_file, name)
-        yield "harmful gin file", name, inject
 
 
 if __name__ == "__main__":
