@@ -307,9 +307,16 @@ class Training:
                 for m, g in zip(kept, values["gradient"], strict=True)
             ]
             every = np.concatenate(sizes)
-            best = highest(every, every >= 0, sum(drops))
+            num = min(sum(drops), np.sum(every > 0))
+            best = highest(every, every > 0, num)
             ends = np.cumsum([m.size for m in kept])[:-1]
-            return [int(np.sum(part)) for part in np.split(best, ends)]
+            counts = [int(np.sum(part)) for part in np.split(best, ends)]
+            if num == sum(drops):
+                return counts
+            # The rest as each has dropped.
+            room = [np.sum(~m) - n for m, n in zip(kept, counts, strict=True)]
+            rest = in_proportion(drops, sum(drops) - num, room)
+            return [n + more for n, more in zip(counts, rest, strict=True)]
         survivors = [np.sum(mask) for mask in kept]
         parts = (
             survivors
