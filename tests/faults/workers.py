@@ -70,7 +70,13 @@ def uninterrupted(directory):
     """Not a fault: two workers train, and the chief alone writes."""
     train(directory / "run", "rigl", 2)
     names = {path.name for path in (directory / "run").iterdir()}
-    assert names == {"figures", "logs", "model.keras", "record.json"}, names
+    assert names == {
+        "config.gin",
+        "figures",
+        "logs",
+        "model.keras",
+        "record.json",
+    }, names
 
 
 def faults(few):
