@@ -44,7 +44,8 @@ class GGR(Algorithm):
         num_tiles = [view.num_tiles for view in views]
         total = tf.cast(tf.add_n(num_dropped), tf.int64)
         counts = masks.count_in_top_k(layers, total, num_tiles)
-        active = masks.count_each(view.mask for view in views)
+        with tf.control_dependencies(counts):  # not at the same time
+            active = masks.count_each(view.mask for view in views)
         room = [
             view.size - a - count
             for view, a, count in zip(views, active, counts, strict=True)
