@@ -182,7 +182,7 @@ def test_flags_reach_the_run(parsed_flags, monkeypatch, arguments, verbose):
     ((files, bindings, *rest), options) = runs[0]
     assert [pathlib.Path(path).name for path in files] == ["a.gin", "set.gin"]
     assert bindings == ["C = 3", "A = 1", "B = 2", "SEED = 4"]
-    assert rest == ["run", False]
+    assert rest == ["run"]
     assert options == {
         "strategy": None,
         "resume": False,
