@@ -177,7 +177,6 @@ def batches(request, num):
     if num > available:
         raise ValueError(
             f"{num} batches are wanted to score connections, and the training "
-            f"data have {available} of {request.dataset.batch_size} examples. "
-            "Ask for fewer, or make batches smaller."
+            f"data have {available}. Ask for fewer, or make batches smaller."
         )
     return list(request.dataset.train(request.seed).take(num))
