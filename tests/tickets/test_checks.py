@@ -18,6 +18,14 @@ from tests.tickets.test_every_finder import found
 SCORED = ("magnitude", "snip", "grasp", "prospr", "edge_popup")
 
 
+@pytest.fixture(autouse=True)
+def the_network_stays():
+    """Sparse models share its weights, and other tests find tickets in it."""
+    weights = MODEL.get_weights()
+    yield
+    MODEL.set_weights(weights)
+
+
 def kernels(ticket, network):
     """Dictionary from kernel to its weights in a ticket, masked ones too."""
     return {
