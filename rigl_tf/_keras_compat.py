@@ -30,9 +30,11 @@ def unregistered_gradients():
     """
     registered = gradient_registry._registry
     before = set(registered)
-    yield
-    for name in set(registered) - before:
-        del registered[name]
+    try:
+        yield
+    finally:
+        for name in set(registered) - before:
+            del registered[name]
 
 
 def _create_unallocated_states(layer, batch_size):

@@ -10,6 +10,7 @@ from rigl_tf import costs
 from rigl_tf import distributions
 from rigl_tf import flops
 from rigl_tf import results
+from rigl_tf import schema
 from rigl_tf.summary import summary
 
 
@@ -97,18 +98,7 @@ def _cost_of_dense(task):
 def _structure(model):
     """Empty inputs and outputs and what remains, of every masked kernel."""
     return {
-        kernel.name: {
-            name: getattr(kernel, name)
-            for name in (
-                "active",
-                "size",
-                "inputs",
-                "empty_inputs",
-                "outputs",
-                "empty_outputs",
-                "remaining",
-            )
-        }
+        kernel.name: {name: getattr(kernel, name) for name in schema.KERNEL}
         for kernel in summary(model).kernels
     }
 

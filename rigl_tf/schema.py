@@ -97,7 +97,7 @@ _CURVES = _dictionary(
     _list(_metric), accuracy=_list(_number()), val_accuracy=_list(_number())
 )
 _METRICS = _dictionary(_metric, accuracy=_number())
-_KERNEL = (
+KERNEL = (
     "active",
     "size",
     "inputs",
@@ -124,7 +124,7 @@ _FIELDS = {
     "test": _METRICS,
     "history": _CURVES,
     "densities": _dictionary(_number(0, 1)),
-    "structure": _dictionary(_dictionary(_COUNT, _KERNEL)),
+    "structure": _dictionary(_dictionary(_COUNT, KERNEL)),
     "parameters": _dictionary(_number(), ("active", "dense")),
     "flops": _dictionary(
         _number(),
