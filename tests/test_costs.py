@@ -22,6 +22,8 @@ TASK = types.SimpleNamespace(
     total_epochs=EPOCHS, dataset=types.SimpleNamespace(batch_size=BATCH)
 )
 DENSE = 3 * 100  # FLOPs of training on one example
+LAYERS = {"a": 0.5, "b": 0.5}
+TILTS = (((0, 1), 0.1, (-1, 0, 1)), ((0, 1), 0.2, (-1, 0, 1)))
 
 
 def ticket(finder, sparsity=0.75):
@@ -54,11 +56,13 @@ def run_cost(method, **measured):
         (tickets.IMP(rate=0.5, epochs=2), 2 * (1 + 0.5) * 90),
         (tickets.LearningRateRewinding(rate=0.5), 8 * (1 + 0.5) * 90),
         (tickets.IMP(rate=0.5, rewind_step=3), 3 * 20 + 8 * 1.5 * 90),
-        (tickets.SmartRatioSearch({}, num_trials=4), 4 * 8 * 90 / 4),
+        # The centre alone, and four trials out of nine.
+        (tickets.SmartRatioSearch(LAYERS), 8 * 90 / 4),
+        (tickets.SmartRatioSearch(LAYERS, TILTS, 4), 4 * 8 * 90 / 4),
         (tickets.SmartRatioTuned(epochs=2), 2 * 90),
         (
             tickets.SmartRatioTuned(
-                tickets.SmartRatioSearch({}, num_trials=4, epochs=3)
+                tickets.SmartRatioSearch(LAYERS, TILTS, 4, epochs=3)
             ),
             4 * 3 * 90 / 4 + 8 * 90,
         ),
