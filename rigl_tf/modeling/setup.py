@@ -110,6 +110,11 @@ def resolve(
             f"`Blocks(16, 16)`. Received: granularity={granularity!r}."
         )
     grow_init = grow_init or GrowInit()
+    if not isinstance(grow_init, GrowInit):
+        raise TypeError(
+            "`grow_init` must be a `rigl_tf.grow_init.GrowInit`, such as "
+            f"`GrowInit('random')`. Received: grow_init={grow_init!r}."
+        )
     initial_masks.check_masks(masks)
     _check_fits(algorithm, schedule, granularity, grow_init, wanted)
     kept = sparse_wrapper.sparse_kernels(model)
@@ -154,7 +159,8 @@ def resolve(
                 units[i] = initial_masks.units_of_mask(
                     masks[kernels[i].name], kernels[i], granularity
                 )
-                budgets[i] = int(np.count_nonzero(units[i]))
+                if not algorithm.follows_sparsity:
+                    budgets[i] = int(np.count_nonzero(units[i]))
     masked = kernel_choice.by_leaf(model, chosen)
     _store_active(
         model,
@@ -207,10 +213,7 @@ def _check_fits(algorithm, schedule, granularity, grow_init, sparsity):
             f"start with it. Received: grow_init={grow_init}."
         )
     plan.check_interval(algorithm, schedule)
-    if (
-        isinstance(sparsity, schedules.PolynomialSparsity)
-        and sparsity.final < sparsity.initial
-    ):
+    if algorithm.follows_sparsity and schedules.falls(sparsity):
         raise ValueError(
             f"{name} grows no connections, so that the sparsity cannot fall. "
             "Train the densified model, or use `sparsity` schedules that rise. "
