@@ -243,8 +243,8 @@ def test_no_wrapper_is_left_in_a_model_around_a_sparse_one(tmp_path):
             keras.Input((16,)),
             kl.Reshape((2, 8)),
             kl.TimeDistributed(rigl_tf.Sparse(kl.Dense(8))),
-            kl.Flatten(),
-            backbone,
+            kl.Reshape((1, 16)),
+            kl.TimeDistributed(backbone),
             kl.Dense(2),
         ]
     )
