@@ -14,6 +14,7 @@ from rigl_tf import plan
 from rigl_tf import schedules
 from rigl_tf import storage as kernel_storage
 from rigl_tf import stores
+from rigl_tf import tensors
 from rigl_tf._keras_compat import is_graph
 from rigl_tf.grow_init import GrowInit
 from rigl_tf.modeling import arguments
@@ -24,6 +25,8 @@ from rigl_tf.modeling import placement
 from rigl_tf.modeling import sparse_wrapper
 from rigl_tf.modeling.layer_sparsities import call_distribution
 from rigl_tf.storage import DenseKernel
+
+_MANY_ZEROS = 0.1  # of a kernel; fewer may be chance
 
 
 @dataclasses.dataclass(frozen=True)
@@ -153,6 +156,8 @@ def resolve(
         choose = None
     if choose is not None:
         units = {i: choose(kernels[i], budgets[i], granularity) for i in new}
+    if algorithm.follows_sparsity and granularity.single:
+        _warn_of_lost_zeros([kernels[i] for i in new if np.all(units[i])])
     if isinstance(masks, Mapping):
         for i in new:
             if kernels[i].name in masks:
@@ -293,6 +298,23 @@ def _store_active(
         if id(kernel.layer) in stored:
             capacity, active = stored[id(kernel.layer)]
             kernel_storage.store_active(kernel.layer, capacity, active, block)
+
+
+def _warn_of_lost_zeros(kernels):
+    """Warns of zeros, if not of zeros alone, that pruning does not keep."""
+    names = []
+    for kernel in kernels:
+        is_zero = tensors.as_array(kernel.variable) == 0
+        if np.mean(is_zero) >= _MANY_ZEROS and not np.all(is_zero):
+            names.append(kernel.name)
+    if names:
+        warnings.warn(
+            f"Pruning does not keep the zeros of {', '.join(names)}, where a "
+            "lower sparsity is asked for: all connections start active. Ask "
+            "for more there, for example with "
+            f"`sparsity={{{names[0]!r}: 0.9, '*': 0.9}}`.",
+            stacklevel=4,
+        )
 
 
 def _warn_of_kept(kernels, is_new, masks):

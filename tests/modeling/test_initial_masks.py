@@ -120,6 +120,16 @@ def test_pruning_starts_from_the_zeros_that_are_there():
     assert found[-1] == pytest.approx(0.9, abs=0.02)
 
 
+def test_zeros_that_pruning_does_not_keep_are_named():
+    model = trained()
+    model.layers[1].kernel.assign(np.eye(8))
+
+    with pytest.warns(UserWarning, match="the zeros of large, where a lower"):
+        sparse = rigl_tf.sparsify(model, "gradual_pruning", sparsity=0.5)
+
+    assert all(np.all(kernel.mask) for kernel in sparse.kernels)
+
+
 @pytest.mark.parametrize("when", ["at once", "later"])
 def test_pruning_goes_on_from_masks_that_are_given(when):
     half = {n: np.arange(64).reshape(8, 8) % 2 > 0 for n in ("small", "large")}
