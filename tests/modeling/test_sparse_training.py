@@ -165,6 +165,15 @@ def test_weights_of_another_epoch_bring_their_zeros(is_last):
     assert abs(summary.sparsity - zeros / sum(o.size for o in epochs[0])) < 0.02
 
 
+def test_moving_averages_that_a_skipped_batch_has_spoilt_are_named():
+    model = doors.compiled(doors.network())
+    x, y = doors.batches(1)
+    x[0, 0, 0] = np.nan
+
+    with pytest.warns(UserWarning, match="norm/moving_variance took in NaN"):
+        model.fit(x[0], y[0], verbose=0, callbacks=[training("static")])
+
+
 def test_it_needs_no_second_mask():
     model = doors.sparse("rigl")
 
