@@ -27,7 +27,9 @@ class SparseTraining(TrainingGuard):
     A `fit` with the same callback goes on. A loaded model goes on from its
     zeros with `masks="magnitude"`. If another callback puts back the weights
     of an earlier epoch, as `EarlyStopping(restore_best_weights=True)` does,
-    the masks follow them.
+    the masks follow them. Between two fits, the model is an ordinary one:
+    weights that `set_weights` or `load_weights` gives it under masks become
+    zero when the next `fit` begins.
 
     Args:
         algorithm: `Algorithm`, its class or its name, as for `sparsify`.

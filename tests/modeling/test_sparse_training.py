@@ -165,6 +165,20 @@ def test_weights_of_another_epoch_bring_their_zeros(is_last):
     assert abs(summary.sparsity - zeros / sum(o.size for o in epochs[0])) < 0.02
 
 
+def test_weights_from_outside_become_zero_under_masks_in_the_next_fit():
+    model = doors.compiled(doors.network())
+    again = training("static")
+    fit(model, again)
+
+    model.set_weights([values + 1 for values in model.get_weights()])
+
+    with pytest.warns(UserWarning, match="from outside in first, last, also"):
+        rigl_tf.summary(model)
+    fit(model, again)
+    for kernel in doors.kernels(model):
+        assert not np.array(kernel.variable)[~np.array(kernel.mask)].any()
+
+
 def test_moving_averages_that_a_skipped_batch_has_spoilt_are_named():
     model = doors.compiled(doors.network())
     x, y = doors.batches(1)
