@@ -449,6 +449,19 @@ def test_the_wish_to_stop_of_a_later_callback_is_saved(tmp_path):
     assert (again.epoch, again.stopped) == (1, True)
 
 
+def test_the_best_weights_of_a_run_that_was_stopped_are_saved(tmp_path):
+    largest = keras.callbacks.EarlyStopping(
+        "loss", mode="max", min_delta=9, restore_best_weights=True
+    )
+    model, again = compiled(run_eagerly=True), compiled()
+    with rigl_tf.Checkpoint(tmp_path, every=STEPS) as checkpoint:
+        fit(model, checkpoint, largest, epochs=3)
+
+    assert largest.stopped_epoch == 1 and largest.best_epoch == 0
+    assert rigl_tf.Checkpoint(tmp_path).restore(again)
+    assert_equal(again, model)
+
+
 class StopAfter(keras.callbacks.Callback):
     """Ends training with an epoch, by its number."""
 

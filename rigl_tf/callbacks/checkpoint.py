@@ -49,8 +49,7 @@ class Checkpoint(keras.callbacks.Callback):
     and where it begins, such as those of `rigl_tf.datasets`. In the list of
     callbacks, this comes last, so that it saves what the others have done.
 
-    A checkpoint of another run is refused by the fact that differs, such as
-    the seed, the optimizer's settings or the steps of an epoch.
+    A checkpoint of another run is refused by what differs, such as a seed.
 
     Within the `with` block, no other process may use the directory, and after
     SIGTERM or SIGINT (Ctrl-C) the process saves at the next step and exits
@@ -376,8 +375,9 @@ class Checkpoint(keras.callbacks.Callback):
     def on_train_end(self, logs=None):
         self.elapsed = time.monotonic() - self._start
         self._begin_at(None)
-        if self._saved[:2] == (self.epoch, self._batch):
-            self.finish()  # a callback after this may have ended training
+        now = self._position()
+        if now[-1] and self._saved[:2] == now[:2]:
+            self.save()  # with what others do when they end training
 
     def _begin_at(self, epoch):
         """Says where the next `fit` begins."""
