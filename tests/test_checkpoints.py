@@ -98,6 +98,20 @@ def test_a_damaged_checkpoint_does_not_count_among_those_kept(tmp_path):
     ]
 
 
+@pytest.mark.parametrize("file", ["arrays.bin", "facts.json"])
+def test_with_one_to_keep_the_newest_whole_one_stays(tmp_path, file):
+    for number in (1, 2):
+        write(tmp_path / f"epoch-{number}", keep=2)
+    (tmp_path / "epoch-2" / file).write_bytes(b"")
+
+    for number in (3, 1):  # once under a name from before
+        write(tmp_path / f"epoch-{number}", keep=1)
+
+    (kept,) = {p.name for p in checkpoints.paths(tmp_path)} - {"epoch-2"}
+    read(tmp_path / kept)
+    assert kept == "epoch-1"  # the last that was written
+
+
 def test_a_name_that_is_taken_is_left_alone(saved):
     before = (saved / "manifest.json").read_bytes()
 
