@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from rigl_tf import durable
+from rigl_tf.utils import durable
 
 
 def names(directory):

@@ -9,10 +9,10 @@ import pytest
 import tensorflow as tf
 
 import rigl_tf
-from rigl_tf import storage
-from rigl_tf import tensors
-from rigl_tf.exporting import litert
+from rigl_tf import kernels
+from rigl_tf.deploy import litert
 from rigl_tf.modeling import sparse_wrapper
+from rigl_tf.utils import tensors
 
 README = pathlib.Path(__file__).parent.parent / "README.md"
 DEPLOY = README.parent / "docs" / "deploy.md"
@@ -53,7 +53,7 @@ def test_kernels_are_stored_without_their_zeros():
     first, last = model.kernels
     assert first.variable.shape == (int(first.count()),)
     assert int(first.count()) + int(last.count()) == 40_653
-    assert isinstance(first, storage.ActiveKernel)
+    assert isinstance(first, kernels.ActiveKernel)
 
 
 def test_a_ticket_is_found():

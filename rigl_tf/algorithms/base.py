@@ -9,12 +9,12 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from rigl_tf import masks
-from rigl_tf import schedules
 from rigl_tf.algorithms import scores
 from rigl_tf.algorithms.kernel_view import CandidateTile
 from rigl_tf.algorithms.kernel_view import KernelView
-from rigl_tf.config import Config
+from rigl_tf.sparsity import masks
+from rigl_tf.sparsity import schedules
+from rigl_tf.utils.serialization import Config
 
 
 class Request(NamedTuple):

@@ -4,11 +4,11 @@ import dataclasses
 
 import tensorflow as tf
 
-from rigl_tf import masks
-from rigl_tf import schedules
 from rigl_tf.algorithms import redistribution
 from rigl_tf.algorithms import scores
 from rigl_tf.algorithms.base import Algorithm
+from rigl_tf.sparsity import masks
+from rigl_tf.sparsity import schedules
 
 
 @dataclasses.dataclass(frozen=True)

@@ -4,9 +4,9 @@ import dataclasses
 
 import tensorflow as tf
 
-from rigl_tf import masks
 from rigl_tf.algorithms import scores
 from rigl_tf.algorithms.base import Algorithm
+from rigl_tf.sparsity import masks
 
 
 @dataclasses.dataclass(frozen=True)

@@ -6,7 +6,7 @@ import statistics
 import numpy as np
 import tensorflow as tf
 
-from rigl_tf import masks
+from rigl_tf.sparsity import masks
 
 # Folded into the seed. `GrowInit` folds in 2.
 _FOR_NORMAL, _FOR_UNIFORM, _FOR_STREAMS = 1, 3, 4

@@ -4,7 +4,7 @@ import math
 
 import tensorflow as tf
 
-from rigl_tf import masks
+from rigl_tf.sparsity import masks
 
 
 def in_proportion(shares, total, capacities):

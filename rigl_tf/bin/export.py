@@ -14,12 +14,12 @@ import pathlib
 
 from absl import flags
 
-from rigl_tf import exporting
+from rigl_tf import deploy
 from rigl_tf import results
-from rigl_tf import shrinking
 from rigl_tf import xnnpack
-from rigl_tf.bin import command
-from rigl_tf.exporting import litert
+from rigl_tf.bin import cli
+from rigl_tf.deploy import litert
+from rigl_tf.deploy import shrinking
 
 _EXPORT_DIR = flags.DEFINE_string(
     "export_dir", None, "Where to write; by default `export/` in the run."
@@ -35,17 +35,17 @@ def main(run_dir):
     """Exports a run as the flags say."""
     run_dir = pathlib.Path(run_dir)
     directory = pathlib.Path(_EXPORT_DIR.value or run_dir / "export")
-    formats = command.formats(exporting.FORMATS)
+    formats = cli.formats(deploy.FORMATS)
     model = results.load_model(run_dir)
     if _SHRINK.value:
         model, shrunk = shrinking.shrink(model)
         print(f"{shrunk.table()}\n")
     exported = []
     for number, form in enumerate(formats, 1):
-        each = exporting.export(model, directory / "model", form)
+        each = deploy.export(model, directory / "model", form)
         print(f"[{number}/{len(formats)}] {each.path}", flush=True)
         exported.append(each)
-    print(f"\n{exporting.table(exported)}")
+    print(f"\n{deploy.table(exported)}")
     for each in exported:
         if each.format == "litert":
             print(f"\n{_about_litert(model, each.path)}")
@@ -68,7 +68,7 @@ def _about_litert(model, path):
 
 def run():
     """Entry point of `rigl-export`."""
-    command.run(main, "directory of a run")
+    cli.run(main, "directory of a run")
 
 
 if __name__ == "__main__":

@@ -16,28 +16,28 @@ import sys
 
 import gin
 
-from rigl_tf import costs
-from rigl_tf import estimates
+from rigl_tf import experiments
 from rigl_tf import papers
-from rigl_tf import smoke
-from rigl_tf import tables
-from rigl_tf import training
-from rigl_tf.bin import command
-from rigl_tf.bin import configs
-from rigl_tf.bin import items
-from rigl_tf.bin import studies
+from rigl_tf.analysis import flops_estimates
+from rigl_tf.bin import cli
 from rigl_tf.datasets import prepared
+from rigl_tf.experiments import run_costs
+from rigl_tf.experiments import smoke_test
+from rigl_tf.experiments import tuning
+from rigl_tf.gin_tools import config_files
+from rigl_tf.papers import table_runs
+from rigl_tf.utils import text_tables
 
 _RUNS = "runs"  # where commands put runs and look for them
 
 
 def main():
     """Prints what the flags ask for."""
-    name, paper = items.paper()
-    if items.given():
-        print(commands(name, paper, items.item(paper)))
+    name, paper = table_runs.paper()
+    if table_runs.given():
+        print(commands(name, paper, table_runs.item(paper)))
         return
-    for other, path in items.files().items():
+    for other, path in table_runs.files().items():
         if name in (None, other):
             paper = papers.read(path)
             text = listed(paper, has_flops=name is not None)
@@ -76,7 +76,9 @@ def listed(paper, has_flops=False):
         )
     if sys.stderr.isatty():
         sys.stderr.write("\033[K")
-    return tables.markdown(rows if has_flops else [row[:-1] for row in rows])
+    return text_tables.markdown(
+        rows if has_flops else [row[:-1] for row in rows]
+    )
 
 
 def commands(name, paper, item):
@@ -106,7 +108,7 @@ def commands(name, paper, item):
                 lines.append(
                     f"# It starts from {row.source}: train that first."
                 )
-            one = items.run(row, number, 0, rows=item.rows)
+            one = table_runs.run(row, number, 0, rows=item.rows)
             parts = [f"--task={row.task}", f"--method={row.method}"]
             for setting in one.bindings(_RUNS):
                 parts += ["--set", shlex.quote(setting)]
@@ -145,7 +147,7 @@ def _state(row):
 @functools.cache
 def _data_of(task, settings):
     with _configured(task, "dense", settings):
-        return gin.get_configurable(training.Task)().dataset.name
+        return gin.get_configurable(experiments.Task)().dataset.name
 
 
 def _all_runs(item):
@@ -162,7 +164,7 @@ def _all_runs(item):
     ] * item.seeds
     if not item.study:
         return runs
-    study = studies.read(item.study)
+    study = tuning.read(item.study)
     for distribution, sparsity in study.spaces:
         trial = papers.Row(
             name="trial",
@@ -199,20 +201,20 @@ def cost(task, method, settings, examples):
         include = getattr(_method(), "include", ())
     network = _network_cost(task, _weights(settings), tuple(include))
     with _configured(task, method, settings):
-        made_task = gin.get_configurable(training.Task)()
-        return costs.run_cost(network, made_task, _method(), examples)
+        made_task = gin.get_configurable(experiments.Task)()
+        return run_costs.run_cost(network, made_task, _method(), examples)
 
 
 def _method():
-    made = gin.query_parameter("training.train.method")
+    made = gin.query_parameter("experiments.train.method")
     return made and made.scoped_configurable_fn()
 
 
 @functools.cache
 def _network_cost(task, settings, include):
     with _configured(task, "dense", settings):
-        return estimates.maskable(
-            gin.get_configurable(training.Task)().network(), include
+        return flops_estimates.maskable(
+            gin.get_configurable(experiments.Task)().network(), include
         )
 
 
@@ -223,15 +225,18 @@ def _weights(settings):
 
 @contextlib.contextmanager
 def _configured(task, method, settings):
-    files = [configs.find("tasks", task), configs.find("methods", method)]
-    with prepared.faked(smoke.EXAMPLES):
-        with configs.parsed(files, list(settings)):
+    files = [
+        config_files.find("tasks", task),
+        config_files.find("methods", method),
+    ]
+    with prepared.faked(smoke_test.EXAMPLES):
+        with config_files.parsed(files, list(settings)):
             yield
 
 
 def run():
     """Entry point of `rigl-papers`."""
-    command.run(main)
+    cli.run(main)
 
 
 if __name__ == "__main__":

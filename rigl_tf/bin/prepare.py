@@ -15,9 +15,9 @@ import urllib.request
 
 from absl import flags
 
-from rigl_tf import tables
-from rigl_tf.bin import command
+from rigl_tf.bin import cli
 from rigl_tf.datasets import prepared
+from rigl_tf.utils import text_tables
 
 _DATASET = flags.DEFINE_string(
     "dataset", None, "Which one; without it, all are listed."
@@ -51,7 +51,7 @@ def listed(data_dir=None):
         there = prepared.is_prepared(name, data_dir)
         files = ", ".join(source.files)
         rows.append((name, "yes" if there else "no", files, source.url))
-    return tables.markdown(rows)
+    return text_tables.markdown(rows)
 
 
 def prepare(name, archives=(), data_dir=None):
@@ -145,7 +145,7 @@ def _check_network(source):
 
 def run():
     """Entry point of `rigl-prepare`."""
-    command.run(main)
+    cli.run(main)
 
 
 if __name__ == "__main__":

@@ -13,15 +13,15 @@ import pathlib
 
 from absl import flags
 
-from rigl_tf import files
-from rigl_tf import kinds
-from rigl_tf import plots
-from rigl_tf import reports
 from rigl_tf import results
-from rigl_tf import tables
-from rigl_tf.bin import beside
-from rigl_tf.bin import command
-from rigl_tf.bin import items
+from rigl_tf.bin import cli
+from rigl_tf.papers import paper_report
+from rigl_tf.papers import table_runs
+from rigl_tf.results import grouping
+from rigl_tf.results import plots
+from rigl_tf.results import reports
+from rigl_tf.utils import files
+from rigl_tf.utils import text_tables
 
 _RUNS = flags.DEFINE_string("runs", "runs", "Directory of the runs.")
 _MASKS = flags.DEFINE_string(
@@ -54,7 +54,7 @@ def show(directory, kernel=None, form="markdown"):
             f"There is no finished run below {directory}. Train one with "
             "rigl-train or rigl-sweep."
         )
-    layout = tables.FORMATS[form]
+    layout = text_tables.FORMATS[form]
     found = {
         "table": reports.table(records.values(), layout),
         "tickets": reports.tickets(records.values(), layout),
@@ -69,23 +69,25 @@ def show(directory, kernel=None, form="markdown"):
     for path, record in records.items():
         tasks.setdefault(files.name(record.task), {})[path] = record
     for name, runs in sorted(tasks.items()):
-        if len(kinds.settings(kinds.group(runs.values()))) > 1:
+        if len(grouping.settings(grouping.group(runs.values()))) > 1:
             found[name] = reports.comparison(runs.values(), layout=layout)
-        if "LEARNING_RATE" in kinds.tuned(kinds.rated(runs.values())):
+        if "LEARNING_RATE" in grouping.tuned(grouping.rated(runs.values())):
             found[f"{name}_learning_rates"] = reports.learning_rates(
                 runs.values(), layout
             )
     for name, text in found.items():
         if text:
             print(f"{name}:\n\n{text}\n")
-            path = directory / f"{name}.{tables.ENDINGS[form]}"
+            path = directory / f"{name}.{text_tables.ENDINGS[form]}"
             files.write(path, text + "\n")
     for name, runs in sorted(tasks.items()):
         figures = files.folder(directory, "figures", name)
         for draw in _figures(list(runs.values())):
             _drawn(draw, list(runs.values()), figures)
         if kernel in _kernel_names(runs.values()):
-            plots.masks(beside.kernels(runs, kernel), figures / "masks.png")
+            plots.masks(
+                paper_report.kernels(runs, kernel), figures / "masks.png"
+            )
     print(f"Figures: {directory / 'figures'}")
 
 
@@ -100,10 +102,10 @@ def _drawn(draw, records, folder):
 
 
 def _figures(records):
-    """The functions of `rigl_tf.plots` that say something about records."""
-    groups = kinds.group(records)
-    tuned = kinds.tuned(records)
-    if len(groups) <= _MOST_CURVES * len(kinds.settings(groups)):
+    """The functions of `rigl_tf.results.plots` that say something about records."""
+    groups = grouping.group(records)
+    tuned = grouping.tuned(records)
+    if len(groups) <= _MOST_CURVES * len(grouping.settings(groups)):
         yield from (
             plots.accuracy,
             plots.flops,
@@ -118,7 +120,7 @@ def _figures(records):
             yield plots.before_by_density
     if any(record.ticket.get("checks") for record in records):
         yield plots.checks_by_density
-    if "LEARNING_RATE" in kinds.tuned(kinds.rated(records)):
+    if "LEARNING_RATE" in grouping.tuned(grouping.rated(records)):
         yield plots.accuracy_by_learning_rate
     if tuned == ["ALPHA", "INTERVAL"]:
         yield plots.trials
@@ -131,18 +133,20 @@ def _kernel_names(records):
 
 def main():
     """Reports on what the flags name."""
-    name, paper = items.paper()
-    form = command.formats(tables.FORMATS, most=1)[0]
+    name, paper = table_runs.paper()
+    form = cli.formats(text_tables.FORMATS, most=1)[0]
     if paper is None:
         show(_RUNS.value, _MASKS.value, form)
         return
-    item = items.item(paper)
-    beside.show(name, item, _RUNS.value, items.task(), form, _MASKS.value)
+    item = table_runs.item(paper)
+    paper_report.show(
+        name, item, _RUNS.value, table_runs.task(), form, _MASKS.value
+    )
 
 
 def run():
     """Entry point of `rigl-report`."""
-    command.run(main)
+    cli.run(main)
 
 
 if __name__ == "__main__":

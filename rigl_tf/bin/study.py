@@ -17,14 +17,14 @@ import time
 
 from absl import flags
 
-from rigl_tf import kinds
-from rigl_tf import locks
-from rigl_tf import plots
-from rigl_tf import reports
-from rigl_tf import tables
-from rigl_tf.bin import command
-from rigl_tf.bin import pool
-from rigl_tf.bin import studies
+from rigl_tf.bin import cli
+from rigl_tf.bin import parallel_runs
+from rigl_tf.experiments import tuning
+from rigl_tf.results import grouping
+from rigl_tf.results import plots
+from rigl_tf.results import reports
+from rigl_tf.utils import file_lock
+from rigl_tf.utils import text_tables
 
 _STUDY = flags.DEFINE_string(
     "study", None, "In gin_configs/studies, or a path."
@@ -35,8 +35,8 @@ def main():
     """Runs the study that the flags name."""
     if _STUDY.value is None:
         raise ValueError("Say which study: --study=digits_updates. See --help.")
-    study = studies.read(_STUDY.value)
-    tune(study, pool.output_dir("studies"))
+    study = tuning.read(_STUDY.value)
+    tune(study, parallel_runs.output_dir("studies"))
 
 
 def tune(study, directory):
@@ -49,7 +49,7 @@ def tune(study, directory):
     Raises:
         FileExistsError: If another process is tuning there.
     """
-    with locks.Lock(directory):
+    with file_lock.Lock(directory):
         _tune(study, directory)
 
 
@@ -58,30 +58,30 @@ def _tune(study, directory):
     rows, records, trained = [_HEAD], [], 0
     for space in study.spaces:
         reference = _records(study, space, {}, directory)
-        trials = studies.opened(study, *space, directory)
-        left -= len(studies.done(trials))
-        while len(studies.done(trials)) < study.num_trials:
-            trial, values = studies.ask(study, trials)
+        trials = tuning.opened(study, *space, directory)
+        left -= len(tuning.done(trials))
+        while len(tuning.done(trials)) < study.num_trials:
+            trial, values = tuning.ask(study, trials)
             runs = _records(study, space, values, directory)
-            trials.tell(trial, studies.score(runs))
+            trials.tell(trial, tuning.score(runs))
             trained, left = trained + 1, left - 1
             seconds = (time.monotonic() - begin) / trained * left
             print(
-                f"[{len(studies.done(trials))}/{study.num_trials}] "
-                f"{kinds.of(runs[0])}  {_words(values)}  validation accuracy "
+                f"[{len(tuning.done(trials))}/{study.num_trials}] "
+                f"{grouping.of(runs[0])}  {_words(values)}  validation accuracy "
                 f"{100 * trials.trials[trial.number].value:.2f} %, best "
                 f"{100 * trials.best_value:.2f} %, about {seconds:.0f} s left",
                 flush=True,
             )
         tried = [
             (values, _records(study, space, values, directory))
-            for values in studies.done(trials)
+            for values in tuning.done(trials)
         ]
-        best = max(tried, key=lambda pair: studies.score(pair[1]))
+        best = max(tried, key=lambda pair: tuning.score(pair[1]))
         first = reference[0].settings
         rows.append(
             (
-                str(kinds.of(reference[0])),
+                str(grouping.of(reference[0])),
                 _words({name: first.get(name) for name in study.ranges}),
                 *_accuracies(reference),
                 _words(best[0]),
@@ -89,7 +89,7 @@ def _tune(study, directory):
             )
         )
         records += reference + [record for _, runs in tried for record in runs]
-    text = tables.markdown(rows)
+    text = text_tables.markdown(rows)
     print(f"\n{text}")
     (directory / "study.md").write_text(text + "\n", encoding="utf-8")
     if len(study.ranges) == 2:
@@ -112,7 +112,7 @@ _HEAD = (
 
 def _records(study, space, values, directory):
     runs = study.runs(*space, values)
-    return [record for _, record in pool.trained(runs, directory)]
+    return [record for _, record in parallel_runs.trained(runs, directory)]
 
 
 def _words(values):
@@ -129,7 +129,7 @@ def _accuracies(records):
 
 def run():
     """Entry point of `rigl-study`."""
-    command.run(main, goes_on="the same command goes on")
+    cli.run(main, goes_on="the same command goes on")
 
 
 if __name__ == "__main__":

@@ -22,14 +22,14 @@ import time
 import gin
 from absl import flags
 
-from rigl_tf.bin import beside
-from rigl_tf.bin import command
-from rigl_tf.bin import configs
-from rigl_tf.bin import grids
-from rigl_tf.bin import items
-from rigl_tf.bin import pool
+from rigl_tf.bin import cli
+from rigl_tf.bin import parallel_runs
 from rigl_tf.bin import report
-from rigl_tf.results import RECORD
+from rigl_tf.experiments import sweep_grid
+from rigl_tf.gin_tools import config_files
+from rigl_tf.papers import paper_report
+from rigl_tf.papers import table_runs
+from rigl_tf.results.records import RECORD
 
 _SWEEP = flags.DEFINE_string("sweep", None, "In gin_configs/sweeps, or a path.")
 _LIST = flags.DEFINE_bool("list", False, "Print the numbered runs and stop.")
@@ -41,29 +41,31 @@ _ONLY = flags.DEFINE_string(
 
 def main():
     """Lists or trains the runs that the flags describe."""
-    name, paper = items.paper()
+    name, paper = table_runs.paper()
     if (_SWEEP.value is None) == (paper is None):
         raise ValueError(
             "Say which sweep: --sweep=digits, or --paper and --table. "
             "See --help."
         )
     if paper is None:
-        files = [configs.find("sweeps", _SWEEP.value)]
-        with configs.parsed(files, []):
-            runs = gin.get_configurable(grids.grid)()
+        files = [config_files.find("sweeps", _SWEEP.value)]
+        with config_files.parsed(files, []):
+            runs = gin.get_configurable(sweep_grid.grid)()
     else:
-        item = items.item(paper)
-        runs = items.runs(item, items.task())
+        item = table_runs.item(paper)
+        runs = table_runs.runs(item, table_runs.task())
     chosen = _chosen(runs)
     if _LIST.value:
         for number, run in chosen.items():
             print(f"{number:4d}  {run.path}")
         return
     runs = list(chosen.values())
-    output_dir = pool.output_dir("sweeps")
+    output_dir = parallel_runs.output_dir("sweeps")
     finished = sum((output_dir / r.path / RECORD).exists() for r in runs)
     start = time.monotonic()
-    for number, (run, record) in enumerate(pool.trained(runs, output_dir), 1):
+    for number, (run, record) in enumerate(
+        parallel_runs.trained(runs, output_dir), 1
+    ):
         seconds = time.monotonic() - start
         # Those that were finished before took no time.
         left = seconds / max(number - finished, 1) * (len(runs) - number)
@@ -77,7 +79,7 @@ def main():
     if paper is None:
         report.show(output_dir)
     else:
-        beside.show(name, item, output_dir, items.task())
+        paper_report.show(name, item, output_dir, table_runs.task())
 
 
 def _chosen(runs):
@@ -105,7 +107,7 @@ def _chosen(runs):
 
 def run():
     """Entry point of `rigl-sweep`."""
-    command.run(main, goes_on="the same command goes on")
+    cli.run(main, goes_on="the same command goes on")
 
 
 if __name__ == "__main__":

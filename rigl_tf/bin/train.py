@@ -31,13 +31,13 @@ import gin
 import keras
 from absl import flags
 
-from rigl_tf import reports
-from rigl_tf import smoke as smoke_test
-from rigl_tf import strategies
-from rigl_tf import training
-from rigl_tf.bin import command
-from rigl_tf.bin import configs
+from rigl_tf import experiments
+from rigl_tf.bin import cli
 from rigl_tf.datasets import prepared
+from rigl_tf.distribute import strategies
+from rigl_tf.experiments import smoke_test as smoke_test
+from rigl_tf.gin_tools import config_files
+from rigl_tf.results import reports
 
 
 class Progress(enum.Enum):
@@ -108,7 +108,7 @@ def run_one(files, bindings, output_dir, smoke=False, **kwargs):
         output_dir: Directory of the run.
         smoke: Whether to try it for a few steps, on random data where others
             would have to be prepared.
-        **kwargs: Further arguments of `rigl_tf.training.train`.
+        **kwargs: Further arguments of `rigl_tf.experiments.run.train`.
 
     Returns:
         `Record`.
@@ -118,12 +118,12 @@ def run_one(files, bindings, output_dir, smoke=False, **kwargs):
         if smoke
         else contextlib.nullcontext()
     )
-    with configs.parsed(files, bindings), fake:
-        train = gin.get_configurable(training.train)
+    with config_files.parsed(files, bindings), fake:
+        train = gin.get_configurable(experiments.train)
         return train(
             output_dir,
             config=gin.config_str(),
-            settings=configs.macros(),
+            settings=config_files.macros(),
             smoke=smoke,
             **kwargs,
         )
@@ -153,9 +153,9 @@ def _train(output_dir):
     """The record of the run that the flags describe."""
     files = list(_GIN_FILE.value)
     if _TASK.value:
-        files.append(configs.find("tasks", _TASK.value))
+        files.append(config_files.find("tasks", _TASK.value))
     if _METHOD.value:
-        files.append(configs.find("methods", _METHOD.value))
+        files.append(config_files.find("methods", _METHOD.value))
     if not _TASK.value and not _GIN_FILE.value:
         raise ValueError(
             "Say what to train: --task=digits_mlp --method=rigl, or "
@@ -180,7 +180,7 @@ def _train(output_dir):
 
 def run():
     """Entry point of `rigl-train`."""
-    command.run(main)
+    cli.run(main)
 
 
 if __name__ == "__main__":

@@ -9,17 +9,17 @@ import warnings
 import keras
 import numpy as np
 
-from rigl_tf import checkpoints
-from rigl_tf import locks
-from rigl_tf import strategies
+from rigl_tf.callbacks import checkpoint_files
 from rigl_tf.callbacks import memories
 from rigl_tf.callbacks.signals import Signals
-from rigl_tf.checks import check_count
-from rigl_tf.monitor import SparsityMonitor
-from rigl_tf.snapshot import Facts
-from rigl_tf.snapshot import Snapshot
-from rigl_tf.snapshot import check_same
-from rigl_tf.snapshot import identity
+from rigl_tf.callbacks.sparsity_monitor import SparsityMonitor
+from rigl_tf.callbacks.training_state import Facts
+from rigl_tf.callbacks.training_state import Snapshot
+from rigl_tf.callbacks.training_state import check_same
+from rigl_tf.callbacks.training_state import identity
+from rigl_tf.distribute import strategies
+from rigl_tf.utils import file_lock
+from rigl_tf.utils.validation import check_count
 
 STOPPED = 75
 """Exit code of a process that was told to stop and has saved its work."""
@@ -130,7 +130,7 @@ class Checkpoint(keras.callbacks.Callback):
         self.elapsed = 0.0
         self._several = strategies.has_several_workers(strategy)
         self._is_chief = strategies.is_chief(strategy)
-        self._lock = locks.Lock(directory)
+        self._lock = file_lock.Lock(directory)
         self._signals = None  # outside of the `with` block
         self._snapshot = None
         monitors = [c for c in callbacks if isinstance(c, SparsityMonitor)]
@@ -153,7 +153,7 @@ class Checkpoint(keras.callbacks.Callback):
         self._begin_at(None)
         if self._is_chief:
             self._lock.__exit__()
-        last = checkpoints.paths(self.directory)[-1:]
+        last = checkpoint_files.paths(self.directory)[-1:]
         if isinstance(error, Exception) and last:
             error.add_note(f"The last checkpoint is {last[0]}.")
 
@@ -181,13 +181,13 @@ class Checkpoint(keras.callbacks.Callback):
         snapshot = Snapshot(model, self._monitor, dataset)
         here = {**identity(model, dataset), **self.identity}
         problems = []
-        for path in reversed(checkpoints.paths(self.directory)):
+        for path in reversed(checkpoint_files.paths(self.directory)):
             try:
-                values = checkpoints.read_facts(path)
+                values = checkpoint_files.read_facts(path)
                 facts = Facts.of(values)
                 changes = check_same(facts.resolved(), here, self.changed)
                 specs = snapshot.specs(facts.batch > 0)
-                arrays = checkpoints.read_arrays(path, values, specs)
+                arrays = checkpoint_files.read_arrays(path, values, specs)
             except (ValueError, OSError) as error:
                 problems.append(f"{path} {error}")
                 continue
@@ -254,7 +254,7 @@ class Checkpoint(keras.callbacks.Callback):
             callbacks=memories.read(self.callbacks),
         )
         try:
-            checkpoints.write(
+            checkpoint_files.write(
                 self.directory / f"epoch-{self.epoch:06d}-{self._batch:09d}",
                 self._snapshot.specs(self._batch > 0),
                 arrays,
@@ -298,7 +298,7 @@ class Checkpoint(keras.callbacks.Callback):
                 f"Received: {self.model.steps_per_execution}."
             )
         if self._snapshot is None:
-            if checkpoints.paths(self.directory):
+            if checkpoint_files.paths(self.directory):
                 raise ValueError(
                     f"{self.directory} holds checkpoints of an earlier run. "
                     "Call `checkpoint.restore(model, dataset)` before `fit` to "

@@ -4,7 +4,7 @@ import warnings
 
 from keras import callbacks as kc
 
-from rigl_tf.monitor import SparsityMonitor
+from rigl_tf.callbacks.sparsity_monitor import SparsityMonitor
 
 _REMEMBERED = {
     kc.EarlyStopping: ("best", "best_epoch", "stopped_epoch", "wait"),

@@ -3,11 +3,8 @@
 import keras
 import numpy as np
 
-from rigl_tf import distributions
-from rigl_tf import refusals
-from rigl_tf import slots
-from rigl_tf import tensors
 from rigl_tf.modeling import maskable
+from rigl_tf.modeling import optimizer_slots
 from rigl_tf.modeling.setup import resolve
 from rigl_tf.modeling.sparse_model import SparseModel
 from rigl_tf.modeling.sparse_optimizer import SparseOptimizer
@@ -16,6 +13,9 @@ from rigl_tf.modeling.sparse_wrapper import Sparse
 from rigl_tf.modeling.sparse_wrapper import sparse_kernels
 from rigl_tf.modeling.training_guard import TrainingGuard
 from rigl_tf.modeling.training_guard import look_back
+from rigl_tf.sparsity import distributions
+from rigl_tf.utils import refusals
+from rigl_tf.utils import tensors
 
 
 class SparseTraining(TrainingGuard):
@@ -83,7 +83,7 @@ class SparseTraining(TrainingGuard):
                 f"{model.name!r} is sparse already and trains itself: leave "
                 "`SparseTraining` out of its `fit`."
             )
-        num_batches = slots.accumulation_steps(model.optimizer)
+        num_batches = optimizer_slots.accumulation_steps(model.optimizer)
         refusals.refuse_on_several_devices(model, num_batches)
         with model.distribute_strategy.scope():  # a mask on every replica
             if self._prepared is not model:
@@ -141,7 +141,7 @@ class SparseTraining(TrainingGuard):
             if not model.optimizer.built:
                 model.optimizer.build(model.trainable_variables)
             for variable in model.trainable_variables:
-                slots.momentum(model.optimizer, variable)
+                optimizer_slots.momentum(model.optimizer, variable)
         layers = {"": model, **dict(maskable.layers_of(model))}
         # They stand in no graph: what is saved does not have them.
         for path, kernels in setup.masked:

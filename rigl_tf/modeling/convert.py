@@ -8,18 +8,18 @@ from typing import Any
 import keras
 import numpy as np
 
-from rigl_tf import distributions
-from rigl_tf import granularity as structures
-from rigl_tf import refusals
-from rigl_tf import schedules
-from rigl_tf import storage as kernel_storage
+from rigl_tf import kernels as kernel_storage
 from rigl_tf.algorithms import Algorithm
-from rigl_tf.grow_init import GrowInit
 from rigl_tf.modeling import placement
 from rigl_tf.modeling import sparse_wrapper
 from rigl_tf.modeling.copying import copy_model
+from rigl_tf.modeling.grow_init import GrowInit
 from rigl_tf.modeling.setup import resolve
 from rigl_tf.modeling.sparse_model import SparseModel
+from rigl_tf.sparsity import distributions
+from rigl_tf.sparsity import schedules
+from rigl_tf.sparsity import structures as structures
+from rigl_tf.utils import refusals
 
 # Methods that a model calls and a sparse model around it does not.
 _OF_TRAINING = (
@@ -93,7 +93,7 @@ def sparsify(
         include: Layers to mask that are not masked by default, likewise. A
             layer of your own without known kernels has all its weights with
             two dimensions or more masked.
-        granularity: What moves as one, of `rigl_tf.granularity`: by default,
+        granularity: What moves as one, of `rigl_tf.structures`: by default,
             every connection by itself.
         grow_init: `GrowInit`, the weight of new connections: by default,
             zero.

@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from collections.abc import Mapping
 from collections.abc import Sequence
 
-from rigl_tf.distributions import check_sparsity
-from rigl_tf.distributions import first_layer
-from rigl_tf.patterns import match
+from rigl_tf.sparsity.distributions import check_sparsity
+from rigl_tf.sparsity.distributions import first_layer
+from rigl_tf.utils.patterns import match
 
 _OTHERS = "*"
 

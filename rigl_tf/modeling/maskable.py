@@ -7,7 +7,7 @@ import keras
 from keras import layers as kl
 
 from rigl_tf._keras_compat import children
-from rigl_tf.storage import Active
+from rigl_tf.kernels import Active
 
 # The kernels of Keras's layers, by attribute.
 _KERNELS = {

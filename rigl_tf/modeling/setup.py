@@ -8,23 +8,23 @@ from typing import Any
 
 import numpy as np
 
-from rigl_tf import distributions
-from rigl_tf import granularity as structures
-from rigl_tf import plan
-from rigl_tf import schedules
-from rigl_tf import storage as kernel_storage
-from rigl_tf import stores
-from rigl_tf import tensors
+from rigl_tf import kernels as kernel_storage
 from rigl_tf._keras_compat import is_graph
-from rigl_tf.grow_init import GrowInit
+from rigl_tf.kernels import DenseKernel
+from rigl_tf.kernels import storage_policy
 from rigl_tf.modeling import arguments
 from rigl_tf.modeling import initial_masks
 from rigl_tf.modeling import kernel_choice
 from rigl_tf.modeling import maskable
 from rigl_tf.modeling import placement
+from rigl_tf.modeling import schedule_resolution
 from rigl_tf.modeling import sparse_wrapper
+from rigl_tf.modeling.grow_init import GrowInit
 from rigl_tf.modeling.layer_sparsities import call_distribution
-from rigl_tf.storage import DenseKernel
+from rigl_tf.sparsity import distributions
+from rigl_tf.sparsity import schedules
+from rigl_tf.sparsity import structures as structures
+from rigl_tf.utils import tensors
 
 _MANY_ZEROS = 0.1  # of a kernel; fewer may be chance
 
@@ -40,7 +40,7 @@ class SparseSetup:
         sparsity: Callable from step to sparsity, or `None` if it is constant.
         budgets: List of integers, the active units of each kernel in the end.
         seed: Integer.
-        granularity: Of `rigl_tf.granularity`.
+        granularity: Of `rigl_tf.structures`.
         grow_init: `GrowInit`.
         masked: List of pairs: the path of a layer that gets a wrapper, and the
             names of its kernels, or `None` for all.
@@ -109,7 +109,7 @@ def resolve(
     granularity = granularity or structures.Connections()
     if not isinstance(granularity, structures.Granularity):
         raise TypeError(
-            "`granularity` must be of `rigl_tf.granularity`, for example "
+            "`granularity` must be of `rigl_tf.structures`, for example "
             f"`Blocks(16, 16)`. Received: granularity={granularity!r}."
         )
     grow_init = grow_init or GrowInit()
@@ -217,7 +217,7 @@ def _check_fits(algorithm, schedule, granularity, grow_init, sparsity):
             f"{name} does not see the gradient, so new connections cannot "
             f"start with it. Received: grow_init={grow_init}."
         )
-    plan.check_interval(algorithm, schedule)
+    schedule_resolution.check_interval(algorithm, schedule)
     if algorithm.follows_sparsity and schedules.falls(sparsity):
         raise ValueError(
             f"{name} grows no connections, so that the sparsity cannot fall. "
@@ -278,7 +278,7 @@ def _store_active(
     alone = {id(layer) for _, layer in placement.leaves(model)}
     if not is_graph(model):
         alone = set()
-    stored = stores.planned(
+    stored = storage_policy.planned(
         storage,
         [kernels[i] for i in new],
         [budgets[i] for i in new],

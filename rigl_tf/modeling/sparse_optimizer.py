@@ -2,7 +2,7 @@
 
 import keras
 
-from rigl_tf import slots
+from rigl_tf.modeling import optimizer_slots
 
 
 @keras.saving.register_keras_serializable(package="rigl_tf")
@@ -48,7 +48,7 @@ class SparseOptimizer(keras.optimizers.Optimizer):
         inner_optimizer = keras.optimizers.get(inner_optimizer)
         if isinstance(inner_optimizer, SparseOptimizer):
             inner_optimizer = inner_optimizer.inner_optimizer
-        slots.prepare(inner_optimizer)
+        optimizer_slots.prepare(inner_optimizer)
         super().__init__(learning_rate=0.0, name=name or inner_optimizer.name)
         self.inner_optimizer = inner_optimizer
         self.sparse_step = _sparse_step_of(model)

@@ -4,10 +4,13 @@ import keras
 import numpy as np
 from keras import layers as kl
 
-from rigl_tf import refusals
-from rigl_tf import storage
 from rigl_tf._keras_compat import Untracked
+from rigl_tf.kernels import Active
+from rigl_tf.kernels import DenseKernel
+from rigl_tf.kernels import KeepZeros
+from rigl_tf.kernels import checked_mask
 from rigl_tf.modeling import maskable
+from rigl_tf.utils import refusals
 
 
 @keras.saving.register_keras_serializable(package="rigl_tf")
@@ -94,9 +97,7 @@ class Sparse(kl.Wrapper):
                 f"a mask. Received: {len(masks)} masks."
             )
         for kernel, mask in zip(kernels, masks, strict=True):
-            kernel.set_mask(
-                storage.checked_mask(mask, kernel.kernel_shape, self.name)
-            )
+            kernel.set_mask(checked_mask(mask, kernel.kernel_shape, self.name))
 
     def build(self, input_shape=None):
         if isinstance(self.layer, kl.MultiHeadAttention):
@@ -144,13 +145,13 @@ class Sparse(kl.Wrapper):
         )
         for each in found:
             variable = each.variable
-            if isinstance(variable.constraint, storage.KeepZeros):
+            if isinstance(variable.constraint, KeepZeros):
                 raise TypeError(
                     f"Layer {self.layer.name!r} has a `Sparse` wrapper "
                     "already. Call that one wherever the layer is used."
                 )
             mask = None  # positions say what is active
-            if not isinstance(each.layer, storage.Active):
+            if not isinstance(each.layer, Active):
                 mask = self.add_weight(
                     name=f"{each.name.replace('/', '_')}_mask",
                     shape=variable.shape,
@@ -159,9 +160,7 @@ class Sparse(kl.Wrapper):
                     trainable=False,
                 )
                 self.masks.append(mask)
-            variable.constraint = storage.KeepZeros(
-                mask, variable.constraint, self
-            )
+            variable.constraint = KeepZeros(mask, variable.constraint, self)
 
     def _refuse_changes(self, part):
         """Lets a layer refuse to replace its kernel; returns what could."""
@@ -217,7 +216,7 @@ class Sparse(kl.Wrapper):
         for i, mask in enumerate(self.masks):
             loaded = np.asarray(store[str(i)])
             try:
-                mask.assign(storage.checked_mask(loaded, mask.shape, self.name))
+                mask.assign(checked_mask(loaded, mask.shape, self.name))
             except ValueError as error:
                 self._refused_file = error
                 raise
@@ -234,15 +233,15 @@ class Sparse(kl.Wrapper):
 def kernel_of(found):
     """Returns the `SparseKernel` of a `MaskableKernel` that has a mask."""
     name = found.name
-    if isinstance(found.layer, storage.Active):
+    if isinstance(found.layer, Active):
         return found.layer.sparse_kernel(name)
     mask = found.variable.constraint.mask
-    return storage.DenseKernel(name, found.layer, found.variable, mask)
+    return DenseKernel(name, found.layer, found.variable, mask)
 
 
 def is_masked(found):
     """Whether a `MaskableKernel` has a mask."""
-    return isinstance(found.variable.constraint, storage.KeepZeros)
+    return isinstance(found.variable.constraint, KeepZeros)
 
 
 def sparse_kernels(model):

@@ -3,10 +3,10 @@
 import keras
 from keras import layers
 
-from rigl_tf.checks import check_choice
-from rigl_tf.checks import check_count
-from rigl_tf.models.parts import Parts
-from rigl_tf.models.shapes import check_shape
+from rigl_tf.models.building_blocks import Parts
+from rigl_tf.utils.shapes import check_shape
+from rigl_tf.utils.validation import check_choice
+from rigl_tf.utils.validation import check_count
 
 STEMS = ("cifar", "imagenet")
 

@@ -5,7 +5,7 @@ import math
 import keras
 from keras.initializers import VarianceScaling
 
-from rigl_tf.checks import check_choice
+from rigl_tf.utils.validation import check_choice
 
 
 @keras.saving.register_keras_serializable(package="rigl_tf")

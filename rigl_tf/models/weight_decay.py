@@ -2,7 +2,7 @@
 
 import keras
 
-from rigl_tf.checks import check_number
+from rigl_tf.utils.validation import check_number
 
 _KERNELS = ("kernel", "recurrent_kernel")
 

@@ -6,18 +6,18 @@ import dataclasses
 import numbers
 import re
 
-from rigl_tf import tensors
 from rigl_tf.algorithms import Static
 from rigl_tf.datasets import Dataset
-from rigl_tf.fitting import Fit
 from rigl_tf.modeling import sparse_wrapper
 from rigl_tf.modeling.convert import densify
 from rigl_tf.modeling.convert import sparsify
 from rigl_tf.tickets import batches
-from rigl_tf.tickets import counts
 from rigl_tf.tickets.batches import Batches
 from rigl_tf.tickets.sanity import CHECKS
+from rigl_tf.tickets.search import pruning_counts
 from rigl_tf.tickets.ticket import activate_all
+from rigl_tf.training.trainer import Fit
+from rigl_tf.utils import tensors
 
 # Why tickets of finders that prune step by step cannot be checked.
 PRUNED = {
@@ -164,7 +164,7 @@ class Finder(abc.ABC):
                 dataset=dataset,
                 density=density,
                 size=size,
-                count=counts.total(size, density),
+                count=pruning_counts.total(size, density),
                 seed=int(seed),
                 fit=fit,
             )

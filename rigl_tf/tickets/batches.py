@@ -11,9 +11,9 @@ from keras import tree
 
 from rigl_tf._keras_compat import can_convert_arrays
 from rigl_tf._keras_compat import get_data_adapter
-from rigl_tf.checks import check_count
 from rigl_tf.datasets import Dataset
 from rigl_tf.datasets.arrays import shuffled_by_epoch
+from rigl_tf.utils.validation import check_count
 
 _KINDS = (
     "arrays `(x, y)` or `(x, y, sample_weight)`, a batched `tf.data.Dataset`, "

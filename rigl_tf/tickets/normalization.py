@@ -3,7 +3,7 @@
 import keras
 
 from rigl_tf.modeling import sparse_wrapper
-from rigl_tf.tickets import substitution
+from rigl_tf.tickets.saliency import functional_call
 
 
 def gather(model, masks, batches):
@@ -33,7 +33,7 @@ def gather(model, masks, batches):
     for i, (x, _) in enumerate(batches):
         for layer in layers:
             layer.momentum = i / (i + 1)
-        _, updates = substitution.outputs(model.network, values, x, True)
+        _, updates = functional_call.outputs(model.network, values, x, True)
         for variable, value in updates:
             variable.assign(value)
     for layer, momentum in zip(layers, momenta, strict=True):

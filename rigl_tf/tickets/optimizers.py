@@ -2,8 +2,8 @@
 
 import keras
 
-from rigl_tf.extension import stretch_optimizer
-from rigl_tf.learning_rates import Steps
+from rigl_tf.training.learning_rates import Steps
+from rigl_tf.training.longer_training import stretch_optimizer
 
 
 def of_task(fit, epochs=None):

@@ -6,11 +6,11 @@ import random
 import keras
 import numpy as np
 
-from rigl_tf import tensors
-from rigl_tf.tickets import choose
 from rigl_tf.tickets import ticket as tickets
-from rigl_tf.tickets.rules import fan_in
-from rigl_tf.tickets.weights import make_signed_constant
+from rigl_tf.tickets.search import mask_selection
+from rigl_tf.tickets.search.score_rules import fan_in
+from rigl_tf.tickets.search.signed_constant import make_signed_constant
+from rigl_tf.utils import tensors
 
 
 def shuffle(ticket, network=None, seed=0):
@@ -119,7 +119,7 @@ def invert(ticket, network=None, seed=0):
             "`GemMiner(inverted=True)` does."
         )
     counts = [int(mask.sum()) for mask in ticket.masks.values()]
-    masks = choose.by_layer(
+    masks = mask_selection.by_layer(
         {name: -ticket.scores[name] for name in ticket.masks}, counts, seed
     )
     return dataclasses.replace(ticket, masks=masks)

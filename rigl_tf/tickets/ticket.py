@@ -4,12 +4,12 @@ import dataclasses
 
 import numpy as np
 
-from rigl_tf import tensors
 from rigl_tf.algorithms import Static
 from rigl_tf.modeling import sparse_wrapper
 from rigl_tf.modeling.convert import densify
 from rigl_tf.modeling.convert import sparsify
 from rigl_tf.tickets import ticket_file
+from rigl_tf.utils import tensors
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -7,7 +7,7 @@ import zipfile
 import numpy as np
 import tensorflow as tf
 
-from rigl_tf import durable
+from rigl_tf.utils import durable
 
 VERSION = 1
 _FORMAT = "rigl_tf ticket"

@@ -3,9 +3,9 @@
 import numpy as np
 from keras import layers as kl
 
-from rigl_tf.exporting import unwrapping
+from rigl_tf.deploy import unwrapping
+from rigl_tf.deploy.shrinking import flatten_model
 from rigl_tf.modeling.convert import densified
-from rigl_tf.shrinking import opening
 from rigl_tf.xnnpack import obstacles
 from rigl_tf.xnnpack.network import AFTER
 from rigl_tf.xnnpack.network import INSIDE
@@ -42,7 +42,7 @@ def check(model):
             f"subclassed model. Received: model={model!r}."
         )
     with densified(model) as plain:
-        opened, names = opening.opened(plain)
+        opened, names = flatten_model.opened(plain)
         seen = network(opened)
         reasons = []
         for call in seen.calls:

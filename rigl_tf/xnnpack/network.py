@@ -5,7 +5,7 @@ import dataclasses
 
 from keras import layers as kl
 
-from rigl_tf.shrinking import graph
+from rigl_tf.deploy.shrinking import layer_graph
 
 # What is not there when a model is used.
 _FOR_TRAINING = (
@@ -76,7 +76,7 @@ def network(model):
         `Network`.
     """
     same, calls = {}, []
-    for call in graph.calls(model):
+    for call in layer_graph.calls(model):
         inputs = [same.get(id(tensor), tensor) for tensor in call.inputs]
         if type(call.operation) in _FOR_TRAINING:
             same[id(call.outputs[0])] = inputs[0]

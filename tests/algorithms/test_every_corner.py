@@ -6,9 +6,9 @@ import pytest
 
 import rigl_tf
 from rigl_tf import algorithms
-from rigl_tf import schedules
-from rigl_tf.snapshot import Snapshot
-from rigl_tf.tensors import as_array
+from rigl_tf.callbacks.training_state import Snapshot
+from rigl_tf.sparsity import schedules
+from rigl_tf.utils.tensors import as_array
 
 STEPS = 3  # of which the last updates the masks
 X = np.random.default_rng(0).normal(size=(8, 6))

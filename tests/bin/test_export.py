@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 import rigl_tf
-from rigl_tf import granularity
 from rigl_tf import models
 from rigl_tf.bin import export
+from rigl_tf.sparsity import structures
 
 
 @pytest.fixture
@@ -88,7 +88,7 @@ def test_blocks_are_said_to_be_multiplied_without_zeros(exported_text):
         [keras.Input((16,)), keras.layers.Dense(12), keras.layers.Dense(12)]
     )
 
-    text = exported_text(network, granularity=granularity.Blocks(4, 1))
+    text = exported_text(network, granularity=structures.Blocks(4, 1))
 
     assert text == (
         "LiteRT: 2 kernels are stored without their zeros, and 2 of them, in "

@@ -10,15 +10,15 @@ import gin
 import keras
 import pytest
 
+from rigl_tf import experiments
 from rigl_tf import papers
-from rigl_tf import schedules
-from rigl_tf import training
-from rigl_tf.bin import configs
 from rigl_tf.bin import papers as listing
 from rigl_tf.bin import train
 from rigl_tf.datasets import prepared
+from rigl_tf.gin_tools import config_files
+from rigl_tf.sparsity import schedules
 
-PAPERS = sorted(p for p in (configs.folder() / "papers").iterdir())
+PAPERS = sorted(p for p in (config_files.folder() / "papers").iterdir())
 # What files leave open.
 OPEN = {
     "SPARSITY": "0.9",
@@ -50,7 +50,8 @@ def bindings(*files):
     wanted = set(re.findall(r"^(\w+) = %gin.REQUIRED", text, re.MULTILINE))
     for name in re.findall(r"^include '(.*)'", text, re.MULTILINE):
         wanted.update(
-            one.split(" = ")[0] for one in bindings(configs.folder() / name)
+            one.split(" = ")[0]
+            for one in bindings(config_files.folder() / name)
         )
     filled = set(re.findall(r"^(\w+) = [^%]", text, re.MULTILINE))
     return [f"{name} = {OPEN[name]}" for name in sorted(wanted - filled)]
@@ -59,11 +60,14 @@ def bindings(*files):
 @contextlib.contextmanager
 def built(task, method="dense", *more):
     """The task and the method, of faked data."""
-    files = [configs.find("tasks", task), configs.find("methods", method)]
+    files = [
+        config_files.find("tasks", task),
+        config_files.find("methods", method),
+    ]
     set_ = [*bindings(*files), *more]
-    with configs.parsed(files, set_), prepared.faked(8):
-        made = gin.get_configurable(training.Task)()
-        method = gin.query_parameter("training.train.method")
+    with config_files.parsed(files, set_), prepared.faked(8):
+        made = gin.get_configurable(experiments.Task)()
+        method = gin.query_parameter("experiments.train.method")
         yield made, method and method.scoped_configurable_fn()
 
 
@@ -82,7 +86,7 @@ def test_every_task_makes_its_network_and_optimizer(task):
 def test_every_method_is_made_of_its_file(name):
     with built(TASK_OF[name.split("/")[0]], name) as (task, method):
         assert method.sparsity == 0.9
-        assert isinstance(task, training.Task)
+        assert isinstance(task, experiments.Task)
 
 
 @pytest.mark.parametrize("task", TASKS)
@@ -192,14 +196,14 @@ def test_pruning_follows_the_cubic_schedule_of_the_reproduction():
     ],
 )
 def test_gem_miner_freezes_as_in_the_paper(settings, freezings, kept):
-    from rigl_tf.tickets import counts
+    from rigl_tf.tickets.search import pruning_counts
 
     with built("rare_gems/resnet20", "gem_miner", *settings) as (task, method):
         size = sum(
             int(v.shape.num_elements())
             for v in task.network().trainable_variables
         )
-        steps = counts.within_epochs(
+        steps = pruning_counts.within_epochs(
             size,
             round(1 - method.sparsity, 6),
             task.total_epochs,
@@ -218,7 +222,10 @@ def test_gem_miner_freezes_as_in_the_paper(settings, freezings, kept):
     ],
 )
 def test_a_run_of_a_paper_can_be_tried(task, method, tmp_path):
-    files = [configs.find("tasks", task), configs.find("methods", method)]
+    files = [
+        config_files.find("tasks", task),
+        config_files.find("methods", method),
+    ]
     record = train.run_one(
         files, bindings(*files), tmp_path / "run", smoke=True, verbose=0
     )
@@ -232,7 +239,7 @@ def test_a_run_of_a_paper_can_be_tried(task, method, tmp_path):
 
 TABLES = {
     path.parent.name: papers.read(path)
-    for path in sorted((configs.folder() / "papers").glob("*/tables.toml"))
+    for path in sorted((config_files.folder() / "papers").glob("*/tables.toml"))
 }
 
 
@@ -256,22 +263,22 @@ def test_every_table_and_figure_is_listed():
 @pytest.mark.parametrize("paper", TABLES)
 def test_every_row_composes(paper):
     for item in TABLES[paper].items.values():
-        assert item.rows or (configs.folder().parent / item.test).is_file()
+        assert item.rows or (config_files.folder().parent / item.test).is_file()
         for name in [item.here] * bool(item.here):
             places = [
-                configs.folder() / kind / f"{name}.gin"
+                config_files.folder() / kind / f"{name}.gin"
                 for kind in ("sweeps", "studies")
             ]
             assert any(place.is_file() for place in places)
-        assert not item.study or configs.find("studies", item.study)
+        assert not item.study or config_files.find("studies", item.study)
         for row in item.rows:
             assert row.task in TABLES[paper].examples
             files = [
-                configs.find("tasks", row.task),
-                configs.find("methods", row.method),
+                config_files.find("tasks", row.task),
+                config_files.find("methods", row.method),
             ]
-            with configs.parsed(files, list(row.settings[0])):
-                made = gin.query_parameter("training.train.method")
+            with config_files.parsed(files, list(row.settings[0])):
+                made = gin.query_parameter("experiments.train.method")
                 method = made and made.scoped_configurable_fn()
             assert (method is None) == (row.method == "dense")
             assert method is None or method.sparsity == row.sparsity[0]

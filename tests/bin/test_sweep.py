@@ -2,20 +2,22 @@
 
 import pytest
 
-from rigl_tf import kinds
 from rigl_tf import results
-from rigl_tf.bin import configs
-from rigl_tf.bin import grids
-from rigl_tf.bin import pool
+from rigl_tf.bin import parallel_runs
 from rigl_tf.bin import sweep
 from rigl_tf.bin import train
+from rigl_tf.experiments import sweep_grid
+from rigl_tf.gin_tools import config_files
+from rigl_tf.results import grouping
 from tests import records
 
-SWEEPS = sorted(p.stem for p in (configs.folder() / "sweeps").glob("*.gin"))
+SWEEPS = sorted(
+    p.stem for p in (config_files.folder() / "sweeps").glob("*.gin")
+)
 
 
 def test_the_grid_counts_seeds_fastest_and_gives_dense_no_sparsity():
-    runs = grids.grid(["t"], ["dense", "rigl"], [0.9, 0.98], [0, 1])
+    runs = sweep_grid.grid(["t"], ["dense", "rigl"], [0.9, 0.98], [0, 1])
 
     assert [str(run.path) for run in runs] == [
         "t/dense/seed=0",
@@ -29,7 +31,9 @@ def test_the_grid_counts_seeds_fastest_and_gives_dense_no_sparsity():
 
 def test_runs_bind_their_seed_sparsity_and_distribution():
     methods = ["dense", "small_dense", "rigl"]
-    dense, small, rigl = grids.grid(["t"], methods, [0.95], [7], ["uniform"])
+    dense, small, rigl = sweep_grid.grid(
+        ["t"], methods, [0.95], [7], ["uniform"]
+    )
 
     assert dense.bindings("runs") == ["SEED = 7"]
     assert small.bindings("runs") == ["SEED = 7", "SPARSITY = 0.95"]
@@ -42,7 +46,7 @@ def test_runs_bind_their_seed_sparsity_and_distribution():
 
 def test_methods_may_have_settings_of_their_own():
     settings = {"snip": ["NUM_BATCHES = 2"]}
-    snip, rigl = grids.grid(
+    snip, rigl = sweep_grid.grid(
         ["t"], ["snip", "rigl"], [0.5], [0], (None,), settings
     )
 
@@ -53,11 +57,11 @@ def test_methods_may_have_settings_of_their_own():
     ]
     assert rigl.bindings("runs") == ["SEED = 0", "SPARSITY = 0.5"]
     with pytest.raises(ValueError, match="not in the sweep.*grasp"):
-        grids.grid(["t"], ["snip"], [0.5], [0], settings={"grasp": []})
+        sweep_grid.grid(["t"], ["snip"], [0.5], [0], settings={"grasp": []})
 
 
 def test_runs_take_the_settings_that_are_best_on_validation_data(tmp_path):
-    run, *trials = grids.grid(
+    run, *trials = sweep_grid.grid(
         ["t"],
         ["snip"],
         [0.5],
@@ -97,7 +101,7 @@ def test_runs_take_the_settings_that_are_best_on_validation_data(tmp_path):
 
 def test_as_many_settings_are_tried_for_each_method():
     with pytest.raises(ValueError, match="as many settings for each method"):
-        grids.grid(
+        sweep_grid.grid(
             ["t"],
             ["snip", "imp"],
             [0.5],
@@ -107,7 +111,7 @@ def test_as_many_settings_are_tried_for_each_method():
 
 
 def test_tasks_come_before_methods():
-    runs = grids.grid(["a", "b"], ["x", "y"], [0.5], [0])
+    runs = sweep_grid.grid(["a", "b"], ["x", "y"], [0.5], [0])
 
     assert [(run.task, run.method) for run in runs] == [
         ("a", "x"),
@@ -131,8 +135,8 @@ def test_every_sweep_lists_runs_of_files_that_are_there(
     assert len(set(paths)) == len(paths)
     for path in paths:
         task, method, *_ = path.split("/")
-        configs.find("tasks", task)
-        configs.find("methods", method)
+        config_files.find("tasks", task)
+        config_files.find("methods", method)
 
 
 def test_an_index_does_that_run_only(parsed_flags, tmp_path, monkeypatch):
@@ -177,11 +181,11 @@ def two_runs_at_once(directory, epochs):
     )
     (directory / "mine.gin").write_text(
         "from __gin__ import dynamic_registration\n"
-        "from rigl_tf.bin import grids\n"
-        f"grids.grid.tasks = ['{directory}/short.gin']\n"
-        "grids.grid.methods = ['dense', 'static']\n"
-        "grids.grid.sparsities = [0.9]\n"
-        "grids.grid.seeds = [0]\n"
+        "from rigl_tf.experiments import sweep_grid\n"
+        f"sweep_grid.grid.tasks = ['{directory}/short.gin']\n"
+        "sweep_grid.grid.methods = ['dense', 'static']\n"
+        "sweep_grid.grid.sparsities = [0.9]\n"
+        "sweep_grid.grid.seeds = [0]\n"
     )
     sweep_file = f"--sweep={directory}/mine.gin"
     return sweep_file, "--jobs=2", f"--output_dir={directory}"
@@ -195,7 +199,7 @@ def test_a_sweep_of_ones_own_trains_two_runs_at_once(
     sweep.main()
 
     records = results.read_all(tmp_path).values()
-    assert [str(kinds.of(record)) for record in records] == [
+    assert [str(grouping.of(record)) for record in records] == [
         "dense",
         "static 0.9 ERK",
     ]
@@ -221,7 +225,7 @@ def test_a_run_that_fails_in_another_process_is_named(
 def test_the_other_runs_are_trained_if_one_fails(
     parsed_flags, tmp_path, monkeypatch, capsys
 ):
-    runs = grids.grid(["digits_mlp"], ["set"], [0.9], [0, 1, 2])
+    runs = sweep_grid.grid(["digits_mlp"], ["set"], [0.9], [0, 1, 2])
 
     def run_one(files, bindings, *args, **kwargs):
         if "SEED = 1" in bindings:
@@ -232,7 +236,7 @@ def test_the_other_runs_are_trained_if_one_fails(
 
     monkeypatch.setattr(train, "run_one", run_one)
     parsed_flags()
-    found = pool.trained(runs, tmp_path)
+    found = parallel_runs.trained(runs, tmp_path)
 
     assert next(found) == (runs[0], records.record())
     with pytest.raises(ChildProcessError, match="2 of 3 runs failed.*seed=1,"):
@@ -254,9 +258,9 @@ def test_the_other_runs_are_trained_if_one_fails(
 def test_a_process_that_ends_without_a_word_is_named(
     code, words, tmp_path, capsys
 ):
-    (run,) = grids.grid(["digits_mlp"], ["set"], [0.9], [0])
+    (run,) = sweep_grid.grid(["digits_mlp"], ["set"], [0.9], [0])
 
-    assert pool._outcome(run, tmp_path, code) is None
+    assert parallel_runs._outcome(run, tmp_path, code) is None
 
     assert capsys.readouterr().err == f"error: {run.path}: {words}\n"
 

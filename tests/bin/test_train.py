@@ -10,7 +10,7 @@ import sys
 import pytest
 
 import rigl_tf
-from rigl_tf.bin import command
+from rigl_tf.bin import cli
 from rigl_tf.bin import train
 
 ROOT = pathlib.Path(rigl_tf.__file__).parent.parent
@@ -216,6 +216,6 @@ def test_messages_lose_line_breaks_and_addresses():
         "Bad.\n  In call to configurable 'train' (<function train at 0x7f>)"
     )
 
-    message = command.one_line(error)
+    message = cli.one_line(error)
 
     assert message == "Bad. In call to configurable 'train'"

@@ -7,8 +7,8 @@ from keras import layers as kl
 
 import rigl_tf
 from rigl_tf import algorithms
-from rigl_tf import schedules
 from rigl_tf.modeling import sparse_wrapper
+from rigl_tf.sparsity import schedules
 
 SOON = schedules.UpdateSchedule(2, end_step=100)
 

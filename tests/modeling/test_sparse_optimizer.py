@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 import rigl_tf
-from rigl_tf import schedules
+from rigl_tf.sparsity import schedules
 from tests.modeling import doors
 
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import rigl_tf
-from rigl_tf import flops
 from rigl_tf import models
+from rigl_tf.analysis import flops
 from rigl_tf.models.initializers import INITIALIZERS
 from rigl_tf.models.initializers import initializer
 from tests.tickets.small import RESNET20

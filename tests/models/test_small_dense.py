@@ -3,8 +3,8 @@
 import keras
 import pytest
 
-from rigl_tf import flops
 from rigl_tf import models
+from rigl_tf.analysis import flops
 from rigl_tf.models import small_dense
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from rigl_tf import datasets
-from rigl_tf.fitting import Fit
+from rigl_tf.training.trainer import Fit
 
 # The kernels of ResNet-20 as in Rare Gems: 268,336 weights.
 RESNET20 = [432, *[2304] * 6, 4608, *[9216] * 5, 18432, *[36864] * 5, 640]

@@ -5,8 +5,8 @@ import dataclasses
 import numpy as np
 import pytest
 
+from rigl_tf import experiments
 from rigl_tf import tickets
-from rigl_tf import training
 from tests.faults import child
 from tests.tickets import small
 
@@ -39,10 +39,10 @@ def test_the_ticket_has_the_loss_that_the_search_ended_with(name):
 def test_a_run_records_the_accuracy_of_the_search_before_training(tmp_path):
     task = child.task()
     data = dataclasses.replace(task.dataset, validation=task.dataset.test)
-    method = training.TicketMethod(
+    method = experiments.TicketMethod(
         "gem_miner", tickets.GemMiner(1e-3, period=1), sparsity=0.5
     )
-    record = training.train(
+    record = experiments.train(
         tmp_path / "run", dataclasses.replace(task, dataset=data), method
     )
     searched = record.ticket["search"]

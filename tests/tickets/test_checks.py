@@ -6,8 +6,8 @@ import keras
 import numpy as np
 import pytest
 
+from rigl_tf import experiments
 from rigl_tf import tickets
-from rigl_tf import training
 from tests.tickets import small
 from tests.tickets.test_every_finder import DATA
 from tests.tickets.test_every_finder import FINDERS
@@ -172,7 +172,7 @@ def test_scores_that_are_not_there_are_not_inverted(name):
         ValueError,
         match=rf"{type(finder).__name__} cannot .*'invert': .* Leave 'invert'",
     ):
-        training.TicketMethod(
+        experiments.TicketMethod(
             name, finder, sparsity=0.5, checks=("kaiming", "invert")
         )
 
@@ -195,7 +195,7 @@ def test_checks_begin_with_the_weights_that_were_scored():
     for network in (first, second):
         network.compile(loss=MODEL.loss, optimizer="sgd")
     fit = small.fit(first, DATA)
-    method = training.TicketMethod(
+    method = experiments.TicketMethod(
         "magnitude", FINDERS["magnitude"], sparsity=0.75, checks=("invert",)
     )
     before = first.get_weights()

@@ -11,10 +11,10 @@ import pytest
 
 import rigl_tf
 from rigl_tf import datasets
-from rigl_tf import fitting
-from rigl_tf import learning_rates
 from rigl_tf import tickets
 from rigl_tf.tickets import optimizers
+from rigl_tf.training import learning_rates
+from rigl_tf.training import trainer
 from tests.tickets import small
 
 MODEL, DATA = small.network(), small.dataset()
@@ -377,7 +377,7 @@ def test_short_rounds_lower_the_learning_rate_as_long_ones(
         rates.extend(float(rate(step)) for step in (17, 18, 25, 26))
         raise Stop
 
-    monkeypatch.setattr(fitting.Fit, "__call__", stop)
+    monkeypatch.setattr(trainer.Fit, "__call__", stop)
     finder = dataclasses.replace(FINDERS[name], epochs=8)
     fit = small.fit(model, DATA, epochs=150) if is_given else None
     with pytest.raises(Stop):

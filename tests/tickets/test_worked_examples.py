@@ -11,15 +11,15 @@ import tensorflow as tf
 
 import rigl_tf
 from rigl_tf import models
-from rigl_tf import tensors
 from rigl_tf import tickets
-from rigl_tf.fitting import Fit
-from rigl_tf.tickets import choose
 from rigl_tf.tickets import optimizers
-from rigl_tf.tickets import rules
-from rigl_tf.tickets import synflow
-from rigl_tf.tickets import weights
-from rigl_tf.tickets.score_model import ScoreModel
+from rigl_tf.tickets.saliency import synflow
+from rigl_tf.tickets.search import mask_selection
+from rigl_tf.tickets.search import score_rules
+from rigl_tf.tickets.search import signed_constant
+from rigl_tf.tickets.search.score_model import ScoreModel
+from rigl_tf.training.trainer import Fit
+from rigl_tf.utils import tensors
 from tests.tickets import small
 
 A = np.array([[2, 0.5, 0], [0.5, 1, -0.25], [0, -0.25, 3]], np.float32)
@@ -231,12 +231,12 @@ def test_synflow_never_brings_back_what_it_has_pruned(monkeypatch):
     """Not even where what is left carries no flow."""
     rounds = []
 
-    def globally(*args, choose_globally=choose.globally):
+    def globally(*args, choose_globally=mask_selection.globally):
         masks = choose_globally(*args)
         rounds.append(masks["w1"])
         return masks
 
-    monkeypatch.setattr(choose, "globally", globally)
+    monkeypatch.setattr(mask_selection, "globally", globally)
     model = small.linear([[1.0], *[[0.0]] * 15])
     data = small.given(np.eye(16), np.ones((16, 1)))
 
@@ -287,7 +287,7 @@ def test_gradient_saliency_is_conserved_without_biases():
 
 def test_scores_are_trained_straight_through_the_rounding():
     network = sparse([[1, -1], [1, 1]]).network
-    model = ScoreModel(network, rules.Rounded())
+    model = ScoreModel(network, score_rules.Rounded())
     model.set_masks({"w1": np.array([[True, True], [True, False]])})
     model.scores[0].assign([[0.9, 0.2], [0.5, 0.51]])
     x, t = tf.constant([[1.0, -2.0]]), tf.constant([[0.5, -0.5]])
@@ -306,7 +306,7 @@ def test_scores_are_trained_straight_through_the_rounding():
 
 def test_regularization_shrinks_scores_as_reckoned():
     """Zero weights give no other gradient: p0 = 1, lambda = 1e-4."""
-    model = ScoreModel(sparse([[0.0]]).network, rules.Rounded(1e-4))
+    model = ScoreModel(sparse([[0.0]]).network, score_rules.Rounded(1e-4))
     model.scores[0].assign([[1.0]])
     model.compile(keras.optimizers.SGD(0.1, momentum=0.9), "mse")
     x, y = np.ones((1, 1)), np.zeros((1, 1))
@@ -319,7 +319,7 @@ def test_regularization_shrinks_scores_as_reckoned():
 
 
 def test_scores_stay_between_0_and_1():
-    model = ScoreModel(sparse([[1.0, -1.0]]).network, rules.Rounded())
+    model = ScoreModel(sparse([[1.0, -1.0]]).network, score_rules.Rounded())
     model.scores[0].assign([[0.9, 0.6]])
     model.compile(keras.optimizers.SGD(10.0), "mse")
     model.train_on_batch(np.ones((1, 1)), np.array([[3.0, 3.0]]))
@@ -331,7 +331,7 @@ def test_scores_stay_between_0_and_1():
 )
 def test_edge_popup_counts_the_largest_scores(count, mask):
     network = sparse(np.ones((8, 1))).network
-    model = ScoreModel(network, rules.Highest([count]))
+    model = ScoreModel(network, score_rules.Highest([count]))
     model.scores[0].assign(
         np.array([[0.3, -0.1, 0.05, -0.7, 0.2, 0, 0.6, -0.25]]).T
     )
@@ -341,7 +341,7 @@ def test_edge_popup_counts_the_largest_scores(count, mask):
 
 def test_edge_popup_differentiates_the_size_of_a_score():
     network = sparse([[2.0], [3.0]]).network
-    model = ScoreModel(network, rules.Highest([1]))
+    model = ScoreModel(network, score_rules.Highest([1]))
     model.scores[0].assign([[-0.5], [0.25]])
     with tf.GradientTape() as tape:
         y = model(tf.constant([[1.0, 10.0]]))
@@ -354,7 +354,7 @@ def test_edge_popup_differentiates_the_size_of_a_score():
 
 def test_edge_popup_over_all_layers_follows_the_count():
     network = sparse([[1.0, 1.0]], [[1.0], [1.0]]).network
-    model = ScoreModel(network, rules.Highest())
+    model = ScoreModel(network, score_rules.Highest())
     model.scores[0].assign([[0.9, 0.1]])
     model.scores[1].assign([[-0.8], [0.2]])
     model.count.assign(2)
@@ -367,7 +367,7 @@ def test_edge_popup_over_all_layers_follows_the_count():
 
 def test_densities_have_the_gradient_of_all_their_connections():
     network = sparse(np.full((50, 20), 0.5)).network
-    model = ScoreModel(network, rules.Drawn([0.3]), seed=1)
+    model = ScoreModel(network, score_rules.Drawn([0.3]), seed=1)
     drawn = model.chosen()[0].numpy()
     assert 0.2 < drawn.mean() < 0.4
     with tf.GradientTape() as tape:
@@ -397,12 +397,12 @@ def test_signed_constants(layer, inputs, fan_in, expected):
         include=[layer.name],
     )
     before = tensors.as_array(model.kernels[0].variable)
-    weights.make_signed_constant(model)
+    signed_constant.make_signed_constant(model)
     after = tensors.as_array(model.kernels[0].variable)
     assert np.abs(after) == pytest.approx(expected)
     np.testing.assert_array_equal(np.sign(before), np.sign(after))
-    assert rules.fan_in(model.kernels[0]) == fan_in
-    first = rules.Highest().first_scores(model.kernels[0], (0, 0)).numpy()
+    assert score_rules.fan_in(model.kernels[0]) == fan_in
+    first = score_rules.Highest().first_scores(model.kernels[0], (0, 0)).numpy()
     bound = fan_in**-0.5
     assert 0.9 * bound < np.abs(first).max() <= bound
 
@@ -456,10 +456,12 @@ def test_the_flow_through_resnet20_is_the_same_in_every_cut(resnet20):
 def test_global_edge_popup_begins_without_the_layers_of_many_inputs(resnet20):
     """By the bound of the scores, 1 / sqrt(inputs): 0.0784 at 0.59 %."""
     found = {
-        kernel.name: abs(rules.Highest().first_scores(kernel, (0, i)).numpy())
+        kernel.name: abs(
+            score_rules.Highest().first_scores(kernel, (0, i)).numpy()
+        )
         for i, kernel in enumerate(resnet20.kernels)
     }
-    masks = choose.globally(found, 1583)  # alive, by one connection
+    masks = mask_selection.globally(found, 1583)  # alive, by one connection
     expected = {"conv1": 0.592563, "logits": 0.372709}
     for name, density in expected.items():
         assert masks[name].mean() == pytest.approx(density, abs=0.06)

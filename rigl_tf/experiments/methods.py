@@ -1,0 +1,204 @@
+"""How a network becomes sparse: the methods that are compared."""
+
+import dataclasses
+import functools
+import pathlib
+from collections.abc import Callable
+
+import numpy as np
+
+from rigl_tf import results
+from rigl_tf import tickets
+from rigl_tf.algorithms import Algorithm
+from rigl_tf.modeling.arguments import as_algorithm
+from rigl_tf.modeling.convert import sparsify
+from rigl_tf.modeling.grow_init import GrowInit
+from rigl_tf.models import small_dense
+from rigl_tf.sparsity import distributions
+from rigl_tf.sparsity import schedules
+from rigl_tf.sparsity.structures import Connections
+from rigl_tf.training.longer_training import stretch
+from rigl_tf.utils.serialization import Config
+from rigl_tf.utils.validation import check_choice
+from rigl_tf.utils.validation import check_function
+from rigl_tf.utils.validation import check_number
+
+
+@dataclasses.dataclass(frozen=True)
+class Method:
+    """How a network becomes and stays sparse: the arguments of `sparsify`.
+
+    Attributes:
+        name: String, for records and directories.
+        algorithm: `Algorithm`.
+        sparsity: Float in [0, 1), the fraction of zeros.
+        distribution: Function of `rigl_tf.distributions`, or its name.
+        schedule: `UpdateSchedule`.
+        drop_fraction: Callable from step to fraction.
+        exclude: Names of layers to keep dense.
+        include: Names of depthwise convolutions and embeddings to mask.
+        granularity: Of `rigl_tf.structures`.
+        grow_init: `GrowInit`.
+        storage: String or dictionary, what is stored of kernels.
+        source: Directory of a finished sparse run of the same task, to start
+            from what it ended with, or `None`.
+        reuse: String, what of the source: `"masks"`, or `"densities"` of its
+            kernels for new random masks.
+    """
+
+    name: str
+    algorithm: Algorithm
+    sparsity: float
+    distribution: Callable | str = distributions.erdos_renyi_kernel
+    schedule: schedules.UpdateSchedule = schedules.UpdateSchedule()
+    drop_fraction: Callable = schedules.Cosine()
+    exclude: tuple = ()
+    include: tuple = ()
+    granularity: Config = Connections()
+    grow_init: GrowInit = GrowInit()
+    storage: str | dict = "dense"
+    source: str | None = None
+    reuse: str = "masks"
+
+    def __post_init__(self):
+        algorithm = as_algorithm(self.algorithm)
+        object.__setattr__(self, "algorithm", algorithm)
+        check_choice("reuse", self.reuse, ("masks", "densities"))
+
+    def build(self, network, seed, extension=1):
+        """The sparse model of a network, its schedules stretched."""
+        distribution = self.distribution
+        if self.source is not None:
+            record = results.read(pathlib.Path(self.source) / results.RECORD)
+            if record.sparsity != self.sparsity:
+                raise ValueError(
+                    f"The run in {self.source} has a sparsity of "
+                    f"{record.sparsity}. Received: sparsity={self.sparsity}."
+                )
+            distribution = functools.partial(
+                distributions.uniform,
+                custom={n: 1 - d for n, d in record.densities.items()},
+            )
+        model = sparsify(
+            network,
+            self.algorithm,
+            sparsity=self.sparsity,
+            distribution=distribution,
+            schedule=stretch(self.schedule, extension),
+            drop_fraction=stretch(self.drop_fraction, extension),
+            exclude=self.exclude,
+            include=self.include,
+            granularity=self.granularity,
+            grow_init=self.grow_init,
+            storage=self.storage,
+            seed=seed,
+        )
+        if self.source is not None and self.reuse == "masks":
+            other = results.load_model(self.source)
+            model.set_masks({k.name: np.array(k.mask) for k in other.kernels})
+        return model
+
+
+@dataclasses.dataclass(frozen=True)
+class SmallDense:
+    """A dense network that has fewer channels instead of zeros.
+
+    Attributes:
+        name: String, for records and directories.
+        sparsity: Float in [0, 1), whose number of weights is matched.
+        rounding: `None` or a string: see `rigl_tf.models.small_dense`.
+        multiples: Dictionary or `None`: see `rigl_tf.models.small_dense`.
+    """
+
+    name: str
+    sparsity: float
+    rounding: str | None = None
+    multiples: dict | None = None
+
+    def build(self, network, seed, extension=1):
+        """The network with fewer channels."""
+        del seed, extension
+        return small_dense(
+            network, self.sparsity, self.rounding, self.multiples
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class TicketMethod:
+    """A sparse network that is found first and trained then.
+
+    Attributes:
+        name: String, for records and directories.
+        finder: Of `rigl_tf.tickets`.
+        sparsity: Float in (0, 1), the fraction of zeros.
+        exclude: Names of layers to keep dense.
+        include: Names of depthwise convolutions and embeddings to mask.
+        optimizer: Function of the number of steps to the optimizer that
+            trains what was found, such as
+            `rigl_tf.tickets.optimizers.multi_step`, or `None` for the task's.
+        checks: Names of sanity checks, keys of `rigl_tf.tickets.CHECKS`. For
+            each, what was found is spoilt and trained once more.
+    """
+
+    name: str
+    finder: tickets.Finder
+    sparsity: float
+    exclude: tuple = ()
+    include: tuple = ()
+    optimizer: Callable | None = None
+    checks: tuple = ()
+
+    def __post_init__(self):
+        if not isinstance(self.finder, tickets.Finder):
+            raise TypeError(
+                "`finder` must be of `rigl_tf.tickets`, for example "
+                f"`SNIP()`. Received: finder={self.finder!r}."
+            )
+        check_number("sparsity", self.sparsity, "(0, 1)")
+        if self.optimizer is not None:
+            check_function("optimizer", self.optimizer, "the number of steps")
+        if not isinstance(self.checks, list | tuple):
+            raise TypeError(
+                "`checks` must be a list of names. "
+                f"Received: checks={self.checks!r}."
+            )
+        for check in self.checks:
+            check_choice("checks", check, tickets.CHECKS)
+            self.finder.check_applies(check)
+
+    def num_epochs(self, epochs):
+        """Epochs of the search, if training takes so many."""
+        return self.finder.num_epochs(self._density, epochs)
+
+    def phases(self, epochs, num_examples, batch_size):
+        """The search as pieces of training; see `Finder.phases`."""
+        return self.finder.phases(
+            self._density, epochs, num_examples, batch_size
+        )
+
+    @property
+    def _density(self):
+        return round(1 - self.sparsity, 12)
+
+    def compiled(self, ticket, network, seed, fit):
+        """The model to train from a ticket."""
+        num_steps = fit.epochs * fit.dataset.steps_per_epoch
+        optimizer = self.optimizer and self.optimizer(num_steps)
+        return fit.compile(ticket.sparsify(network, seed), optimizer)
+
+    def find(self, network, seed, fit):
+        """The `Ticket` in a network."""
+        ticket = self.finder.find(
+            network,
+            fit.dataset,
+            self._density,
+            seed,
+            fit,
+            exclude=self.exclude,
+            include=self.include,
+        )
+        if self.checks and ticket.weights is None:
+            # Checks begin with the same weights, in another network.
+            weights = network.get_weights()
+            ticket = dataclasses.replace(ticket, weights=weights)
+        return ticket

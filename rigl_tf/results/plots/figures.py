@@ -1,0 +1,157 @@
+"""What all figures share."""
+
+import math
+import pathlib
+from typing import NamedTuple
+
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator
+
+from rigl_tf.results import grouping
+from rigl_tf.utils import durable
+
+# Okabe & Ito's colours, which everyone can tell apart.
+COLOURS = (
+    "#000000",
+    "#D55E00",
+    "#0072B2",
+    "#009E73",
+    "#CC79A7",
+    "#E69F00",
+    "#56B4E9",
+)
+# What tells methods apart that share a colour.
+LINES = ("-", "--", ":")
+HATCHES = (None, "/////", ".....")
+
+
+class Style(NamedTuple):
+    """How a line or a bar is drawn."""
+
+    colour: str
+    line: str
+    hatch: str | None
+
+
+def styles(labels):
+    """Dictionary from a label to its `Style`; dense is black."""
+    labels = ["dense", *sorted(set(labels) - {"dense"})]
+    return {
+        label: Style(
+            COLOURS[i % len(COLOURS)],
+            LINES[i // len(COLOURS) % len(LINES)],
+            HATCHES[i // len(COLOURS) % len(HATCHES)],
+        )
+        for i, label in enumerate(labels)
+    }
+
+
+def by_setting(records, wide=False):
+    """A figure with a panel for each setting, and what is in each.
+
+    Args:
+        records: List of `Record`, of one task.
+        wide: Whether there are bars for every kernel.
+
+    Returns:
+        The figure, and pairs of a panel and a dictionary from `Kind` to its
+        records and style.
+    """
+    groups = grouping.group(records)
+    check_one_task(groups)
+    styled = styles(kind.label for kind in groups)
+    settings = grouping.settings(groups)
+    columns = len({setting.sparsity for setting in settings})
+    if columns == 1:  # distributions side by side
+        columns = len(settings)
+    width = 7 if columns == 1 else 4.5
+    if wide:
+        bars = max((len(r.densities) for r in records), default=0)
+        width = max(width, 0.04 * bars * (len(styled) - 1))
+    figure, axes = new_figure(len(settings) // columns, columns, width)
+    panels = []
+    for panel, setting in zip(axes.flat, settings, strict=True):
+        inside = {
+            kind: (runs, styled[kind.label])
+            for kind, runs in groups.items()
+            if kind.compares_in(setting)
+        }
+        panel.set_title(f"sparsity {setting}" if setting.sparsity else "")
+        panels.append((panel, inside))
+    return figure, panels
+
+
+def check_one_task(groups):
+    """Raises a ValueError for kinds of several tasks."""
+    tasks = sorted({kind.task for kind in groups})
+    if len(tasks) > 1:
+        raise ValueError(
+            "A figure shows the runs of one task. Received `records` of "
+            f"{', '.join(tasks)}."
+        )
+
+
+def seeds(records):
+    """How many runs a mean is over, in words."""
+    counts = sorted({len(runs) for runs in grouping.group(records).values()})
+    if counts in ([], [1]):
+        return ""
+    return f"\nmean and range of {' or '.join(map(str, counts))} seeds"
+
+
+def tiled(num, width=7.0):
+    """A figure and its panels, in a square, with one vertical axis."""
+    columns = math.ceil(math.sqrt(max(num, 1)))
+    figure, axes = new_figure(-(-num // columns) or 1, columns, width)
+    for panel in axes.flat[1:]:
+        panel.sharey(axes.flat[0])
+    for panel in axes.flat[max(num, 1) :]:
+        panel.set_visible(False)
+    return figure, axes.flat[: max(num, 1)]
+
+
+def new_figure(rows, columns, width=7.0):
+    """A figure and its array of panels; sizes are in inches."""
+    figure = Figure(
+        figsize=(1 + width * columns, 0.5 + 4 * rows), layout="constrained"
+    )
+    FigureCanvasAgg(figure)
+    axes = figure.subplots(rows, columns, squeeze=False)
+    for panel in axes.flat:
+        panel.spines[["top", "right"]].set_visible(False)
+    return figure, axes
+
+
+def logarithmic(axes):
+    """Makes the vertical axis logarithmic, with plain numbers."""
+    low, high = axes.dataLim.minposy, axes.dataLim.y1
+    if low <= high:  # there are data
+        # Or the lowest bar could not be seen, and equal ones make no axis.
+        axes.set_ylim(low / 2, 1.2 * high)
+    axes.set_yscale("log")
+    axes.yaxis.set_major_formatter("{x:g}")
+    axes.yaxis.set_minor_locator(LogLocator(subs=(2, 5)))
+    axes.yaxis.set_minor_formatter("{x:g}")
+
+
+def save(figure, path):
+    """Adds a legend of all panels and writes the file."""
+    entries = {}
+    for axes in figure.axes:
+        for handle, label in zip(
+            *axes.get_legend_handles_labels(), strict=True
+        ):
+            entries.setdefault(label, handle)
+    if entries:
+        figure.legend(
+            entries.values(),
+            entries,
+            loc="outside right upper",
+            frameon=False,
+            handlelength=3,
+        )
+    path = pathlib.Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with durable.replacing(path) as partial:
+        figure.savefig(partial, dpi=150)
