@@ -15,11 +15,10 @@ import pathlib
 from absl import flags
 
 from rigl_tf import deploy
-from rigl_tf import results
-from rigl_tf import xnnpack
 from rigl_tf.bin import cli
 from rigl_tf.deploy import litert
 from rigl_tf.deploy import shrinking
+from rigl_tf.experiments.run_model import load_model
 
 _EXPORT_DIR = flags.DEFINE_string(
     "export_dir", None, "Where to write; by default `export/` in the run."
@@ -36,7 +35,7 @@ def main(run_dir):
     run_dir = pathlib.Path(run_dir)
     directory = pathlib.Path(_EXPORT_DIR.value or run_dir / "export")
     formats = cli.formats(deploy.FORMATS)
-    model = results.load_model(run_dir)
+    model = load_model(run_dir)
     if _SHRINK.value:
         model, shrunk = shrinking.shrink(model)
         print(f"{shrunk.table()}\n")
@@ -48,22 +47,18 @@ def main(run_dir):
     print(f"\n{deploy.table(exported)}")
     for each in exported:
         if each.format == "litert":
-            print(f"\n{_about_litert(model, each.path)}")
+            print(f"\n{_about_litert(each.path)}")
 
 
-def _about_litert(model, path):
-    """What LiteRT does with the zeros of a model, in words."""
+def _about_litert(path):
+    """Says what LiteRT does with the zeros of a file."""
     kernels, in_blocks = litert.stored(path)
     if not kernels:
         return "LiteRT: no kernel has zeros enough to leave them out."
-    text = (
+    return (
         f"LiteRT: {kernels} kernels are stored without their zeros, and "
         f"{in_blocks} of them, in blocks, multiplied without."
     )
-    verdict = xnnpack.check(model)
-    if verdict.sparsity == 0 and len(verdict.reasons) == 1:
-        return text  # it has no convolutions, or dense ones
-    return f"{text}\n{verdict}"
 
 
 def run():

@@ -20,6 +20,7 @@ from rigl_tf import experiments
 from rigl_tf import papers
 from rigl_tf.analysis import flops_estimates
 from rigl_tf.bin import cli
+from rigl_tf.bin import paper_flags
 from rigl_tf.datasets import prepared
 from rigl_tf.experiments import run_costs
 from rigl_tf.experiments import smoke_test
@@ -33,9 +34,9 @@ _RUNS = "runs"  # where commands put runs and look for them
 
 def main():
     """Prints what the flags ask for."""
-    name, paper = table_runs.paper()
-    if table_runs.given():
-        print(commands(name, paper, table_runs.item(paper)))
+    name, paper = paper_flags.paper()
+    if paper_flags.given():
+        print(commands(name, paper, paper_flags.item(paper)))
         return
     for other, path in table_runs.files().items():
         if name in (None, other):

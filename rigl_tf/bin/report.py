@@ -15,8 +15,8 @@ from absl import flags
 
 from rigl_tf import results
 from rigl_tf.bin import cli
+from rigl_tf.bin import paper_flags
 from rigl_tf.papers import paper_report
-from rigl_tf.papers import table_runs
 from rigl_tf.results import grouping
 from rigl_tf.results import plots
 from rigl_tf.results import reports
@@ -102,7 +102,7 @@ def _drawn(draw, records, folder):
 
 
 def _figures(records):
-    """The functions of `rigl_tf.results.plots` that say something about records."""
+    """The plots of `rigl_tf.results.plots` that suit the records."""
     groups = grouping.group(records)
     tuned = grouping.tuned(records)
     if len(groups) <= _MOST_CURVES * len(grouping.settings(groups)):
@@ -133,14 +133,14 @@ def _kernel_names(records):
 
 def main():
     """Reports on what the flags name."""
-    name, paper = table_runs.paper()
+    name, paper = paper_flags.paper()
     form = cli.formats(text_tables.FORMATS, most=1)[0]
     if paper is None:
         show(_RUNS.value, _MASKS.value, form)
         return
-    item = table_runs.item(paper)
+    item = paper_flags.item(paper)
     paper_report.show(
-        name, item, _RUNS.value, table_runs.task(), form, _MASKS.value
+        name, item, _RUNS.value, paper_flags.task(), form, _MASKS.value
     )
 
 

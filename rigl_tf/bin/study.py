@@ -68,7 +68,8 @@ def _tune(study, directory):
             seconds = (time.monotonic() - begin) / trained * left
             print(
                 f"[{len(tuning.done(trials))}/{study.num_trials}] "
-                f"{grouping.of(runs[0])}  {_words(values)}  validation accuracy "
+                f"{grouping.of(runs[0])}  {_words(values)}  "
+                "validation accuracy "
                 f"{100 * trials.trials[trial.number].value:.2f} %, best "
                 f"{100 * trials.best_value:.2f} %, about {seconds:.0f} s left",
                 flush=True,

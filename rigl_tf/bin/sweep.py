@@ -23,6 +23,7 @@ import gin
 from absl import flags
 
 from rigl_tf.bin import cli
+from rigl_tf.bin import paper_flags
 from rigl_tf.bin import parallel_runs
 from rigl_tf.bin import report
 from rigl_tf.experiments import sweep_grid
@@ -41,7 +42,7 @@ _ONLY = flags.DEFINE_string(
 
 def main():
     """Lists or trains the runs that the flags describe."""
-    name, paper = table_runs.paper()
+    name, paper = paper_flags.paper()
     if (_SWEEP.value is None) == (paper is None):
         raise ValueError(
             "Say which sweep: --sweep=digits, or --paper and --table. "
@@ -52,8 +53,8 @@ def main():
         with config_files.parsed(files, []):
             runs = gin.get_configurable(sweep_grid.grid)()
     else:
-        item = table_runs.item(paper)
-        runs = table_runs.runs(item, table_runs.task())
+        item = paper_flags.item(paper)
+        runs = table_runs.runs(item, paper_flags.task())
     chosen = _chosen(runs)
     if _LIST.value:
         for number, run in chosen.items():
@@ -79,7 +80,7 @@ def main():
     if paper is None:
         report.show(output_dir)
     else:
-        paper_report.show(name, item, output_dir, table_runs.task())
+        paper_report.show(name, item, output_dir, paper_flags.task())
 
 
 def _chosen(runs):

@@ -10,6 +10,7 @@ import numpy as np
 from rigl_tf import results
 from rigl_tf import tickets
 from rigl_tf.algorithms import Algorithm
+from rigl_tf.experiments.run_model import load_model
 from rigl_tf.modeling.arguments import as_algorithm
 from rigl_tf.modeling.convert import sparsify
 from rigl_tf.modeling.grow_init import GrowInit
@@ -94,7 +95,7 @@ class Method:
             seed=seed,
         )
         if self.source is not None and self.reuse == "masks":
-            other = results.load_model(self.source)
+            other = load_model(self.source)
             model.set_masks({k.name: np.array(k.mask) for k in other.kernels})
         return model
 

@@ -3,8 +3,6 @@
 import dataclasses
 import statistics
 
-import gin
-
 from rigl_tf.experiments import sweep_grid
 from rigl_tf.gin_tools import config_files
 
@@ -90,7 +88,7 @@ def read(name):
         name: String, a name in gin_configs/studies or the path of a file.
     """
     with config_files.parsed([config_files.find("studies", name)], []):
-        return gin.get_configurable(Study)()
+        return config_files.configured(Study)()
 
 
 def score(records):

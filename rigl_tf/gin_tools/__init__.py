@@ -1,0 +1,1 @@
+"""Finds gin files and says where they set a value."""

@@ -93,6 +93,16 @@ def parsed(files, bindings):
         gin.clear_config()
 
 
+def parameter(name):
+    """The value that the files give a parameter, such as `"f.x"` of `f(x)`."""
+    return gin.query_parameter(name)
+
+
+def configured(function):
+    """A function or class with the arguments that the files give it."""
+    return gin.get_configurable(function)
+
+
 def macros():
     """What the files and bindings that are parsed set by name.
 

@@ -6,6 +6,7 @@ import json
 import pathlib
 
 from rigl_tf import results
+from rigl_tf.experiments.run_model import load_model
 from rigl_tf.papers import comparison
 from rigl_tf.papers import table_runs
 from rigl_tf.results import grouping
@@ -109,7 +110,7 @@ def kernels(records, name=None):
     found = {}
     for kind, path in first.items():
         wanted = name or next(iter(records[path].densities))
-        model = results.load_model(path)
+        model = load_model(path)
         named = {k.name: k for k in getattr(model, "kernels", ())}
         if wanted not in named:
             raise ValueError(

@@ -147,7 +147,7 @@ _RECORD = _dictionary(required=tuple(_FIELDS), **_FIELDS, **_ADDED)
 
 
 def check(values):
-    """Checks what JSON holds before it becomes a `rigl_tf.results.records.Record`.
+    """Checks the fields of a record that JSON holds, before it is a `Record`.
 
     Numbers are finite, but for metrics other than accuracies.
 

@@ -5,7 +5,6 @@ import json
 import os
 import pathlib
 
-from rigl_tf.deploy import loading
 from rigl_tf.results import record_schema
 from rigl_tf.utils import durable
 from rigl_tf.utils import file_lock
@@ -153,21 +152,6 @@ def find(directory):
         return read(pathlib.Path(directory) / RECORD)
     except FileNotFoundError:
         return None
-
-
-def load_model(directory):
-    """Loads the model of a finished run.
-
-    Raises:
-        ValueError: If there is none, or it cannot be read.
-    """
-    path = pathlib.Path(directory) / MODEL
-    if not path.is_file():
-        raise ValueError(
-            f"There is no finished run in {directory}: it has no {MODEL}. "
-            "Train one with rigl-train or rigl-sweep."
-        )
-    return loading.read_keras(path)
 
 
 def write(directory, record):

@@ -1,0 +1,8 @@
+"""Masks, their sizes and schedules: functions of arrays and shapes."""
+
+from rigl_tf.sparsity import distributions
+from rigl_tf.sparsity import masks
+from rigl_tf.sparsity import schedules
+from rigl_tf.sparsity import structures
+
+__all__ = ["distributions", "masks", "schedules", "structures"]

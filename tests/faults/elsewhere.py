@@ -26,6 +26,7 @@ from rigl_tf.deploy import compact
 from rigl_tf.deploy import loading
 from rigl_tf.experiments import tuning
 from rigl_tf.results import reports
+from rigl_tf.utils import text_tables
 from tests.datasets import official
 from tests.faults import harness
 from tests.records import record
@@ -95,7 +96,7 @@ def strange_record(way, value, directory):
 
     def use():
         (found,) = results.read_all(directory).values()
-        for layout in report.tables.FORMATS.values():
+        for layout in text_tables.FORMATS.values():
             for table in (
                 reports.table,
                 reports.tickets,

@@ -455,7 +455,7 @@ FAULTS = {
     "16-unknown-function": (
         lambda: run(*IMPORTS, "experiments.Tusk.epochs = 3"),
         ValueError,
-        'experiments.Tusk.* In file "a.gin", line 3 experiments.Tusk.epochs = 3',
+        'experiments.Tusk.* In file "a.gin", line 3 experiments.Tusk.epochs',
     ),
     "16-unknown-module": (
         lambda: run("from rigl_tf import trainink"),

@@ -83,7 +83,7 @@ def test_it_computes_what_the_plain_layer_does(name, granularity):
         gradients.append(tape.gradient(loss, variables))
 
     (kernel,), (other,) = dense.kernels, active.kernels
-    assert isinstance(other, storage.StoredKernel)
+    assert isinstance(other, kernels.StoredKernel)
     assert int(other.count()) == int(kernel.count())
     np.testing.assert_array_equal(other.mask, kernel.mask)
     np.testing.assert_array_equal(other.bits(), kernel.bits())

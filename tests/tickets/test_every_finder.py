@@ -13,6 +13,8 @@ import rigl_tf
 from rigl_tf import datasets
 from rigl_tf import tickets
 from rigl_tf.tickets import optimizers
+from rigl_tf.tickets.search.score_model import ScoreModel
+from rigl_tf.tickets.search.score_rules import Rounded
 from rigl_tf.training import learning_rates
 from rigl_tf.training import trainer
 from tests.tickets import small
@@ -439,9 +441,7 @@ def test_a_search_trains_scores_and_not_weights():
 
 def test_the_model_of_scores_is_saved_and_comes_back(tmp_path):
     sparse = rigl_tf.sparsify(MODEL, rigl_tf.algorithms.Static(), sparsity=0.0)
-    model = tickets.score_model.ScoreModel(
-        sparse.network, tickets.rules.Rounded(1e-4), seed=7
-    )
+    model = ScoreModel(sparse.network, Rounded(1e-4), seed=7)
     small.fit(MODEL, DATA).compile(model)
     model.fit(DATA.train(0), steps_per_epoch=4, verbose=0, shuffle=False)
     model.save(tmp_path / "search.keras")
@@ -458,9 +458,7 @@ def test_the_model_of_scores_is_saved_and_comes_back(tmp_path):
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_a_search_skips_what_is_not_finite(bad):
     sparse = rigl_tf.sparsify(MODEL, rigl_tf.algorithms.Static(), sparsity=0.0)
-    model = tickets.score_model.ScoreModel(
-        sparse.network, tickets.rules.Rounded(1e-4)
-    )
+    model = ScoreModel(sparse.network, Rounded(1e-4))
     small.fit(MODEL, DATA).compile(model)
     before = [np.array(v) for v in model.weights]
     x, y = next(iter(DATA.test))

@@ -13,7 +13,8 @@ from rigl_tf import tickets
 from rigl_tf.tickets import base
 from rigl_tf.tickets import batches
 from rigl_tf.tickets import ticket as ticket_module
-from rigl_tf.training import losses
+from rigl_tf.training.losses import Unknown
+from rigl_tf.training.losses import of_network
 from tests.tickets import small
 
 RNG = np.random.default_rng(0)
@@ -270,7 +271,7 @@ def test_heads_are_seen_through_layers_and_models():
         (keras.ops.softmax(inner(x)), False),
         (keras.layers.Activation("softmax", dtype="float32")(inner(x)), False),
     ):
-        loss, _ = losses.of_network(keras.Model(x, head), labels)
+        loss, _ = of_network(keras.Model(x, head), labels)
         assert loss.get_config()["from_logits"] == from_logits
     reshaped = keras.layers.Reshape((3,))(keras.ops.softmax(inner(x)))
     over_positions = keras.layers.Softmax(axis=1)(
@@ -281,8 +282,8 @@ def test_heads_are_seen_through_layers_and_models():
         (over_positions, tf.TensorSpec((None, 2), tf.int64)),
     ):
         model = keras.Model(x, head)
-        loss, _ = losses.of_network(model, labels_of_it)
-        assert isinstance(loss, losses.Unknown)
+        loss, _ = of_network(model, labels_of_it)
+        assert isinstance(loss, Unknown)
 
 
 @pytest.mark.parametrize("head", ["logits", "sigmoid"])

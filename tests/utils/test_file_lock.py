@@ -114,7 +114,8 @@ def test_the_library_is_imported_where_there_is_no_fcntl():
             "-W",
             "ignore",
             "-c",
-            "import sys; sys.modules['fcntl'] = None; import rigl_tf.utils.file_lock",
+            "import sys; sys.modules['fcntl'] = None; "
+            "import rigl_tf.utils.file_lock",
         ],
         cwd=os.path.dirname(os.path.dirname(rigl_tf.__file__)),
         capture_output=True,

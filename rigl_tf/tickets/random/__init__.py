@@ -1,0 +1,1 @@
+"""Finders that draw connections at random."""

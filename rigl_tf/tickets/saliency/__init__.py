@@ -1,0 +1,1 @@
+"""Finders that score connections before training."""
