@@ -13,10 +13,9 @@ import re
 import gin
 from gin import utils
 
-import rigl_tf
 from rigl_tf.gin_tools import locations
 
-_PACKAGE = pathlib.Path(rigl_tf.__file__).parent
+_PACKAGE = pathlib.Path(__file__).parent.parent
 
 
 def folder():
