@@ -87,8 +87,8 @@ def usage(module):
     """What a program says of itself, and its flags in words.
 
     Args:
-        module: A module that has a `main`; the flags of modules of
-            `rigl_tf.bin` that it imports and that have none are its own.
+        module: A module that has a `main`; the flags of modules beside it
+            that it imports and that have none are its own.
     """
     helpers = [
         other

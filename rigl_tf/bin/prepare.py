@@ -40,7 +40,7 @@ def main():
             f"--dataset must be one of {', '.join(prepared.SOURCES)}. "
             f"Received: --dataset={_DATASET.value}."
         )
-    place = prepare(_DATASET.value, _ARCHIVE.value, _DATA_DIR.value)
+    place = prepare_dataset(_DATASET.value, _ARCHIVE.value, _DATA_DIR.value)
     print(f"{_DATASET.value} is prepared in {place}.")
 
 
@@ -54,7 +54,7 @@ def listed(data_dir=None):
     return text_tables.markdown(rows)
 
 
-def prepare(name, archives=(), data_dir=None):
+def prepare_dataset(name, archives=(), data_dir=None):
     """Prepares a data set unless it is.
 
     Args:

@@ -13,7 +13,7 @@ from tensorflow_datasets.core.download import checksums
 
 from rigl_tf import datasets
 from rigl_tf.bin.prepare import listed
-from rigl_tf.bin.prepare import prepare
+from rigl_tf.bin.prepare import prepare_dataset
 from rigl_tf.datasets import augment
 from rigl_tf.datasets import prepared
 from tests.datasets import official
@@ -40,7 +40,7 @@ def small(monkeypatch, tmp_path):
                 i for i in known.values() if i.filename == path.name
             ),
         )
-        prepare(name, archives, tmp_path / "data")
+        prepare_dataset(name, archives, tmp_path / "data")
         return tmp_path / "data"
 
     tfds.display_progress_bar(False)
@@ -321,7 +321,7 @@ def test_archives_with_a_known_checksum_are_not_opened_otherwise(
     archive = tmp_path / prepared.SOURCES[name].files[0]
     archive.write_bytes(b"something else")
     with pytest.raises(ValueError, match="checksum"):
-        prepare(name, [archive], tmp_path / "data")
+        prepare_dataset(name, [archive], tmp_path / "data")
 
 
 @pytest.mark.parametrize(
@@ -340,7 +340,7 @@ def test_archives_with_a_known_checksum_are_not_opened_otherwise(
 )
 def test_archives_that_will_not_do(name, archives, error, problem, tmp_path):
     with pytest.raises(error, match=problem):
-        prepare(name, archives, tmp_path)
+        prepare_dataset(name, archives, tmp_path)
 
 
 def test_without_a_network_a_download_ends_at_once(monkeypatch, tmp_path):
@@ -349,7 +349,7 @@ def test_without_a_network_a_download_ends_at_once(monkeypatch, tmp_path):
 
     monkeypatch.setattr(urllib.request, "urlopen", unreachable)
     with pytest.raises(ConnectionError, match="no network.*--archive=path"):
-        prepare("cifar10", [], tmp_path)
+        prepare_dataset("cifar10", [], tmp_path)
 
 
 def test_the_list_says_what_is_prepared(small, tmp_path):

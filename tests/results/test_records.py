@@ -223,7 +223,7 @@ def test_a_record_that_vanishes_while_it_is_read_is_passed_over(
             shutil.rmtree(path.parent)
         return read(path)
 
-    monkeypatch.setattr(results, "read", remove_and_read)
+    monkeypatch.setattr(results.records, "read", remove_and_read)
 
     found = results.read_all(tmp_path).values()
     assert [run.seed for run in found] == [0, 2]
