@@ -201,7 +201,9 @@ def archive(change, directory):
                 target.writestr(name, data)
     assert refused(
         path,
-        lambda: prepare.prepare_dataset("tiny_imagenet", [path], directory / "data"),
+        lambda: prepare.prepare_dataset(
+            "tiny_imagenet", [path], directory / "data"
+        ),
     )
 
 
