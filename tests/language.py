@@ -19,7 +19,8 @@ HEADLINES = re.compile(r"(What|Those|That which|Of|Whether|How|Where)\b")
 UNUSUAL = re.compile(
     r"\b(?:those of|that of|(?:of|in|by) which|the ones that there are"
     r"|anew|beside|go(?:es)? on|went on|going on|told|tells|spoil(?:t|s)?"
-    r"|mend(?:s|ed)?|by and by|so many|of (?:its|their) own|as (?:it is|they are)"
+    r"|mend(?:s|ed)?|by and by|so many|of (?:its|their) own"
+    r"|as (?:it is|they are)"
     r"|begin(?:s|ning)?|(?:is|are) said of|there (?:is|are) (?:none|nothing)"
     r"|that (?:there )?(?:is|are) there|(?:are|is) there)\b",
     re.IGNORECASE,
