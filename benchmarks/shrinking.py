@@ -1,7 +1,7 @@
 """What is left of models without the channels that do nothing, and its speed.
 
 Two tables. Structured: networks trained for a moment by RigL with whole neurons
-and channels (`granularity.Outputs`), as fast as their FLOPs promise, or not:
+and channels (`structures.Filters`), as fast as their FLOPs promise, or not:
 time for a batch of the model with its zeros over that of the shrunk one.
 Applications: Keras's own networks with random half of their channels masked,
 batch norm and biases at random. `--quick` measures one network of each.
@@ -53,7 +53,7 @@ def trained(build, sparsity):
         rigl_tf.algorithms.RigL(),
         sparsity=sparsity,
         distribution="uniform_all",
-        granularity=structures.Outputs(),
+        granularity=structures.Filters(),
         exclude=[last],
         schedule=rigl_tf.schedules.UpdateSchedule(2),
     )

@@ -86,7 +86,7 @@ def _masks_after_update(algorithm, layers, stored, fraction, seed):
         indices=list(range(len(kernels))),
         granularity=structures.Blocks(1, 1)
         if stored == "blocks"
-        else structures.Connections(),
+        else structures.Unstructured(),
         seed=seed,
         step=tf.constant(1, tf.int64),
         inputs=inputs,

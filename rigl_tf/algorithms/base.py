@@ -136,7 +136,9 @@ class Algorithm(Config, abc.ABC):
         num_active = masks.count_each(view.mask for view in views)
         return [
             tf.cast(
-                tf.floor(schedules.exactly(fraction) * tf.cast(num, "float64")),
+                tf.floor(
+                    schedules.as_float64(fraction) * tf.cast(num, "float64")
+                ),
                 tf.int64,
             )
             for fraction, num in zip(request.fractions, num_active, strict=True)

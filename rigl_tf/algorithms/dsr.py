@@ -89,5 +89,5 @@ def _mean_fraction(fractions, active, num_dropped):
             for kept, dropped in zip(active, num_dropped, strict=True)
         ]
     )
-    fractions = tf.stack([schedules.exactly(each) for each in fractions])
+    fractions = tf.stack([schedules.as_float64(each) for each in fractions])
     return tf.reduce_sum(fractions * before) / tf.reduce_sum(before)

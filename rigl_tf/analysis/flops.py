@@ -343,7 +343,7 @@ def _kernel_uses(layer, inputs, bare, outputs):
     elif isinstance(layer, kl.Embedding):
         yield layer.embeddings, layer, 0, 0, 0  # looked up, not multiplied
     elif isinstance(layer, kl.EinsumDense):
-        per_use = kernel_layout.of(layer, layer.kernel.shape).outputs
+        per_use = kernel_layout.layout_for(layer, layer.kernel.shape).outputs
         uses = math.prod(outputs) // per_use
         yield layer.kernel, layer, uses, uses, per_use
     elif isinstance(layer, kl.Dense):

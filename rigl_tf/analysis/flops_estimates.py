@@ -84,7 +84,7 @@ def pruned_densities(density, schedule, num_epochs, steps_per_epoch):
         interval=schedule.interval or steps_per_epoch,
         end_step=schedule.end_step or int(schedule.end_fraction * num_steps),
     )
-    sparsity = schedules.complete(
+    sparsity = schedules.resolve_steps(
         schedules.PolynomialSparsity(1 - density), updates
     )
     return [

@@ -160,7 +160,7 @@ def _look(kernel, cost):
         shape=kernel.kernel_shape,
         active=int(tf.math.count_nonzero(used)),
         flops=cost,
-        taps=layout.taps,
+        taps=layout.kernel_positions,
         inputs=layout.inputs,
         empty_inputs=layout.inputs - int(inputs),
         outputs=layout.outputs,

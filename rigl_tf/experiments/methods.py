@@ -17,7 +17,7 @@ from rigl_tf.modeling.grow_init import GrowInit
 from rigl_tf.models import small_dense
 from rigl_tf.sparsity import distributions
 from rigl_tf.sparsity import schedules
-from rigl_tf.sparsity.structures import Connections
+from rigl_tf.sparsity.structures import Unstructured
 from rigl_tf.training.longer_training import stretch
 from rigl_tf.utils.serialization import Config
 from rigl_tf.utils.validation import check_choice
@@ -55,7 +55,7 @@ class Method:
     drop_fraction: Callable = schedules.Cosine()
     exclude: tuple = ()
     include: tuple = ()
-    granularity: Config = Connections()
+    granularity: Config = Unstructured()
     grow_init: GrowInit = GrowInit()
     storage: str | dict = "dense"
     source: str | None = None

@@ -130,7 +130,7 @@ class SparseKernel(abc.ABC):
 
     def count_units(self, granularity):
         """Returns the active units of a granularity, an integer."""
-        if granularity.single:
+        if granularity.is_unstructured:
             return int(self.count())
         mask = tf.cast(self.mask, tf.float32)
         pooled = granularity.pool(mask, self.layout)
@@ -139,7 +139,7 @@ class SparseKernel(abc.ABC):
     @property
     def layout(self):
         """`Layout`, the meaning of the kernel's dimensions."""
-        return kernel_layout.of(self.layer, self.kernel_shape)
+        return kernel_layout.layout_for(self.layer, self.kernel_shape)
 
     @property
     def shape(self):
@@ -167,7 +167,7 @@ class UpdateInputs:
         sign: Fixed signs of the same shape, or `None`.
         flows: List of `Flow`, the calls of the layer, from which the gradient
             follows everywhere.
-        granularity: `Granularity`, whose units move.
+        granularity: `Structure`, whose units move.
         seed: Integer tensor of shape (2,), unique to the kernel and the step.
         grow_init: `GrowInit`, the weights of new connections.
         slots: List of pairs, of an optimizer's variable of the shape of the

@@ -23,7 +23,7 @@ class BlockKernel(StoredKernel):
     once: its mean gradient, for example.
 
     Attributes:
-        blocks: `granularity.Blocks`.
+        blocks: `structures.Blocks`.
     """
 
     blocks: structures.Blocks
@@ -34,7 +34,7 @@ class BlockKernel(StoredKernel):
 
     @property
     def mask(self):
-        return self.blocks.spread(self._units(), self.layout)
+        return self.blocks.expand(self._units(), self.layout)
 
     def count(self):
         sizes = tf.cast(self.layer.product.sizes(), tf.int64)
@@ -54,7 +54,7 @@ class BlockKernel(StoredKernel):
         self._take(self._positions(units))
 
     def view(self, inputs):
-        if inputs.granularity.single:
+        if inputs.granularity.is_unstructured:
             return self._view_of_connections(inputs)
         gradient = momentum = None
         if inputs.flows:
@@ -151,7 +151,7 @@ class _NumbersInBlocks(RandomNumbers):
 
     def __init__(self, kernel, active, seed):
         layout = kernel.layout
-        shape = (layout.taps * layout.inputs, layout.outputs)
+        shape = (layout.kernel_positions * layout.inputs, layout.outputs)
         super().__init__(shape, seed)
         self._kernel = kernel
         self._active = active

@@ -61,12 +61,12 @@ class DenseKernel(SparseKernel):
             if values is None:
                 return None
             values = tf.cast(tf.convert_to_tensor(values), self.view_dtype)
-            if granularity.single:
+            if granularity.is_unstructured:
                 return values
             return granularity.pool(tf.abs(values), self.layout)
 
         mask = tf.convert_to_tensor(self.mask)
-        if not granularity.single:
+        if not granularity.is_unstructured:
             # A unit is active throughout or not at all.
             mask = granularity.pool(tf.cast(mask, "float32"), self.layout) > 0
         return KernelView(
@@ -88,7 +88,7 @@ class DenseKernel(SparseKernel):
             num_grow,
             self.layout,
         )
-        mask = granularity.spread(units, self.layout)
+        mask = granularity.expand(units, self.layout)
         stayed = tf.logical_and(mask, before)
         num_changed = masks.count(tf.not_equal(mask, stayed))
         if inputs.sign is not None:

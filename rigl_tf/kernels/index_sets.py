@@ -122,7 +122,7 @@ def best(tile, num_tiles, k):
 
     def shortened(keys, found, threshold):
         selected = top_k.top_k_threshold(keys, k)
-        chosen = top_k.chosen(keys, *selected)
+        chosen = top_k.selected_mask(keys, *selected)
         del threshold
         return (
             tf.boolean_mask(keys, chosen),

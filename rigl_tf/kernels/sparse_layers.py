@@ -51,7 +51,7 @@ class Active:
         if name != "kernel":
             return super().add_weight(shape, *args, name=name, **kwargs)
         self._place = _Place(tuple(shape))
-        self._matrix = kernel_layout.of(self, self._place.shape)
+        self._matrix = kernel_layout.layout_for(self, self._place.shape)
         inputs, outputs = self._matrix.inputs, self._matrix.outputs
         self._out = self._place.shape[-self._output_rank :]
         self.product = dispatch.product(inputs, outputs, self.block)

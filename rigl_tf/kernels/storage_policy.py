@@ -10,8 +10,8 @@ from rigl_tf.kernels import check_can_be_active
 from rigl_tf.kernels import random_positions
 from rigl_tf.sparsity import distributions
 from rigl_tf.sparsity.structures import Blocks
-from rigl_tf.sparsity.structures import Connections
-from rigl_tf.sparsity.structures import Groups
+from rigl_tf.sparsity.structures import GroupedSparsity
+from rigl_tf.sparsity.structures import Unstructured
 
 STORAGES = ("dense", "active", "auto")
 # What `"auto"` goes by: docs/speed.md has the measurements. Below, a step takes
@@ -144,14 +144,14 @@ def _check(algorithm, granularity):
             "that nothing is saved by storing only active ones. Use "
             "storage='dense'."
         )
-    if not isinstance(granularity, Blocks | Connections) or isinstance(
-        granularity, Groups
+    if not isinstance(granularity, Blocks | Unstructured) or isinstance(
+        granularity, GroupedSparsity
     ):
         raise ValueError(
             "Only connections and `Blocks` can be stored without the others. "
             f"Received: granularity={granularity}. Use storage='dense'."
         )
-    if granularity.single and tf.config.list_physical_devices("GPU"):
+    if granularity.is_unstructured and tf.config.list_physical_devices("GPU"):
         raise ValueError(
             "Active connections are multiplied on the CPU, and there is a "
             "GPU. Use storage='dense', or hide the GPU at the beginning of "

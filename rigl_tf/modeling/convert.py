@@ -45,7 +45,7 @@ def sparsify(
     drop_fraction: float | Callable | None = None,
     exclude: Any = (),
     include: Any = (),
-    granularity: structures.Granularity | None = None,
+    granularity: structures.Structure | None = None,
     grow_init: GrowInit | None = None,
     masks: str | Mapping[str, np.ndarray] = "random",
     copy: bool = False,

@@ -102,7 +102,7 @@ def apply_masked(sparse_step, optimizer, gradients, variables):
     passed = dict(dense)
     num_batches = optimizer_slots.accumulation_steps(optimizer)
     scale = _gradient_scale(optimizer) * num_batches
-    single = structures.Connections()
+    single = structures.Unstructured()
     for kernel, view in _views(sparse_step, single, {}).pairs():
         gradient = passed.get(id(kernel.variable))
         if gradient is None:

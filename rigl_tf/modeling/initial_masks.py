@@ -8,7 +8,7 @@ import tensorflow as tf
 from rigl_tf.algorithms import redistribution
 from rigl_tf.kernels import checked_mask
 from rigl_tf.sparsity import masks as mask_functions
-from rigl_tf.sparsity.structures import Groups
+from rigl_tf.sparsity.structures import GroupedSparsity
 from rigl_tf.utils.tensors import as_array
 
 MASKS = ("random", "magnitude", "magnitude_global")
@@ -73,10 +73,10 @@ def units_by_magnitude(kernel, budget, granularity):
         Boolean tensor of the units' shape.
     """
     scores = _magnitudes(kernel, granularity)
-    if isinstance(granularity, Groups):
-        groups = granularity.grouped(scores, kernel.layout)
+    if isinstance(granularity, GroupedSparsity):
+        groups = granularity.to_groups(scores, kernel.layout)
         num_groups = tf.size(groups) // groups.shape[-1]
-        return granularity.best(
+        return granularity.top_k_in_groups(
             scores,
             tf.ones_like(scores, tf.bool),
             int(budget // num_groups),
@@ -104,7 +104,9 @@ def zeros_of(kernel, budget, granularity):
         Boolean array of the units' shape.
     """
     units = as_array(_magnitudes(kernel, granularity)) > 0
-    if np.count_nonzero(units) < budget or isinstance(granularity, Groups):
+    if np.count_nonzero(units) < budget or isinstance(
+        granularity, GroupedSparsity
+    ):
         return np.ones_like(units)
     return units
 

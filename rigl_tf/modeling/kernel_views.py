@@ -17,7 +17,7 @@ class KernelViews(collections.abc.Sequence):
     Attributes:
         kernels: List of `SparseKernel`.
         indices: List of integers, the kernels' places in the model, for seeds.
-        granularity: `Granularity`; views are of its units.
+        granularity: `Structure`; views are of its units.
         seed: Integer.
         step: int64 scalar tensor.
         inputs: List of `UpdateInputs`, one for each of `kernels`, with

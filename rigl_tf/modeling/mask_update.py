@@ -54,7 +54,7 @@ def move_connections(views, algorithm, request, grow_init, slots_of):
     def drop_scores(kernel, view):
         scores = algorithm.drop(view)
         if algorithm.follows_sparsity:
-            return views.granularity.protected(scores, view.mask, kernel.layout)
+            return views.granularity.protect(scores, view.mask, kernel.layout)
         return scores
 
     # In turn, so that only one kernel's temporaries are held at a time.
@@ -82,7 +82,7 @@ def move_connections(views, algorithm, request, grow_init, slots_of):
                     )
                 ],
             )
-        if views.granularity.refills:
+        if views.granularity.refill_to_budget:
             num_grow = [
                 num + budget - active
                 for num, budget, active in zip(

@@ -37,8 +37,8 @@ def complete(
     if updates.interval is None:
         updates = dataclasses.replace(updates, interval=steps_per_epoch)
     _check_known(updates)
-    drop_fraction = schedules.complete(drop_fraction, updates)
-    sparsity = schedules.complete(sparsity, updates)
+    drop_fraction = schedules.resolve_steps(drop_fraction, updates)
+    sparsity = schedules.resolve_steps(sparsity, updates)
     has_warned = num_steps is not None and _warn(
         updates, sparsity, start, start + num_steps
     )

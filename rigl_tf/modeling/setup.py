@@ -106,8 +106,8 @@ def resolve(
     wanted, distribution = arguments.as_sparsity(
         sparsity, distribution, algorithm
     )
-    granularity = granularity or structures.Connections()
-    if not isinstance(granularity, structures.Granularity):
+    granularity = granularity or structures.Unstructured()
+    if not isinstance(granularity, structures.Structure):
         raise TypeError(
             "`granularity` must be of `rigl_tf.structures`, for example "
             f"`Blocks(16, 16)`. Received: granularity={granularity!r}."
@@ -196,12 +196,12 @@ def resolve(
 
 def _check_fits(algorithm, schedule, granularity, grow_init, sparsity):
     name = type(algorithm).__name__
-    if algorithm.fixes_signs and not granularity.single:
+    if algorithm.fixes_signs and not granularity.is_unstructured:
         raise ValueError(
             f"{name} goes by the signs of single connections, and groups of "
             f"them have none. Received: granularity={granularity}."
         )
-    if isinstance(granularity, structures.Groups) and (
+    if isinstance(granularity, structures.GroupedSparsity) and (
         algorithm.moves_between_layers
         or (
             algorithm.follows_sparsity
@@ -289,7 +289,7 @@ def _store_active(
         [units.get(i) for i in new],
     )
     block = None
-    if not granularity.single:
+    if not granularity.is_unstructured:
         block = (
             getattr(granularity, "rows", None),
             getattr(granularity, "columns", None),

@@ -80,7 +80,7 @@ class SparseStep:
         self.sparsity = sparsity
         self.budgets = list(budgets)
         self.seed = seed
-        self.granularity = granularity or structures.Connections()
+        self.granularity = granularity or structures.Unstructured()
         self.grow_init = grow_init or initialization.GrowInit()
         self.kernels = []
         self.momenta = self.signs = None
@@ -138,7 +138,7 @@ class SparseStep:
                 first = self.granularity.random(
                     kernel.layout, self.budgets[i], (self.seed, i)
                 )
-            kernel.mask.assign(self.granularity.spread(first, kernel.layout))
+            kernel.mask.assign(self.granularity.expand(first, kernel.layout))
         self.impose_masks()
 
     def take_masks(self):
@@ -210,7 +210,7 @@ class SparseStep:
         if self.sparsity is None:
             return [tf.constant(b, tf.int64) for b in self.budgets]
         wanted = self.current_sparsity(tf.convert_to_tensor(self.step))
-        done = schedules.exactly(wanted) / max(self.final_sparsity(), 1e-9)
+        done = schedules.as_float64(wanted) / max(self.final_sparsity(), 1e-9)
         sizes = [
             math.prod(self.granularity.shape(kernel.layout))
             for kernel in self.kernels

@@ -1,4 +1,4 @@
-"""Masks, their sizes and schedules: functions of arrays and shapes."""
+"""Pure functions for masks, layer sparsities, schedules and structures."""
 
 from rigl_tf.sparsity import distributions
 from rigl_tf.sparsity import masks

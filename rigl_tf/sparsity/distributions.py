@@ -1,4 +1,4 @@
-"""Functions that share one global sparsity among layers.
+"""Functions that distribute a global sparsity over layers.
 
 A distribution takes kernel shapes and one sparsity and returns a sparsity for
 each kernel. `budgets` turns these sparsities into whole connections.
@@ -12,7 +12,7 @@ from rigl_tf.utils.patterns import match as match
 from rigl_tf.utils.validation import check_number
 from rigl_tf.utils.validation import is_number
 
-# The last part of a kernel's name, in layers that have several kernels.
+# The last part of the names of kernels in layers with several kernels.
 _KERNELS_OF_ONE_LAYER = (
     "kernel",
     "recurrent_kernel",
@@ -24,11 +24,11 @@ _KERNELS_OF_ONE_LAYER = (
 
 
 def first_layer(names):
-    """Returns the names of all kernels in the layer that `names[0]` is in.
+    """Returns the names of all kernels in the layer of `names[0]`.
 
-    Names show this for recurrent layers and for attention, whose kernels are
-    called `gru/kernel` or `attention/query`. `names[0]` stands alone
-    otherwise.
+    Recurrent layers and attention have several kernels, with names such as
+    `gru/kernel` or `attention/query`. For other layers, the result is only
+    `names[0]`.
 
     Args:
         names: List of strings, the names of kernels in the order of the model.
@@ -63,8 +63,8 @@ def uniform(
 ):
     """Gives every layer but the first the same sparsity.
 
-    The first layer stays dense, as in the RigL papers. Where it is large, the
-    network has far fewer zeros than `sparsity` says: see `uniform_all`.
+    The first layer stays dense, as in the RigL papers. If it is large, the
+    network has far fewer zeros than `sparsity` suggests: see `uniform_all`.
 
     Args:
         shapes: List of tuples, the kernel shapes in the order of the model.
@@ -74,7 +74,7 @@ def uniform(
             `layer_1` and so on.
         dense: Names, or patterns with `*`, of layers to keep dense.
         custom: Dictionary from name, or pattern, to sparsity in [0, 1). It
-            counts for the first layer, too.
+            applies to the first layer, too.
         first: Name or names of the network's first layer, which stays dense:
             several names if it has several kernels, or if the network has
             several inputs. `None` if the first layer has no kernel among
@@ -135,7 +135,7 @@ def erdos_renyi(
 ):
     """Makes a layer's density proportional to (in + out) / (in x out).
 
-    Only the last two dimensions of a kernel count. See `erdos_renyi_kernel`
+    Only the last two dimensions of a kernel are used. See `erdos_renyi_kernel`
     for the arguments.
 
     Example:
@@ -171,21 +171,22 @@ def erdos_renyi_kernel(
 ):
     """Makes a layer's density proportional to its dimensions' sum / product.
 
-    Where that would exceed 1, the layers with the largest ratio become dense
-    and the rest share what is left, until none exceeds it.
+    If a density would exceed 1, the layers with the largest ratio become dense
+    and the other layers share the rest of the budget, until no density exceeds
+    1.
 
     Args:
         shapes: List of tuples, the kernel shapes.
         sparsity: Float in [0, 1), the fraction of zeros over all layers that
-            are neither `dense` nor `custom`: those two stand outside the
-            budget, as in the original code.
+            are neither `dense` nor `custom`. Dense and custom layers do not
+            count in the budget, as in the original code.
         names: List of strings, the layers' names. Defaults to `layer_0`,
             `layer_1` and so on.
         dense: Names, or patterns with `*`, of layers to keep dense.
         custom: Dictionary from name, or pattern, to sparsity in [0, 1).
         power: Number, exponent of the ratio. 0 gives a uniform distribution.
-        first: No effect, because the first layer gets its share like every
-            other layer. Use `dense` to keep a layer dense.
+        first: No effect, because the first layer is treated like all other
+            layers. Use `dense` to keep a layer dense.
 
     Returns:
         List of floats, a sparsity per layer.
@@ -256,10 +257,11 @@ def get(name):
 
 
 def budgets(shapes, sparsities, *, names=None):
-    """Turns sparsities per layer into whole active connections that add up.
+    """Turns sparsities of layers into numbers of active connections.
 
-    The total is the nearest integer to the exact one. Every layer gets what
-    is due to it rounded down, and those with the largest remainders one more.
+    The total is the exact total, rounded to the nearest integer. Every layer
+    gets its exact number rounded down; the layers with the largest remainders
+    get one more.
 
     Args:
         shapes: List of tuples, the kernel shapes.
@@ -270,8 +272,8 @@ def budgets(shapes, sparsities, *, names=None):
         List of integers, at least 1 each.
 
     Raises:
-        ValueError: If a layer would be left without a connection, or an
-            argument has another length or is out of range.
+        ValueError: If a layer would have no connection, or if an argument has
+            another length or is out of range.
     """
     names = _names(shapes, names)
     if len(sparsities) != len(shapes):
@@ -293,8 +295,8 @@ def budgets(shapes, sparsities, *, names=None):
         whole[i] += 1
     if min(whole, default=1) < 1:
         raise ValueError(
-            "The sparsity leaves layers without a single connection. Lower "
-            "it, or give those layers a sparsity of their own with "
+            "Every layer must have at least one connection. Lower the "
+            "sparsity, or set the sparsity of the layers below with "
             "`custom`.\n"
             + text_tables.markdown(
                 [("layer", "shape", "sparsity", "active")]
@@ -310,7 +312,7 @@ def budgets(shapes, sparsities, *, names=None):
 
 
 def check_sparsity(sparsity, name="sparsity"):
-    """Raises unless `sparsity` is a number in [0, 1)."""
+    """Raises a ValueError unless `sparsity` is a number in [0, 1)."""
     if not is_number(sparsity) or not 0.0 <= sparsity < 1.0:
         raise ValueError(
             f"`{name}` is the fraction of zeros and must be a number in "
@@ -319,7 +321,7 @@ def check_sparsity(sparsity, name="sparsity"):
 
 
 def _fixed(shapes, sparsity, names, dense, custom):
-    """Sparsities that do not depend on the budget, by name."""
+    """Returns the fixed sparsities of dense and custom layers, by name."""
     check_sparsity(sparsity)
     names = _names(shapes, names)
     custom = {} if custom is None else custom
@@ -338,14 +340,14 @@ def _fixed(shapes, sparsity, names, dense, custom):
 
 
 def _in_proportion(raw, shapes, sparsity, names, dense, custom):
-    """Densities eps x raw that meet the budget, at most 1."""
+    """Returns sparsities for densities eps x raw, at most 1, in the budget."""
     fixed, names = _fixed(shapes, sparsity, names, dense, custom)
     sizes = [math.prod(shape) for shape in shapes]
     free = [i for i, name in enumerate(names) if name not in fixed]
     if not free:
         raise ValueError(
-            "Every layer is dense or custom, so there is nothing left to "
-            f"distribute. Received: dense={dense!r}, custom={custom!r}."
+            "At least one layer must be neither dense nor custom. "
+            f"Received: dense={dense!r}, custom={custom!r}."
         )
     full = set()
     while True:
@@ -353,8 +355,8 @@ def _in_proportion(raw, shapes, sparsity, names, dense, custom):
         if not open_layers:
             eps = 0.0
             break
-        # What is active in all, less what the full layers take. Zeros are
-        # whole numbers, as in the original code.
+        # Active connections, without the dense layers. The number of zeros is
+        # rounded down, as in the original code.
         left = sum(
             sizes[i] * (i not in full) - math.floor(sparsity * sizes[i])
             for i in free
@@ -379,7 +381,7 @@ def _names(shapes, names):
         return [f"layer_{i}" for i in range(len(shapes))]
     if len(names) != len(shapes) or len(set(names)) != len(names):
         raise ValueError(
-            "`names` must give each shape a name of its own. Received: "
+            "`names` must be unique, one for each shape. Received: "
             f"names={list(names)!r} for {len(shapes)} shapes."
         )
     return list(names)

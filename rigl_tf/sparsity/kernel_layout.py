@@ -1,4 +1,4 @@
-"""What the dimensions of a kernel mean: taps, inputs, outputs."""
+"""The dimensions of kernels: kernel positions, inputs and outputs."""
 
 import dataclasses
 import math
@@ -12,47 +12,48 @@ _DEPTHWISE = (kl.DepthwiseConv1D, kl.DepthwiseConv2D)
 
 @dataclasses.dataclass(frozen=True)
 class Layout:
-    """A kernel as a stack of matrices, one for each tap of a window.
+    """A kernel as a stack of matrices, one for each kernel position.
 
     Attributes:
         kernel_shape: Tuple of integers.
-        order: Tuple of integers, the kernel's dimensions put in the order
-            taps, inputs, outputs.
-        taps: Integer, positions of a convolution's window; 1 for others.
-        inputs: Integer, inputs that an output may see: 1 if depthwise.
+        order: Tuple of integers, the permutation of the kernel's dimensions to
+            the order kernel positions, inputs, outputs.
+        kernel_positions: Integer, spatial positions of a convolution kernel; 1
+            for other layers.
+        inputs: Integer, inputs of each output: 1 if depthwise.
         outputs: Integer, neurons or channels.
     """
 
     kernel_shape: tuple
     order: tuple
-    taps: int
+    kernel_positions: int
     inputs: int
     outputs: int
 
     def stack(self, values):
-        """A tensor of kernel shape as one of shape (taps, inputs, outputs)."""
+        """Reshapes from kernel shape to (kernel positions, inputs, outputs)."""
         return tf.reshape(
             _permuted(values, self.order),
-            (self.taps, self.inputs, self.outputs),
+            (self.kernel_positions, self.inputs, self.outputs),
         )
 
     def unstack(self, stacked):
-        """The inverse of `stack`."""
+        """Inverts `stack`."""
         inverse = tuple(map(self.order.index, range(len(self.order))))
         ordered = tuple(self.kernel_shape[i] for i in self.order)
         return _permuted(tf.reshape(stacked, ordered), inverse)
 
     def matrix(self, values):
-        """A tensor of kernel shape as a matrix, inputs by outputs."""
+        """Reshapes from kernel shape to a matrix, inputs by outputs."""
         return tf.reshape(self.stack(values), (-1, self.outputs))
 
 
-def of(layer, shape):
-    """The layout of a layer's kernel.
+def layout_for(layer, shape):
+    """Returns the layout of a layer's kernel.
 
     Args:
-        layer: The `keras.layers.Layer` that computes with the kernel.
-        shape: Tuple of integers, the kernel's shape.
+        layer: `keras.layers.Layer` with the kernel.
+        shape: Tuple of integers, the kernel shape.
 
     Returns:
         `Layout`.
@@ -61,7 +62,7 @@ def of(layer, shape):
     order = list(range(rank))
     inputs, outputs = [rank - 2], [rank - 1]
     if isinstance(layer, kl.EinsumDense):
-        # The kernel's letters that are in the output are not summed.
+        # The kernel is not summed over letters of the output.
         _, kernel, output = _operands(layer.equation)
         inputs = [i for i in order if kernel[i] not in output]
         outputs = [i for i in order if kernel[i] in output]
@@ -69,26 +70,26 @@ def of(layer, shape):
         inputs, outputs = outputs, inputs
     elif isinstance(layer, _DEPTHWISE):
         inputs, outputs = [], [rank - 2, rank - 1]
-    taps = [i for i in order if i not in inputs + outputs]
-    order = tuple(taps + inputs + outputs)
+    spatial = [i for i in order if i not in inputs + outputs]
+    order = tuple(spatial + inputs + outputs)
     return Layout(
         kernel_shape=tuple(shape),
         order=order,
-        taps=math.prod(shape[i] for i in taps),
+        kernel_positions=math.prod(shape[i] for i in spatial),
         inputs=math.prod(shape[i] for i in inputs),
         outputs=math.prod(shape[i] for i in outputs),
     )
 
 
 def matrices(equation):
-    """The letters of an `EinsumDense` that multiplies two matrices.
+    """Returns the letters of an `EinsumDense` that multiplies two matrices.
 
     Args:
         equation: String.
 
     Returns:
-        Three strings, the letters of the examples, of what is summed and of
-        what is made; or `None` if the equation says anything else.
+        Three strings, the letters of the examples, of the summed dimensions
+        and of the output dimensions; `None` for any other equation.
     """
     inputs, kernel, output = _operands(equation)
     made = "".join(letter for letter in kernel if letter in output)
@@ -98,7 +99,7 @@ def matrices(equation):
 
 
 def _operands(equation):
-    """The letters of the inputs, of the kernel and of the output."""
+    """Returns the letters of the inputs, the kernel and the output."""
     left, output = equation.replace(" ", "").split("->")
     return (*left.split(","), output)
 

@@ -1,4 +1,4 @@
-"""Exact masks: scores and a count become a boolean mask."""
+"""Boolean masks with an exact number of active connections."""
 
 import functools
 import math
@@ -9,9 +9,9 @@ import tensorflow as tf
 from rigl_tf.sparsity import top_k
 from rigl_tf.sparsity.top_k import count as count
 
-_PHILOX = 1  # TensorFlow's number of the algorithm
-_TILE = 1 << 20  # positions that a random mask draws at a time, at least
-_MOST_TILES = 64  # each needs a histogram
+_PHILOX = 1  # TensorFlow's number for the algorithm
+_TILE = 1 << 20  # smallest part of a random mask that is drawn at a time
+_MAX_TILES = 64  # each needs a histogram
 
 
 def top_k_mask(scores, k, candidates=None):
@@ -23,8 +23,8 @@ def top_k_mask(scores, k, candidates=None):
             included. 64-bit floats are compared as 32-bit ones.
         k: Integer or integer scalar tensor, from 0 to the number of
             candidates. A symbolic tensor outside this range is clipped.
-        candidates: Boolean tensor, shape of `scores`: where a score may win.
-            All of them by default.
+        candidates: Boolean tensor, shape of `scores`, the positions that may
+            be marked. By default, all positions.
 
     Returns:
         Boolean tensor, shape of `scores`, with exactly `k` `True` entries.
@@ -57,11 +57,11 @@ def random_mask(shape, k, seed):
         ValueError: If `k` is out of range.
     """
     size, seed = math.prod(shape), seed_pair(seed)
-    tile = max(_TILE, -(-size // _MOST_TILES))
+    tile = max(_TILE, -(-size // _MAX_TILES))
     if size <= tile or not tf.executing_eagerly():
         return top_k_mask(random_scores(shape, seed), k)
     k = _checked_count(k, size, "k", "scores")
-    # A part at a time, drawn again for each use: a few parts are in memory.
+    # Tiles are drawn again for each use, so that memory holds few of them.
     tiles = [
         functools.partial(
             random_scores_slice, start, min(start + tile, size), seed
@@ -135,10 +135,10 @@ def drop_and_grow(mask, drop_scores, grow_scores, num_drop, num_grow):
     Args:
         mask: Boolean tensor, kernel shape. `True` marks active connections.
         drop_scores: Tensor, kernel shape. The lowest-scoring active
-            connections are dropped, of equals those with the higher index.
+            connections are dropped; among equal scores, the higher index.
         grow_scores: Tensor, kernel shape. The highest-scoring inactive
-            connections are grown, of equals those with the lower index. Or
-            a list of functions, as for `grow`.
+            connections are grown; among equal scores, the lower index. Or a
+            list of functions, as for `grow`.
         num_drop: Integer or integer scalar tensor, connections to drop.
         num_grow: Integer or integer scalar tensor, connections to grow.
 
@@ -172,16 +172,16 @@ def drop_and_grow(mask, drop_scores, grow_scores, num_drop, num_grow):
 
 
 def drop_threshold(mask, scores, num_drop):
-    """Finds which active connections are kept, as two scalars.
+    """Finds the score threshold of a drop, as two scalars.
 
     Args:
         mask: Boolean tensor, kernel shape.
-        scores: Tensor, kernel shape: the lowest active ones are dropped.
+        scores: Tensor, kernel shape. The lowest-scoring active connections
+            are dropped.
         num_drop: Integer or integer scalar tensor.
 
     Returns:
-        `selection.TopKThreshold`, which takes no memory until
-        `mask_after_drop` makes it a mask.
+        `top_k.TopKThreshold`. `mask_after_drop` computes the mask from it.
 
     Raises:
         ValueError: If `num_drop` is not a count of active connections.
@@ -198,13 +198,13 @@ def mask_after_drop(mask, scores, threshold):
     Args:
         mask: Boolean tensor, kernel shape, before the drop.
         scores: Tensor, as for `drop_threshold`.
-        threshold: `selection.TopKThreshold`.
+        threshold: `top_k.TopKThreshold`.
 
     Returns:
         Boolean tensor, kernel shape.
     """
     keys = top_k.keys_of(scores, mask)
-    return tf.reshape(top_k.chosen(keys, *threshold), tf.shape(mask))
+    return tf.reshape(top_k.selected_mask(keys, *threshold), tf.shape(mask))
 
 
 def grow(mask, scores, num_grow):
@@ -212,9 +212,10 @@ def grow(mask, scores, num_grow):
 
     Args:
         mask: Boolean tensor, kernel shape.
-        scores: Tensor, kernel shape, or a list of functions that return one.
-            Each of a list grows an equal part; the earlier ones choose first
-            and have the odd ones. Ignored if `num_grow` is the integer 0.
+        scores: Tensor, kernel shape, or a list of functions that return such a
+            tensor. Every function of a list grows an equal share of
+            connections; earlier functions choose first and get the remainder.
+            Ignored if `num_grow` is the integer 0.
         num_grow: Integer or integer scalar tensor.
 
     Returns:
@@ -231,7 +232,8 @@ def grow(mask, scores, num_grow):
     functions = score_functions(scores)
     for i, score in enumerate(functions):
         part = equal_part(left, len(functions) - i)
-        # The scores are made after the drop, so that both need memory in turn.
+        # Scores are computed after the drop, so that their memory is not
+        # needed at the same time.
         with tf.control_dependencies([mask]):
             grown = _highest(score(), part, inactive)
         mask = tf.logical_or(mask, grown)
@@ -241,7 +243,7 @@ def grow(mask, scores, num_grow):
 
 
 def score_functions(scores):
-    """Returns the functions that make the scores of each part of a growth.
+    """Returns the functions that compute the scores for each share of `grow`.
 
     Args:
         scores: Tensor or list of numbers, or a list of functions that return
@@ -257,19 +259,20 @@ def score_functions(scores):
 
 
 def equal_part(left, num_parts):
-    """Returns the first of `num_parts` parts of `left`, rounded up.
+    """Returns the first of `num_parts` equal parts of `left`, rounded up.
 
     Args:
-        left: Integer or integer tensor, connections that are still to grow.
-        num_parts: Integer, parts that are still to come.
+        left: Integer or integer tensor, remaining connections to grow.
+        num_parts: Integer, number of remaining parts.
     """
     return -(-left // num_parts)
 
 
 def count_each(masks):
-    """Counts the `True` entries of masks in turn, as a list of int64 scalars.
+    """Counts the `True` entries of each mask, as a list of int64 scalars.
 
-    In a graph, separate counts would hold temporaries of all masks at once.
+    Masks are counted one after another: in a graph, independent counts would
+    hold temporaries of all masks at once.
 
     Args:
         masks: Iterable of boolean tensors.
@@ -277,25 +280,25 @@ def count_each(masks):
     totals, masks = [], iter(masks)
     while True:
         with tf.control_dependencies(totals[-1:]):
-            mask = next(masks, None)  # made here, after the count before
+            mask = next(masks, None)  # created after the previous count
             if mask is None:
                 return totals
             totals.append(count(mask))
 
 
 def count_in_top_k(scores, k, num_tiles=None):
-    """Counts how many of the `k` highest scores fall in each of many layers.
+    """Counts how many of the `k` highest scores are in each layer.
 
-    The layers are looked at one after another, never side by side, so this
-    needs the memory of the largest. Ties go to the earlier layer.
+    Layers are processed one after another, so this needs the memory of the
+    largest layer. Ties go to the earlier layer.
 
     Args:
-        scores: List of functions, one a layer, from `tile`, the number of one,
-            to a tensor of scores and a boolean tensor of candidates, both of
-            the same shape.
+        scores: List of functions, one for each layer, from the index `tile` of
+            a tile to a tensor of scores and a boolean tensor of candidates,
+            both of the same shape.
         k: Integer or integer scalar tensor.
-        num_tiles: List of integers, tiles of each layer; 1 by default. In a
-            graph, they are looped over.
+        num_tiles: List of integers, number of tiles of each layer; 1 by
+            default. In a graph, a loop runs over them.
 
     Returns:
         List of int64 scalars that add up to `k`, or to the number of
@@ -308,9 +311,9 @@ def count_in_top_k(scores, k, num_tiles=None):
 
 
 def _highest(scores, k, candidates):
-    """The mask of exactly `k` candidates, which must be there."""
+    """Returns a mask of the `k` best candidates; there must be `k`."""
     keys = top_k.keys_of(scores, candidates)
-    mask = top_k.chosen(keys, *top_k.top_k_threshold(keys, k))
+    mask = top_k.selected_mask(keys, *top_k.top_k_threshold(keys, k))
     return tf.reshape(mask, tf.shape(scores))
 
 
@@ -318,17 +321,18 @@ def seed_pair(seed):
     """Returns a seed as an integer tensor of shape (2,).
 
     Args:
-        seed: Integer, or integer tensor of shape (2,), which comes back.
+        seed: Integer, or integer tensor of shape (2,), which is returned
+            unchanged.
     """
     if isinstance(seed, numbers.Integral):
         seed = int(seed)
-        # An ordinary seed fills the first word, the sign and overflow the next.
+        # The first word has the lower bits; sign and overflow are the second.
         return tf.constant([seed & 0x7FFFFFFF, seed >> 31], tf.int64)
     return seed
 
 
 def _checked_count(k, available, name, what):
-    """`k` as an int64 scalar between 0 and `available`."""
+    """Returns `k` as an int64 scalar; checks it against `available`."""
     value = tf.get_static_value(k)
     limit = tf.get_static_value(available)
     if value is None:

@@ -1,8 +1,8 @@
-"""Radix selection: the k largest of many numbers, without sorting.
+"""Radix selection of the k largest numbers, without sorting.
 
-The k-th largest is found in two histograms of 16 bits each of the numbers'
-bits, so the cost is linear. It is the same in eager mode, in a graph and under
-XLA.
+Two histograms, one for the upper and one for the lower 16 bits of the numbers,
+give the k-th largest number, so the cost is linear. Results are the same in
+eager mode, in a graph and under XLA.
 """
 
 from typing import Any
@@ -16,16 +16,17 @@ _LOWEST = tf.int32.min  # not a candidate
 _ABOVE_LOWEST = tf.int32.min + 1
 _INF = 0x7F800000  # the bits of inf
 _NAN = tf.int32.max - 2 * _INF - 1  # below the key of -inf
-_ALL = tf.int32.max  # of the keys equal to the threshold, all are chosen
-_ROW = 128  # counts that are added before totals are compared; fits in uint8
+_ALL = tf.int32.max  # all keys equal to the threshold are selected
+_ROW = 128  # numbers in a row; the sum of a row of ones fits in uint8
 
 
 class TopKThreshold(NamedTuple):
-    """The end of a selection: two scalars, from which a mask can be made.
+    """The result of a selection: two scalars that define a mask.
 
     Attributes:
-        threshold: int32, the lowest key that is chosen.
-        last: int32, of the keys equal to it the flat index of the last chosen.
+        threshold: int32, the lowest selected key.
+        last: int32, the flat index of the last selected key that is equal to
+            the threshold.
     """
 
     threshold: Any
@@ -33,7 +34,7 @@ class TopKThreshold(NamedTuple):
 
 
 def keys_of(scores, candidates):
-    """Returns sortable keys: of no candidate the lowest, of NaN the next."""
+    """Returns sortable keys: lowest for non-candidates, then NaN, then -inf."""
     keys = _sortable(tf.convert_to_tensor(scores))
     if candidates is None:
         return keys
@@ -43,7 +44,7 @@ def keys_of(scores, candidates):
 def _sortable(scores):
     """Returns flat int32 keys above `_LOWEST` in the order of the scores.
 
-    In arithmetic that TensorFlow does in place, because a kernel may be large.
+    Uses arithmetic that TensorFlow does in place, because kernels are large.
     """
     scores = tf.reshape(scores, [-1])
     if scores.dtype.is_integer or scores.dtype.is_bool:
@@ -59,14 +60,14 @@ def _sortable(scores):
 
 
 def _sign(integers):
-    """-1 for negative integers, 0 for others."""
+    """Returns -1 for negative integers, 0 for others."""
     return tf.bitwise.right_shift(integers, 31)
 
 
 _KEYS = tf.TensorSpec([None], tf.int32)
 
 
-# Functions of their own, so that they are traced once for all kernels.
+# These are `tf.function`s, so that they are traced once for all kernels.
 @tf.function(
     input_signature=[_KEYS, tf.TensorSpec([], tf.int64)],
     autograph=False,
@@ -86,7 +87,7 @@ def top_k_threshold(keys, k):
     last = tf.cond(
         tf.equal(count(ties), ties_to_keep),
         lambda: tf.constant(_ALL, tf.int32),
-        lambda: _place(ties, ties_to_keep),
+        lambda: _kth_index(ties, ties_to_keep),
     )
     return TopKThreshold(threshold, tf.where(k > 0, last, -1))
 
@@ -96,7 +97,7 @@ def top_k_threshold(keys, k):
     autograph=False,
     experimental_attributes={"_noinline": True},
 )
-def chosen(keys, threshold, last):
+def selected_mask(keys, threshold, last):
     """Returns the mask of the keys that a `TopKThreshold` selects."""
     return tf.cond(
         tf.equal(last, _ALL),
@@ -111,17 +112,17 @@ def chosen(keys, threshold, last):
 
 
 def counts_in_top_k(layers, k, num_tiles):
-    """Counts the `k` largest keys of many layers in each of them.
+    """Counts how many of the `k` largest keys are in each layer.
 
     Args:
-        layers: List of functions from the number of a tile to its keys. Each
-            tile is looked at twice.
+        layers: List of functions from the index of a tile to its keys. Each
+            tile is computed twice.
         k: int64 scalar.
-        num_tiles: List of integers, tiles of each layer.
+        num_tiles: List of integers, number of tiles of each layer.
 
     Returns:
-        List of int64 scalars. Ties go to the earlier layer. They add up to
-        `k`, or to the number of candidates if that is smaller.
+        List of int64 scalars that add up to `k`, or to the number of
+        candidates if that is smaller. Ties go to the earlier layer.
     """
     high, larger, _ = _shared_digit(layers, num_tiles, k, _high_digit)
     start = _start(high)
@@ -159,13 +160,13 @@ def _high_digit(keys):
 
 
 def _start(high):
-    """The lowest key with a given high digit."""
+    """Returns the lowest key with a given high digit."""
     return tf.bitwise.left_shift(high - _NUM_BINS // 2, _DIGIT_BITS)
 
 
 def _low_digit(keys, start):
     """Returns `keys - start`, or `_NUM_BINS` if out of range."""
-    # As unsigned integers, a negative difference is a large one.
+    # As an unsigned integer, a negative difference is large.
     above = tf.bitcast(keys, tf.uint32) - tf.bitcast(start, tf.uint32)
     return tf.bitcast(tf.minimum(above, _NUM_BINS), tf.int32)
 
@@ -177,19 +178,19 @@ def _histogram(digits):
 
 
 def _digit(histogram, k):
-    """The digit of the k-th largest key, and how many keys have a larger."""
-    place, larger = _crossing(histogram[::-1], k, levels=3)
-    return _NUM_BINS - 1 - place, larger
+    """Returns the digit of the k-th largest key and the larger keys' count."""
+    index, larger = _crossing(histogram[::-1], k, levels=3)
+    return _NUM_BINS - 1 - index, larger
 
 
 def _shared_digit(layers, num_tiles, k, digits):
     """Finds a digit over many layers; counts larger and equal keys in each."""
     histograms = []
     for keys, num in zip(layers, num_tiles, strict=True):
-        # In turn, so that only one layer's temporaries are held at a time.
+        # One after another, so that memory holds temporaries of one layer.
         with tf.control_dependencies([k, *histograms[-1:]]):
             histograms.append(
-                _added_up(
+                _sum_over_tiles(
                     num, lambda tile, keys=keys: _wide(digits(keys(tile)))
                 )
             )
@@ -205,49 +206,49 @@ def _wide(digits):
     return tf.cast(_histogram(digits), tf.int64)
 
 
-def _added_up(num, values):
-    """The sum of `values(i)`, one at a time."""
-    if num == 1:
+def _sum_over_tiles(num_tiles, values):
+    """Returns the sum of `values(tile)`, computed one tile at a time."""
+    if num_tiles == 1:
         return values(0)
     return tf.while_loop(
-        lambda i, _: i < num,
+        lambda i, _: i < num_tiles,
         lambda i, total: (i + 1, total + values(i)),
         (tf.constant(1), values(tf.constant(0))),
         parallel_iterations=1,
     )[1]
 
 
-def _place(mask, k):
-    """The flat index of the k-th `True` entry."""
+def _kth_index(mask, k):
+    """Returns the flat index of the k-th `True` entry."""
     return _crossing(tf.cast(mask, tf.uint8), k, levels=5)[0]
 
 
 def _crossing(counts, k, levels):
-    """Finds where the total of `counts` reaches `k`, and the total before.
+    """Finds where the running sum of `counts` reaches `k`, and the sum before.
 
-    Totals of rows come first, then one row, so that only short running totals
-    are taken: up to `_ROW ** levels` counts. They are products with a triangle
-    of ones, in floats that hold every count exactly, because XLA needs
-    seconds to compile a cumulative sum.
+    The search goes from sums of rows to a single row, so that running sums are
+    short: `levels` levels cover up to `_ROW ** levels` counts. A running sum
+    is a product with a triangular matrix of ones, in floats that are exact for
+    every count, because XLA needs seconds to compile a cumulative sum.
     """
     if levels > 1:
         rows = _rows(counts)
         row, before = _crossing(_row_sums(rows), k, levels - 1)
-        place, within = _crossing(tf.gather(rows, row), k - before, 1)
-        return row * _ROW + place, before + within
+        index, within = _crossing(tf.gather(rows, row), k - before, 1)
+        return row * _ROW + index, before + within
     counts = tf.cast(counts, tf.float64)
     size = tf.size(counts)
     ones = tf.ones([size, size], tf.float64)
     totals = tf.linalg.matvec(tf.linalg.band_part(ones, -1, 0), counts)
     short = totals < tf.cast(k, tf.float64)
-    place = tf.minimum(tf.reduce_sum(tf.cast(short, tf.int32)), size - 1)
+    index = tf.minimum(tf.reduce_sum(tf.cast(short, tf.int32)), size - 1)
     # The largest total below k is the total of all counts before.
     before = tf.reduce_max(tf.where(short, totals, 0))
-    return place, tf.cast(before, tf.int64)
+    return index, tf.cast(before, tf.int64)
 
 
 def _row_sums(rows):
-    """int64 totals. Added up in the type of `rows`, which must hold them."""
+    """Returns int64 sums; the sums must fit in the type of `rows`."""
     return tf.cast(tf.reduce_sum(rows, axis=1), tf.int64)
 
 

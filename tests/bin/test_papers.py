@@ -150,7 +150,7 @@ def test_masks_of_the_reproduction_change_659_times():
     ):
         steps = method.schedule.steps(0, 88_000)
         assert (len(steps), steps[0], steps[-1]) == (659, 100, 65_900)
-        drop = schedules.complete(method.drop_fraction, method.schedule)
+        drop = schedules.resolve_steps(method.drop_fraction, method.schedule)
         assert float(drop(0)) == pytest.approx(0.3)
         assert float(drop(32_959)) == pytest.approx(0.15, abs=1e-5)
         assert float(drop(65_918)) == pytest.approx(0, abs=1e-9)
@@ -175,7 +175,7 @@ def test_pruning_follows_the_cubic_schedule_of_the_reproduction():
         method,
     ):
         model = method.build(task.network(), 0)
-        sparsity = schedules.complete(model.sparsity, model.schedule)
+        sparsity = schedules.resolve_steps(model.sparsity, model.schedule)
         for step, expected in (
             (700, 0),
             (800, 0.00413362),

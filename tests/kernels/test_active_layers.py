@@ -14,7 +14,7 @@ from rigl_tf import kernels
 from rigl_tf.algorithms import RigL
 from rigl_tf.kernels.ops import csr_matmul
 from rigl_tf.sparsity.structures import Blocks
-from rigl_tf.sparsity.structures import Outputs
+from rigl_tf.sparsity.structures import Filters
 
 LAYERS = {
     "dense": ((16,), lambda: kl.Dense(12, "relu", name="layer")),
@@ -219,7 +219,7 @@ def test_auto_stores_what_is_active_where_that_pays():
         {"algorithm": rigl_tf.algorithms.SNFS()},
         {"algorithm": rigl_tf.algorithms.GGR()},
         {"algorithm": rigl_tf.algorithms.GradualPruning()},
-        {"granularity": Outputs()},
+        {"granularity": Filters()},
         {"granularity": Blocks(1, 4)},
     ],
 )
@@ -275,7 +275,7 @@ def test_parts_of_other_layers_are_not_taken_out():
     [
         ({"storage": "csr"}, "must be one of dense, active.*'csr'"),
         ({"storage": {"lyer": "active"}}, "lyer"),
-        ({"granularity": Outputs()}, "Only connections and `Blocks`"),
+        ({"granularity": Filters()}, "Only connections and `Blocks`"),
     ],
 )
 def test_what_cannot_be_stored_is_refused(kwargs, message):

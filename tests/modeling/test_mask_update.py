@@ -84,8 +84,8 @@ def test_ggr_shares_by_gradient_as_far_as_there_are_gradients():
 
 
 STRUCTURES = [
-    structures.Windows(),
-    structures.Outputs(),
+    structures.Kernels2D(),
+    structures.Filters(),
     structures.Blocks(7, 3),  # with smaller ones at all edges
 ]
 SHARING = [
@@ -116,7 +116,7 @@ def kernels_of(units, density, rng):
         mask = np.zeros(size, bool)
         mask[rng.permutation(size)[: budgets[-1]]] = True
         mask = tf.constant(mask.reshape(units.shape(kernel.layout)))
-        sparse.set_masks([np.array(units.spread(mask, kernel.layout))])
+        sparse.set_masks([np.array(units.expand(mask, kernel.layout))])
         kernels.append(kernel)
     return kernels, budgets
 
@@ -193,7 +193,7 @@ def test_global_magnitudes_choose_the_connections_asked_for():
     model = keras.Sequential(
         [keras.Input((9, 9, 5)), kl.Conv2D(8, 3), kl.Flatten(), kl.Dense(10)]
     )
-    units = structures.Windows()
+    units = structures.Kernels2D()
 
     sparse = rigl_tf.sparsify(
         model,

@@ -177,7 +177,7 @@ def test_a_method_of_the_reproduction_has_its_settings(name, algorithm):
         assert method.distribution == "erdos_renyi_kernel"
         exclude = {"pruning": ["conv1"], "rigl_struct": ["logits"]}
         assert list(method.exclude) == exclude.get(name, [])
-        granularity = "Windows" if name == "rigl_struct" else "Connections"
+        granularity = "Kernels2D" if name == "rigl_struct" else "Unstructured"
         assert type(method.granularity).__name__ == granularity
         assert method.reuse == "masks"
 

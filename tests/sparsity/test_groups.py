@@ -14,8 +14,8 @@ from rigl_tf.sparsity import kernel_layout
 from rigl_tf.sparsity import structures
 from rigl_tf.sparsity.structures import groups
 
-DENSE = kernel_layout.of(kl.Dense(1), (8, 1))
-FAN_IN = kernel_layout.of(kl.Dense(3), (4, 3))
+DENSE = kernel_layout.layout_for(kl.Dense(1), (8, 1))
+FAN_IN = kernel_layout.layout_for(kl.Dense(3), (4, 3))
 
 
 def column(*values):
@@ -27,7 +27,7 @@ def column(*values):
 def test_places_are_those_of_a_stable_sort(values):
     order = sorted(range(len(values)), key=lambda i: -values[i])
 
-    found = groups.places(tf.constant([values])).numpy()
+    found = groups.ranks(tf.constant([values])).numpy()
 
     assert [list(found[0]).index(i) for i in range(len(values))] == order
 
@@ -44,20 +44,20 @@ def test_places_are_those_of_a_stable_sort(values):
     ],
 )
 def test_grouping_can_be_undone(units, layer, shape):
-    kind = kernel_layout.of(layer, shape)
+    kind = kernel_layout.layout_for(layer, shape)
     values = np.arange(np.prod(shape)).reshape(shape)
 
-    grouped = units.grouped(tf.constant(values), kind)
+    grouped = units.to_groups(tf.constant(values), kind)
 
-    np.testing.assert_array_equal(units.ungrouped(grouped, kind), values)
+    np.testing.assert_array_equal(units.from_groups(grouped, kind), values)
 
 
 def test_consecutive_inputs_of_an_output_are_a_group():
-    kind = kernel_layout.of(kl.Conv2D(3, 2), (2, 2, 4, 3))
+    kind = kernel_layout.layout_for(kl.Conv2D(3, 2), (2, 2, 4, 3))
     kernel = np.zeros(kind.kernel_shape, int)
     kernel[1, 0, 2:, 1] = [5, 6]
 
-    grouped = structures.NM(1, 2).grouped(tf.constant(kernel), kind).numpy()
+    grouped = structures.NM(1, 2).to_groups(tf.constant(kernel), kind).numpy()
 
     assert [5, 6] in grouped.reshape(-1, 2).tolist()
 
@@ -89,7 +89,7 @@ def test_pruning_leaves_the_strongest_of_each_group():
     scores = column(4.0, 3, 2, 1, 40, 30, 20, 10)
     mask = column(1, 0, 1, 1, 1, 1, 1, 1) > 0
 
-    found = structures.NM(2, 4).protected(scores, mask, DENSE).numpy()
+    found = structures.NM(2, 4).protect(scores, mask, DENSE).numpy()
 
     np.testing.assert_array_equal(
         np.isinf(found), column(1, 0, 1, 0, 1, 1, 0, 0) > 0

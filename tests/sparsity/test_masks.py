@@ -242,7 +242,7 @@ def test_different_seeds_give_different_masks(other):
 def test_a_random_mask_drawn_in_parts_is_the_same(k, most_tiles, monkeypatch):
     whole = np.array(masks.random_mask((11, 13), k, seed=5))
     monkeypatch.setattr(masks, "_TILE", 7)
-    monkeypatch.setattr(masks, "_MOST_TILES", most_tiles)
+    monkeypatch.setattr(masks, "_MAX_TILES", most_tiles)
 
     parts = masks.random_mask((11, 13), k, seed=5)
 

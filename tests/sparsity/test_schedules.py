@@ -330,15 +330,17 @@ def test_a_drop_fraction_that_misses_a_layer_is_refused(drop_fraction, message):
 def test_open_steps_are_those_of_the_updates():
     updates = UpdateSchedule(10, 20, 75)
 
-    assert schedules.complete(Cosine(0.2), updates) == Cosine(0.2, 20, 75)
-    assert schedules.complete(
+    assert schedules.resolve_steps(Cosine(0.2), updates) == Cosine(0.2, 20, 75)
+    assert schedules.resolve_steps(
         InversePower(0.2, 3, end_step=50), updates
     ) == InversePower(0.2, 3, 20, 50)
-    assert schedules.complete(
+    assert schedules.resolve_steps(
         PerLayer({"a": Cosine(0.2, final=0.1), "*": Constant(0.1)}), updates
     ) == PerLayer({"a": Cosine(0.2, 20, 75, final=0.1), "*": Constant(0.1)})
     # An end before the updates begin leaves nothing.
-    assert schedules.complete(Cosine(end_step=5), updates) == Cosine(0.3, 5, 5)
+    assert schedules.resolve_steps(Cosine(end_step=5), updates) == Cosine(
+        0.3, 5, 5
+    )
 
 
 def test_an_open_end_of_a_later_fit_counts_from_its_first_step():
@@ -358,7 +360,7 @@ def test_an_open_end_of_a_later_fit_counts_from_its_first_step():
 def test_the_last_update_reaches_the_final_sparsity():
     updates = UpdateSchedule(10, 20, 75)
 
-    schedule = schedules.complete(PolynomialSparsity(0.9), updates)
+    schedule = schedules.resolve_steps(PolynomialSparsity(0.9), updates)
 
     assert schedule == PolynomialSparsity(0.9, 0.0, 20, 70)
     assert schedule(updates.steps(0, 100)[-1]) == 0.9
@@ -368,7 +370,7 @@ def test_what_has_no_steps_comes_back_unchanged():
     updates = UpdateSchedule(10, 20, 75)
 
     for schedule in (Constant(), ConstantSparsity(0.9), lambda step: (True, 0)):
-        assert schedules.complete(schedule, updates) is schedule
+        assert schedules.resolve_steps(schedule, updates) is schedule
 
 
 def test_a_schedule_without_an_end_says_what_to_do():
@@ -418,7 +420,7 @@ def agrees_with_tfmot():
     ours = schedules.PolynomialSparsity(0.9, 0.1, 200, 1000)
 
     assert schedules.decides_when(theirs)
-    assert schedules.complete(theirs, UpdateSchedule(end_step=5)) is theirs
+    assert schedules.resolve_steps(theirs, UpdateSchedule(end_step=5)) is theirs
     assert abs(schedules.final_sparsity(theirs) - 0.9) < 1e-6
     for step in range(200, 1001, 50):
         due, sparsity = theirs(tf.constant(step))

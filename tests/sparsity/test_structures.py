@@ -1,4 +1,4 @@
-"""Units of kernels: pooled, and spread over their connections."""
+"""Units of kernels: pooled, and expanded to their connections."""
 
 import keras
 import numpy as np
@@ -10,12 +10,12 @@ import rigl_tf
 from rigl_tf.sparsity import kernel_layout
 from rigl_tf.sparsity import structures
 
-CONV = kernel_layout.of(kl.Conv2D(3, 2), (2, 2, 4, 3))
-DENSE = kernel_layout.of(kl.Dense(5), (7, 5))
+CONV = kernel_layout.layout_for(kl.Conv2D(3, 2), (2, 2, 4, 3))
+DENSE = kernel_layout.layout_for(kl.Dense(5), (7, 5))
 ALL = [
-    structures.Connections(),
-    structures.Windows(),
-    structures.Outputs(),
+    structures.Unstructured(),
+    structures.Kernels2D(),
+    structures.Filters(),
     structures.Blocks(2, 2),
     structures.Blocks(4, 3),
 ]
@@ -23,37 +23,39 @@ ALL = [
 
 @pytest.mark.parametrize("kind", [CONV, DENSE], ids=["conv", "dense"])
 @pytest.mark.parametrize("units", ALL, ids=str)
-class TestEveryGranularity:
+class TestEveryStructure:
     def test_pooling_what_is_spread_gives_it_back(self, units, kind):
         shape = units.shape(kind)
         values = np.arange(np.prod(shape), dtype="float32").reshape(shape)
 
-        spread = units.spread(tf.constant(values), kind)
+        expanded = units.expand(tf.constant(values), kind)
 
-        assert spread.shape == kind.kernel_shape
-        np.testing.assert_allclose(units.pool(spread, kind), values, rtol=1e-6)
+        assert expanded.shape == kind.kernel_shape
+        np.testing.assert_allclose(
+            units.pool(expanded, kind), values, rtol=1e-6
+        )
 
     def test_every_connection_is_in_one_unit(self, units, kind):
         shape = units.shape(kind)
         numbers = np.arange(np.prod(shape)).reshape(shape)
 
-        spread = units.spread(tf.constant(numbers), kind)
+        expanded = units.expand(tf.constant(numbers), kind)
 
-        assert set(np.unique(spread)) == set(range(numbers.size))
+        assert set(np.unique(expanded)) == set(range(numbers.size))
 
 
 def test_a_window_is_all_taps_between_two_channels():
     kernel = np.zeros(CONV.kernel_shape, "float32")
     kernel[:, :, 1, 2] = [[1, 2], [3, 6]]
 
-    pooled = structures.Windows().pool(kernel, CONV).numpy()
+    pooled = structures.Kernels2D().pool(kernel, CONV).numpy()
 
     assert pooled[1, 2] == 3.0
     assert np.count_nonzero(pooled) == 1
 
 
 def test_an_output_is_all_that_goes_into_a_neuron():
-    pooled = structures.Outputs().pool(
+    pooled = structures.Filters().pool(
         tf.ones((7, 5)) * [1.0, 2, 3, 4, 5], DENSE
     )
 
@@ -121,7 +123,7 @@ def test_an_empty_relu_channel_has_no_gradient_to_grow_by(data):
         sparsity=0.5,
         schedule=rigl_tf.schedules.UpdateSchedule(2, end_step=5),
         exclude=["logits"],
-        granularity=structures.Outputs(),
+        granularity=structures.Filters(),
         distribution=rigl_tf.distributions.uniform_all,
     )
     model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(True))
@@ -136,5 +138,5 @@ def test_signs_cannot_be_fixed_for_groups():
             keras.Sequential([keras.Input((4,)), kl.Dense(4)]),
             rigl_tf.algorithms.DeepR(),
             sparsity=0.5,
-            granularity=structures.Outputs(),
+            granularity=structures.Filters(),
         )

@@ -1,4 +1,4 @@
-"""Schedules of the fraction of connections that an update replaces."""
+"""Schedules of the drop fraction: the part that an update replaces."""
 
 import dataclasses
 import functools
@@ -20,7 +20,7 @@ from rigl_tf.utils.validation import check_number
 
 @dataclasses.dataclass(frozen=True)
 class Constant(Config):
-    """Replaces the same fraction at every update.
+    """A constant drop fraction.
 
     Args:
         initial: Float in [0, 1], fraction of a layer's active connections.
@@ -39,13 +39,13 @@ class Constant(Config):
 
 @dataclasses.dataclass(frozen=True)
 class Cosine(Config):
-    """Lets the fraction fall along half a cosine.
+    """A drop fraction that decreases along half a cosine.
 
     Args:
         initial: Float in [0, 1], fraction of a layer's active connections at
-            `begin_step`. The papers' alpha.
-        begin_step: Integer, or `None` for the update schedule's.
-        end_step: Integer, or `None` for the update schedule's.
+            `begin_step`, alpha in the papers.
+        begin_step: Integer, or `None` for the same as the update schedule.
+        end_step: Integer, or `None` for the same as the update schedule.
         final: Float in [0, 1], fraction from `end_step` on.
 
     Example:
@@ -76,14 +76,14 @@ class Cosine(Config):
 
 @dataclasses.dataclass(frozen=True)
 class InversePower(Config):
-    """Lets the fraction fall as (1 - progress) ** power.
+    """A drop fraction that decreases as (1 - progress) ** power.
 
     Args:
         initial: Float in [0, 1], fraction of a layer's active connections at
             `begin_step`.
         power: Float > 0; 1 is linear.
-        begin_step: Integer, or `None` for the update schedule's.
-        end_step: Integer, or `None` for the update schedule's.
+        begin_step: Integer, or `None` for the same as the update schedule.
+        end_step: Integer, or `None` for the same as the update schedule.
         final: Float in [0, 1], fraction from `end_step` on.
 
     Reference:
@@ -111,16 +111,16 @@ class InversePower(Config):
 
 @dataclasses.dataclass(frozen=True)
 class PiecewiseConstant(Config):
-    """Replaces a fraction that changes only at given steps.
+    """A drop fraction that changes only at given steps.
 
     Args:
         fractions: Dictionary from an integer, the step at which a fraction
             starts, to a float in [0, 1], the fraction of a layer's active
-            connections. One of them must start at step 0.
+            connections. One fraction must start at step 0.
 
     Raises:
-        ValueError: If a step or a fraction is out of range, or none starts at
-            step 0.
+        ValueError: If a step or a fraction is out of range, or if no fraction
+            starts at step 0.
 
     Example:
 
@@ -132,8 +132,8 @@ class PiecewiseConstant(Config):
     fractions: dict
 
     def __post_init__(self):
-        # Pairs instead of a dictionary come from a saved configuration, as
-        # JSON knows no integers as keys. A tuple keeps the dataclass hashable.
+        # A saved configuration has pairs, because JSON has no integer keys. A
+        # tuple keeps the dataclass hashable.
         try:
             pairs = tuple(sorted(dict(self.fractions).items()))
         except (TypeError, ValueError):
@@ -162,7 +162,7 @@ class PiecewiseConstant(Config):
         return {"fractions": [list(pair) for pair in self.fractions]}
 
     def stretched(self, factor):
-        """Returns the schedule with all steps `factor` times as late."""
+        """Returns the schedule with all steps multiplied by `factor`."""
         return PiecewiseConstant(
             {round(s * factor): f for s, f in self.fractions}
         )
@@ -170,16 +170,16 @@ class PiecewiseConstant(Config):
 
 @dataclasses.dataclass(frozen=True)
 class PerLayer(Config):
-    """Drop fractions that differ from layer to layer.
+    """A drop fraction for each layer.
 
     Args:
         schedules: Dictionary from the names of kernels, or patterns with `*`,
-            to schedules of drop fractions. A pattern also selects everything
-            below it: `block` selects `block/conv`. Of several that match a
-            kernel, the first counts.
+            to schedules of drop fractions. A pattern also selects all layers
+            below it: `block` selects `block/conv`. If several patterns match a
+            kernel, the first one is used.
 
     Raises:
-        TypeError: If it is not such a dictionary.
+        TypeError: If `schedules` is not such a dictionary.
 
     Example:
 
@@ -191,11 +191,11 @@ class PerLayer(Config):
     schedules: dict
 
     def __post_init__(self):
-        is_right = isinstance(self.schedules, dict) and all(
+        is_valid = isinstance(self.schedules, dict) and all(
             isinstance(pattern, str) and callable(schedule)
             for pattern, schedule in self.schedules.items()
         )
-        if not is_right or not self.schedules:
+        if not is_valid or not self.schedules:
             raise TypeError(
                 "`schedules` must be a dictionary from names of layers, or "
                 "patterns with `*`, to schedules, such as "
@@ -205,12 +205,12 @@ class PerLayer(Config):
         object.__setattr__(self, "schedules", dict(self.schedules))
 
     def __call__(self, step, name=None):
-        """Returns the fraction of a kernel, or the largest of all kernels'.
+        """Returns the fraction of a kernel, or the largest fraction.
 
         Args:
             step: Integer or integer scalar tensor.
             name: String, the name of a kernel, or `None` for the largest
-                fraction at this step, which a monitor logs.
+                fraction at this step, for logs.
 
         Raises:
             ValueError: If no pattern matches the name.
@@ -221,7 +221,7 @@ class PerLayer(Config):
         return self._schedule_of(name)(step)
 
     def check(self, names):
-        """Raises a ValueError unless every kernel and pattern has a match.
+        """Raises a ValueError if a kernel or a pattern has no match.
 
         Args:
             names: List of strings, the names of all kernels.
@@ -241,14 +241,14 @@ class PerLayer(Config):
         )
 
     def map(self, function):
-        """Returns a `PerLayer` with `function` of every schedule."""
+        """Returns a `PerLayer` with `function` applied to every schedule."""
         return PerLayer(
             {key: function(each) for key, each in self.schedules.items()}
         )
 
     @classmethod
     def from_config(cls, config):
-        """Builds the dataclass, and the schedules in it."""
+        """Builds the dataclass and its schedules."""
         return cls(
             {
                 key: keras.saving.deserialize_keras_object(each)
@@ -261,7 +261,7 @@ def fractions(schedule, step, names):
     """Returns the drop fraction of each kernel.
 
     Args:
-        schedule: `PerLayer`, or any callable from step to fraction.
+        schedule: `PerLayer`, or any other callable from step to fraction.
         step: Integer or integer scalar tensor.
         names: List of strings, the names of kernels.
 
@@ -277,13 +277,13 @@ def fractions(schedule, step, names):
 
 
 def fraction(value):
-    """Returns a value as a 64-bit tensor in [0, 1]; NaN counts as 0."""
-    value = exactly(value)
+    """Returns a value as a float64 tensor in [0, 1]; NaN becomes 0."""
+    value = as_float64(value)
     return tf.where(value > 0, tf.minimum(value, 1), 0)
 
 
-def exactly(value):
-    """Returns a schedule's value as a 64-bit tensor, without rounding."""
+def as_float64(value):
+    """Returns a schedule's value as a float64 tensor, without rounding."""
     return tf.cast(
         value if tf.is_tensor(value) else np.float64(value), "float64"
     )

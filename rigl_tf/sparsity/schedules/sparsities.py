@@ -1,4 +1,4 @@
-"""Schedules of sparsities, for pruning."""
+"""Sparsity schedules for pruning."""
 
 import dataclasses
 
@@ -16,7 +16,7 @@ _LAST_STEP = 2**30
 
 @dataclasses.dataclass(frozen=True)
 class ConstantSparsity(Config):
-    """Wants the same sparsity at every step.
+    """A constant sparsity.
 
     Args:
         sparsity: Float in [0, 1), fraction of zeros.
@@ -35,14 +35,15 @@ class ConstantSparsity(Config):
 
 @dataclasses.dataclass(frozen=True)
 class PolynomialSparsity(Config):
-    """Raises the sparsity fast at first and slowly in the end.
+    """A sparsity that rises fast at first and slowly at the end.
 
     Args:
         final: Float in [0, 1), sparsity from `end_step` on.
         initial: Float in [0, 1), sparsity up to `begin_step`.
-        begin_step: Integer, or `None` for the update schedule's.
-        end_step: Integer, or `None` for the last update. Equal to
-            `begin_step` it prunes in one shot.
+        begin_step: Integer, or `None` for the `begin_step` of the update
+            schedule.
+        end_step: Integer, or `None` for the last update. If equal to
+            `begin_step`, pruning is done in one shot.
         power: Float > 0; 3 is the cubic schedule.
         allow_decrease: Whether `final` may be below `initial`.
 
@@ -66,7 +67,7 @@ class PolynomialSparsity(Config):
             raise ValueError(
                 "`final` sparsity must not be below `initial`. Received: "
                 f"initial={self.initial}, final={self.final}. Set "
-                "`allow_decrease=True` if connections are to come back."
+                "`allow_decrease=True` to grow connections again."
             )
 
     def __call__(self, step):
@@ -75,18 +76,18 @@ class PolynomialSparsity(Config):
 
 
 def decides_when(schedule):
-    """Returns whether a pruning schedule gives a pair `(bool, sparsity)`.
+    """Returns whether a pruning schedule returns a pair `(bool, sparsity)`.
 
-    The dataclasses of this module return a sparsity. Anything else, such as
-    the schedules of the TensorFlow Model Optimization toolkit, must return a
-    pair. `None`, where the sparsity does not change, decides nothing.
+    The dataclasses of this module return a sparsity. Any other callable, such
+    as a schedule of the TensorFlow Model Optimization toolkit, must return a
+    pair. `None` means that the sparsity does not change.
     """
     ours = ConstantSparsity | PolynomialSparsity | None
     return not isinstance(schedule, ours)
 
 
 def final_sparsity(schedule):
-    """The sparsity that a pruning schedule ends with, a float."""
+    """Returns the final sparsity of a pruning schedule, a float."""
     if isinstance(schedule, PolynomialSparsity):
         return float(schedule.final)
     return _wanted(schedule, _LAST_STEP)

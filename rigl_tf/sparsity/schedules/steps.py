@@ -1,28 +1,29 @@
-"""Arithmetic of steps that all schedules share."""
+"""Arithmetic of steps, shared by all schedules."""
 
 import numpy as np
 import tensorflow as tf
 
 
 def progress(step, begin_step, end_step):
-    """Returns the part of [begin_step, end_step] that has passed, 0 to 1."""
+    """Returns the fraction of [begin_step, end_step] that has passed."""
     if end_step is None:
         raise ValueError(
-            "The schedule has no `end_step` yet. Give it a number of steps: "
-            "`None` is only filled in by `fit`."
+            "The schedule must have an `end_step` before it is called. "
+            "Received: end_step=None. Pass a number of steps; only `fit` "
+            "replaces `None`."
         )
     library = library_of(step)
     begin_step = begin_step or 0
     if library is tf:
         step = tf.cast(step, tf.float64)
-    # An empty range ends where it starts: one shot, and never 0 / 0.
+    # An empty range ends where it starts: one shot, without 0 / 0.
     length = max(end_step - begin_step, 1e-9)
     done = (step - begin_step + (end_step == begin_step) * 1e-9) / length
     return library.minimum(library.maximum(done, 0.0), 1.0)
 
 
 def library_of(step):
-    """Returns TensorFlow for a tensor, and NumPy for a number."""
+    """Returns TensorFlow for a tensor and NumPy for a number."""
     return tf if tf.is_tensor(step) else np
 
 

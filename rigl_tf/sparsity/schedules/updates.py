@@ -1,4 +1,4 @@
-"""When an update of the masks is due."""
+"""The schedule of mask updates."""
 
 import dataclasses
 
@@ -10,14 +10,15 @@ from rigl_tf.utils.validation import check_number
 
 @dataclasses.dataclass(frozen=True)
 class UpdateSchedule(Config):
-    """Updates at `interval`, `2 * interval` and so on; never at step 0.
+    """Updates masks at `interval`, `2 * interval` and so on, not at step 0.
 
     Args:
-        interval: Integer, steps between two updates. The papers' Delta T.
-            `None` stands for an epoch of the first `fit`.
+        interval: Integer, steps between two updates, Delta T in the papers.
+            `None` means one epoch of the first `fit`.
         begin_step: Integer, the first step at which an update may be due.
-        end_step: Integer, the step from which on none is due: the papers'
-            T_end. `None` stands for `end_fraction` of the first `fit`'s steps.
+        end_step: Integer, the step from which no update is due, T_end in the
+            papers. `None` means `end_fraction` of the steps of the first
+            `fit`.
         end_fraction: Float in (0, 1].
     """
 
@@ -38,7 +39,7 @@ class UpdateSchedule(Config):
         return due if self.end_step is None else due & (step < self.end_step)
 
     def steps(self, start, stop):
-        """The steps in [start, stop) at which an update is due, as a range."""
+        """Returns the steps in [start, stop) at which an update is due."""
         interval = self.interval
         first = max(start, self.begin_step, interval)
         first += -first % interval

@@ -1,4 +1,4 @@
-"""The base class of granularities."""
+"""The base class of sparsity structures."""
 
 import abc
 import math
@@ -10,42 +10,42 @@ from rigl_tf.sparsity import masks
 from rigl_tf.utils.serialization import Config
 
 
-class Granularity(Config, abc.ABC):
-    """A division of kernels into units, and which of them may be active."""
+class Structure(Config, abc.ABC):
+    """Divides kernels into units and constrains which units are active."""
 
-    single = False  # whether units are connections, so that nothing is pooled
-    refills = False  # whether an update grows up to the budget
+    is_unstructured = False  # whether every unit is a single connection
+    refill_to_budget = False  # whether an update grows up to the budget
 
     @abc.abstractmethod
     def shape(self, layout):
-        """Tuple of integers, the units of a kernel with a `Layout`."""
+        """Returns the shape of the units of a kernel with a `Layout`."""
 
     @abc.abstractmethod
     def pool(self, values, layout):
-        """The mean of each unit, from a tensor of kernel shape."""
+        """Returns the mean of each unit of a tensor of kernel shape."""
 
     @abc.abstractmethod
-    def spread(self, units, layout):
-        """A value for each unit, given to all its connections."""
+    def expand(self, units, layout):
+        """Expands one value per unit to a tensor of kernel shape."""
 
     def sizes(self, layout):
-        """Connections in a unit, or an array of them, of the units' shape."""
+        """Returns the size of units: an integer, or an array per unit."""
         return math.prod(layout.kernel_shape) // math.prod(self.shape(layout))
 
     def unequal_sizes(self, kernels):
-        """The `sizes` of each kernel in a list; `None` if all are equal."""
+        """Returns the `sizes` of each kernel, or `None` if all are equal."""
         sizes = [self.sizes(kernel.layout) for kernel in kernels]
         if len({size for each in sizes for size in np.unique(each)}) == 1:
             return None
         return sizes
 
     def connections_in(self, kernels, budgets):
-        """How many connections budgets of units stand for.
+        """Returns the number of connections that budgets of units amount to.
 
         Args:
             kernels: List of `SparseKernel`.
             budgets: List of integers or int64 scalars, units of each kernel.
-                Each unit counts as the mean of its kernel.
+                Each unit counts with the mean size of its kernel's units.
 
         Returns:
             int64 scalar.
@@ -55,31 +55,31 @@ class Granularity(Config, abc.ABC):
             * (kernel.size / math.prod(self.shape(kernel.layout)))
             for kernel, budget in zip(kernels, budgets, strict=True)
         ]
-        # The nudge is for a sum a rounding error below a whole number.
+        # 1e-6 is for sums that a rounding error puts below a whole number.
         return tf.cast(tf.floor(tf.add_n(asked) + 1e-6), tf.int64)
 
     def budgets(self, kernels, budgets):
-        """Active units of each kernel, near those asked for.
+        """Returns feasible budgets of active units near the given budgets.
 
         Args:
             kernels: List of `SparseKernel`.
-            budgets: List of integers.
+            budgets: List of integers, units of each kernel.
 
         Returns:
             List of integers.
 
         Raises:
-            ValueError: If a kernel cannot have as many.
+            ValueError: If a kernel cannot have a budget near the given one.
         """
         del kernels
         return budgets
 
     def random(self, layout, num_active, seed):
-        """A first mask, of units.
+        """Returns a random mask of units.
 
         Args:
             layout: `Layout`.
-            num_active: Integer, of `budgets`.
+            num_active: Integer, the kernel's number from `budgets`.
             seed: Integer, or pair of integers.
 
         Returns:
@@ -87,8 +87,8 @@ class Granularity(Config, abc.ABC):
         """
         return masks.random_mask(self.shape(layout), num_active, seed)
 
-    def protected(self, scores, mask, layout):
-        """Raises the scores of units that must stay.
+    def protect(self, scores, mask, layout):
+        """Sets the scores of units that must not be dropped to `inf`.
 
         Args:
             scores: Tensor of the units' shape.
@@ -96,13 +96,13 @@ class Granularity(Config, abc.ABC):
             layout: `Layout`.
 
         Returns:
-            Tensor of the units' shape, `inf` where a unit has to stay.
+            Tensor of the units' shape, `inf` where a unit must be kept.
         """
         del mask, layout
         return scores
 
     def grow(self, before, mask, scores, num_grow, layout):
-        """Adds the units that grow to a mask.
+        """Adds `num_grow` units to a mask.
 
         Args:
             before: Boolean tensor, the active units before the drop; used if

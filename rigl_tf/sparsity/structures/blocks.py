@@ -1,19 +1,19 @@
-"""Connections, and groups of them that move as one."""
+"""Unstructured sparsity, and units of several connections."""
 
 import dataclasses
 
 import numpy as np
 import tensorflow as tf
 
-from rigl_tf.sparsity.structures.base import Granularity
+from rigl_tf.sparsity.structures.base import Structure
 from rigl_tf.utils.validation import check_count
 
 
 @dataclasses.dataclass(frozen=True)
-class Connections(Granularity):
-    """Every connection by itself."""
+class Unstructured(Structure, registered_name="Connections"):
+    """Unstructured sparsity: every connection is a unit."""
 
-    single = True
+    is_unstructured = True
 
     def shape(self, layout):
         return layout.kernel_shape
@@ -22,16 +22,17 @@ class Connections(Granularity):
         del layout
         return values
 
-    def spread(self, units, layout):
+    def expand(self, units, layout):
         del layout
         return units
 
 
 @dataclasses.dataclass(frozen=True)
-class Windows(Granularity):
-    """All taps from one input channel to one output channel: k x k kernels.
+class Kernels2D(Structure, registered_name="Windows"):
+    """Whole k x k kernels, from one input channel to one output channel.
 
-    In a layer without a window, such as Dense, every connection by itself.
+    In layers without spatial positions, such as Dense, every connection is a
+    unit.
 
     Reference:
         [Sundar & Dwaraknath, 2021](https://arxiv.org/abs/2103.15767),
@@ -44,17 +45,19 @@ class Windows(Granularity):
     def pool(self, values, layout):
         return tf.reduce_mean(layout.stack(values), axis=0)
 
-    def spread(self, units, layout):
-        return layout.unstack(tf.repeat(units[None], layout.taps, axis=0))
+    def expand(self, units, layout):
+        return layout.unstack(
+            tf.repeat(units[None], layout.kernel_positions, axis=0)
+        )
 
 
 @dataclasses.dataclass(frozen=True)
-class Outputs(Granularity):
-    """Whole output channels or neurons, with all their inputs.
+class Filters(Structure, registered_name="Outputs"):
+    """Whole filters: output channels or neurons with all their inputs.
 
-    The last layer's outputs are the model's: exclude it. The gradient of a
-    ReLU neuron without inputs is zero, so that RigL grows only outputs that it
-    has just dropped; SET grows any.
+    Exclude the last layer, whose outputs are the outputs of the model. The
+    gradient of a ReLU neuron without inputs is zero. RigL therefore grows only
+    filters that it dropped in the same update; SET grows any filter.
     """
 
     def shape(self, layout):
@@ -63,17 +66,17 @@ class Outputs(Granularity):
     def pool(self, values, layout):
         return tf.reduce_mean(layout.stack(values), axis=(0, 1))
 
-    def spread(self, units, layout):
-        stack = (layout.taps, layout.inputs, layout.outputs)
+    def expand(self, units, layout):
+        stack = (layout.kernel_positions, layout.inputs, layout.outputs)
         return layout.unstack(tf.broadcast_to(units, stack))
 
 
 @dataclasses.dataclass(frozen=True)
-class Blocks(Granularity):
-    """Rectangles of the kernel as a matrix, inputs (with taps) by outputs.
+class Blocks(Structure):
+    """Rectangular blocks of the kernel matrix.
 
-    Those at the lower and right edges are smaller where the matrix is not
-    divisible.
+    The kernel is a matrix of kernel positions times inputs by outputs. Blocks
+    at its lower and right edges are smaller if its size is not divisible.
 
     Args:
         rows: Integer >= 1, inputs in a block.
@@ -89,13 +92,16 @@ class Blocks(Granularity):
 
     def shape(self, layout):
         return (
-            -(-layout.taps * layout.inputs // self.rows),
+            -(-layout.kernel_positions * layout.inputs // self.rows),
             -(-layout.outputs // self.columns),
         )
 
     def sizes(self, layout):
         down, across = self.shape(layout)
-        height = layout.taps * layout.inputs - self.rows * np.arange(down)
+        height = (
+            layout.kernel_positions * layout.inputs
+            - self.rows * np.arange(down)
+        )
         width = layout.outputs - self.columns * np.arange(across)
         return np.outer(
             np.minimum(height, self.rows), np.minimum(width, self.columns)
@@ -106,10 +112,10 @@ class Blocks(Granularity):
         sums = self._block_sums(matrix, layout)
         return sums / tf.cast(self.sizes(layout), sums.dtype)
 
-    def spread(self, units, layout):
+    def expand(self, units, layout):
         matrix = tf.repeat(
             tf.repeat(units, self.rows, axis=0), self.columns, axis=1
-        )[: layout.taps * layout.inputs, : layout.outputs]
+        )[: layout.kernel_positions * layout.inputs, : layout.outputs]
         return layout.unstack(matrix)
 
     def _block_sums(self, matrix, layout):
@@ -117,7 +123,7 @@ class Blocks(Granularity):
         padded = tf.pad(
             matrix,
             [
-                [0, down * self.rows - layout.taps * layout.inputs],
+                [0, down * self.rows - layout.kernel_positions * layout.inputs],
                 [0, across * self.columns - layout.outputs],
             ],
         )

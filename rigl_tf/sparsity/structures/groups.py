@@ -1,4 +1,4 @@
-"""Connections that move one by one, a fixed number in each group."""
+"""Structures with a fixed number of active connections in each group."""
 
 import abc
 
@@ -6,30 +6,32 @@ import tensorflow as tf
 
 from rigl_tf.sparsity import masks
 from rigl_tf.sparsity import top_k
-from rigl_tf.sparsity.structures.blocks import Connections
+from rigl_tf.sparsity.structures.blocks import Unstructured
 
 _SMALL = 16  # up to here, comparing all pairs is faster than sorting
 
 
-class Groups(Connections, abc.ABC):
-    """Groups of one size, each with a constant number of connections."""
+class GroupedSparsity(Unstructured, abc.ABC):
+    """Groups of equal size, each with a constant number of connections."""
 
     @abc.abstractmethod
-    def grouped(self, values, layout):
-        """A tensor of kernel shape as one whose last axis is a group."""
+    def to_groups(self, values, layout):
+        """Reshapes a tensor of kernel shape; its last axis is then a group."""
 
     @abc.abstractmethod
-    def ungrouped(self, groups, layout):
-        """The inverse of `grouped`."""
+    def from_groups(self, groups, layout):
+        """Inverts `to_groups`."""
 
     def random(self, layout, num_active, seed):
-        groups = self.grouped(
+        groups = self.to_groups(
             masks.random_scores(layout.kernel_shape, seed), layout
         )
         num_groups = tf.size(groups) // groups.shape[-1]
-        return self.ungrouped(places(groups) < num_active // num_groups, layout)
+        return self.from_groups(
+            ranks(groups) < num_active // num_groups, layout
+        )
 
-    def best(self, scores, candidates, count, layout):
+    def top_k_in_groups(self, scores, candidates, count, layout):
         """Marks the candidates with the highest scores in each group.
 
         Args:
@@ -42,10 +44,10 @@ class Groups(Connections, abc.ABC):
             Boolean tensor of kernel shape.
         """
         keys = top_k.keys_of(scores, candidates)
-        groups = self.grouped(tf.reshape(keys, layout.kernel_shape), layout)
+        groups = self.to_groups(tf.reshape(keys, layout.kernel_shape), layout)
         if not isinstance(count, int):
             count = count[..., None]
-        first = self.ungrouped(places(groups) < count, layout)
+        first = self.from_groups(ranks(groups) < count, layout)
         return tf.logical_and(first, candidates)
 
     def grow(self, before, mask, scores, num_grow, layout):
@@ -53,13 +55,13 @@ class Groups(Connections, abc.ABC):
             return mask
         return self.fill(mask, scores, self.count(before, layout), layout)
 
-    def fill(self, mask, scores, wanted, layout):
-        """Adds the highest-scoring others until every group is as wanted.
+    def fill(self, mask, scores, target, layout):
+        """Grows the highest-scoring connections up to the target of each group.
 
         Args:
             mask: Boolean tensor of kernel shape.
             scores: As for `masks.grow`.
-            wanted: Integer tensor, one number for each group.
+            target: Integer tensor, active connections of each group.
             layout: `Layout`.
 
         Returns:
@@ -67,23 +69,23 @@ class Groups(Connections, abc.ABC):
         """
         functions = masks.score_functions(scores)
         for i, score in enumerate(functions):
-            missing = wanted - self.count(mask, layout)
+            missing = target - self.count(mask, layout)
             part = masks.equal_part(missing, len(functions) - i)
             inactive = tf.logical_not(mask)
-            grown = self.best(score(), inactive, part, layout)
+            grown = self.top_k_in_groups(score(), inactive, part, layout)
             mask = tf.logical_or(mask, grown)
         return mask
 
     def count(self, mask, layout):
-        """Active connections of each group, as an int32 tensor."""
-        groups = self.grouped(mask, layout)
+        """Counts the active connections of each group, as an int32 tensor."""
+        groups = self.to_groups(mask, layout)
         return tf.reduce_sum(tf.cast(groups, tf.int32), axis=-1)
 
 
-def places(values):
-    """The place of each value on the last axis, the largest first.
+def ranks(values):
+    """Returns the rank of each value on the last axis, the largest first.
 
-    Of equals, those that come first are first.
+    Among equal values, the earlier value has the lower rank.
 
     Args:
         values: Integer tensor, shape (..., n).

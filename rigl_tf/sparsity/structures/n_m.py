@@ -1,26 +1,26 @@
-"""N of every M consecutive inputs."""
+"""N:M sparsity."""
 
 import dataclasses
 import math
 
 import tensorflow as tf
 
-from rigl_tf.sparsity.structures.groups import Groups
+from rigl_tf.sparsity.structures.groups import GroupedSparsity
 from rigl_tf.utils.validation import check_count
 
 
 @dataclasses.dataclass(frozen=True)
-class NM(Groups):
+class NM(GroupedSparsity):
     """N:M sparsity: n of every m consecutive inputs of an output are active.
 
     The sparsity of layers is 1 - n/m, or 0: 2:4 is `sparsity=0.5` with the
-    distribution `"uniform"` or `"uniform_all"`. An update drops as always;
-    then every group grows as many as it has lost. Pruning leaves the n
-    strongest of a group.
+    distribution `"uniform"` or `"uniform_all"`. An update drops as in
+    unstructured sparsity; then every group grows as many connections as it
+    lost. Pruning keeps the n strongest connections of a group.
 
     Args:
         n: Integer from 1 to m - 1.
-        m: Integer, which divides the inputs of every layer that is sparse.
+        m: Integer, a divisor of the number of inputs of every sparse layer.
 
     Reference:
         [Zhou et al., 2021](https://arxiv.org/abs/2102.04010), section 3, for
@@ -58,17 +58,17 @@ class NM(Groups):
                 )
         return budgets
 
-    def protected(self, scores, mask, layout):
-        best = self.best(scores, mask, self.n, layout)
+    def protect(self, scores, mask, layout):
+        best = self.top_k_in_groups(scores, mask, self.n, layout)
         return tf.where(best, tf.constant(float("inf"), scores.dtype), scores)
 
-    def grouped(self, values, layout):
-        shape = (layout.taps, -1, self.m, layout.outputs)
+    def to_groups(self, values, layout):
+        shape = (layout.kernel_positions, -1, self.m, layout.outputs)
         return tf.transpose(
             tf.reshape(layout.stack(values), shape), (0, 1, 3, 2)
         )
 
-    def ungrouped(self, groups, layout):
+    def from_groups(self, groups, layout):
         stacked = tf.transpose(groups, (0, 1, 3, 2))
-        shape = (layout.taps, layout.inputs, layout.outputs)
+        shape = (layout.kernel_positions, layout.inputs, layout.outputs)
         return layout.unstack(tf.reshape(stacked, shape))

@@ -158,4 +158,4 @@ class UnitInterval(keras.constraints.Constraint):
 
 def fan_in(kernel):
     """Integer, the connections that lead to an output of a kernel."""
-    return kernel.layout.taps * kernel.layout.inputs
+    return kernel.layout.kernel_positions * kernel.layout.inputs

@@ -1,4 +1,4 @@
-"""Fills in steps that schedules leave to the schedule of updates."""
+"""Resolves steps that a schedule takes from the update schedule."""
 
 import dataclasses
 
@@ -8,16 +8,19 @@ from rigl_tf.sparsity.schedules.drop_fractions import PerLayer
 from rigl_tf.sparsity.schedules.sparsities import PolynomialSparsity
 
 
-def complete(schedule, updates):
-    """Fills in the steps that a schedule leaves to the update schedule.
+def resolve_steps(schedule, updates):
+    """Fills in the `None` steps of a schedule from the update schedule.
 
     Args:
-        schedule: One of the dataclasses above, or any other callable, which
-            comes back unchanged.
+        schedule: A schedule of this package, or any other callable, which is
+            returned unchanged.
         updates: `UpdateSchedule` with an `end_step`.
+
+    Returns:
+        A schedule without `None` steps.
     """
     if isinstance(schedule, PerLayer):
-        return schedule.map(lambda each: complete(each, updates))
+        return schedule.map(lambda each: resolve_steps(each, updates))
     if not isinstance(schedule, Cosine | InversePower | PolynomialSparsity):
         return schedule
     begin_step, end_step = schedule.begin_step, schedule.end_step
