@@ -73,7 +73,7 @@ def test_blocks_are_exported_to_be_multiplied_as_they_are(
     monkeypatch.chdir(tmp_path)
     names = block(0, DEPLOY)
 
-    assert litert.stored(names["exported"].path) == (2, 2)
+    assert litert.count_sparse_kernels(names["exported"].path) == (2, 2)
     assert names["ratio"] > 1.5
 
 

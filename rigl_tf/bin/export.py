@@ -52,7 +52,7 @@ def main(run_dir):
 
 def _about_litert(path):
     """Says what LiteRT does with the zeros of a file."""
-    kernels, in_blocks = litert.stored(path)
+    kernels, in_blocks = litert.count_sparse_kernels(path)
     if not kernels:
         return "LiteRT: no kernel has zeros enough to leave them out."
     return (

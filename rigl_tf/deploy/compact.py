@@ -1,15 +1,15 @@
-"""A file with a model's weights without their zeros.
+"""A file format that stores a model's weights without their zeros.
 
-    8 bytes    what it is
-    32 bytes   SHA-256 of all that follows
+    8 bytes    magic number
+    32 bytes   SHA-256 of the rest of the file
     4 bytes    length of the header
-    header     JSON: the model, and of every weight its name, type and shape
-    parts      of every weight, zstd: a bit for each number, set if it is not
-               zero; then those that are not
+    header     JSON: the model, and the name, type and shape of every weight
+    parts      two for every weight, zstd: a bit mask of the nonzero numbers,
+               then the nonzero numbers
 
-Numbers are written byte by byte, all first bytes first: exponents are alike and
-are compressed well, mantissas are not. A weight is zero if all of its bits are,
-so that what comes back is the same, bit for bit.
+Numbers are split into byte planes, all first bytes first: exponents are similar
+and compress well, mantissas do not. A number is zero if all of its bits are
+zero, so that the weights are restored bit for bit.
 """
 
 import hashlib
@@ -25,17 +25,17 @@ import tensorflow as tf
 from rigl_tf.deploy import loading
 from rigl_tf.utils import durable
 
-MAGIC = b"rigl\x00\x01\r\n"  # the last two are what careless copying breaks
+MAGIC = b"rigl\x00\x01\r\n"  # text-mode copying breaks the last two bytes
 _DIGEST = hashlib.sha256().digest_size
 _LENGTH = struct.Struct("<I")
 _LEVEL = 19
 
 
 def write(model, path):
-    """Writes a model without the zeros of its weights.
+    """Writes a model, leaving out the zeros of its weights.
 
     Args:
-        model: `keras.Model`, Sequential or functional, with exact zeros.
+        model: Sequential or functional `keras.Model` with exact zeros.
         path: String or path of the file.
     """
     arrays = [tf.convert_to_tensor(v).numpy() for v in model.weights]
@@ -59,32 +59,33 @@ def write(model, path):
         partial.write_bytes(MAGIC + digest + body)
 
 
-def read(path, most_bytes=None):
-    """Reads what `write` has written.
+def read(path, max_bytes=None):
+    """Reads a model that `write` has written.
 
     Args:
         path: String or path of the file.
-        most_bytes: Integer, the most memory that the weights may take. By
-            default 1,000 times as much as the file, or 2**28 bytes if that is
+        max_bytes: Integer, the largest size of the weights in memory. By
+            default 1,000 times the size of the file, or 2**28 bytes if that is
             more.
 
     Returns:
-        `keras.Model`, with the same weights, bit for bit.
+        `keras.Model` with the same weights, bit for bit.
 
     Raises:
-        ValueError: If the file is not what was written, or takes too much.
+        ValueError: If the file was changed or is of another format, or if its
+            weights take more than `max_bytes`.
     """
     data = pathlib.Path(path).read_bytes()
-    if most_bytes is None:
-        most_bytes = loading.allowed_bytes(path)
+    if max_bytes is None:
+        max_bytes = loading.allowed_bytes(path)
     try:
-        header, rest = _opened(data)
+        header, rest = _split_file(data)
         weights = header["weights"]
         sizes = [_size(weight) for weight in weights]
-        if sum(sizes) > most_bytes:
+        if sum(sizes) > max_bytes:
             raise _Refused(
-                f"its weights take {sum(sizes):,} bytes; allow it with "
-                f"`most_bytes={sum(sizes)}`"
+                f"its weights take {sum(sizes):,} bytes. Allow that with "
+                f"`max_bytes={sum(sizes)}`"
             )
         _check_shapes(loading.weights(header["model"]), weights)
         arrays = _arrays(weights, header["lengths"], rest)
@@ -93,22 +94,22 @@ def read(path, most_bytes=None):
         )
         _fill(model, arrays)
     except _Refused as error:
-        raise ValueError(f"{path} is not read: {error}.") from None
-    except Exception as error:  # Keras raises whatever a header causes
+        raise ValueError(f"{path} cannot be read: {error}.") from None
+    except Exception as error:  # a bad header can raise anything
         raise ValueError(
-            f"{path} is not read: it is not what `rigl_tf.export` writes "
+            f"{path} cannot be read: it is not a compact model "
             f"({type(error).__name__}: {error})."
         ) from error
     return model
 
 
 class _Refused(Exception):
-    """Says why a file is not read."""
+    """The reason why a file cannot be read."""
 
 
 def _packed(array):
-    """The two parts of an array: which numbers are not zero, and those."""
-    import zstandard  # of the extra `rigl_tf[export]`
+    """Returns the two parts of an array: bit mask and nonzero numbers."""
+    import zstandard  # installed by `rigl_tf[export]`
 
     words = _words(array)
     is_set = words != 0
@@ -122,19 +123,19 @@ def _packed(array):
 
 
 def _words(array):
-    """The bits of an array's numbers, flat."""
+    """Returns the numbers of an array as flat unsigned integers."""
     flat = np.ascontiguousarray(array).reshape(-1)
     return flat.view(f"u{flat.itemsize}")
 
 
-def _opened(data):
-    """The header and the parts of a file that is whole."""
+def _split_file(data):
+    """Checks the SHA-256 of a file; returns its header and its parts."""
     start = len(MAGIC) + _DIGEST
     if not data.startswith(MAGIC):
-        raise _Refused("it does not begin like a compact model")
+        raise _Refused("it does not start like a compact model")
     body = data[start:]
     if hashlib.sha256(body).digest() != data[len(MAGIC) : start]:
-        raise _Refused("its SHA-256 is not that of what it holds")
+        raise _Refused("its SHA-256 does not match its content")
     (length,) = _LENGTH.unpack_from(body)
     rest = body[_LENGTH.size + length :]
     return json.loads(body[_LENGTH.size :][:length]), rest
@@ -145,15 +146,17 @@ def _dtype(weight):
 
 
 def _size(weight):
-    """Bytes of a weight; each dimension must be a natural number."""
+    """Returns the size of a weight in bytes; checks its dimensions."""
     if not all(type(n) is int and n >= 0 for n in weight["shape"]):
-        raise _Refused(f"{weight['name']!r} has no shape")
+        raise _Refused(
+            f"{weight['name']!r} has an invalid shape {weight['shape']}"
+        )
     return math.prod(weight["shape"]) * _dtype(weight).itemsize
 
 
 def _arrays(weights, lengths, rest):
     if len(lengths) != 2 * len(weights) or sum(lengths) != len(rest):
-        raise _Refused("its parts are not as long as it says")
+        raise _Refused("its parts do not have the lengths in its header")
     ends = np.cumsum(lengths, dtype=np.int64)
     parts = [rest[end - n : end] for n, end in zip(lengths, ends, strict=True)]
     return [
@@ -177,30 +180,30 @@ def _unpacked(weight, bits, values):
 
 
 def _inflated(part, size):
-    """Decompressed, if it is exactly so many bytes."""
+    """Decompresses a part, which must have exactly `size` bytes."""
     import zstandard
 
     try:
         frame = zstandard.get_frame_parameters(part)
         if frame.content_size != size:
-            raise _Refused("a part holds more or less than it should")
+            raise _Refused("a part does not have the expected size")
         return zstandard.ZstdDecompressor().decompress(part)
     except zstandard.ZstdError as error:
         raise _Refused(f"a part cannot be decompressed ({error})") from None
 
 
 def _check_shapes(variables, weights):
-    """Compares a model with what the file has for it."""
+    """Compares the shapes and types of a model with those in the file."""
     if len(variables) != len(weights):
         raise _Refused(
-            f"its model has {len(variables)} weights, and it {len(weights)}"
+            f"its model has {len(variables)} weights, the file {len(weights)}"
         )
     for variable, weight in zip(variables, weights, strict=True):
-        there = tuple(weight["shape"]), _dtype(weight)
-        if (tuple(variable.shape), _dtype({"dtype": variable.dtype})) != there:
+        stored = tuple(weight["shape"]), _dtype(weight)
+        if (tuple(variable.shape), _dtype({"dtype": variable.dtype})) != stored:
             raise _Refused(
                 f"{variable.path!r} has shape {tuple(variable.shape)} in the "
-                f"model and {there[0]} among the weights, or another type"
+                f"model and {stored[0]} in the file, or another type"
             )
 
 

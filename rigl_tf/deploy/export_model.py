@@ -1,4 +1,4 @@
-"""Writes a model for others to use, once it is shown to compute the same."""
+"""Exports a model after checking that the file computes the same outputs."""
 
 import contextlib
 import dataclasses
@@ -20,33 +20,31 @@ from rigl_tf.utils import text_tables
 from rigl_tf.utils import validation
 
 TOLERANCE = 1e-4
-"""The most that an output may differ, relative to the largest output."""
+"""Largest difference of an output, relative to the largest output."""
 
 
 @dataclasses.dataclass(frozen=True)
-class Exported:
-    """What was written, and what it is worth.
+class ExportResult:
+    """An exported file: its size, speed and difference from the model.
 
     Attributes:
-        format: String, of `FORMATS`.
+        format: String, a key of `FORMATS`.
         path: Path of the file or directory.
-        num_bytes: Integer, its size.
-        num_bytes_compressed: Integer, the same after zlib.
-        num_bytes_dense: Integer, what the same model takes with its zeros, in
+        num_bytes: Integer, size of the file or directory.
+        num_bytes_compressed: Integer, size after compression with zlib.
+        num_bytes_dense: Integer, size of the same model with its zeros, in
             this format or, for `"compact"`, as a Keras file.
-        sparsity: Float, the fraction of zeros in its kernels, as stored.
-        largest_difference: Float, the most by which an output differs from
-            that of the model that was passed in, relative to the largest
-            output.
-        milliseconds: Float, for one example, or for one batch if the model
-            fixes its size, the median.
-        milliseconds_dense: Float, the same of the file with its zeros, both
-            measured in turns.
-        inputs: Tuple of strings, the names of the inputs in the order of the
-            file.
-        outputs: Tuple of strings, the names of the outputs in the order of
-            the file. LiteRT has an order of its own: take its outputs by
-            name.
+        sparsity: Float, the fraction of zeros in the stored kernels.
+        largest_difference: Float, the largest difference between an output of
+            the file and the same output of the exported model, relative to
+            the largest output.
+        milliseconds: Float, the median latency of one example, or of one
+            batch if the model fixes the batch size.
+        milliseconds_dense: Float, the same for the file with zeros. The two
+            are measured in turns.
+        inputs: Tuple of strings, names of the inputs in the order of the file.
+        outputs: Tuple of strings, names of the outputs in the order of the
+            file. LiteRT changes the order: select its outputs by name.
     """
 
     format: str
@@ -63,52 +61,51 @@ class Exported:
 
 
 def export(model, path, format="keras", samples=None):
-    """Writes a model without masks and wrappers, if it computes the same.
+    """Writes a model without masks and wrappers, and checks its outputs.
 
-    Outputs of the file are compared with outputs of `model` itself, each with
-    the one of the same name: the keys of a dictionary, or `"output_0"`,
-    `"output_1"` and so on. Inputs have the names of the model's `Input`s, or
-    the keys with which a subclassed model is called. Characters that a format
-    does not take become `_`.
+    The outputs of the file are compared by name with the outputs of `model`.
+    The names are the keys of a dictionary, or `"output_0"`, `"output_1"` and
+    so on. Inputs have the names of the model's `Input`s, or the keys with
+    which a subclassed model is called. Characters that a format does not
+    support become `_`.
 
     Args:
-        model: `SparseModel`, a model with `Sparse` layers, or a plain one. A
+        model: `SparseModel`, a model with `Sparse` layers, or a plain model. A
             subclassed model can be `"saved_model"`, `"onnx"` and `"litert"`.
         path: String or path to write to. The suffix of the format is added
-            if it is missing. Nothing may be there yet.
+            if it is missing. The path must not exist yet.
         format: String. `"keras"`: a Keras file. `"saved_model"`: a directory
-            for TensorFlow Serving. `"onnx"`. `"litert"`: a file for phones,
-            zeros not stored. `"compact"`: the smallest; read it with
-            `rigl_tf.deploy.read_compact`.
+            for TensorFlow Serving. `"onnx"`: an ONNX file. `"litert"`: a
+            file for phones, without zeros. `"compact"`: the smallest file;
+            read it with `rigl_tf.deploy.read_compact`.
         samples: Array of examples, or a list or dictionary of arrays for
-            several inputs, to compare outputs with. By default, random ones.
-            Strings and open shapes have no default. If the model fixes the
-            batch size, the first batch is taken.
+            several inputs, on which outputs are compared. By default, random
+            examples. Strings and open shapes have no default. If the model
+            fixes the batch size, the first batch is used.
 
     Returns:
-        `Exported`.
+        `ExportResult`.
 
     Raises:
-        FileExistsError: If there is something at `path`.
+        FileExistsError: If `path` exists.
         ImportError: If the format needs a package that is not installed.
-        TypeError: If the model is a subclassed one, which the format does not
-            take.
-        ValueError: If the format is unknown, samples are missing, or what was
-            written does not compute what the model does. Nothing is left
+        TypeError: If the model is subclassed and the format does not support
+            that.
+        ValueError: If the format is unknown, samples are missing, or the file
+            does not compute the outputs of the model. No file is left
             behind.
     """
     validation.check_choice("format", format, FORMATS)
-    kind = FORMATS[format]
+    spec = FORMATS[format]
     _check_model(model, format)
     path = pathlib.Path(path)
-    if not path.name.endswith(kind.suffix):
-        path = path.with_name(path.name + kind.suffix)
+    if not path.name.endswith(spec.suffix):
+        path = path.with_name(path.name + spec.suffix)
     if path.exists():
         raise FileExistsError(
-            f"There is something at {path} already. Remove it, or write to "
-            "another place."
+            f"{path} already exists. Remove it, or write to another path."
         )
-    # Before anything is made of the model, which may share its weights.
+    # First, because the models made below may share the weights.
     network = unwrapping.network(model)
     arrays = equivalence.samples(network, samples)
     expected = equivalence.outputs(
@@ -121,29 +118,29 @@ def export(model, path, format="keras", samples=None):
         with tempfile.TemporaryDirectory(
             prefix=".export-", dir=path.parent
         ) as directory:
-            written = pathlib.Path(directory) / f"model{kind.suffix}"
-            run = _written(kind, format, plain, written, signature)
-            with _running(format, kind, plain, written):
+            written = pathlib.Path(directory) / f"model{spec.suffix}"
+            run = _write(spec, format, plain, written, signature)
+            with _running(format, spec, plain, written):
                 received = [run(inputs) for _ in expected]
             difference = equivalence.difference_by_name(expected, received)
             if not difference <= TOLERANCE:
                 raise ValueError(
-                    f"As {format!r}, the model computes something else: "
-                    f"outputs differ by {difference:.1e} of the largest. "
-                    f"Nothing was written. {kind.advice(plain, written)}"
+                    f"The model in format {format!r} has other outputs: they "
+                    f"differ by {difference:.1e} of the largest output. "
+                    f"Nothing was written. {spec.advice(plain, written)}"
                 )
-            beside, size = run, _size(written)
-            if kind.dense is not None:
-                other = pathlib.Path(directory) / f"dense{kind.dense.suffix}"
-                beside = _written(kind.dense, format, plain, other, signature)
-                size = _size(other)
+            run_dense, size = run, _size(written)
+            if spec.dense is not None:
+                dense = pathlib.Path(directory) / f"dense{spec.dense.suffix}"
+                run_dense = _write(spec.dense, format, plain, dense, signature)
+                size = _size(dense)
             batch = signature.batch or 1
             times = equivalence.latency(
-                [run, beside],
+                [run, run_dense],
                 {name: array[:batch] for name, array in inputs.items()},
             )
             shutil.move(written, path)
-        return Exported(
+        return ExportResult(
             format=format,
             path=path,
             num_bytes=_size(path),
@@ -159,10 +156,10 @@ def export(model, path, format="keras", samples=None):
 
 
 def table(exported):
-    """Compares what was written, as a Markdown table.
+    """Returns a Markdown table that compares exported files.
 
     Args:
-        exported: List of `Exported`.
+        exported: List of `ExportResult`.
 
     Returns:
         String.
@@ -196,68 +193,68 @@ def table(exported):
 
 
 def _check_model(model, format):
-    """Raises for a subclassed model that a format does not take."""
+    """Raises for a subclassed model if the format does not support it."""
     if FORMATS[format].has_signature or not unwrapping.is_subclassed(model):
         return
     signed = [name for name in FORMATS if FORMATS[name].has_signature]
     plain = "rigl_tf.densify(model)" if sparse_layers(model) else "model"
     raise TypeError(
-        f"{model.name!r} is a subclassed model, which a file of format "
-        f"{format!r} cannot make again without its class. Received: "
-        f"format={format!r}. Take one of {', '.join(map(repr, signed))}, "
+        f"{model.name!r} is a subclassed model. A file of format {format!r} "
+        "cannot restore it without its class. Received: "
+        f"format={format!r}. Use one of {', '.join(map(repr, signed))}, "
         f"or write it with Keras's own `{plain}.export(path)`, or "
         f"`{plain}.save(path)` if its class is registered."
     )
 
 
-def _written(kind, format, model, path, signature):
-    """Writes a model; returns a `Runner` of what was written."""
-    arguments = [signature] if kind.has_signature else []
+def _write(spec, format, model, path, signature):
+    """Writes a model; returns a `Runner` of the file."""
+    arguments = [signature] if spec.has_signature else []
     try:
-        # Keras prints what is in there, even if told not to.
+        # Keras prints the endpoints, even with `verbose=False`.
         with (
             contextlib.redirect_stdout(io.StringIO()),
             equivalence.from_rest(model),
         ):
-            kind.write(model, path, *arguments)
-        with _running(format, kind, model, path):
-            run = kind.opened(path)
+            spec.write(model, path, *arguments)
+        with _running(format, spec, model, path):
+            run = spec.load(path)
     except ImportError as error:
         raise ImportError(
             f"The format {format!r} needs a package that is not installed "
             f"({error}): pip install 'rigl_tf[export]'."
         ) from error
-    if not kind.has_signature:
-        # A class may give the inputs of each of its models new names.
+    if not spec.has_signature:
+        # A class may rename the inputs of each of its models.
         return run.with_inputs(signature.names)
-    more = [name for name in run.inputs if name not in signature.names]
-    if more:
+    unknown = [name for name in run.inputs if name not in signature.names]
+    if unknown:
         raise ValueError(
-            f"As {format!r}, the model takes inputs that it does not have: "
-            f"{', '.join(more)}. Nothing was written. "
-            f"{kind.advice(model, path)}"
+            f"The file in format {format!r} has inputs that the model does "
+            f"not have: {', '.join(unknown)}. Nothing was written. "
+            f"{spec.advice(model, path)}"
         )
     return run
 
 
 @contextlib.contextmanager
-def _running(format, kind, model, path):
-    """Adds the format and advice to errors of another runtime."""
+def _running(format, spec, model, path):
+    """Adds the format and advice to the errors of another runtime."""
     try:
         yield
     except (ImportError, ValueError):
         raise
-    except Exception as error:  # each runtime has its own classes
+    except Exception as error:  # each runtime has its own exceptions
         text = str(error).strip().partition("\n")[0]
         raise ValueError(
-            f"As {format!r}, the model cannot be run: "
+            f"The file in format {format!r} cannot be run: "
             f"{type(error).__name__}: {text} Nothing was written. "
-            f"{kind.advice(model, path)}"
+            f"{spec.advice(model, path)}"
         ) from error
 
 
 def _size(path, function=bytes):
-    """Bytes of a file, or of all files of a directory."""
+    """Returns the size of a file or directory in bytes."""
     files = [path] if path.is_file() else sorted(path.rglob("*"))
     return sum(
         len(function(file.read_bytes())) for file in files if file.is_file()

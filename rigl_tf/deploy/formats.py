@@ -1,4 +1,4 @@
-"""The formats that a model can be written in, and how each is read again."""
+"""The export formats, each with functions to write and to load a file."""
 
 import dataclasses
 import warnings
@@ -18,32 +18,32 @@ from rigl_tf.utils import durable
 
 @dataclasses.dataclass(frozen=True)
 class Format:
-    """A way of writing a plain Keras model.
+    """A format for plain Keras models.
 
     Attributes:
-        suffix: String, of the name of the file or directory.
-        write: Function of a `keras.Model` and a path; with a signature, also
-            of a `Signature`.
-        opened: Function from a path to a `Runner` of what was written.
-        dense: `Format` that does without sparsity, to compare with, or `None`
-            if this one does.
-        advice: Function from a model and a path to a string, what to do if
-            what was written computes something else.
+        suffix: String, suffix of the name of the file or directory.
+        write: Function of a `keras.Model`, a path and, if `has_signature`, a
+            `Signature`.
+        load: Function from a path to a `Runner` of the file.
+        dense: `Format` without sparsity, to compare with, or `None` if this
+            format does not use sparsity.
+        advice: Function from a model and a path to a string: what to do if
+            the file has other outputs than the model.
         has_signature: Boolean, whether the file names its inputs and outputs
-            itself and needs no Python class of the model, so that subclassed
-            models can be written.
+            and needs no Python class of the model. Then subclassed models can
+            be written.
     """
 
     suffix: str
     write: Callable
-    opened: Callable
+    load: Callable
     dense: "Format | None" = None
     advice: Callable = lambda model, path: "Use another format."
     has_signature: bool = False
 
 
 def _batched(model, signature):
-    """Leaves the batch size open, as Keras does, unless states depend on it."""
+    """Leaves the batch size open, as Keras does, unless a layer has states."""
     if equivalence.is_stateful(model):
         return signature
     return signature.with_open_batch()
@@ -54,7 +54,7 @@ def _write_keras(model, path):
         model.save(partial)
 
 
-def _open_keras(path):
+def _load_keras(path):
     return equivalence.runner(loading.read_keras(path))
 
 
@@ -67,14 +67,14 @@ def _write_saved_model(model, path, signature):
     )
 
 
-def _open_saved_model(path):
+def _load_saved_model(path):
     loaded = tf.saved_model.load(str(path))
-    # As the model takes them; the signature sorts them by name.
+    # In the order of the model; the signature sorts them by name.
     called = loaded.serve.concrete_functions[0].structured_input_signature
     specs = tf.nest.flatten(called)
 
     def run(inputs):
-        # Through what was loaded, which deletes its variables when it goes.
+        # `loaded` is kept: its variables are deleted together with it.
         outputs = loaded.signatures["serving_default"](
             **{
                 spec.name: tf.convert_to_tensor(inputs[spec.name], spec.dtype)
@@ -91,7 +91,7 @@ def _open_saved_model(path):
 
 def _write_onnx(model, path, signature):
     with warnings.catch_warnings():
-        # tf2onnx asks NumPy for types that it had.
+        # tf2onnx uses types that NumPy has removed.
         warnings.simplefilter("ignore", FutureWarning)
         model.export(
             str(path),
@@ -101,13 +101,13 @@ def _write_onnx(model, path, signature):
         )
 
 
-def _open_onnx(path):
+def _load_onnx(path):
     import onnxruntime
 
     session = onnxruntime.InferenceSession(str(path))
     inputs = [each.name for each in session.get_inputs()]
     names = [each.name for each in session.get_outputs()]
-    # tf2onnx keeps the keys of dictionaries. It leaves lists in order, and
+    # tf2onnx keeps the keys of dictionaries. It keeps the order of lists, and
     # names their tensors after operations.
     if all(name.startswith("Identity") for name in names):
         names = [f"output_{i}" for i in range(len(names))]
@@ -124,26 +124,24 @@ def _write_compact(model, path):
         compact.write(model, path)
 
 
-def _open_compact(path):
+def _load_compact(path):
     return equivalence.runner(compact.read(path))
 
 
-_KERAS = Format(".keras", _write_keras, _open_keras)
+_KERAS = Format(".keras", _write_keras, _load_keras)
 FORMATS = {
     "keras": _KERAS,
     "saved_model": Format(
-        "", _write_saved_model, _open_saved_model, has_signature=True
+        "", _write_saved_model, _load_saved_model, has_signature=True
     ),
-    "onnx": Format(".onnx", _write_onnx, _open_onnx, has_signature=True),
+    "onnx": Format(".onnx", _write_onnx, _load_onnx, has_signature=True),
     "litert": Format(
         ".tflite",
         litert.write,
-        litert.opened,
-        Format(
-            ".tflite", litert.write_dense, litert.opened, has_signature=True
-        ),
+        litert.load,
+        Format(".tflite", litert.write_dense, litert.load, has_signature=True),
         litert.advice,
         has_signature=True,
     ),
-    "compact": Format(".rigl", _write_compact, _open_compact, _KERAS),
+    "compact": Format(".rigl", _write_compact, _load_compact, _KERAS),
 }

@@ -1,4 +1,4 @@
-"""LiteRT, formerly TensorFlow Lite."""
+"""Export to LiteRT, formerly TensorFlow Lite."""
 
 import tempfile
 import warnings
@@ -11,52 +11,54 @@ from rigl_tf.analysis import equivalence
 from rigl_tf.analysis import signatures
 from rigl_tf.utils import durable
 
-_BLOCK = 4  # inputs that belong to one output
+_BLOCK = 4  # inputs of one output
 
 
 def write(model, path, signature=None):
-    """Writes a model whose zeros are not stored, in single precision.
+    """Writes a model without its zeros, in single precision.
 
-    Kernels with many zeros become sparse tensors. Those that dense layers have
-    in blocks of four inputs of one output, `granularity.Blocks(4, 1)`, are
-    multiplied as they are; all others are made dense when the file is loaded.
+    Kernels with many zeros become sparse tensors. LiteRT multiplies without
+    zeros only kernels of dense layers whose zeros are in blocks of four inputs
+    of one output, `structures.Blocks(4, 1)`. It makes all other kernels dense
+    when it loads the file.
 
     Args:
         model: `keras.Model`.
         path: Path of the file.
-        signature: `Signature`, by default the model's.
+        signature: `Signature`; by default, the model's.
     """
     _write(model, path, signature, [tf.lite.Optimize.EXPERIMENTAL_SPARSITY])
 
 
 def write_dense(model, path, signature=None):
-    """Writes a model with its zeros. The arguments are those of `write`."""
+    """Writes a model with its zeros; takes the arguments of `write`."""
     _write(model, path, signature, [])
 
 
-def stored(path):
-    """How many kernels of a file are stored without zeros, and in blocks.
+def count_sparse_kernels(path):
+    """Counts the kernels of a file that are stored without zeros.
 
     Args:
         path: Path of a file that `write` has written.
 
     Returns:
-        Pair of integers. The second are among the first.
+        Pair of integers: the kernels stored without zeros, and how many of
+        these are stored in blocks.
     """
-    kernels = _sparse(path)
+    kernels = _sparse_tensors(path)
     return len(kernels), sum(_in_blocks(each) for each in kernels)
 
 
 def advice(model, path):
-    """What to do if a file does not compute what the model does."""
-    return _about_layers(model) or _about_blocks(path) or "Use another format."
+    """Returns what to do if a file has other outputs than the model."""
+    return _layer_advice(model) or _block_advice(path) or "Use another format."
 
 
-def opened(path):
-    """Opens a file to run it.
+def load(path):
+    """Loads a file into an interpreter.
 
-    LiteRT has an order of its own for inputs and outputs, in which lists of
-    arrays are taken and given. Dictionaries go by the names of the signature.
+    Lists of inputs and outputs are in LiteRT's order, which can differ from the
+    model's. Dictionaries have the names of the signature.
 
     Args:
         path: Path of a file that `write` has written.
@@ -75,12 +77,12 @@ def opened(path):
     shapes = {}
 
     def run(arrays):
-        wanted = {name: np.shape(arrays[name]) for name in inputs}
-        if wanted != shapes:
+        new_shapes = {name: np.shape(arrays[name]) for name in inputs}
+        if new_shapes != shapes:
             for name, index in inputs.items():
-                interpreter.resize_tensor_input(index, wanted[name])
+                interpreter.resize_tensor_input(index, new_shapes[name])
             interpreter.allocate_tensors()
-            shapes.update(wanted)
+            shapes.update(new_shapes)
         for name, index in inputs.items():
             interpreter.set_tensor(index, arrays[name])
         interpreter.invoke()
@@ -96,21 +98,21 @@ def _write(model, path, signature, optimizations):
     signature = signature or signatures.model_signature(model)
     try:
         with durable.replacing(path) as partial:
-            partial.write_bytes(_converted(model, signature, optimizations))
-    except Exception as error:  # of no public class
-        about = _about_layers(model)
-        if about is None:
+            partial.write_bytes(_convert(model, signature, optimizations))
+    except Exception as error:  # its class is not public
+        layer_advice = _layer_advice(model)
+        if layer_advice is None:
             raise
         raise ValueError(
-            f"{model.name!r} cannot be 'litert'. {about}"
+            f"{model.name!r} cannot be converted to 'litert'. {layer_advice}"
         ) from error
 
 
-def _converted(model, signature, optimizations):
-    """Converts a model, and returns the bytes of the file.
+def _convert(model, signature, optimizations):
+    """Converts a model; returns the bytes of the file.
 
-    `TFLiteConverter.from_keras_model` does the same for models whose inputs
-    are not a dictionary.
+    `TFLiteConverter.from_keras_model` does the same, but only for models whose
+    inputs are not a dictionary.
     """
     with tempfile.TemporaryDirectory() as directory:
         archive = keras.export.ExportArchive()
@@ -136,45 +138,46 @@ def _indices(named, details):
     }
 
 
-def _about_layers(model):
-    """What to do about a layer that LiteRT has nothing like; or `None`."""
+def _layer_advice(model):
+    """Returns advice on a layer that LiteRT does not support, or `None`."""
     for layer in model._flatten_layers(include_self=False):
         if getattr(layer, "quantization_mode", None):
             return (
                 f"Layer {layer.name!r} is quantized by Keras to "
-                f"{layer.quantization_mode}, which LiteRT does not know. "
-                "Export the model as it was before, or as 'keras', "
+                f"{layer.quantization_mode}, which LiteRT does not support. "
+                "Export the model before quantization, or as 'keras', "
                 "'saved_model' or 'onnx'."
             )
         other = {"float16", "bfloat16", "float64"} & {layer.compute_dtype}
         if other and not isinstance(layer, keras.layers.InputLayer):
             return (
-                f"Layer {layer.name!r} computes in {layer.compute_dtype}, and "
-                "LiteRT in float32. Make the same model under "
-                "`keras.config.set_dtype_policy('float32')`, give it the "
-                "weights with `set_weights`, and export that."
+                f"Layer {layer.name!r} computes in {layer.compute_dtype}, but "
+                "LiteRT in float32. Build the same model under "
+                "`keras.config.set_dtype_policy('float32')`, copy the "
+                "weights with `set_weights`, and export that model."
             )
     return None
 
 
-def _about_blocks(path):
-    """What to do about blocks that LiteRT multiplies wrongly; or `None`."""
+def _block_advice(path):
+    """Returns advice on blocks that LiteRT multiplies wrongly, or `None`."""
     odd = {
         int(each["shape"][-1])
-        for each in _sparse(path)
+        for each in _sparse_tensors(path)
         if _in_blocks(each) and each["shape"][-1] % _BLOCK
     }
     if not odd:
         return None
     return (
-        f"LiteRT gets dense layers with {', '.join(map(str, sorted(odd)))} "
-        f"inputs wrong if most of their zeros are in blocks of {_BLOCK}: take "
-        f"a multiple of {_BLOCK} inputs, or another format."
+        "LiteRT computes wrong outputs of dense layers with "
+        f"{', '.join(map(str, sorted(odd)))} inputs if most of their zeros are "
+        f"in blocks of {_BLOCK}. Use a multiple of {_BLOCK} inputs, or another "
+        "format."
     )
 
 
-def _sparse(path):
-    """What the interpreter says of the tensors stored without zeros."""
+def _sparse_tensors(path):
+    """Returns the interpreter's details of tensors stored without zeros."""
     details = _interpreter(path).get_tensor_details()
     return [each for each in details if each["sparsity_parameters"]]
 
@@ -185,6 +188,6 @@ def _in_blocks(kernel):
 
 def _interpreter(path):
     with warnings.catch_warnings():
-        # It says that it moves to another package; it is the same.
+        # It warns that it moves to another package with the same content.
         warnings.simplefilter("ignore", UserWarning)
         return tf.lite.Interpreter(model_path=str(path))

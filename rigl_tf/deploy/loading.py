@@ -1,4 +1,4 @@
-"""Models from files that anybody may have written."""
+"""Loads models from files that are not trusted."""
 
 import copy
 import json
@@ -11,36 +11,37 @@ import tensorflow as tf
 
 from rigl_tf import _keras_compat
 
-_MOST_CONFIG = 2**26
+_MAX_CONFIG_BYTES = 2**26
 
 
 def allowed_bytes(path):
-    """The memory that a model may take without being asked for it.
+    """Returns the memory that the weights of a file may take by default.
 
-    A thousand times its file's size, because zeros take no space there, or
+    1,000 times the size of the file, because zeros take no space in it, or
     2**28 bytes if that is more.
     """
     return max(1000 * pathlib.Path(path).stat().st_size, 2**28)
 
 
 def weights(config):
-    """The weights that a model has, before any memory is taken for them.
+    """Returns the weights of a model without allocating memory for them.
 
     Args:
-        config: What `keras.saving.serialize_keras_object` has made of a model.
+        config: Dictionary, a model serialized by
+            `keras.saving.serialize_keras_object`.
 
     Returns:
-        List of variables that have shapes and data types and no values.
+        List of variables that have shapes and data types but no values.
     """
     with _keras_compat.unallocated():
         return keras.saving.deserialize_keras_object(
-            copy.deepcopy(config),  # which Keras would empty
+            copy.deepcopy(config),  # Keras empties it
             safe_mode=True,
         ).weights
 
 
 def num_bytes(variables):
-    """The memory that weights take."""
+    """Returns the memory that weights take, in bytes."""
     return sum(
         math.prod(variable.shape) * tf.as_dtype(variable.dtype).size
         for variable in variables
@@ -57,26 +58,26 @@ def read_keras(path):
         `keras.Model`.
 
     Raises:
-        OSError: If there is no such file.
-        ValueError: If it is something else, would run code, or describes a
+        OSError: If the file does not exist.
+        ValueError: If it is not a Keras file, would run code, or describes a
             model that takes more memory than `allowed_bytes`.
     """
-    most = allowed_bytes(path)
+    max_bytes = allowed_bytes(path)
     try:
         with zipfile.ZipFile(path) as archive:
             entry = archive.getinfo("config.json")
-            if entry.file_size > _MOST_CONFIG:
+            if entry.file_size > _MAX_CONFIG_BYTES:
                 raise ValueError("its config.json is too large")
             config = json.loads(archive.read(entry))
         config["compile_config"] = None
         size = num_bytes(weights(config))
-        if size > most:
+        if size > max_bytes:
             raise ValueError(
-                f"its weights take {size:,} bytes, too many for a file so small"
+                f"its weights take {size:,} bytes, too many for so small a file"
             )
         return keras.saving.load_model(path)
-    except Exception as error:  # Keras raises whatever a configuration causes
+    except Exception as error:  # a bad configuration can raise anything
         raise ValueError(
-            f"{path} is not read: it is no model that Keras has saved "
+            f"{path} cannot be read: it is not a model saved by Keras "
             f"({type(error).__name__}: {error})."
         ) from error

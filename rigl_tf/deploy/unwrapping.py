@@ -1,4 +1,4 @@
-"""Networks of models, and copies of their layers."""
+"""Unwraps the network of a model and copies the state of its layers."""
 
 import contextlib
 import tempfile
@@ -27,7 +27,7 @@ def is_subclassed(model):
 
 @contextlib.contextmanager
 def uncompiled(model):
-    """Hides what a model was compiled with, so that it is not written.
+    """Hides how a model was compiled, so that the optimizer is not saved.
 
     Args:
         model: `keras.Model`.
@@ -45,17 +45,17 @@ def uncompiled(model):
 
 
 def fill(copy, layer, weights):
-    """Gives a copy of a layer its state.
+    """Copies the state of a layer to a copy of the layer.
 
     Args:
         copy: `keras.Layer`, built.
         layer: `keras.Layer` with the same configuration.
-        weights: List of arrays, the weights of the copy.
+        weights: List of arrays, the new weights of `copy`.
     """
     if not hasattr(layer, "adapt"):
         copy.set_weights(weights)
         return
-    # Statistics and vocabularies are more than weights.
+    # Statistics and vocabularies are not all in the weights.
     store = {}
     layer.save_own_variables(store)
     copy.load_own_variables(store)

@@ -54,7 +54,7 @@ def test_outputs_are_compared_by_name(format, is_dictionary, units, tmp_path):
     exported = rigl_tf.export(model, tmp_path / "model", format, x)
 
     assert exported.largest_difference < 1e-5
-    outputs = FORMATS[format].opened(exported.path)({"x": x})
+    outputs = FORMATS[format].load(exported.path)({"x": x})
     assert tuple(outputs) == exported.outputs
     expected = model(x)
     if not is_dictionary:
@@ -69,7 +69,7 @@ def test_the_order_of_a_litert_file_is_in_the_result(tmp_path):
         sparse(two_outputs()), tmp_path / "model", "litert"
     )
 
-    outputs = FORMATS["litert"].opened(exported.path)(
+    outputs = FORMATS["litert"].load(exported.path)(
         [np.ones((1, 8), "float32")]
     )
     units = {"output_0": 3, "output_1": 2}
@@ -85,7 +85,7 @@ def test_outputs_in_another_order_are_refused(format, tmp_path, monkeypatch):
     z, a = model.output
     other = keras.Model(model.input, [a, z])
     monkeypatch.setattr(
-        sys.modules["rigl_tf.deploy.export"],
+        sys.modules["rigl_tf.deploy.export_model"],
         "densified",
         lambda model: contextlib.nullcontext(other),
     )
@@ -113,7 +113,7 @@ def test_inputs_go_by_name(format, form, names, tmp_path):
         named = {"the_input_1": one, "input_2nd": two}
     assert set(exported.inputs) == set(named)
     if format in SIGNED:
-        (y,) = FORMATS[format].opened(exported.path)(named).values()
+        (y,) = FORMATS[format].load(exported.path)(named).values()
         expected = model({"b": one, "a": two} if form is dict else [one, two])
         np.testing.assert_allclose(y, expected, atol=1e-5)
 

@@ -33,9 +33,9 @@ def sparse(**kwargs):
 @pytest.fixture(params=["numba", "tensorflow"])
 def compiler(request, monkeypatch):
     if request.param == "tensorflow":
-        name = "rigl_tf.deploy.condensing.numba_product"
+        name = "rigl_tf.deploy.condensing.numba_matmul"
         monkeypatch.setitem(sys.modules, name, None)
-        monkeypatch.delattr(condensing, "numba_product", raising=False)
+        monkeypatch.delattr(condensing, "numba_matmul", raising=False)
     else:
         pytest.importorskip("numba")
 
@@ -126,7 +126,7 @@ def test_what_differs_from_the_model_that_was_passed_in_is_refused(monkeypatch):
     copy = keras.models.clone_model(model)
     copy.layers[-1].kernel.assign(np.eye(8, 3))
     monkeypatch.setattr(
-        sys.modules["rigl_tf.deploy.condensing.condense"],
+        sys.modules["rigl_tf.deploy.condensing.condense_model"],
         "densified",
         lambda model: contextlib.nullcontext(copy),
     )

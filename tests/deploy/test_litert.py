@@ -47,9 +47,9 @@ def test_blocks_of_four_inputs_are_multiplied_as_they_are(tmp_path):
     exported = rigl_tf.export(model, tmp_path / "model", "litert")
 
     assert operations(exported.path) == ["FULLY_CONNECTED"] * 2
-    assert litert.stored(exported.path) == (2, 2)
+    assert litert.count_sparse_kernels(exported.path) == (2, 2)
     assert exported.largest_difference < 1e-6
-    for kernel in litert._sparse(exported.path):
+    for kernel in litert._sparse_tensors(exported.path):
         # Outputs by inputs; blocks are along the second.
         assert kernel["shape"][0] in (32, 10)
         assert list(kernel["sparsity_parameters"]["block_map"]) == [1]
@@ -62,7 +62,7 @@ def test_other_zeros_are_filled_in_when_the_file_is_loaded(unit, tmp_path):
     exported = rigl_tf.export(model, tmp_path / "model", "litert")
 
     assert operations(exported.path).count("DENSIFY") == 2
-    assert litert.stored(exported.path) == (2, 0)
+    assert litert.count_sparse_kernels(exported.path) == (2, 0)
 
 
 def test_kernels_with_few_zeros_are_stored_as_they_are(tmp_path):
@@ -70,13 +70,13 @@ def test_kernels_with_few_zeros_are_stored_as_they_are(tmp_path):
 
     exported = rigl_tf.export(model, tmp_path / "model", "litert")
 
-    assert litert.stored(exported.path) == (0, 0)
+    assert litert.count_sparse_kernels(exported.path) == (0, 0)
 
 
 def test_a_last_block_of_two_inputs_is_refused(tmp_path):
     model = sparse(dense(10, inputs=30), 0.5, structures.Blocks(4, 1))
 
-    with pytest.raises(ValueError, match="with 30 inputs wrong.*multiple of 4"):
+    with pytest.raises(ValueError, match="with 30 inputs if.*multiple of 4"):
         rigl_tf.export(model, tmp_path / "model", "litert")
 
     assert list(tmp_path.iterdir()) == []
@@ -102,7 +102,7 @@ def test_other_precisions_are_refused_and_can_be_changed(
     exported = rigl_tf.export(single, tmp_path / "model", "litert")
     x = np.ones((1, 64), "float32")
     np.testing.assert_allclose(
-        litert.opened(exported.path)([x])[0],
+        litert.load(exported.path)([x])[0],
         tf.cast(plain(x), tf.float32),
         atol=0.05,
     )

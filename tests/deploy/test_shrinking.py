@@ -303,7 +303,9 @@ def test_a_model_that_would_compute_something_else_is_refused(monkeypatch):
     x = keras.Input((2,))
     model = keras.Model(x, kl.Dense(2)(x))
     monkeypatch.setattr(
-        shrinking.shrink_model.measuring, "difference", lambda *_: 2e-5
+        shrinking.shrink_model.equivalence,
+        "difference_by_name",
+        lambda *_: 2e-5,
     )
 
     with pytest.raises(ValueError, match="cannot be shrunk.*2.0e-05"):

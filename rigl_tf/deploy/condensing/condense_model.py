@@ -1,4 +1,4 @@
-"""From a sparse model to one that reads only what its neurons need."""
+"""Replaces sparse Dense layers by condensed ones."""
 
 import keras
 import numpy as np
@@ -11,42 +11,42 @@ from rigl_tf.deploy import unwrapping
 from rigl_tf.deploy.condensing.layer import Condensed
 from rigl_tf.modeling.convert import densified
 
-MOST = 0.25
-"""The most of a layer's inputs that a neuron may have, to be condensed."""
+MAX_DENSITY = 0.25
+"""The largest fraction of inputs that a neuron of a condensed layer has."""
 TOLERANCE = 1e-5
-"""The most that an output may differ, relative to the largest output."""
+"""Largest difference of an output, relative to the largest output."""
 
 
 def condense(model, samples=None):
     """Replaces Dense layers by `Condensed` ones, for inference.
 
-    A layer is replaced if no neuron has more than a quarter of its inputs.
-    Neurons with fewer than the others are filled up with zeros, so that it
-    fits best what `granularity.ConstantFanIn` has trained; first
-    `rigl_tf.shrink` the model if neurons were ablated.
+    A layer is replaced if no neuron is connected to more than a quarter of its
+    inputs. Neurons with fewer connections than others are padded with zeros.
+    Layers trained with `structures.ConstantFanIn` need no padding. If neurons
+    were ablated, apply `rigl_tf.shrink` to the model first.
 
     Args:
         model: `SparseModel`, a model with `Sparse` layers, or a plain
             Sequential or functional one.
-        samples: Array of examples, or a list of them for several inputs, to
-            compare outputs with. By default, random ones.
+        samples: Array of examples, or a list of arrays for several inputs, on
+            which outputs are compared. By default, random examples.
 
     Returns:
         `keras.Model`, not compiled. Loading it from a file needs `rigl_tf`.
 
     Raises:
-        TypeError: If the model is a subclassed one.
-        ValueError: If there is no layer to replace, or the model would not
-            compute the same.
+        TypeError: If the model is subclassed.
+        ValueError: If there is no layer to replace, or if the outputs of the
+            condensed model differ.
     """
     network = unwrapping.network(model)
     if unwrapping.is_subclassed(model):
         raise TypeError(
-            f"{network.name!r} is a subclassed model, whose layers cannot be "
+            f"{network.name!r} is a subclassed model; its layers cannot be "
             f"replaced from outside. Received: model={model!r}. Use "
-            "`rigl_tf.deploy.condensing.Condensed` where they are made."
+            "`rigl_tf.deploy.condensing.Condensed` in the code of its class."
         )
-    # Before anything is made of the model, which may share its weights.
+    # First, because the models made below may share the weights.
     inputs = equivalence.samples(network, samples)
     expected = equivalence.outputs(
         model, inputs, signatures.model_signature(network)
@@ -68,8 +68,8 @@ def condense(model, samples=None):
         if not any(isinstance(copied, Condensed) for copied, _, _ in copies):
             raise ValueError(
                 f"{network.name!r} has no Dense layer whose neurons all have "
-                f"at most {MOST:.0%} of its inputs. Train it sparser, with "
-                "`granularity=rigl_tf.structures.ConstantFanIn()`."
+                f"at most {MAX_DENSITY:.0%} of its inputs. Train it sparser, "
+                "with `granularity=rigl_tf.structures.ConstantFanIn()`."
             )
         for copied, layer, weights in copies:
             unwrapping.fill(copied, layer, weights)
@@ -79,18 +79,18 @@ def condense(model, samples=None):
         if not difference <= TOLERANCE:
             raise ValueError(
                 f"{network.name!r} cannot be condensed: outputs differ by "
-                f"{difference:.1e} of the largest."
+                f"{difference:.1e} of the largest output."
             )
         return clone
 
 
 def _condensed(layer):
-    """A copy of a layer, condensed if it can be, and its weights."""
+    """Returns a copy of a layer, condensed if possible, and its weights."""
     weights = layer.get_weights()
     if type(layer) is kl.Dense and layer.dtype == "float32":
         kernel, *bias = weights
         fan_in = max(int(np.count_nonzero(kernel, axis=0).max()), 1)
-        if fan_in <= MOST * len(kernel):
+        if fan_in <= MAX_DENSITY * len(kernel):
             copied = Condensed(
                 layer.units,
                 fan_in,
@@ -102,9 +102,9 @@ def _condensed(layer):
     return made_again(layer, layer.get_config()), weights
 
 
-def _listed(kernel, fan_in, bias):
-    """The weights of a `Condensed` layer, in Keras's order."""
-    # Zeros last, others in the order of the inputs.
+def _condensed_weights(kernel, fan_in, bias):
+    """Yields the weights of a `Condensed` layer, in Keras's order."""
+    # Nonzero weights first, in the order of the inputs.
     order = np.argsort(kernel == 0, axis=0, kind="stable")[:fan_in]
     values = np.take_along_axis(kernel, order, axis=0)
     yield values.T

@@ -1,4 +1,4 @@
-"""A layer whose neurons have one number of inputs each, listed by place."""
+"""Dense layer with a constant fan-in, for inference."""
 
 import keras
 import tensorflow as tf
@@ -8,16 +8,17 @@ from rigl_tf.utils.validation import check_count
 
 @keras.saving.register_keras_serializable("rigl_tf")
 class Condensed(keras.layers.Layer):
-    """Computes what a Dense layer does whose neurons have few inputs each.
+    """A Dense layer that stores the few active inputs of each neuron.
 
-    For inference, and best for single examples. With `rigl_tf[fast]` it is
-    compiled, for a CPU; without, it is TensorFlow's, and slower.
+    For inference; fastest for single examples. With `rigl_tf[fast]`, the
+    product is compiled for the CPU. Without it, the layer uses TensorFlow
+    operations, which are slower.
 
     Args:
         units: Integer, neurons.
-        fan_in: Integer, inputs of each.
+        fan_in: Integer, inputs of each neuron.
         activation: As in `keras.layers.Dense`.
-        use_bias: Whether there is a bias.
+        use_bias: Boolean, whether the layer has a bias.
 
     Reference:
         [Lasby et al., 2024](https://arxiv.org/abs/2305.02299), section 4.4.
@@ -52,7 +53,7 @@ class Condensed(keras.layers.Layer):
     def call(self, inputs):
         before = tf.shape(inputs)[:-1]
         x = tf.reshape(inputs, (-1, inputs.shape[-1]))
-        y = _product(
+        y = _condensed_matmul(
             x,
             tf.convert_to_tensor(self.values),
             tf.convert_to_tensor(self.inputs_of),
@@ -76,27 +77,27 @@ class Condensed(keras.layers.Layer):
 
 
 @tf.custom_gradient
-def _product(x, values, inputs_of):
+def _condensed_matmul(x, values, inputs_of):
     try:
-        # It takes a second, and is of the extra `rigl_tf[fast]`.
-        from rigl_tf.deploy.condensing import numba_product as fastest
+        # Imported late: it takes a second, and needs `rigl_tf[fast]`.
+        from rigl_tf.deploy.condensing import numba_matmul
     except ImportError:
         y = _by_gathering(x, values, inputs_of)
     else:
-        y = fastest.product(x, values, inputs_of)
-    return y, _refuse
+        y = numba_matmul.condensed_matmul(x, values, inputs_of)
+    return y, _raise_no_gradient
 
 
 def _by_gathering(x, values, inputs_of):
-    """One example after another, as gathering takes memory."""
+    """Computes one example after another, because gathering takes memory."""
     return tf.map_fn(
         lambda row: tf.reduce_sum(tf.gather(row, inputs_of) * values, axis=-1),
         x,
     )
 
 
-def _refuse(*_):
+def _raise_no_gradient(*_):
     raise NotImplementedError(
-        "Condensed layers do not train. Train the model that they were made "
-        "of, and condense it again."
+        "Condensed layers do not train. Train the model from which they were "
+        "condensed, and condense it again."
     )

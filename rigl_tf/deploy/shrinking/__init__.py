@@ -1,6 +1,6 @@
-"""Models without the neurons and channels that do nothing."""
+"""Removes neurons and channels that do not affect the outputs."""
 
-from rigl_tf.deploy.shrinking.shrink_model import Shrunk as Shrunk
+from rigl_tf.deploy.shrinking.shrink_model import ShrinkResult as ShrinkResult
 from rigl_tf.deploy.shrinking.shrink_model import shrink as shrink
 
-__all__ = ["Shrunk", "shrink"]
+__all__ = ["ShrinkResult", "shrink"]

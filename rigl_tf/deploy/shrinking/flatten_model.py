@@ -1,4 +1,4 @@
-"""Nested models, opened."""
+"""Flattens nested models."""
 
 import contextlib
 import itertools
@@ -10,11 +10,11 @@ from keras.src.models import Functional  # keras exports no name for it
 from rigl_tf.deploy import unwrapping
 
 
-class Opened(NamedTuple):
-    """A model without models inside.
+class FlatModel(NamedTuple):
+    """A model without nested models.
 
     Attributes:
-        model: Functional `keras.Model` of the same layers.
+        model: Functional `keras.Model` with the same layers.
         names: Dictionary from the `id` of an operation to a unique name.
     """
 
@@ -22,23 +22,23 @@ class Opened(NamedTuple):
     names: dict
 
 
-def opened(model):
-    """Makes one functional model of the layers of all models in a model.
+def flatten_nested(model):
+    """Builds one functional model from the layers of all nested models.
 
-    The layers are used, not copied. They keep their names, and forget the calls
-    that are made here, so that `layer.output` still has one answer.
+    The layers are shared, not copied. They keep their names, and the new calls
+    are removed from their records, so that `layer.output` stays unique.
 
     Args:
         model: Functional or Sequential `keras.Model`.
 
     Returns:
-        `Opened`.
+        `FlatModel`.
     """
     model = _functional(model)
     names = _names(model)
     if not any(map(_is_nested, model.operations)):
-        # The same calls, but not compiled.
-        return Opened(
+        # The same calls, not compiled.
+        return FlatModel(
             Functional(model.input, model.output, name=model.name), names
         )
     operations = [*model.operations, *_nested(model)]
@@ -48,12 +48,12 @@ def opened(model):
         clone = keras.models.clone_model(
             model, clone_function=lambda layer: layer, call_function=_call
         )
-    return Opened(clone, names)
+    return FlatModel(clone, names)
 
 
 @contextlib.contextmanager
 def _restored(operations):
-    """Gives operations their names and calls back."""
+    """Restores the names and calls of operations afterwards."""
     before = [
         (each, each.name, len(each._inbound_nodes), len(each._outbound_nodes))
         for each in {id(each): each for each in operations}.values()
@@ -76,20 +76,20 @@ def _is_nested(operation):
 
 
 def _call(operation, *args, **kwargs):
-    """Calls an operation, or all of a model, each by itself."""
+    """Calls an operation, or each operation of a nested model."""
     if not _is_nested(operation):
         return operation(*args, **kwargs)
 
-    def call(inner, *args, **of_inner):
+    def call(inner, *args, **inner_kwargs):
         if getattr(inner, "_call_has_training_arg", False):
-            of_inner.setdefault("training", kwargs.get("training"))
-        return _call(inner, *args, **of_inner)
+            inner_kwargs.setdefault("training", kwargs.get("training"))
+        return _call(inner, *args, **inner_kwargs)
 
     return _functional(operation)._run_through_graph(args[0], call_fn=call)
 
 
 def _names(model):
-    """Maps ids of operations to names, numbered if two have the same."""
+    """Maps ids of operations to names, with numbers to make them unique."""
     names = {id(operation): operation.name for operation in model.operations}
     taken = set(names.values())
     for operation in _nested(model):
@@ -106,7 +106,7 @@ def _names(model):
 
 
 def _nested(model):
-    """The operations of all models in a model."""
+    """Yields the operations of all nested models."""
     for operation in model.operations:
         if _is_nested(operation):
             inner = _functional(operation)

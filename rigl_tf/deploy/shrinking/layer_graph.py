@@ -1,4 +1,4 @@
-"""The calls that a functional model consists of."""
+"""The graph of layer calls in a functional model."""
 
 from typing import NamedTuple
 
@@ -6,29 +6,29 @@ import keras
 
 
 class Call(NamedTuple):
-    """An operation, used once on some tensors.
+    """One call of an operation.
 
     Attributes:
         operation: `keras.Operation`, most often a layer.
-        arguments: Keras's record of what it is called with.
+        arguments: Keras's record of the arguments of the call.
         inputs: List of `keras.KerasTensor`.
         outputs: List of `keras.KerasTensor`.
-        only: Boolean, whether the model calls the operation nowhere else.
+        is_only_call: Boolean, whether the model calls the operation once.
     """
 
     operation: keras.Operation
     arguments: object
     inputs: list
     outputs: list
-    only: bool
+    is_only_call: bool
 
     @property
     def num_channels(self):
-        """Integer or `None`, of the first output."""
+        """Number of channels of the first output, or `None` if unknown."""
         return num_channels(self.outputs[0])
 
     def keeps_channels(self):
-        """Whether every input and the only output have as many channels."""
+        """Returns whether all inputs and the one output have equal channels."""
         return (
             len(self.outputs) == 1
             and self.num_channels is not None
@@ -38,12 +38,12 @@ class Call(NamedTuple):
 
 
 def num_channels(tensor):
-    """The size of the last axis; `None` if it is open or there is none."""
+    """Returns the size of the last axis, or `None` if it is unknown."""
     return tensor.shape[-1] if len(tensor.shape) > 1 else None
 
 
 def calls(model):
-    """The calls of a functional model, each after those that it depends on.
+    """Returns the calls of a functional model in topological order.
 
     Args:
         model: Functional `keras.Model`.
@@ -51,7 +51,7 @@ def calls(model):
     Returns:
         List of `Call`.
     """
-    by_depth = model._nodes_by_depth  # no public way
+    by_depth = model._nodes_by_depth  # Keras has no public name for it
     nodes = [n for depth in sorted(by_depth)[::-1] for n in by_depth[depth]]
     used = [id(node.operation) for node in nodes]
     return [

@@ -1,12 +1,12 @@
-"""Rules of layers with a kernel: what reaches which output, and how much."""
+"""Channel rules of layers with a kernel."""
 
 import keras
 import numpy as np
 from keras import layers as kl
 
-from rigl_tf.deploy.shrinking.rules import Rule
+from rigl_tf.deploy.shrinking.rules import ChannelRule
 
-# The activations that compute every channel by itself.
+# The activations that compute every channel independently.
 _ELEMENTWISE = {
     "celu",
     "elu",
@@ -37,39 +37,45 @@ _ELEMENTWISE = {
 
 
 def is_elementwise(activation):
-    """Whether an activation is known to mix no channels."""
+    """Returns whether an activation is known to mix no channels."""
     name = getattr(activation, "__name__", None)
     return name in _ELEMENTWISE and activation is keras.activations.get(name)
 
 
-class Linear(Rule):
+class Linear(ChannelRule):
     """A linear map with a bias and an activation.
 
-    A constant that comes in is folded into the bias, unless the map pads with
-    zeros: then what comes out is another at the borders.
+    A constant input is folded into the bias, unless the map pads with zeros:
+    then its contribution differs at the borders.
+
+    Attributes:
+        connectivity: Boolean array of shape (inputs, outputs), whether an
+            input channel is connected to an output channel.
+        response: Float array of shape (inputs, outputs), the output for an
+            input of ones, without the bias.
     """
 
     def __init__(self, call):
         super().__init__(call)
-        self.pins = not is_elementwise(self.layer.activation)
-        self.reach, self.gain = self._map()
-        self._folded = np.zeros(len(self.reach))  # constants, or zero
-        self._folds = np.zeros(len(self.reach), bool)
+        self.keeps_all = not is_elementwise(self.layer.activation)
+        self.connectivity, self.response = self._map()
+        self._folded = np.zeros(len(self.connectivity))  # constants, or zero
+        self._is_folded = np.zeros(len(self.connectivity), bool)
 
     def constants(self, constants):
         known = ~np.isnan(constants[0])
-        self._folds = known & ((constants[0] == 0) | (not self._pads()))
-        self._folded = np.where(self._folds, constants[0], 0.0)
+        self._is_folded = known & ((constants[0] == 0) | (not self._pads()))
+        self._folded = np.where(self._is_folded, constants[0], 0.0)
         bias = self._bias()
-        reached = self.reach[~self._folds].any(axis=0)
-        if self.pins:
+        is_connected = self.connectivity[~self._is_folded].any(axis=0)
+        if self.keeps_all:
             return np.full(len(bias), np.nan)
-        given = self.layer.activation(keras.ops.convert_to_tensor(bias))
-        given = keras.ops.convert_to_numpy(given).astype(float)
-        return np.where(reached, np.nan, given)
+        outputs = self.layer.activation(keras.ops.convert_to_tensor(bias))
+        outputs = keras.ops.convert_to_numpy(outputs).astype(float)
+        return np.where(is_connected, np.nan, outputs)
 
     def needed(self, needed):
-        return [~self._folds & self.reach[:, needed].any(axis=1)]
+        return [~self._is_folded & self.connectivity[:, needed].any(axis=1)]
 
     def config(self, keep):
         changed = {self.size: int(keep.sum())}
@@ -84,25 +90,25 @@ class Linear(Rule):
             kernels.append(bias[keep].astype(kernels[0].dtype))
         return kernels
 
-    size = "filters"  # the setting that says how many channels come out
+    size = "filters"  # the layer's argument for its number of channels
 
     def _bias(self):
-        """The layer's and what is folded into it, in float32."""
-        own = 0.0
+        """Returns the bias with the folded constants, in float32."""
+        bias = 0.0
         if self.layer.bias is not None:
-            own = keras.ops.convert_to_numpy(self.layer.bias).astype(float)
-        return (own + self._folded @ self.gain).astype("float32")
+            bias = keras.ops.convert_to_numpy(self.layer.bias).astype(float)
+        return (bias + self._folded @ self.response).astype("float32")
 
     def _array(self, name):
         return keras.ops.convert_to_numpy(getattr(self.layer, name))
 
     def _pads(self):
-        """Whether zeros stand around what comes in."""
+        """Returns whether the input is padded with zeros."""
         window = np.max(getattr(self.layer, "kernel_size", 1))
         return window > 1 and self.layer.padding != "valid"
 
     def _map(self):
-        """Whether an input reaches an output; what a one makes of it."""
+        """Returns the arrays `connectivity` and `response`."""
         raise NotImplementedError
 
     def _kernels(self, keep_input, keep):
@@ -110,7 +116,7 @@ class Linear(Rule):
 
 
 class Kernel(Linear):
-    """Dense, and convolutions of all inputs."""
+    """Dense layers, and convolutions over all input channels."""
 
     def __init__(self, call):
         super().__init__(call)
@@ -124,14 +130,14 @@ class Kernel(Linear):
     def _kernels(self, keep_input, keep):
         kernel = self._array("kernel").copy()
         stack = self._stack(kernel)  # a view
-        stack[:, self._folds] = 0
+        stack[:, self._is_folded] = 0
         kept = stack[:, keep_input][:, :, keep]
         order = [0, 2, 1] if self._transposed() else [0, 1, 2]
         kept = kept.transpose(order)
         return [kept.reshape(*kernel.shape[:-2], *kept.shape[1:])]
 
     def _stack(self, kernel):
-        """A view of shape (taps, inputs, outputs)."""
+        """Returns a view of shape (kernel positions, inputs, outputs)."""
         stack = kernel.reshape(-1, *kernel.shape[-2:])
         return stack.swapaxes(1, 2) if self._transposed() else stack
 
@@ -142,12 +148,12 @@ class Kernel(Linear):
         )
 
     def _pads(self):
-        # What a transposed convolution gives differs from place to place.
+        # The output of a transposed convolution differs between positions.
         return self._transposed() or super()._pads()
 
 
 class Einsum(Kernel):
-    """An EinsumDense over the last dimension alone."""
+    """EinsumDense over the last dimension only."""
 
     def config(self, keep):
         *others, _ = self.layer.partial_output_shape
@@ -158,45 +164,46 @@ class Einsum(Kernel):
 
 
 class Depthwise(Linear):
-    """A convolution of every channel by itself, into one or several."""
+    """Depthwise convolution, with one or more outputs per channel."""
 
-    def ties(self):
-        times = self._array("kernel").shape[-1]
-        return [np.repeat(np.arange(len(self.reach)), times)]
+    def channel_coupling(self):
+        multiplier = self._array("kernel").shape[-1]
+        return [np.repeat(np.arange(len(self.connectivity)), multiplier)]
 
     def config(self, keep):
         return {n: v for n, v in super().config(keep).items() if n != self.size}
 
     def _map(self):
         kernel = self._array("kernel")
-        *_, inputs, times = kernel.shape
-        taps = kernel.reshape(-1, inputs, times)
-        reach = np.zeros((inputs, inputs, times), bool)
-        gain = np.zeros((inputs, inputs, times))
+        *_, inputs, multiplier = kernel.shape
+        positions = kernel.reshape(-1, inputs, multiplier)
+        connectivity = np.zeros((inputs, inputs, multiplier), bool)
+        response = np.zeros((inputs, inputs, multiplier))
         each = np.arange(inputs)
-        reach[each, each] = (taps != 0).any(axis=0)
-        gain[each, each] = taps.sum(axis=0, dtype=float)
-        return reach.reshape(inputs, -1), gain.reshape(inputs, -1)
+        connectivity[each, each] = (positions != 0).any(axis=0)
+        response[each, each] = positions.sum(axis=0, dtype=float)
+        return connectivity.reshape(inputs, -1), response.reshape(inputs, -1)
 
     def _kernels(self, keep_input, keep):
         kernel = self._array("kernel").copy()
-        kernel[..., self._folds, :] = 0
+        kernel[..., self._is_folded, :] = 0
         return [kernel[..., keep_input, :]]
 
 
 class Separable(Linear):
-    """A depthwise convolution without a bias, then one of single pixels."""
+    """Depthwise convolution without a bias, then a 1x1 convolution."""
 
     def _map(self):
         depthwise, pointwise = self._both()
-        taps = depthwise.reshape(-1, *depthwise.shape[-2:])
-        one = (taps != 0).any(axis=0)[..., None] & (pointwise != 0)
-        gain = taps.sum(axis=0, dtype=float)[..., None] * pointwise
-        return one.any(axis=1), gain.sum(axis=1)
+        positions = depthwise.reshape(-1, *depthwise.shape[-2:])
+        is_active = (positions != 0).any(axis=0)
+        connectivity = is_active[..., None] & (pointwise != 0)
+        response = positions.sum(axis=0, dtype=float)[..., None] * pointwise
+        return connectivity.any(axis=1), response.sum(axis=1)
 
     def _kernels(self, keep_input, keep):
         depthwise, pointwise = self._both()
-        depthwise[..., self._folds, :] = 0
+        depthwise[..., self._is_folded, :] = 0
         pointwise = pointwise[keep_input][..., keep]
         ones = (1,) * (depthwise.ndim - 2)
         return [
@@ -205,7 +212,10 @@ class Separable(Linear):
         ]
 
     def _both(self):
-        """The depthwise kernel, and the other as (inputs, times, outputs)."""
+        """Returns the depthwise and the pointwise kernel.
+
+        The pointwise kernel has shape (inputs, multiplier, outputs).
+        """
         depthwise = self._array("depthwise_kernel").copy()
         pointwise = self._array("pointwise_kernel")
         return depthwise, pointwise.reshape(

@@ -1,4 +1,4 @@
-"""Which channels of a network can go."""
+"""Finds the channels of a network that affect its outputs."""
 
 import collections
 
@@ -8,35 +8,35 @@ from rigl_tf.deploy.shrinking import layer_graph
 from rigl_tf.deploy.shrinking import rule_registry
 
 
-def found(model):
-    """The channels to keep, and the rules that made them known.
+def live_channels(model):
+    """Finds the channels to keep.
 
-    Constants follow from what comes before, what is needed from what comes
-    after, so that one pass in each direction finds all of both.
+    One pass forward finds all channels that are constant, and one pass
+    backward all channels that are needed.
 
     Args:
         model: Functional `keras.Model`.
 
     Returns:
-        List of `rules.Rule`, and a dictionary from the `id` of a tensor to a
-        boolean array, which of its channels are kept.
+        List of `rules.ChannelRule`, one for each call, and a dictionary from
+        the `id` of a tensor to a boolean array that marks the kept channels.
     """
     rules = [rule_registry.rule(call) for call in layer_graph.calls(model)]
     constants = {}
     for rule in rules:
-        given = rule.constants([constants[id(t)] for t in rule.call.inputs])
+        values = rule.constants([constants[id(t)] for t in rule.call.inputs])
         for tensor in rule.call.outputs:
             size = layer_graph.num_channels(tensor) or 1
             constants[id(tensor)] = (
-                given if len(given) == size else np.full(size, np.nan)
+                values if len(values) == size else np.full(size, np.nan)
             )
     kept = _needed(model, rules, constants)
-    _bind(rules, kept)
+    _couple(rules, kept)
     return rules, kept
 
 
 def _needed(model, rules, constants):
-    """From the `id` of a tensor to the channels whose values matter."""
+    """Maps the `id` of a tensor to the channels that affect the outputs."""
     needed = {
         tensor: np.zeros(len(values), bool)
         for tensor, values in constants.items()
@@ -44,22 +44,22 @@ def _needed(model, rules, constants):
     for tensor in model.outputs:
         needed[id(tensor)][:] = True
     for rule in reversed(rules):
-        if rule.pins:
+        if rule.keeps_all:
             for tensor in rule.call.outputs:
                 needed[id(tensor)][:] = True
         for tensor in rule.call.outputs:
-            if not needed[id(tensor)].any():  # no tensor is empty
+            if not needed[id(tensor)].any():  # a tensor keeps one channel
                 needed[id(tensor)][0] = True
         first = needed[id(rule.call.outputs[0])]
-        for tensor, here in zip(
+        for tensor, channels in zip(
             rule.call.inputs, rule.needed(first), strict=True
         ):
-            needed[id(tensor)] |= here
+            needed[id(tensor)] |= channels
     return needed
 
 
-def _bind(rules, kept):
-    """Keeps also what goes with what is kept."""
+def _couple(rules, kept):
+    """Adds the channels that are coupled to kept channels."""
     waiting = collections.deque(rules)
     users = collections.defaultdict(list)
     for rule in rules:
@@ -68,16 +68,19 @@ def _bind(rules, kept):
     while waiting:
         rule = waiting.popleft()
         output = rule.call.outputs[0]
-        for tensor, tie in zip(rule.call.inputs, rule.ties(), strict=True):
-            if tie is None:
+        for tensor, coupling in zip(
+            rule.call.inputs, rule.channel_coupling(), strict=True
+        ):
+            if coupling is None:
                 continue
-            tied = np.flatnonzero(tie >= 0)
-            for here, there, source, target in (
-                (output, tensor, tied, tie[tied]),
-                (tensor, output, tie[tied], tied),
+            coupled = np.flatnonzero(coupling >= 0)
+            for source, target, source_channels, target_channels in (
+                (output, tensor, coupled, coupling[coupled]),
+                (tensor, output, coupling[coupled], coupled),
             ):
-                more = np.zeros_like(kept[id(there)])
-                more[target[kept[id(here)][source]]] = True
-                if (more & ~kept[id(there)]).any():
-                    kept[id(there)] |= more
-                    waiting.extend(users[id(there)])
+                is_kept = kept[id(source)][source_channels]
+                added = np.zeros_like(kept[id(target)])
+                added[target_channels[is_kept]] = True
+                if (added & ~kept[id(target)]).any():
+                    kept[id(target)] |= added
+                    waiting.extend(users[id(target)])

@@ -1,4 +1,4 @@
-"""Which rule a call follows."""
+"""Maps layer calls to channel rules."""
 
 import keras
 from keras import layers as kl
@@ -21,7 +21,7 @@ _LINEAR = {
     kl.SeparableConv1D: linear_rules.Separable,
     kl.SeparableConv2D: linear_rules.Separable,
 }
-# Channel by channel, and each with as many as came in.
+# Layers that keep the channels of their input.
 _BY_CHANNEL = {
     kl.Add: rules.Elementwise,
     kl.Average: rules.Elementwise,
@@ -31,7 +31,7 @@ _BY_CHANNEL = {
     kl.Minimum: rules.Elementwise,
     kl.ReLU: rules.Elementwise,
     kl.Subtract: rules.Elementwise,
-    kl.Multiply: rules.Product,
+    kl.Multiply: rules.Multiplication,
     kl.ActivityRegularization: rules.Unchanged,
     kl.AlphaDropout: rules.Unchanged,
     kl.AveragePooling1D: rules.Unchanged,
@@ -63,33 +63,33 @@ _BY_CHANNEL = {
     kl.ZeroPadding2D: rules.Padding,
     kl.ZeroPadding3D: rules.Padding,
 }
-# What `+`, `*` and the like on tensors make; Keras exports no names for them.
+# The operations of `+`, `*` and so on; Keras exports no names for them.
 _OPERATIONS = {
     "Add": rules.Elementwise,
     "Divide": rules.Elementwise,
-    "Multiply": rules.Product,
+    "Multiply": rules.Multiplication,
     "Subtract": rules.Elementwise,
 }
 
 
 def rule(call):
-    """The rule of a call; the one for unknown operations if in doubt.
+    """Returns the rule of a call; `ChannelRule` for unknown operations.
 
     Args:
-        call: `graph.Call`.
+        call: `layer_graph.Call`.
 
     Returns:
-        `rules.Rule`.
+        `rules.ChannelRule`.
     """
-    kind = rules.Rule
-    if call.only and len(call.outputs) == 1 and call.inputs:
+    rule_class = rules.ChannelRule
+    if call.is_only_call and len(call.outputs) == 1 and call.inputs:
         if _is_plain(call):
-            kind = _kind(call)
-    return kind(call)
+            rule_class = _rule_class(call)
+    return rule_class(call)
 
 
 def _is_plain(call):
-    """Whether a call is of the channels last, and as in inference."""
+    """Returns whether a call has channels last and runs in inference."""
     layer = call.operation
     return (
         None
@@ -101,36 +101,44 @@ def _is_plain(call):
     )
 
 
-def _kind(call):
+def _rule_class(call):
     layer = call.operation
-    kind = type(layer)
-    if kind in _LINEAR:
-        return _LINEAR[kind] if getattr(layer, "groups", 1) == 1 else rules.Rule
-    if kind is kl.EinsumDense:
-        return linear_rules.Einsum if _is_dense(layer) else rules.Rule
-    if kind is kl.Concatenate:
+    layer_class, unknown = type(layer), rules.ChannelRule
+    if layer_class in _LINEAR:
+        return (
+            _LINEAR[layer_class]
+            if getattr(layer, "groups", 1) == 1
+            else unknown
+        )
+    if layer_class is kl.EinsumDense:
+        return linear_rules.Einsum if _is_dense(layer) else unknown
+    if layer_class is kl.Concatenate:
         last = len(call.outputs[0].shape) - 1
-        return rules.Concatenation if layer.axis in (-1, last) else rules.Rule
-    if kind in (kl.Flatten, kl.Reshape):
-        return rules.Flattening if _flattens(call) else rules.Rule
+        return rules.Concatenation if layer.axis in (-1, last) else unknown
+    if layer_class in (kl.Flatten, kl.Reshape):
+        return rules.Flattening if _flattens(call) else unknown
     if not call.keeps_channels():
-        return rules.Rule
-    if kind is kl.BatchNormalization:
+        return unknown
+    if layer_class is kl.BatchNormalization:
         last = len(call.outputs[0].shape) - 1
-        return rules.Normalization if layer.axis in (-1, last) else rules.Rule
-    if kind is kl.Activation:
+        return rules.Normalization if layer.axis in (-1, last) else unknown
+    if layer_class is kl.Activation:
         known = linear_rules.is_elementwise(layer.activation)
-        return rules.Elementwise if known else rules.Rule
-    if kind is kl.PReLU:
-        alone = layer.alpha.shape[-1] == keras.ops.size(layer.alpha)
-        return rules.Elementwise if alone else rules.Rule
-    if kind.__module__ == "keras.src.ops.numpy" and not _has_arrays(call):
-        return _OPERATIONS.get(kind.__name__, rules.Rule)
-    return _BY_CHANNEL.get(kind, rules.Rule)
+        return rules.Elementwise if known else unknown
+    if layer_class is kl.PReLU:
+        by_channel = layer.alpha.shape[-1] == keras.ops.size(layer.alpha)
+        return rules.Elementwise if by_channel else unknown
+    if layer_class.__module__ == "keras.src.ops.numpy":
+        return (
+            unknown
+            if _has_arrays(call)
+            else _OPERATIONS.get(layer_class.__name__, unknown)
+        )
+    return _BY_CHANNEL.get(layer_class, unknown)
 
 
 def _is_dense(layer):
-    """Whether an EinsumDense could be a Dense layer."""
+    """Returns whether an EinsumDense layer is equal to a Dense layer."""
     letters = kernel_layout.matrices(layer.equation)
     if letters is None:
         return False
@@ -139,7 +147,7 @@ def _is_dense(layer):
 
 
 def _flattens(call):
-    """Whether all positions of some last axes become channels, in order."""
+    """Returns whether the call merges its last axes into channels, in order."""
     before, after = call.inputs[0].shape[1:], call.outputs[0].shape[1:]
     start = len(after) - 1
     return None not in before and (
@@ -148,7 +156,7 @@ def _flattens(call):
 
 
 def _has_arrays(call):
-    """Whether a call takes arrays beside tensors of the model."""
+    """Returns whether a call has arrays among its arguments."""
     arguments = keras.tree.flatten([call.arguments.args, call.arguments.kwargs])
     known = [id(tensor) for tensor in call.inputs]
     return any(

@@ -1,8 +1,8 @@
-"""What operations do to channels: with constants, with what is needed.
+"""Rules that propagate constant and needed channels through operations.
 
-Constants of a tensor are an array with a number for each channel that is the
-same for all examples and at all positions, and NaN for the others. All arrays
-of a tensor are along its last axis.
+The constants of a tensor are an array with one number per channel: the value of
+a channel that is the same for all examples and positions, or NaN for any other
+channel. All arrays of a tensor are along its last axis.
 """
 
 import keras
@@ -12,35 +12,35 @@ from keras import layers as kl
 from rigl_tf.deploy.shrinking import layer_graph
 
 
-class Rule:
-    """What one call does to channels.
+class ChannelRule:
+    """Relates the input channels of one call to its output channels.
 
-    This one is of operations that nothing is known about: what they take and
-    give stays as it is.
+    This base class is the rule for unknown operations: all channels of their
+    inputs and outputs are kept.
 
     Args:
-        call: `graph.Call`.
+        call: `layer_graph.Call`.
     """
 
-    pins = True  # whether every channel that it gives must stay
+    keeps_all = True  # whether all output channels must be kept
 
     def __init__(self, call):
         self.call = call
         self.layer = call.operation
 
     def constants(self, constants):
-        """Constants of the output, from a list of those of the inputs."""
+        """Returns the constants of the output from a list for the inputs."""
         del constants
         return np.full(self.call.num_channels or 1, np.nan)
 
     def needed(self, needed):
-        """For each input, which of its channels matter to the needed ones.
+        """Returns which input channels affect the needed output channels.
 
         Args:
-            needed: Boolean array, the channels of the output that matter.
+            needed: Boolean array, the output channels that are needed.
 
         Returns:
-            List of boolean arrays.
+            List of boolean arrays, one for each input.
         """
         del needed
         return [
@@ -48,28 +48,30 @@ class Rule:
             for tensor in self.call.inputs
         ]
 
-    def ties(self):
-        """For each input, the channel that each of the output goes with.
+    def channel_coupling(self):
+        """Returns the input channel that each output channel is coupled to.
 
-        Channels that go together are kept together.
+        Coupled channels are kept together.
 
         Returns:
-            List of integer arrays with -1 for none, or of `None` for none at
-            all.
+            List with one entry for each input: an integer array, with -1 for
+            output channels that are not coupled to it, or `None` if no
+            channels are coupled.
         """
         return [None] * len(self.call.inputs)
 
     def config(self, keep):
-        """Settings of the layer that change if only some channels are kept."""
+        """Returns the layer arguments that change for the kept channels."""
         del keep
         return {}
 
     def weights(self, keep_inputs, keep):
-        """Arrays for the copy of the layer, in Keras's order.
+        """Returns the weights of the smaller layer, in Keras's order.
 
         Args:
-            keep_inputs: List of boolean arrays, channels kept of each input.
-            keep: Boolean array, those kept of the output.
+            keep_inputs: List of boolean arrays, the kept channels of each
+                input.
+            keep: Boolean array, the kept channels of the output.
 
         Returns:
             List of arrays.
@@ -79,10 +81,10 @@ class Rule:
         return [keras.ops.convert_to_numpy(weight) for weight in weights]
 
 
-class Elementwise(Rule):
+class Elementwise(ChannelRule):
     """Computes every channel from the same channel of all inputs."""
 
-    pins = False
+    keeps_all = False
 
     def constants(self, constants):
         rank = len(self.call.outputs[0].shape)
@@ -94,14 +96,14 @@ class Elementwise(Rule):
             for tensor, values in zip(self.call.inputs, constants, strict=True)
         }
         arguments, kwargs = self.call.arguments.fill_in(filled)
-        found = self.layer(*arguments, **kwargs)
-        found = keras.ops.convert_to_numpy(found).reshape(-1).astype(float)
-        return np.where(np.isnan(sum(constants)), np.nan, found)
+        output = self.layer(*arguments, **kwargs)
+        output = keras.ops.convert_to_numpy(output).reshape(-1).astype(float)
+        return np.where(np.isnan(sum(constants)), np.nan, output)
 
     def needed(self, needed):
         return [needed] * len(self.call.inputs)
 
-    def ties(self):
+    def channel_coupling(self):
         return [np.arange(self.call.num_channels)] * len(self.call.inputs)
 
     def weights(self, keep_inputs, keep):
@@ -109,7 +111,7 @@ class Elementwise(Rule):
 
 
 class Normalization(Elementwise):
-    """Batch normalization, which a gamma of zero makes constant."""
+    """Batch normalization; constant where gamma is zero."""
 
     def constants(self, constants):
         (values,) = constants
@@ -119,38 +121,38 @@ class Normalization(Elementwise):
         return super().constants([values])
 
 
-class Product(Elementwise):
-    """A product, which a zero makes zero."""
+class Multiplication(Elementwise):
+    """Elementwise product; zero where a factor is zero."""
 
     def constants(self, constants):
-        found = super().constants(constants)
-        zero = np.any([values == 0 for values in constants], axis=0)
-        return np.where(zero, 0.0, found)
+        product = super().constants(constants)
+        is_zero = np.any([values == 0 for values in constants], axis=0)
+        return np.where(is_zero, 0.0, product)
 
 
 class Unchanged(Elementwise):
-    """Moves positions about, or takes means or maxima of them."""
+    """Selects, averages or maximizes over positions; keeps constants."""
 
     def constants(self, constants):
         return constants[0]
 
 
 class Padding(Elementwise):
-    """Adds positions of zeros."""
+    """Pads with zeros."""
 
     def constants(self, constants):
         return np.where(constants[0] == 0, 0.0, np.nan)
 
 
-class Concatenation(Rule):
-    """Puts the channels of its inputs one after the other."""
+class Concatenation(ChannelRule):
+    """Concatenates the channels of its inputs."""
 
-    pins = False
+    keeps_all = False
 
     def __init__(self, call):
         super().__init__(call)
         counts = [layer_graph.num_channels(tensor) for tensor in call.inputs]
-        self._places = np.split(
+        self._ranges = np.split(
             np.arange(call.num_channels), np.cumsum(counts)[:-1]
         )
 
@@ -158,36 +160,36 @@ class Concatenation(Rule):
         return np.concatenate(constants)
 
     def needed(self, needed):
-        return [needed[places] for places in self._places]
+        return [needed[channels] for channels in self._ranges]
 
-    def ties(self):
-        ties = []
-        for places in self._places:
-            tie = np.full(self.call.num_channels, -1)
-            tie[places] = np.arange(len(places))
-            ties.append(tie)
-        return ties
+    def channel_coupling(self):
+        couplings = []
+        for channels in self._ranges:
+            coupling = np.full(self.call.num_channels, -1)
+            coupling[channels] = np.arange(len(channels))
+            couplings.append(coupling)
+        return couplings
 
 
-class Flattening(Rule):
-    """Makes channels of positions too, so that a channel becomes several."""
+class Flattening(ChannelRule):
+    """Turns positions into channels, so that one channel becomes several."""
 
-    pins = False
+    keeps_all = False
 
-    def _times(self):
+    def _num_positions(self):
         return self.call.num_channels // layer_graph.num_channels(
             self.call.inputs[0]
         )
 
     def constants(self, constants):
-        return np.tile(constants[0], self._times())
+        return np.tile(constants[0], self._num_positions())
 
     def needed(self, needed):
-        return [needed.reshape(self._times(), -1).any(axis=0)]
+        return [needed.reshape(self._num_positions(), -1).any(axis=0)]
 
-    def ties(self):
+    def channel_coupling(self):
         channels = layer_graph.num_channels(self.call.inputs[0])
-        return [np.tile(np.arange(channels), self._times())]
+        return [np.tile(np.arange(channels), self._num_positions())]
 
     def config(self, keep):
         if not isinstance(self.layer, kl.Reshape):

@@ -1,4 +1,4 @@
-"""A model without the neurons and channels that do nothing."""
+"""Removes the neurons and channels of a model that do nothing."""
 
 import dataclasses
 
@@ -16,23 +16,25 @@ from rigl_tf.modeling.convert import densified
 from rigl_tf.utils import text_tables
 
 TOLERANCE = 1e-5
-"""The most that an output may differ, relative to the largest output."""
+"""Largest difference of an output, relative to the largest output."""
 
 
 @dataclasses.dataclass(frozen=True)
-class Shrunk:
-    """What shrinking a model was worth; pairs are of before and after.
+class ShrinkResult:
+    """The size and speed of a model before and after shrinking.
+
+    Pairs hold the values before and after shrinking.
 
     Attributes:
-        units: Dictionary from the name of a layer to how many neurons or
-            channels it has.
+        units: Dictionary from the name of a layer to a pair of integers, its
+            number of neurons or channels.
         parameters: Pair of integers, zeros included.
-        flops: Pair of integers, of one example, as dense layers compute.
-        milliseconds: Pair of floats, for one example, or for one batch if the
-            model fixes its size, measured in turns.
-        largest_difference: Float, the most by which an output differs from
-            that of the model that was passed in, relative to the largest
-            output.
+        flops: Pair of integers, the FLOPs of dense layers for one example.
+        milliseconds: Pair of floats, the latency of one example, or of one
+            batch if the model fixes the batch size, measured in turns.
+        largest_difference: Float, the largest difference between an output of
+            the smaller model and the same output of the original model,
+            relative to the largest output.
     """
 
     units: dict
@@ -42,7 +44,7 @@ class Shrunk:
     largest_difference: float
 
     def table(self):
-        """A Markdown table, a row for each layer that lost units."""
+        """Returns a Markdown table, one row for each layer that lost units."""
         rows = [["", "before", "after", "left"]]
         for name, (before, after) in self.units.items():
             if after < before:
@@ -60,51 +62,51 @@ class Shrunk:
 def shrink(model, samples=None):
     """Removes neurons and channels without active inputs or without use.
 
-    What a unit without inputs gives is the same for every example: it is
-    folded into the biases of what follows. That is exact but where a
-    convolution pads with zeros, so that there such a unit stays, unless what
-    it gives is zero. Channels that are added stay together. Nested models are
-    opened. Layers used several times, attention, recurrent layers and layers
-    that are not Keras's own stay as they are, and so does everything that they
-    take or give.
+    A unit without inputs has the same output for every example: this constant
+    is folded into the biases of the next layers. That is exact, except before
+    a convolution that pads with zeros: there such a unit is kept, unless its
+    output is zero. Channels that are added together are kept together. Nested
+    models are flattened. Layers that are used several times, attention,
+    recurrent layers and custom layers do not change, nor do the channels of
+    their inputs and outputs.
 
     Args:
         model: `SparseModel`, a model with `Sparse` layers, or a plain
             Sequential or functional one.
         samples: Array of examples, or a list or dictionary of arrays for
-            several inputs, to compare outputs of `model` and of the smaller
-            model with. By default, random ones.
+            several inputs, on which the outputs of `model` and of the smaller
+            model are compared. By default, random examples.
 
     Returns:
-        A functional `keras.Model`, not compiled, and `Shrunk`.
+        A functional `keras.Model`, not compiled, and `ShrinkResult`.
 
     Raises:
-        TypeError: If the model is a subclassed one.
-        ValueError: If the smaller model does not compute the same.
+        TypeError: If the model is subclassed.
+        ValueError: If the outputs of the smaller model differ.
     """
     network = unwrapping.network(model)
     if unwrapping.is_subclassed(model):
         raise TypeError(
             f"{network.name!r} is a subclassed model, which cannot be shrunk: "
-            "nothing is known of how its layers are called. Received: "
-            f"model={model!r}. Make it of `keras.Model(inputs, outputs)`."
+            "the graph of its layer calls is unknown. Received: "
+            f"model={model!r}. Build it with `keras.Model(inputs, outputs)`."
         )
-    # Before anything is made of the model, which may share its weights.
+    # First, because the models made below may share the weights.
     inputs = equivalence.samples(network, samples)
     expected = equivalence.outputs(
         model, inputs, signatures.model_signature(network)
     )
     with densified(model) as plain:
-        opened, names = flatten_model.opened(plain)
-        rules, kept = liveness.found(opened)
-        smaller = _rebuilt(opened, names, rules, kept)
+        flat, names = flatten_model.flatten_nested(plain)
+        rules, kept = liveness.live_channels(flat)
+        smaller = _rebuild(flat, names, rules, kept)
         difference = equivalence.difference_by_name(
             expected, equivalence.outputs(smaller, inputs)
         )
         if not difference <= TOLERANCE:
             raise ValueError(
                 f"{network.name!r} cannot be shrunk: outputs of the smaller "
-                f"model differ by {difference:.1e} of the largest."
+                f"model differ by {difference:.1e} of the largest output."
             )
         batch = signatures.model_signature(smaller).batch or 1
         with equivalence.from_rest(plain), equivalence.from_rest(smaller):
@@ -112,7 +114,7 @@ def shrink(model, samples=None):
                 [equivalence.runner(plain), equivalence.runner(smaller)],
                 [array[:batch] for array in inputs],
             )
-        return smaller, Shrunk(
+        return smaller, ShrinkResult(
             units=_units(names, rules, kept),
             parameters=(plain.count_params(), smaller.count_params()),
             flops=tuple(flops.inference(m).flops() for m in (plain, smaller)),
@@ -121,8 +123,8 @@ def shrink(model, samples=None):
         )
 
 
-def _rebuilt(model, names, rules, kept):
-    """A copy of a functional model with the kept channels only."""
+def _rebuild(model, names, rules, kept):
+    """Returns a copy of a functional model with only the kept channels."""
     by_layer = {id(rule.layer): rule for rule in rules}
     copies = []
 
