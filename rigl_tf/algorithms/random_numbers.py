@@ -1,4 +1,4 @@
-"""Random numbers that belong to the positions of a kernel."""
+"""Random numbers of the positions of a kernel."""
 
 import functools
 import statistics
@@ -16,9 +16,9 @@ _LEVELS = 2**12  # of each of two normal numbers that are added up
 class RandomNumbers:
     """The random numbers of one kernel at one step, one for each position.
 
-    A number depends on the seed, the step and the position alone. It is the
-    same whether the kernel is stored dense or not, on every replica, and
-    whether the kernel is seen as a whole or tile by tile.
+    A number depends only on the seed, the step and the position. It does not
+    depend on the storage of the kernel, on the replica, or on the division of
+    the kernel into tiles.
 
     Args:
         shape: Tuple of integers, the shape of the kernel.
@@ -82,7 +82,7 @@ class RandomNumbers:
         return masks.random_scores(self._shape, seed)
 
     def _folded(self, number, stream):
-        """Returns a seed for one distribution and stream, all different."""
+        """Returns a distinct seed for each distribution and stream."""
         if stream:
             seed = _fold_in(self._seed, _FOR_STREAMS + number)
             return _fold_in(seed, stream)

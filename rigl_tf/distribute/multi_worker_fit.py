@@ -1,4 +1,4 @@
-"""Keras's `fit` under MultiWorkerMirroredStrategy, mended."""
+"""Corrections of Keras's `fit` under MultiWorkerMirroredStrategy."""
 
 import keras
 import tensorflow as tf
@@ -11,15 +11,15 @@ from rigl_tf.utils import tensors
 
 
 class MultiWorkerFit:
-    """Mends what Keras 3.15 does wrong where several processes train.
+    """Corrects two faults of `fit` in Keras 3.15 with several processes.
 
     - Before the first step, `fit` averages a batch over all workers to learn
-      its shape, which fails. One worker's part will do.
-    - After each step, it averages metrics along their first axis, which
-      scalars do not have. They get one.
+      its shape, which fails. This class uses the part of one worker.
+    - After each step, `fit` averages metrics along their first axis. This
+      class adds an axis to scalars.
 
-    A model inherits this before `keras.Model`; one that is there already is
-    passed through `mend`.
+    A class inherits from `MultiWorkerFit` before `keras.Model`. An existing
+    model is passed to `patch_fit_for_multi_worker`.
     """
 
     def _maybe_symbolic_build(self, iterator=None, data_batch=None):
@@ -45,15 +45,15 @@ class MultiWorkerFit:
         )
 
 
-def mend(model):
-    """Lets a dense model train on several replicas as a sparse one does.
+def patch_fit_for_multi_worker(model):
+    """Lets a dense model train on several replicas like a sparse model.
 
-    That is: in several processes, and with the same moving averages on every
-    replica.
+    The patched model can train in several processes, and its moving averages
+    are the same on every replica.
 
     Args:
-        model: Compiled `keras.Model`, made in the scope of a strategy. Not
-            needed for what `rigl_tf.sparsify` returns.
+        model: Compiled `keras.Model`, created in the scope of a strategy. A
+            model of `rigl_tf.sparsify` needs no patch.
 
     Returns:
         The model itself. It is saved as if nothing had been mended.
@@ -70,8 +70,8 @@ def mend(model):
         logs = type(model).train_step(model, data)
         x, _, _ = keras.utils.unpack_x_y_sample_weight(data)
         moving = tensors.floats(model.non_trainable_variables)
-        replica_sync.average(
-            moving, replica_sync.share(tf.shape(tree.flatten(x)[0])[0])
+        replica_sync.sync_moving_averages(
+            moving, replica_sync.example_share(tf.shape(tree.flatten(x)[0])[0])
         )
         return logs
 

@@ -1,20 +1,20 @@
-"""What replicas of a model have to agree on, and whether they do."""
+"""Synchronization of replicas, and a check that replicas are equal."""
 
 import keras
 import tensorflow as tf
 
 
 def total(value):
-    """Adds up what the replicas have.
+    """Returns the sum of a value over replicas.
 
-    With one replica it is left as it is: TensorFlow registers a gradient for
-    every `all_reduce` in a graph, and keeps the graph for good with it.
+    With one replica, the value is returned unchanged: TensorFlow registers a
+    gradient for every `all_reduce` in a graph, which keeps the graph in memory.
 
     Args:
-        value: Tensor or list of tensors, of this replica.
+        value: Tensor or list of tensors of this replica.
 
     Returns:
-        As `value`, the same on every replica.
+        Tensor or list of tensors, the same on every replica.
     """
     replica = tf.distribute.get_replica_context()
     if replica.num_replicas_in_sync == 1:
@@ -22,31 +22,31 @@ def total(value):
     return replica.all_reduce(tf.distribute.ReduceOp.SUM, value)
 
 
-def share(num_examples):
-    """This replica's part of the examples of a step.
+def example_share(num_examples):
+    """Returns this replica's share of the examples of a step.
 
     Args:
-        num_examples: Integer scalar tensor, those of this replica; may be 0
-            in the last batch of an epoch.
+        num_examples: Integer scalar tensor, examples of this replica; may be
+            0 in the last batch of an epoch.
 
     Returns:
         float32 scalar tensor. The shares of all replicas add up to 1.
     """
-    here = tf.cast(num_examples, tf.float32)
-    return here / total(here)
+    num_examples = tf.cast(num_examples, tf.float32)
+    return num_examples / total(num_examples)
 
 
-def average(variables, share):
-    """Gives every replica the mean of what the replicas have.
+def sync_moving_averages(variables, share):
+    """Sets moving averages to their weighted mean over replicas.
 
-    Keras lets the moving averages of a `BatchNormalization` go their own way
-    on each replica.
+    Without this, the moving averages of `BatchNormalization` differ between
+    replicas.
 
     Args:
-        variables: List of `keras.Variable` of floats, of this replica.
-        share: Float scalar tensor, by which this replica counts.
+        variables: List of floating-point `keras.Variable` of this replica.
+        share: Float scalar tensor, the weight of this replica.
     """
-    # What an empty batch made NaN counts nothing.
+    # NaN from an empty batch has weight zero.
     values = [
         tf.math.multiply_no_nan(
             tf.convert_to_tensor(v), tf.cast(share, v.dtype)
@@ -58,12 +58,12 @@ def average(variables, share):
         variable.assign(value)
 
 
-class Agreement:
-    """Compares the replicas' copies of variables, bit by bit.
+class ReplicaConsistencyCheck:
+    """Compares the copies of variables on all replicas, bit by bit.
 
     Args:
         strategy: `tf.distribute.Strategy`.
-        variables: List of `keras.Variable` that replicas should have alike.
+        variables: List of `keras.Variable` that must be equal on all replicas.
     """
 
     def __init__(self, strategy, variables):
@@ -72,7 +72,7 @@ class Agreement:
         self._sums = tf.function(self._sums_of_all)
 
     def check(self):
-        """Raises a RuntimeError that names what is not the same everywhere."""
+        """Raises a RuntimeError that names a variable with unequal copies."""
         sums = self._sums()
         for variable, same in zip(
             self._variables,
@@ -81,14 +81,14 @@ class Agreement:
         ):
             if not same:
                 raise RuntimeError(
-                    f"The replicas no longer agree on {variable.path!r}. "
-                    "Something assigns to it inside a step, other values on "
-                    "each replica. Go on from the last checkpoint, without "
-                    "what does."
+                    f"The copies of {variable.path!r} must be equal on all "
+                    "replicas, but they differ. Code in the training step "
+                    "assigns different values on each replica. Remove that "
+                    "code and resume from the last checkpoint."
                 )
 
     def _sums_of_all(self):
-        """Checksums of shape (replicas, variables)."""
+        """Returns checksums of shape (replicas, variables)."""
         sums = self._strategy.run(
             lambda: tf.stack([_checksum(v) for v in self._variables])[None]
         )
@@ -96,11 +96,11 @@ class Agreement:
 
 
 def _checksum(variable):
-    """int64 scalar that depends on every bit and its place."""
+    """Returns an int64 scalar that depends on every bit and its position."""
     values = tf.reshape(tf.convert_to_tensor(variable), [-1])
     if keras.backend.is_float_dtype(values.dtype.name):
         bits = {2: tf.int16, 4: tf.int32, 8: tf.int64}[values.dtype.size]
         values = tf.bitcast(values, bits)
     values = tf.cast(values, tf.int64)
-    places = tf.range(tf.size(values, tf.int64), dtype=tf.int64)
-    return tf.reduce_sum(values * (2 * places + 1))  # wraps around
+    indices = tf.range(tf.size(values, tf.int64), dtype=tf.int64)
+    return tf.reduce_sum(values * (2 * indices + 1))  # wraps around

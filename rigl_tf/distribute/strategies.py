@@ -1,20 +1,20 @@
-"""Where a run computes: on one device, on several, in several processes."""
+"""Distribution strategies: several devices, several machines, a TPU."""
 
 import tensorflow as tf
 
 
 def mirrored():
-    """Every GPU of this machine, or every logical CPU if it has none."""
+    """Returns a strategy for all GPUs, or else CPUs, of this machine."""
     devices = tf.config.list_logical_devices("GPU")
     devices = devices or tf.config.list_logical_devices("CPU")
     return tf.distribute.MirroredStrategy([d.name for d in devices])
 
 
 def multi_worker():
-    """Every GPU of every machine that the variable TF_CONFIG names.
+    """Returns a strategy for all machines in the variable TF_CONFIG.
 
-    Each machine runs the same command with its own TF_CONFIG; their
-    `--output_dir` is one directory that all can read.
+    Each machine runs the same command with its own TF_CONFIG. All use the same
+    `--output_dir`, a directory that all machines can read.
 
     Raises:
         ValueError: If TF_CONFIG is not set.
@@ -22,25 +22,26 @@ def multi_worker():
     resolver = tf.distribute.cluster_resolver.TFConfigClusterResolver()
     if not resolver.cluster_spec():
         raise ValueError(
-            "--strategy=multi_worker reads the variable TF_CONFIG, which is "
-            'not set. Such as: {"cluster": {"worker": ["host1:2222", '
-            '"host2:2222"]}, "task": {"type": "worker", "index": 0}}'
+            "--strategy=multi_worker needs the environment variable "
+            'TF_CONFIG, which is not set. Example: {"cluster": {"worker": '
+            '["host1:2222", "host2:2222"]}, "task": {"type": "worker", '
+            '"index": 0}}'
         )
     return tf.distribute.MultiWorkerMirroredStrategy(resolver)
 
 
 def tpu():
-    """Every core of the TPU that the environment names, in bfloat16.
+    """Returns a strategy for all cores of a TPU, in bfloat16.
 
     Raises:
-        ValueError: If there is none.
+        ValueError: If no TPU is found.
     """
     try:
         resolver = tf.distribute.cluster_resolver.TPUClusterResolver()
     except ValueError as error:
         raise ValueError(
             "--strategy=tpu found no TPU. Set the variable TPU_NAME, or run "
-            f"on a TPU's host. TensorFlow says: {error}"
+            f"on a TPU's host. TensorFlow's error: {error}"
         ) from error
     tf.config.experimental_connect_to_cluster(resolver)
     tf.tpu.experimental.initialize_tpu_system(resolver)
@@ -56,7 +57,7 @@ STRATEGIES = {
 
 
 def has_several_workers(strategy):
-    """Whether other processes train the same model.
+    """Returns whether several processes train the same model.
 
     Args:
         strategy: `tf.distribute.Strategy` or `None`.
@@ -65,7 +66,7 @@ def has_several_workers(strategy):
 
 
 def is_chief(strategy):
-    """Whether this process is the one that writes.
+    """Returns whether this process writes the files of the run.
 
     Args:
         strategy: `tf.distribute.Strategy` or `None`.
@@ -78,12 +79,12 @@ def is_chief(strategy):
 
 
 def _workers(strategy):
-    """Pairs of type and number, the chief first; none of a single process."""
+    """Returns pairs of task type and index, chief first; [] for one process."""
     if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
         return []
     cluster = strategy.cluster_resolver.cluster_spec().as_dict()
     return [
-        (kind, number)
-        for kind in ("chief", "worker")
-        for number in range(len(cluster.get(kind, ())))
+        (task_type, index)
+        for task_type in ("chief", "worker")
+        for index in range(len(cluster.get(task_type, ())))
     ]

@@ -5,7 +5,7 @@ import warnings
 import keras
 import numpy as np
 
-from rigl_tf.distribute.replica_sync import Agreement
+from rigl_tf.distribute.replica_sync import ReplicaConsistencyCheck
 from rigl_tf.kernels import StoredKernel
 from rigl_tf.modeling import optimizer_slots
 from rigl_tf.modeling import schedule_resolution
@@ -54,7 +54,7 @@ class TrainingGuard(keras.callbacks.Callback):
         self._is_resolved = False
         self._agreement = None
         if model.distribute_strategy.num_replicas_in_sync > 1:
-            self._agreement = Agreement(
+            self._agreement = ReplicaConsistencyCheck(
                 model.distribute_strategy, self._common_variables()
             )
         self._unseen = {"bad steps": 0, "replicas": 0}

@@ -44,11 +44,11 @@ def train_step(model, data):
             loss = tf.math.multiply_no_nan(loss, seen)
         model._loss_tracker.update_state(loss, sample_weight=num_examples)
         if num_replicas > 1:
-            share = replica_sync.share(num_examples)
+            share = replica_sync.example_share(num_examples)
             loss *= tf.cast(share, loss.dtype)
         loss = model.optimizer.scale_loss(loss)
     if num_replicas > 1:
-        replica_sync.average(moving, share)
+        replica_sync.sync_moving_averages(moving, share)
     variables = model.trainable_variables
     if not model.algorithm.needs_gradient:
         flows = []

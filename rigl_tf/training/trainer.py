@@ -112,7 +112,7 @@ class Fit:
         )
         if model.distribute_strategy.num_replicas_in_sync > 1:
             if not isinstance(model, multi_worker_fit.MultiWorkerFit):
-                multi_worker_fit.mend(model)
+                multi_worker_fit.patch_fit_for_multi_worker(model)
         return model
 
     def total_loss(self, temperature=1.0):

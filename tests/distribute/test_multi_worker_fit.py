@@ -1,4 +1,4 @@
-"""What Keras does wrong with several workers is still wrong."""
+"""The corrections of Keras's `fit` with several workers are needed."""
 
 import json
 import os
@@ -7,22 +7,22 @@ import sys
 
 from tests.faults.workers import free_ports
 
-# Trains twice, each time with one mend and without the other.
+# Trains twice, each time with one correction and without the other.
 SCRIPT = """
 import keras
 import numpy as np
 import tensorflow as tf
-from rigl_tf.multi_worker import MultiWorkerFit
+from rigl_tf.distribute.multi_worker_fit import MultiWorkerFit
 
 strategy = tf.distribute.MultiWorkerMirroredStrategy()
 x, y = np.ones((8, 4), "float32"), np.ones((8, 2), "float32")
 data = tf.data.Dataset.from_tensor_slices((x, y)).batch(4)
-mends = ("_maybe_symbolic_build", "_make_function")
-for mend, other in (mends, mends[::-1]):
+methods = ("_maybe_symbolic_build", "_make_function")
+for method, other in (methods, methods[::-1]):
     with strategy.scope():
         model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
         model.compile("sgd", "mse")
-    setattr(model, mend, getattr(MultiWorkerFit, mend).__get__(model))
+    setattr(model, method, getattr(MultiWorkerFit, method).__get__(model))
     try:
         model.fit(data, verbose=0)
         print(other, "is not needed")
@@ -31,8 +31,8 @@ for mend, other in (mends, mends[::-1]):
 """
 
 
-def test_both_mends_are_needed():
-    """If this fails, Keras has mended its `fit`: take out what we mend."""
+def test_both_corrections_are_needed():
+    """If this fails, Keras has corrected its `fit`: remove ours."""
     workers = [f"localhost:{port}" for port in free_ports(2)]
     processes = [
         subprocess.Popen(

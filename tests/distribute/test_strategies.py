@@ -27,7 +27,7 @@ def test_without_a_gpu_all_logical_cpus_are_used():
 def test_several_workers_need_to_know_of_one_another(monkeypatch):
     monkeypatch.delenv("TF_CONFIG", raising=False)
 
-    with pytest.raises(ValueError, match="TF_CONFIG, which is not set. Such"):
+    with pytest.raises(ValueError, match="TF_CONFIG, which is not set. Exam"):
         strategies.multi_worker()
 
 
