@@ -111,10 +111,10 @@ class KernelView(_Positions):
 
     With `storage="dense"`, tensors have the shape of the kernel. With
     `storage="active"`, tensors are flat and have an entry for each stored
-    connection; stored connections are active. Entries with weight zero and `mask`
-    `False` are padding. If connections move in units, `drop`, `num_drop`,
-    `redistribute` and `next_state` receive one entry for each unit: the mean of
-    its magnitudes, and whether the unit is active.
+    connection; stored connections are active. Entries with weight zero and
+    `mask` `False` are padding. If connections move in units, `drop`,
+    `num_drop`, `redistribute` and `next_state` receive one entry for each unit:
+    the mean of its magnitudes, and whether the unit is active.
 
     Floats are float64 if the kernel is float64, and float32 otherwise.
 

@@ -230,7 +230,7 @@ def _configured(task, method, settings):
         config_files.find("tasks", task),
         config_files.find("methods", method),
     ]
-    with prepared.faked(smoke_test.EXAMPLES):
+    with prepared.mock_data(smoke_test.EXAMPLES):
         with config_files.parsed(files, list(settings)):
             yield
 

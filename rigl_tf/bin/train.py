@@ -114,7 +114,7 @@ def run_one(files, bindings, output_dir, smoke=False, **kwargs):
         `Record`.
     """
     fake = (
-        prepared.faked(smoke_test.EXAMPLES)
+        prepared.mock_data(smoke_test.EXAMPLES)
         if smoke
         else contextlib.nullcontext()
     )

@@ -1,4 +1,4 @@
-"""Data sets, each a function that returns a `Dataset`."""
+"""Functions that load data sets; each returns a `Dataset`."""
 
 from rigl_tf.datasets._caltech101 import caltech101 as caltech101
 from rigl_tf.datasets._characters import characters as characters

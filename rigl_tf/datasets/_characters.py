@@ -1,4 +1,4 @@
-"""Texts, character by character."""
+"""Texts for next-character prediction."""
 
 import pathlib
 
@@ -13,15 +13,16 @@ NUM_CHARACTERS = 256  # bytes of UTF-8
 
 
 def characters(path=None, length=128, batch_size=32):
-    """Loads a text: after each character, the next is to be predicted.
+    """Loads a text for the prediction of the next character.
 
-    A character is a byte. The text is cut into pieces of `length` characters;
-    the last tenth of it is for testing and the tenth before for validation.
+    A character is a byte. The text is cut into pieces of `length` characters.
+    The last tenth of the pieces is for testing, the tenth before it for
+    validation.
 
     Args:
-        path: Path of a text file, or `None` for the help that Python has of
-            its own language, `pydoc_data.topics`: about 0.7 MB, which differ
-            a little from one version of Python to the next.
+        path: Path of a text file, or `None` for Python's own help texts,
+            `pydoc_data.topics`: about 0.7 MB, with small differences between
+            versions of Python.
         length: Integer, at least 1, characters in an example.
         batch_size: Integer, at least 1, examples in a batch.
 
@@ -30,19 +31,20 @@ def characters(path=None, length=128, batch_size=32):
         length).
 
     Raises:
-        FileNotFoundError: If there is no such file.
+        FileNotFoundError: If the file does not exist.
         ValueError: If the text is too short for an example of each split.
     """
     check_count("length", length)
     text = _topics() if path is None else pathlib.Path(path).read_bytes()
-    if prepared.are_faked():
+    if prepared.is_mocked():
         text = text[: 20 * length + 1]
     num = (len(text) - 1) // length
     held_out = num // 10
     if held_out < 1:
         raise ValueError(
-            f"The text has {len(text)} characters: not enough for ten "
-            f"examples of length={length}. Shorten them."
+            "The text must have at least ten examples. Received: "
+            f"{len(text)} characters, length={length}. Use a longer text or a "
+            "smaller `length`."
         )
     pieces = np.frombuffer(text, np.uint8)[: num * length + 1].astype(np.int32)
     x = pieces[:-1].reshape(num, length)

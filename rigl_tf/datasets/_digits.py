@@ -1,4 +1,4 @@
-"""Real handwritten digits that need no network."""
+"""Handwritten digits from scikit-learn; no download is needed."""
 
 import contextlib
 import io
@@ -11,19 +11,20 @@ from rigl_tf.datasets.arrays import from_arrays
 def digits(batch_size=32, flatten=False, standardize=False, data_dir=None):
     """Loads scikit-learn's 1,797 handwritten digits, 8x8 grey pixels.
 
-    The first call prepares them with TFDS, which takes a second or two; later
-    ones only read. Per class, a fixed random 20 % are for testing and 10 % for
-    validation: 1,259 training, 179 validation and 359 test images. The split
-    ignores who wrote a digit: the same writers appear in all three.
+    The first call prepares the data with TFDS, which takes a second or two;
+    later calls only read. In each class, a fixed random 20 % are for testing
+    and 10 % for validation: 1,259 training, 179 validation and 359 test images.
+    The split ignores the writers of digits: the same writers are in all three.
 
     Args:
         batch_size: Integer, at least 1, examples in a batch.
-        flatten: Whether an example has shape (64,) and not (8, 8, 1).
-        standardize: Whether to subtract the mean of all training pixels
-            (0.306) and divide by their standard deviation (0.377). Otherwise,
-            pixels are in [0, 1].
-        data_dir: String or path, where TFDS keeps prepared data. Its own
-            default if `None`: the environment variable TFDS_DATA_DIR, or
+        flatten: Boolean, whether an example has shape (64,) instead of
+            (8, 8, 1).
+        standardize: Boolean, whether to subtract the mean of all training
+            pixels (0.306) and divide by their standard deviation (0.377).
+            Otherwise, pixels are in [0, 1].
+        data_dir: String or path, where TFDS keeps prepared data. `None` means
+            TFDS's default: the environment variable TFDS_DATA_DIR, or
             `~/tensorflow_datasets`.
 
     Returns:
@@ -33,8 +34,8 @@ def digits(batch_size=32, flatten=False, standardize=False, data_dir=None):
         ValueError: If `batch_size` is not an integer of at least 1.
 
     Reference:
-        [Alpaydin & Kaynak, 1998](https://doi.org/10.24432/C50P49), of which
-        scikit-learn bundles the test set.
+        [Alpaydin & Kaynak, 1998](https://doi.org/10.24432/C50P49);
+        scikit-learn bundles their test set.
     """
     builder = _prepared_builder(data_dir)
     splits = {
@@ -54,7 +55,7 @@ def digits(batch_size=32, flatten=False, standardize=False, data_dir=None):
 
 
 def _prepared_builder(data_dir):
-    # TFDS is slow to import, and not everybody needs digits.
+    # TFDS is slow to import, so it is imported only here.
     from rigl_tf.datasets.digits_builder import Digits
 
     builder = Digits(data_dir=data_dir)
@@ -62,11 +63,11 @@ def _prepared_builder(data_dir):
         try:
             _prepare(builder)
         except OSError:
-            # TFDS writes to a directory of its own and renames it at last,
-            # which fails if another process was faster. Its data are good.
+            # TFDS writes to a temporary directory and then renames it, which
+            # fails if another process was faster. The other data are valid.
             if not builder.data_path.exists():
                 raise
-        # What the other process wrote is read by a new builder only.
+        # Only a new builder reads the data of the other process.
         builder = Digits(data_dir=data_dir)
     return builder
 
@@ -86,7 +87,7 @@ def _prepare(builder):
 
 
 def _read(builder, split):
-    """Images in [0, 1], float64 of shape (examples, 8, 8, 1), and labels."""
+    """Returns images in [0, 1], shape (examples, 8, 8, 1), and labels."""
     examples = builder.as_dataset(
         split=split, batch_size=-1, shuffle_files=False
     )

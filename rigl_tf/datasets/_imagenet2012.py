@@ -1,16 +1,16 @@
-"""ImageNet of 2012: 1,281,167 photographs in 1,000 classes, read as needed."""
+"""ImageNet of 2012: 1,281,167 photographs in 1,000 classes, streamed."""
 
 import tensorflow as tf
 
 from rigl_tf.datasets import augment
-from rigl_tf.datasets import pictures
+from rigl_tf.datasets import images
 from rigl_tf.datasets import prepared
 from rigl_tf.datasets._tiny_imagenet import MEAN
 from rigl_tf.datasets._tiny_imagenet import STD
 from rigl_tf.datasets.arrays import from_arrays
 from rigl_tf.datasets.dataset import Dataset
 from rigl_tf.datasets.dataset import check_integer
-from rigl_tf.datasets.dataset import check_place
+from rigl_tf.datasets.dataset import check_position
 
 _NAME = "imagenet2012"
 _SIZE = prepared.SOURCES[_NAME].shape[0]
@@ -21,37 +21,38 @@ _FILES = 16  # read at once
 def imagenet2012(batch_size=256, mean=MEAN, std=STD, data_dir=None):
     """Reads ImageNet, which `rigl-prepare --dataset=imagenet2012` has prepared.
 
-    For training, a part of random size and shape is resized to 224 x 224
-    pixels and half are mirrored; for testing, on the 50,000 pictures for
-    validation, the middle 87.5 % are. Nothing is kept for validation.
+    Training images are crops of random size and aspect ratio, resized to 224 x
+    224 pixels; half of the images are flipped. Test images are the central
+    87.5 % of the 50,000 validation images, resized to 224 x 224 pixels. There
+    is no validation split.
 
-    Files are read in an order that follows seed and epoch, 16 at once, and of
-    what is read, 4,096 examples at a time are shuffled. Going on in the middle
-    of an epoch reads what was read before, without decoding it.
+    The order of files depends on seed and epoch. 16 files are read at once, and
+    examples are shuffled in groups of 4,096. To resume in the middle of an
+    epoch, the earlier records are read again, but not decoded.
 
     Args:
         batch_size: Integer, at least 1, examples in a batch.
         mean: Tuple of three floats, subtracted from pixels in [0, 1].
-        std: Tuple of three floats, by which they are divided then.
+        std: Tuple of three floats that then divide the pixels.
         data_dir: Where TFDS keeps prepared data, or `None` for its default.
 
     Returns:
         `Dataset` of 1,000 classes.
 
     Raises:
-        FileNotFoundError: If it is not prepared; says how to do it.
+        FileNotFoundError: If the data set is not prepared.
 
     Reference:
         [Russakovsky et al., 2015](https://arxiv.org/abs/1409.0575).
     """
     check_integer(batch_size, "batch_size", least=1)
-    transform = pictures.normalized(mean, std)
-    if prepared.are_faked():
-        fake = prepared.fake_pictures(_NAME)
+    transform = images.normalizer(mean, std)
+    if prepared.is_mocked():
+        mock = prepared.mock_images(_NAME)
         return from_arrays(
             _NAME,
-            train=fake,
-            test=fake,
+            train=mock,
+            test=mock,
             num_classes=1000,
             batch_size=batch_size,
             transform=transform,
@@ -62,12 +63,12 @@ def imagenet2012(batch_size=256, mean=MEAN, std=STD, data_dir=None):
     options.deterministic = True
     parse = _parser(builder)
 
-    def finished(batches):
+    def finish(batches):
         batches = batches.map(lambda x, y: (transform(x), y), tf.data.AUTOTUNE)
         return batches.prefetch(tf.data.AUTOTUNE).with_options(options)
 
     def train(seed, epoch=0, batch=0):
-        check_place(seed, epoch, batch)
+        check_position(seed, epoch, batch)
 
         def one_epoch(number):
             seeds = tf.stack([tf.constant(seed, tf.int64), number])
@@ -87,7 +88,7 @@ def imagenet2012(batch_size=256, mean=MEAN, std=STD, data_dir=None):
                 records = tf.gather(records, order)
                 return tf.data.Dataset.from_tensor_slices(records)
 
-            def cut(index, record):
+            def crop(index, record):
                 image, label = parse(record)
                 image = augment.resize_and_flip(
                     image[None],
@@ -99,12 +100,12 @@ def imagenet2012(batch_size=256, mean=MEAN, std=STD, data_dir=None):
             examples = examples.batch(_SHUFFLED).enumerate().flat_map(shuffled)
             skipped = tf.where(number == epoch, batch * batch_size, 0)
             examples = examples.enumerate().skip(tf.cast(skipped, tf.int64))
-            return examples.map(cut, tf.data.AUTOTUNE).batch(batch_size)
+            return examples.map(crop, tf.data.AUTOTUNE).batch(batch_size)
 
-        return finished(tf.data.Dataset.counter(epoch).flat_map(one_epoch))
+        return finish(tf.data.Dataset.counter(epoch).flat_map(one_epoch))
 
     test = tf.data.TFRecordDataset(_paths(splits["validation"]))
-    test = test.map(lambda r: _middle(*parse(r)), tf.data.AUTOTUNE)
+    test = test.map(lambda r: _center_crop(*parse(r)), tf.data.AUTOTUNE)
     return Dataset(
         name=_NAME,
         input_shape=prepared.SOURCES[_NAME].shape,
@@ -113,7 +114,7 @@ def imagenet2012(batch_size=256, mean=MEAN, std=STD, data_dir=None):
         batch_size=batch_size,
         train=train,
         validation=None,
-        test=finished(test.batch(batch_size)),
+        test=finish(test.batch(batch_size)),
     )
 
 
@@ -122,7 +123,7 @@ def _paths(split):
 
 
 def _parser(builder):
-    """The function from a record to a picture, uint8, and its label."""
+    """Returns a function from a record to an image, uint8, and its label."""
 
     def parse(record):
         example = builder.info.features.deserialize_example(record)
@@ -131,8 +132,8 @@ def _parser(builder):
     return parse
 
 
-def _middle(image, label):
-    """The middle square of a picture, 87.5 % of its shorter side, resized."""
+def _center_crop(image, label):
+    """Crops the central square, 87.5 % of the shorter side, and resizes it."""
     shape = tf.cast(tf.shape(image)[:2], tf.float32)
     part = 0.875 * tf.reduce_min(shape) / shape
     box = tf.concat([(1 - part) / 2, (1 + part) / 2], axis=0)

@@ -1,4 +1,4 @@
-"""Architectures, each a function that returns a plain Keras model."""
+"""Architectures; each function returns a plain Keras model."""
 
 from rigl_tf.models._gru import gru as gru
 from rigl_tf.models._lenet5 import lenet5 as lenet5

@@ -1,4 +1,4 @@
-"""A recurrent model of text."""
+"""A recurrent character model."""
 
 import keras
 from keras import layers
@@ -11,15 +11,15 @@ def gru(input_shape, num_classes, embedding=128, units=512, hidden=(256, 128)):
     """Builds a GRU that predicts the next character after each one.
 
     Layers with kernels are named `embedding`, `gru`, `dense1`, `dense2`, ...
-    and `logits`. The paper shares the embedding with the logits; here, they
-    have a kernel of their own.
+    and `logits`. The paper shares the embedding with the logits; here, the
+    logits have a separate kernel.
 
     Args:
         input_shape: Tuple of one positive integer, the length of a text.
-        num_classes: Integer, at least 1, how many characters there are.
-        embedding: Integer, at least 1, numbers for each character.
-        units: Integer, at least 1, of the GRU.
-        hidden: Tuple of positive integers, units of the layers behind it.
+        num_classes: Integer, at least 1, number of different characters.
+        embedding: Integer, at least 1, size of the embedding of a character.
+        units: Integer, at least 1, units of the GRU.
+        hidden: Tuple of positive integers, units of the layers after the GRU.
 
     Returns:
         `keras.Model` from (batch, length) integers to logits, (batch, length,

@@ -1,9 +1,9 @@
-"""Fully connected networks, LeNet-300-100 among them."""
+"""Fully connected networks, such as LeNet-300-100."""
 
 import keras
 from keras import layers
 
-from rigl_tf.models.building_blocks import Parts
+from rigl_tf.models.building_blocks import LayerFactory
 from rigl_tf.utils.shapes import check_shape
 from rigl_tf.utils.validation import check_count
 
@@ -24,8 +24,10 @@ def mlp(
         num_classes: Integer, at least 1.
         hidden: Tuple of positive integers, units of each hidden layer. May
             be empty.
-        bias: Whether layers have biases.
-        initializer: How kernels begin; see `rigl_tf.models.initializers`.
+        bias: Boolean, whether layers have biases.
+        initializer: Initializer of kernels: a key of
+            `rigl_tf.models.initializers.INITIALIZERS`, or a function that
+            returns a `keras.initializers.Initializer`.
 
     Returns:
         `keras.Model` from (batch, *input_shape) to logits, (batch,
@@ -41,10 +43,10 @@ def mlp(
     check_shape("input_shape", input_shape)
     check_count("num_classes", num_classes)
     check_shape("hidden", hidden)
-    parts = Parts(initializer, bias=bias)
+    factory = LayerFactory(initializer, bias=bias)
     inputs = keras.Input(input_shape)
     x = layers.Flatten(name="flatten")(inputs)
     for number, units in enumerate(hidden, start=1):
-        x = parts.dense(x, units, f"dense{number}", activation="relu")
-    outputs = parts.logits(x, num_classes)
+        x = factory.dense(x, units, f"dense{number}", activation="relu")
+    outputs = factory.logits(x, num_classes)
     return keras.Model(inputs, outputs, name="mlp")

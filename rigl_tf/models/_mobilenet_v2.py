@@ -3,14 +3,14 @@
 import keras
 from keras import layers
 
-from rigl_tf.models._mobilenet_v1 import rounded
-from rigl_tf.models.building_blocks import Parts
+from rigl_tf.models._mobilenet_v1 import scale_channels
+from rigl_tf.models.building_blocks import LayerFactory
 from rigl_tf.utils.shapes import check_shape
 from rigl_tf.utils.validation import check_choice
 from rigl_tf.utils.validation import check_count
 from rigl_tf.utils.validation import check_number
 
-# Expansion, channels and repetitions.
+# Expansion, channels and repetitions of each group.
 _GROUPS = (
     (1, 16, 1),
     (6, 24, 2),
@@ -20,7 +20,7 @@ _GROUPS = (
     (6, 160, 3),
     (6, 320, 1),
 )
-# Of the first convolution and of the first block of each group.
+# Strides of the first convolution and of the first block of each group.
 STRIDES = {
     "cifar": (1, 1, 1, 2, 2, 1, 2, 1),
     "imagenet": (2, 1, 2, 2, 2, 1, 2, 1),
@@ -39,9 +39,9 @@ def mobilenet_v2(
 ):
     """Builds MobileNet-v2.
 
-    Blocks of a 1x1 convolution that expands, a 3x3 depthwise one and a 1x1
-    one that contracts, without an activation; with a shortcut where shapes
-    allow it.
+    A block is a 1x1 convolution that expands, a 3x3 depthwise convolution and
+    a 1x1 convolution that contracts, without an activation. Where shapes allow
+    it, the block has a shortcut.
 
     Layers with kernels are named `conv1`, `block<number>_expand`,
     `..._depthwise`, `..._contract` and `..._shortcut`, with numbers from 1,
@@ -50,16 +50,19 @@ def mobilenet_v2(
     Args:
         input_shape: Tuple of positive integers, (height, width, channels).
         num_classes: Integer, at least 1.
-        width: Number above 0, by which channels are multiplied and then
+        width: Number above 0, factor of the number of channels, which is then
             rounded to a multiple of 8.
-        strides: `"cifar"`, for small pictures, which are halved three times,
-            or `"imagenet"`: five times.
-        projections: Whether the network is as Rare Gems has it: ReLU instead
-            of ReLU6, 1x1 convolutions with BN as shortcuts where only the
-            number of channels changes, and an expansion in the first block.
-        affine: Whether BN has a learnt scale and offset.
-        bias: Whether the logits have a bias.
-        initializer: How kernels begin; see `rigl_tf.models.initializers`.
+        strides: `"cifar"`, which halves small images three times, or
+            `"imagenet"`, which halves images five times.
+        projections: Boolean, whether to build the network of Rare Gems: ReLU
+            instead of ReLU6, 1x1 convolutions with BN as shortcuts where only
+            the number of channels changes, and an expansion in the first
+            block.
+        affine: Boolean, whether BN has a learnt scale and offset.
+        bias: Boolean, whether the logits have a bias.
+        initializer: Initializer of kernels: a key of
+            `rigl_tf.models.initializers.INITIALIZERS`, or a function that
+            returns a `keras.initializers.Initializer`.
 
     Returns:
         `keras.Model` from (batch, *input_shape) to logits, (batch,
@@ -77,11 +80,13 @@ def mobilenet_v2(
     check_count("num_classes", num_classes)
     check_number("width", width, "(0, inf)")
     check_choice("strides", strides, tuple(STRIDES))
-    parts = Parts(initializer, affine=affine, bias=bias)
-    most = None if projections else 6
+    factory = LayerFactory(initializer, affine=affine, bias=bias)
+    max_value = None if projections else 6
     inputs = keras.Input(input_shape)
-    x = parts.conv(inputs, rounded(32, width), 3, "conv1", STRIDES[strides][0])
-    x = parts.norm_relu(x, "bn1", "relu1", most)
+    x = factory.conv(
+        inputs, scale_channels(32, width), 3, "conv1", STRIDES[strides][0]
+    )
+    x = factory.norm_relu(x, "bn1", "relu1", max_value)
     number = 0
     for (expansion, channels, repetitions), first in zip(
         _GROUPS, STRIDES[strides][1:], strict=True
@@ -89,36 +94,36 @@ def mobilenet_v2(
         for index in range(repetitions):
             number += 1
             x = _block(
-                parts,
+                factory,
                 x,
                 expansion,
-                rounded(channels, width),
+                scale_channels(channels, width),
                 first if index == 0 else 1,
                 projections,
                 f"block{number}",
             )
-    x = parts.conv(x, max(rounded(1280, width), 1280), 1, "conv2")
-    x = parts.norm_relu(x, "bn2", "relu2", most)
-    outputs = parts.logits(x, num_classes)
+    x = factory.conv(x, max(scale_channels(1280, width), 1280), 1, "conv2")
+    x = factory.norm_relu(x, "bn2", "relu2", max_value)
+    outputs = factory.logits(x, num_classes)
     return keras.Model(inputs, outputs, name="mobilenet_v2")
 
 
-def _block(parts, x, expansion, channels, stride, projections, name):
-    most = None if projections else 6
+def _block(factory, x, expansion, channels, stride, projections, name):
+    max_value = None if projections else 6
     inputs = x
     if expansion > 1 or projections:
-        x = parts.conv(x, expansion * x.shape[-1], 1, f"{name}_expand")
-        x = parts.norm_relu(x, f"{name}_bn1", f"{name}_relu1", most)
-    x = parts.depthwise(x, 3, f"{name}_depthwise", stride)
-    x = parts.norm_relu(x, f"{name}_bn2", f"{name}_relu2", most)
-    x = parts.norm(
-        parts.conv(x, channels, 1, f"{name}_contract"), f"{name}_bn3"
+        x = factory.conv(x, expansion * x.shape[-1], 1, f"{name}_expand")
+        x = factory.norm_relu(x, f"{name}_bn1", f"{name}_relu1", max_value)
+    x = factory.depthwise(x, 3, f"{name}_depthwise", stride)
+    x = factory.norm_relu(x, f"{name}_bn2", f"{name}_relu2", max_value)
+    x = factory.norm(
+        factory.conv(x, channels, 1, f"{name}_contract"), f"{name}_bn3"
     )
     if stride > 1:
         return x
     if inputs.shape[-1] != channels:
         if not projections:
             return x
-        inputs = parts.conv(inputs, channels, 1, f"{name}_shortcut")
-        inputs = parts.norm(inputs, f"{name}_shortcut_bn")
+        inputs = factory.conv(inputs, channels, 1, f"{name}_shortcut")
+        inputs = factory.norm(inputs, f"{name}_shortcut_bn")
     return layers.Add(name=f"{name}_add")([x, inputs])

@@ -1,9 +1,9 @@
-"""Residual networks for small pictures."""
+"""Residual networks for small images."""
 
 import keras
 from keras import layers
 
-from rigl_tf.models.building_blocks import Parts
+from rigl_tf.models.building_blocks import LayerFactory
 from rigl_tf.utils.shapes import check_shape
 from rigl_tf.utils.validation import check_count
 
@@ -20,9 +20,10 @@ def resnet(
     """Builds a residual network of 6n + 2 layers; by default ResNet-20.
 
     A residual block is 3x3 convolution, BN, ReLU, 3x3 convolution, BN, and
-    ReLU after the shortcut is added. Where it halves the picture and doubles
-    the channels, the shortcut takes every second pixel and has zeros for the
-    new channels, half of them before and half after the others: no kernel.
+    ReLU after the shortcut is added. Where the block halves the image and
+    doubles the channels, the shortcut takes every second pixel and adds
+    channels of zeros, one half before and one half after the others. Shortcuts
+    have no kernel.
 
     Strided convolutions are padded by one pixel on each side, as in the
     reference code.
@@ -34,11 +35,14 @@ def resnet(
         input_shape: Tuple of positive integers, (height, width, channels).
         num_classes: Integer, at least 1.
         depth: Integer, 6n + 2 for n >= 1.
-        channels: Even integer, at least 2, of the first group; the next ones
-            have twice and four times as many.
-        affine: Whether BN has a learnt scale and offset. Rare Gems has none.
-        bias: Whether the logits have a bias. Those of Rare Gems have none.
-        initializer: How kernels begin; see `rigl_tf.models.initializers`.
+        channels: Even integer, at least 2, channels of the first group. The
+            next groups have twice and four times as many.
+        affine: Boolean, whether BN has a learnt scale and offset. Rare Gems
+            uses `False`.
+        bias: Boolean, whether the logits have a bias. Rare Gems uses `False`.
+        initializer: Initializer of kernels: a key of
+            `rigl_tf.models.initializers.INITIALIZERS`, or a function that
+            returns a `keras.initializers.Initializer`.
 
     Returns:
         `keras.Model` from (batch, *input_shape) to logits, (batch,
@@ -64,38 +68,40 @@ def resnet(
         raise ValueError(
             f"`channels` must be even. Received: channels={channels}."
         )
-    parts = Parts(initializer, affine=affine, bias=bias)
+    factory = LayerFactory(initializer, affine=affine, bias=bias)
     inputs = keras.Input(input_shape)
-    x = parts.conv(inputs, channels, 3, "conv1")
-    x = parts.norm_relu(x, "bn1", "relu1")
+    x = factory.conv(inputs, channels, 3, "conv1")
+    x = factory.norm_relu(x, "bn1", "relu1")
     for group in (1, 2, 3):
         for index in range((depth - 2) // 6):
             stride = 2 if group > 1 and index == 0 else 1
             name = f"block{group}_{index}"
-            x = _block(parts, x, channels * 2 ** (group - 1), stride, name)
-    outputs = parts.logits(x, num_classes)
+            x = _block(factory, x, channels * 2 ** (group - 1), stride, name)
+    outputs = factory.logits(x, num_classes)
     return keras.Model(inputs, outputs, name=f"resnet_{depth}")
 
 
-def _block(parts, x, channels, stride, name):
+def _block(factory, x, channels, stride, name):
     shortcut = x
     if stride > 1:
         shortcut = layers.MaxPooling2D(1, stride, name=f"{name}_subsample")(x)
         new = channels - x.shape[-1]
         shortcut = PadChannels(new // 2, name=f"{name}_pad_channels")(shortcut)
-    x = parts.conv(x, channels, 3, f"{name}_conv1", stride)
-    x = parts.norm_relu(x, f"{name}_bn1", f"{name}_relu1")
-    x = parts.norm(parts.conv(x, channels, 3, f"{name}_conv2"), f"{name}_bn2")
+    x = factory.conv(x, channels, 3, f"{name}_conv1", stride)
+    x = factory.norm_relu(x, f"{name}_bn1", f"{name}_relu1")
+    x = factory.norm(
+        factory.conv(x, channels, 3, f"{name}_conv2"), f"{name}_bn2"
+    )
     x = layers.Add(name=f"{name}_add")([x, shortcut])
     return layers.ReLU(name=f"{name}_relu2")(x)
 
 
 @keras.saving.register_keras_serializable(package="rigl_tf")
 class PadChannels(layers.Layer):
-    """Adds channels of zeros before and after those that are there.
+    """Adds channels of zeros before and after the channels of the input.
 
     Args:
-        padding: Integer, how many on each side.
+        padding: Integer, channels to add on each side.
     """
 
     def __init__(self, padding, **kwargs):

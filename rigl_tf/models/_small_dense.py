@@ -1,4 +1,4 @@
-"""The same network with fewer channels."""
+"""Small dense baselines: the same network with fewer channels."""
 
 import math
 
@@ -14,31 +14,32 @@ _WIDTHS = ("units", "filters")
 def small_dense(model, sparsity, rounding=None, multiples=None):
     """Builds a dense network with as many parameters as a sparse one.
 
-    Every layer's units or filters, but those of the outputs, are multiplied
-    by the same factor.
+    The numbers of units and filters of all layers, except the output layers,
+    are multiplied by the same factor.
 
     Args:
-        model: A Sequential or functional `keras.Model` without models in it.
-        sparsity: Float in [0, 1), of the kernels of the network to match;
-            biases and normalization are not sparse there.
+        model: Sequential or functional `keras.Model` without nested models.
+        sparsity: Float in [0, 1), sparsity of the kernels of the sparse
+            network, whose biases and normalization are dense.
         rounding: `None` for the largest network that has no more trainable
-            parameters. A string for the reference's factor, the square root
-            of the density, and how it rounds widths: `"floor"`, as its code
-            has it, `"ceil"`, which its FLOPs of WRN-22-2 at 0.9 agree with,
-            or `"nearest"`. Layers that inputs or outputs are connected to
-            then have more parameters than is matched.
+            parameters than the sparse network. A string for the factor of the
+            reference, the square root of the density, with widths rounded by
+            `"floor"`, as in its code, by `"ceil"`, which agrees with its
+            FLOPs of WRN-22-2 at 0.9, or by `"nearest"`. With a string, layers
+            next to inputs or outputs have more parameters than in the sparse
+            network.
         multiples: Dictionary from the name of a layer, or a pattern with `*`,
-            to an integer: its width stays a multiple of it. With
+            to an integer: the width of the layer stays a multiple of it. With
             `{"*_conv3": 4, "*_shortcut": 4}`, the bottlenecks of a ResNet-50
-            are still expanded by 4, as in the reference's code.
+            still expand by 4, as in the code of the reference.
 
     Returns:
-        `keras.Model` of the same kind, newly initialized.
+        `keras.Model` of the same class, newly initialized.
 
     Raises:
-        TypeError: If the model is of another kind.
-        ValueError: If `rounding` is unknown, a layer would have no unit, or a
-            pattern matches no layer.
+        TypeError: If the model is subclassed or has nested models.
+        ValueError: If `rounding` is unknown, if a layer would have no unit, or
+            if a pattern matches no layer.
 
     Reference:
         [Sundar & Dwaraknath, 2021](https://arxiv.org/abs/2103.15767),
@@ -52,8 +53,8 @@ def small_dense(model, sparsity, rounding=None, multiples=None):
     nested = [x.name for x in model.layers if isinstance(x, keras.Model)]
     if nested or not isinstance(model, keras.Sequential | Functional):
         raise TypeError(
-            "Only a Sequential or functional model without models in it can "
-            f"be made with fewer channels. Received: model={model!r}"
+            "`model` must be a Sequential or functional model without nested "
+            f"models. Received: model={model!r}"
             + (f" with {', '.join(nested)}." if nested else ".")
         )
     names = [layer.name for layer in model.layers]
@@ -65,14 +66,14 @@ def small_dense(model, sparsity, rounding=None, multiples=None):
     sizes = [
         (len(v.shape), math.prod(v.shape)) for v in model.trainable_variables
     ]
-    most = sum(
+    max_size = sum(
         size if rank < 2 else (1 - sparsity) * size for rank, size in sizes
     )
-    return _largest(model, most, units)
+    return _largest(model, max_size, units)
 
 
-def _largest(model, most, units):
-    """The largest network with at most so many trainable parameters."""
+def _largest(model, max_size, units):
+    """Returns the largest network with at most `max_size` parameters."""
 
     def scaled(factor):
         return _scaled(
@@ -82,26 +83,27 @@ def _largest(model, most, units):
     def size(small):
         return sum(math.prod(v.shape) for v in small.trainable_variables)
 
-    if size(model) <= most:
+    if size(model) <= max_size:
         return scaled(1.0)
-    found, low, high = scaled(0.0), 0.0, 1.0
-    if size(found) > most:
+    best, low, high = scaled(0.0), 0.0, 1.0
+    if size(best) > max_size:
         raise ValueError(
-            f"With one unit a layer, {model.name!r} has {size(found)} "
-            f"parameters, and {most:.0f} are to be matched. Lower the sparsity."
+            f"With one unit in each layer, {model.name!r} has {size(best)} "
+            f"parameters, more than the {max_size:.0f} of the sparse network. "
+            "Lower the sparsity."
         )
     while high - low > 1e-3:
         middle = (low + high) / 2
         small = scaled(middle)
-        if size(small) <= most:
-            found, low = small, middle
+        if size(small) <= max_size:
+            best, low = small, middle
         else:
             high = middle
-    return found
+    return best
 
 
 def _scaled(model, factor, rounded, units):
-    """The network with its widths multiplied and rounded."""
+    """Returns the network with its widths multiplied and rounded."""
     outputs = {
         tensor._keras_history.operation.name
         for tensor in keras.tree.flatten(model.outputs)
@@ -112,21 +114,21 @@ def _scaled(model, factor, rounded, units):
         for width in _WIDTHS:
             if width in config and layer.name not in outputs:
                 unit = units.get(layer.name, 1)
-                wanted = config[width] * factor
-                config[width] = unit * rounded(wanted / unit)
+                scaled_width = config[width] * factor
+                config[width] = unit * rounded(scaled_width / unit)
                 if config[width] < 1:
                     raise ValueError(
-                        f"Layer {layer.name!r} would have {wanted:.2f} "
-                        f"{width}, rounded to none. Lower the sparsity, or "
-                        'take rounding="ceil".'
+                        f"Layer {layer.name!r} would have {scaled_width:.2f} "
+                        f"{width}, rounded to 0. Lower the sparsity, or pass "
+                        'rounding="ceil".'
                     )
         return type(layer).from_config(config)
 
     small = keras.models.clone_model(model, clone_function=scaled)
     if small.output_shape != model.output_shape:
         raise ValueError(
-            f"{model.name!r} ends in {', '.join(outputs)}, behind which its "
-            "last units would be fewer, too. Let it end in the layer with "
-            "those units: its activation can be an argument of the layer."
+            "The last layer of the model must have its output units. "
+            f"{model.name!r} ends in {', '.join(outputs)}. Pass the activation "
+            "as an argument of the layer before."
         )
     return small

@@ -1,22 +1,25 @@
-"""What convolutional networks are made of."""
+"""Layers shared by convolutional networks."""
 
 import dataclasses
 from collections.abc import Callable
 
 from keras import layers
 
-from rigl_tf.models.initializers import initializer
+from rigl_tf.models.initializers import make_initializer
 
 
 @dataclasses.dataclass(frozen=True)
-class Parts:
-    """Makes the layers of a network, all in one manner.
+class LayerFactory:
+    """Creates the layers of a network with common settings.
 
     Attributes:
-        initializer: How kernels begin; see `rigl_tf.models.initializers`.
-        head_initializer: The same for the logits, or `None` for the same.
-        affine: Whether BN has a learnt scale and offset.
-        bias: Whether fully connected layers have a bias.
+        initializer: Initializer of kernels: a key of
+            `rigl_tf.models.initializers.INITIALIZERS`, or a function that
+            returns a `keras.initializers.Initializer`.
+        head_initializer: Initializer of the kernel of the logits, or `None` for
+            `initializer`.
+        affine: Boolean, whether BN has a learnt scale and offset.
+        bias: Boolean, whether fully connected layers have a bias.
     """
 
     initializer: str | Callable
@@ -25,10 +28,10 @@ class Parts:
     bias: bool = True
 
     def conv(self, x, channels, size, name, stride=1, bias=False):
-        """A convolution, padded by the same on each side also if strided.
+        """Applies a convolution with symmetric padding, also if strided.
 
-        Keras's own `padding="same"` would pad strided ones on the right and
-        below only.
+        Keras's `padding="same"` would pad strided convolutions only on the
+        right and below.
         """
         return layers.Conv2D(
             channels,
@@ -36,23 +39,23 @@ class Parts:
             strides=stride,
             padding="same" if stride == 1 else "valid",
             use_bias=bias,
-            kernel_initializer=initializer(self.initializer),
+            kernel_initializer=make_initializer(self.initializer),
             name=name,
         )(_padded(x, size, stride, name))
 
     def depthwise(self, x, size, name, stride=1):
-        """A depthwise convolution, padded likewise."""
+        """Applies a depthwise convolution with symmetric padding."""
         return layers.DepthwiseConv2D(
             size,
             strides=stride,
             padding="same" if stride == 1 else "valid",
             use_bias=False,
-            depthwise_initializer=initializer(self.initializer, True),
+            depthwise_initializer=make_initializer(self.initializer, True),
             name=name,
         )(_padded(x, size, stride, name))
 
     def norm(self, x, name, gamma="ones"):
-        """BN with the constants of PyTorch, which the papers' code has."""
+        """Applies BN with PyTorch's constants, as in the code of the papers."""
         return layers.BatchNormalization(
             momentum=0.9,
             epsilon=1e-5,
@@ -62,22 +65,24 @@ class Parts:
             name=name,
         )(x)
 
-    def norm_relu(self, x, norm_name, relu_name, most=None):
-        """BN and ReLU, which cuts at `most`."""
-        return layers.ReLU(most, name=relu_name)(self.norm(x, norm_name))
+    def norm_relu(self, x, norm_name, relu_name, max_value=None):
+        """Applies BN and a ReLU with a maximum of `max_value`."""
+        return layers.ReLU(max_value, name=relu_name)(self.norm(x, norm_name))
 
-    def dense(self, x, units, name, kind=None, activation=None):
-        """A fully connected layer."""
+    def dense(self, x, units, name, initializer=None, activation=None):
+        """Applies a fully connected layer."""
         return layers.Dense(
             units,
             activation=activation,
             use_bias=self.bias,
-            kernel_initializer=initializer(kind or self.initializer),
+            kernel_initializer=make_initializer(
+                initializer or self.initializer
+            ),
             name=name,
         )(x)
 
     def logits(self, x, num_classes):
-        """The mean over the picture, if it is one, and the last layer."""
+        """Applies the last layer, after the mean over an image."""
         if len(x.shape) == 4:
             x = layers.GlobalAveragePooling2D(name="pool")(x)
         return self.dense(x, num_classes, "logits", self.head_initializer)

@@ -88,7 +88,7 @@ def described(one):
         config_files.find("tasks", one.task),
         config_files.find("methods", one.method),
     ]
-    with prepared.faked(smoke_test.EXAMPLES):
+    with prepared.mock_data(smoke_test.EXAMPLES):
         with config_files.parsed(names, one.bindings("")):
             return (
                 config_files.parameter("experiments.Task.name"),

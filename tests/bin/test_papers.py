@@ -65,7 +65,7 @@ def built(task, method="dense", *more):
         config_files.find("methods", method),
     ]
     set_ = [*bindings(*files), *more]
-    with config_files.parsed(files, set_), prepared.faked(8):
+    with config_files.parsed(files, set_), prepared.mock_data(8):
         made = gin.get_configurable(experiments.Task)()
         method = gin.query_parameter("experiments.train.method")
         yield made, method and method.scoped_configurable_fn()

@@ -60,8 +60,8 @@ def cifar(num_classes, num_train=20, num_test=6):
     rng = np.random.default_rng(0)
 
     def split(num):
-        pictures = rng.integers(0, 256, (num, 32, 32, 3), dtype=np.uint8)
-        return np.arange(num) % num_classes, pictures
+        images = rng.integers(0, 256, (num, 32, 32, 3), dtype=np.uint8)
+        return np.arange(num) % num_classes, images
 
     return split(num_train), split(num_test)
 
@@ -69,9 +69,9 @@ def cifar(num_classes, num_train=20, num_test=6):
 @pytest.mark.parametrize("num_classes", [10, 100])
 def test_cifar_is_read_as_it_was_written(num_classes, small, tmp_path):
     name = f"cifar{num_classes}"
-    (labels, pictures), test = cifar(num_classes)
+    (labels, images), test = cifar(num_classes)
     write = getattr(official, name)
-    data_dir = small(name, write(tmp_path, (labels, pictures), test))
+    data_dir = small(name, write(tmp_path, (labels, images), test))
     # The mean and scale are such that pixels are what they were.
     data = NAMES[name](
         batch_size=4,
@@ -86,12 +86,12 @@ def test_cifar_is_read_as_it_was_written(num_classes, small, tmp_path):
     np.testing.assert_allclose(x, test[1], atol=1e-3)
     np.testing.assert_array_equal(y, test[0])
     x, y = all_of(data.validation)
-    np.testing.assert_allclose(x, pictures[14:], atol=1e-3)
+    np.testing.assert_allclose(x, images[14:], atol=1e-3)
     np.testing.assert_array_equal(y, labels[14:])
     x, y = all_of(data.train(0), data.steps_per_epoch)
     order = np.argsort(x[:, 0, 0, 0] * 1e6 + x[:, 0, 1, 1])
-    expected = np.argsort(pictures[:14, 0, 0, 0] * 1e6 + pictures[:14, 0, 1, 1])
-    np.testing.assert_allclose(x[order], pictures[:14][expected], atol=1e-3)
+    expected = np.argsort(images[:14, 0, 0, 0] * 1e6 + images[:14, 0, 1, 1])
+    np.testing.assert_allclose(x[order], images[:14][expected], atol=1e-3)
     np.testing.assert_array_equal(y[order], labels[:14][expected])
 
 
@@ -105,7 +105,7 @@ def test_cifar_is_normalized_as_the_papers_say(small, tmp_path):
         0.2010,
     ]
     np.testing.assert_allclose(x, expected, atol=1e-5)
-    # The RigL paper standardizes each picture by itself.
+    # The RigL paper standardizes each image by itself.
     data = datasets.cifar10(validation=0, std=None, data_dir=data_dir)
     x, _ = all_of(data.test)
     np.testing.assert_allclose(x.mean(axis=(1, 2, 3)), 0, atol=1e-5)
@@ -222,13 +222,13 @@ def test_data_that_are_not_prepared_say_how(name, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_data_can_be_faked(name):
-    with prepared.faked(8):
+    with prepared.mock_data(8):
         data = NAMES[name](batch_size=4)
     source = prepared.SOURCES[name]
     x, y = next(iter(data.train(0)))
     assert x.shape == (min(4, data.num_train), *source.shape)
     assert data.num_classes == source.num_classes > int(max(y))
-    assert not prepared.are_faked()
+    assert not prepared.is_mocked()
 
 
 def with_entries(path, **entries):
@@ -256,7 +256,10 @@ def annotated(name):
         (annotated("val_0.JPEG"), None),
         ({"val__val_annotations.txt": "val_0.JPEG"}, "not enough values"),
         ({"val__val_annotations.txt": None}, "no val/val_annotations.txt"),
-        ({"wnids.txt": "n02"}, "wnids.txt has no 'n01', which train/n01"),
+        (
+            {"wnids.txt": "n02"},
+            "wnids.txt has no 'n01', the class of train/n01",
+        ),
         ({"wnids.txt": None}, "it has no wnids.txt"),
         ({"wnids.txt": b"\xff"}, "UnicodeDecodeError"),
         ({"wnids.txt": bytes(2**20 + 1)}, "wnids.txt would take 1,048,577"),

@@ -50,7 +50,7 @@ def made(row, number=0):
         config_files.find("methods", row.method),
     ]
     set_ = list(row.settings[number])
-    with config_files.parsed(files, set_), prepared.faked(8):
+    with config_files.parsed(files, set_), prepared.mock_data(8):
         method = gin.query_parameter("experiments.train.method")
         task = gin.get_configurable(experiments.Task)()
         yield task, method and method.scoped_configurable_fn()
