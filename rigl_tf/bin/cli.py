@@ -1,4 +1,4 @@
-"""What the command-line programs share."""
+"""Functions shared by the command-line programs."""
 
 import os
 import re
@@ -14,21 +14,21 @@ from absl import logging
 from rigl_tf import callbacks
 from rigl_tf.utils import text_tables
 
-# Shared, because a process can have one flag of a name only.
+# Shared, because flag names must be unique in a process.
 _FORMAT = flags.DEFINE_list(
     "format",
     [],
-    "How to write: of tables, markdown, csv or latex; of models, one or more "
-    "of keras, saved_model, onnx, litert and compact, with commas.",
+    "The output format. Tables: markdown, csv or latex. Models: one or more "
+    "of keras, saved_model, onnx, litert and compact, separated by commas.",
 )
 
-ORDINARY = (ValueError, TypeError, OSError, ArithmeticError)
-"""Errors that a user can mend: their message is enough."""
+USER_ERRORS = (ValueError, TypeError, OSError, ArithmeticError)
+"""Errors that a user can correct; they are shown without a traceback."""
 
 
-def formats(choices, most=None):
-    """What --format says, as a list; the first of the choices by default."""
-    if most is not None and len(_FORMAT.value) > most:
+def formats(choices, max_formats=None):
+    """Returns the list in --format, by default the first of the choices."""
+    if max_formats is not None and len(_FORMAT.value) > max_formats:
         raise ValueError(
             f"--format takes one of {', '.join(choices)}. "
             f"Received: --format={','.join(_FORMAT.value)}."
@@ -36,44 +36,50 @@ def formats(choices, most=None):
     for each in _FORMAT.value:
         if each not in choices:
             raise ValueError(
-                f"--format must be of {', '.join(choices)}. "
+                f"--format must be one of {', '.join(choices)}. "
                 f"Received: --format={each}."
             )
     return _FORMAT.value or list(choices)[:1]
 
 
-def run(main, argument=None, goes_on="--resume goes on"):
+def run(main, argument=None, resume_hint="continue it with --resume"):
     """Runs `main()` after the flags are parsed.
 
-    If there is an `argument`, a string that names it, `main` receives what
-    stands beside the flags. `goes_on` says how what was stopped goes on.
+    Errors that a user can correct are printed in one line, and the exit code is
+    2. With --help, the docstring of the module of `main` and its flags are
+    printed.
 
-    Errors that a user can mend end in one line and exit code 2. With --help,
-    it prints what the module of `main` says of itself, and its flags.
+    Args:
+        main: Function of the argument, if any, to an exit code or `None`.
+        argument: String, description of the positional argument, or `None` if
+            the program has none.
+        resume_hint: String, how to resume a run that was stopped.
     """
     if {"--help", "-help", "-h"} & set(sys.argv[1:]):
         print(usage(sys.modules[main.__module__]))
         return
 
     def guarded(argv):
-        given = argv[1:]
-        if argument is not None and len(given) != 1:
+        arguments = argv[1:]
+        received = " ".join(arguments)
+        if argument is not None and len(arguments) != 1:
             return _fail(
-                f"Give one {argument}. Received: {' '.join(given) or 'none'}."
+                f"The program needs one {argument}. "
+                f"Received: {received or 'none'}."
             )
-        if argument is None and given:
-            return _fail(f"Unexpected arguments: {' '.join(given)}.")
+        if argument is None and arguments:
+            return _fail(f"Unexpected arguments. Received: {received}.")
         try:
-            return main(*given)
+            return main(*arguments)
         except BrokenPipeError:
             raise
-        except ORDINARY as error:
+        except USER_ERRORS as error:
             if os.environ.get("RIGL_TF_TRACEBACK"):
                 traceback.print_exc()
             return _fail(one_line(error))
         except SystemExit as stop:
             if stop.code == callbacks.STOPPED:
-                sys.stderr.write(f"stopped, and saved: {goes_on}.\n")
+                sys.stderr.write(f"stopped and saved: {resume_hint}.\n")
             raise
 
     logging.set_verbosity(logging.WARNING)
@@ -84,11 +90,11 @@ def run(main, argument=None, goes_on="--resume goes on"):
 
 
 def usage(module):
-    """What a program says of itself, and its flags in words.
+    """Returns the help text of a program: its docstring and its flags.
 
     Args:
-        module: A module that has a `main`; the flags of modules beside it
-            that it imports and that have none are its own.
+        module: Module with a function `main`. The text includes the flags of
+            modules of this package that it imports and that have no `main`.
     """
     helpers = [
         other
@@ -97,14 +103,14 @@ def usage(module):
         and other.__name__.startswith(f"{__package__}.")
         and not hasattr(other, "main")
     ]
-    found = {}
+    by_name = {}
     for each in (module, *helpers):
         for flag in flags.FLAGS.get_flags_for_module(each):
-            found[flag.name] = flag
+            by_name[flag.name] = flag
         for name in getattr(each, "FLAGS_OF_TRAIN", ()):
-            found[name] = flags.FLAGS[name]
+            by_name[name] = flags.FLAGS[name]
     lines = [module.__doc__.strip(), "", "Flags:"]
-    for name, flag in found.items():
+    for name, flag in by_name.items():
         value = flag.default_as_str
         text = " ".join(flag.help.split()) + (
             f" (default: {value})" if value else ""
@@ -117,9 +123,10 @@ def usage(module):
 
 
 def one_line(error):
-    """An error's message and notes, without line breaks and gin's addresses.
+    """Returns the message and notes of an error in one line.
 
-    Files of others may be quoted in it: signs that steer a terminal are shown.
+    Memory addresses that gin prints are removed. The message may quote
+    untrusted files, so control characters are escaped.
     """
     parts = [str(error), *getattr(error, "__notes__", ())]
     message = " ".join(" ".join(parts).split())

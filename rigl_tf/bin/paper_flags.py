@@ -1,4 +1,4 @@
-"""The flags that name a table or a figure of a paper."""
+"""The flags that select a table or figure of a paper."""
 
 from absl import flags
 
@@ -7,25 +7,25 @@ from rigl_tf.gin_tools import config_files
 from rigl_tf.papers import table_runs
 
 _PAPER = flags.DEFINE_string(
-    "paper", None, "Whose, such as rigl_reproduction; rigl-papers lists them."
+    "paper", None, "Paper, such as rigl_reproduction; see rigl-papers."
 )
-_TABLE = flags.DEFINE_string("table", None, "A table of --paper, such as 2.")
-_FIGURE = flags.DEFINE_string("figure", None, "A figure of --paper, such as 1.")
+_TABLE = flags.DEFINE_string("table", None, "Table of --paper, such as 2.")
+_FIGURE = flags.DEFINE_string("figure", None, "Figure of --paper, such as 1.")
 _ON = flags.DEFINE_string(
-    "on", None, "Another task than the paper's, such as digits_mlp."
+    "on", None, "Task that replaces the paper's tasks, such as digits_mlp."
 )
 
 
 def paper():
-    """The name that --paper gives and its `Paper`; `None` for both without.
+    """Returns the name in --paper and its `Paper`, or `None` for both.
 
     Raises:
-        ValueError: If there is no such paper.
+        ValueError: If the paper is unknown, or --paper is missing.
     """
     if _PAPER.value is None:
         if _TABLE.value or _FIGURE.value or _ON.value:
             raise ValueError(
-                "Say of which paper: --paper, one of "
+                "--table, --figure and --on need a paper: pass --paper, one of "
                 f"{', '.join(table_runs.files())}."
             )
         return None, None
@@ -37,34 +37,36 @@ def paper():
     return _PAPER.value, papers.read(table_runs.files()[_PAPER.value])
 
 
-def given():
-    """Whether --table or --figure is given."""
+def has_item():
+    """Returns whether --table or --figure is set."""
     return bool(_TABLE.value or _FIGURE.value)
 
 
-def item(of):
-    """The `Item` of a `Paper` that --table or --figure gives.
+def item(paper):
+    """Returns the table or figure of a `Paper` in --table or --figure.
 
     Raises:
-        ValueError: If none is given, or the paper has none of that name.
+        ValueError: If neither or both flags are set, or the paper has no such
+            table or figure.
     """
     if bool(_TABLE.value) == bool(_FIGURE.value):
         raise ValueError(
-            "Say which one of the paper: --table=2, or --figure=1. It has: "
-            f"{', '.join(of.items)}."
+            "One of --table and --figure must be set, such as --table=2. The "
+            f"paper has: {', '.join(paper.items)}."
         )
     flag = "table" if _TABLE.value else "figure"
     value = _TABLE.value or _FIGURE.value
     for name in (f"{flag.capitalize()} {value}", value):
-        if name in of.items:
-            return of.items[name]
+        if name in paper.items:
+            return paper.items[name]
     raise ValueError(
-        f"The paper has: {', '.join(of.items)}. Received: --{flag}={value}."
+        f"--{flag} must be in the paper, which has: {', '.join(paper.items)}. "
+        f"Received: --{flag}={value}."
     )
 
 
 def task():
-    """The task that --on gives, or `None`."""
+    """Returns the task in --on, or `None`."""
     if _ON.value is not None:
-        config_files.find("tasks", _ON.value)  # or says which there are
+        config_files.find("tasks", _ON.value)  # raises for unknown tasks
     return _ON.value

@@ -1,12 +1,12 @@
-"""Lists the tables and figures of the papers, and the runs that they take.
+"""Lists the tables and figures of the papers, and their runs.
 
 rigl-papers
 rigl-papers --paper=rare_gems
 rigl-papers --paper=rigl_reproduction --table=2
 
-The list says which data a table needs and which sweep shows the same at small
-scale. With --paper, also how many FLOPs all of its runs take, as the papers
-count them; with --table or --figure, the command of every run.
+The list shows the data that a table needs and the sweep that shows the same at
+small scale. With --paper, it also shows the FLOPs of all runs, counted as in
+the papers; with --table or --figure, the command of every run.
 """
 
 import contextlib
@@ -29,30 +29,30 @@ from rigl_tf.gin_tools import config_files
 from rigl_tf.papers import table_runs
 from rigl_tf.utils import text_tables
 
-_RUNS = "runs"  # where commands put runs and look for them
+_RUNS = "runs"  # directory of runs in the printed commands
 
 
 def main():
-    """Prints what the flags ask for."""
+    """Prints the list or the commands that the flags select."""
     name, paper = paper_flags.paper()
-    if paper_flags.given():
+    if paper_flags.has_item():
         print(commands(name, paper, paper_flags.item(paper)))
         return
     for other, path in table_runs.files().items():
         if name in (None, other):
             paper = papers.read(path)
-            text = listed(paper, has_flops=name is not None)
+            text = paper_table(paper, has_flops=name is not None)
             about = f"--paper={other}: {paper.title}, {paper.url}"
             print(f"{about}\n\n{text}\n", flush=True)
 
 
-def listed(paper, has_flops=False):
-    """A table of what a paper shows.
+def paper_table(paper, has_flops=False):
+    """Returns a table of the tables and figures of a paper.
 
     Args:
         paper: `Paper`.
-        has_flops: Whether it says what all runs take: networks are built to
-            be counted, which is minutes for large ones.
+        has_flops: Boolean, whether to add the FLOPs of all runs. For that,
+            networks are built, which takes minutes for large networks.
 
     Returns:
         String.
@@ -70,7 +70,9 @@ def listed(paper, has_flops=False):
                 item.name,
                 item.about,
                 str(len(runs)) if runs else "",
-                ", ".join(dict.fromkeys(_state(row) for row in item.rows)),
+                ", ".join(
+                    dict.fromkeys(_data_status(row) for row in item.rows)
+                ),
                 item.here or item.test or "",
                 total,
             )
@@ -83,10 +85,10 @@ def listed(paper, has_flops=False):
 
 
 def commands(name, paper, item):
-    """The commands of every run of a table or figure.
+    """Returns the commands of all runs of a table or figure.
 
     Args:
-        name: String, the paper's.
+        name: String, name of the paper.
         paper: `Paper`.
         item: `Item` of it.
 
@@ -95,7 +97,7 @@ def commands(name, paper, item):
     """
     lines = [f"# {item.name} of {paper.title}: {item.about}."]
     if item.test:
-        lines.append(f"# It takes no training: {item.test} has its numbers.")
+        lines.append(f"# No training is needed: {item.test} has its numbers.")
     several = len({row.task for row in item.rows}) > 1
     for row in item.rows:
         for number, set_ in enumerate(row.settings):
@@ -104,10 +106,10 @@ def commands(name, paper, item):
             words += [row.task] if several else []
             if row.sparsity:
                 words.append(f"sparsity {row.sparsity[number]:g}")
-            lines.append(f"\n# {', '.join(words)}: {cost:.2g} FLOPs a seed")
+            lines.append(f"\n# {', '.join(words)}: {cost:.2g} FLOPs per seed")
             if row.source is not None:
                 lines.append(
-                    f"# It starts from {row.source}: train that first."
+                    f"# This run starts from {row.source}: train that first."
                 )
             one = table_runs.run(row, number, 0, rows=item.rows)
             parts = [f"--task={row.task}", f"--method={row.method}"]
@@ -121,8 +123,8 @@ def commands(name, paper, item):
         if kind not in ("Table", "Figure"):
             which = f"--table={item.name!r}"
         lines.append(
-            f"\n# {item.seeds} seeds each. To try a run, --smoke instead of "
-            "--output_dir.\n\n# All of them, and the table:\n"
+            f"\n# {item.seeds} seeds each. To try a run, replace --output_dir "
+            "by --smoke.\n\n# All runs, and the table:\n"
             f"rigl-sweep --paper={name} {which} --output_dir={_RUNS}\n"
             f"rigl-report --paper={name} {which} --runs={_RUNS}"
         )
@@ -131,31 +133,31 @@ def commands(name, paper, item):
         total = sum(_flops(paper, *run) for run in runs)
         lines.append(
             f"\n# The study that tunes {', '.join(_tuned(item))}: {len(runs)} "
-            f"runs, {total:.2g} FLOPs. The table then has the best of all "
+            f"runs, {total:.2g} FLOPs. The table then shows the best of all "
             f"trials:\nrigl-study --study={item.study} --output_dir={_RUNS}"
         )
     return "\n".join(lines)
 
 
-def _state(row):
-    """What a row's data are, and whether they are there."""
-    name = _data_of(row.task, _weights(row.settings[0]))
+def _data_status(row):
+    """Returns the data set of a row, and whether it must be prepared."""
+    name = _data_set(row.task, _weights(row.settings[0]))
     if name not in prepared.SOURCES or prepared.is_prepared(name):
         return name
     return f"{name} (not prepared)"
 
 
 @functools.cache
-def _data_of(task, settings):
+def _data_set(task, settings):
     with _configured(task, "dense", settings):
         return gin.get_configurable(experiments.Task)().dataset.name
 
 
 def _all_runs(item):
-    """Pairs of a row and its settings, one for each run that an item takes.
+    """Returns pairs of a row and its settings, one for each run of an item.
 
-    A study has trials instead of the rows that it tunes. Trials cost what the
-    method's own settings do: their values are not known.
+    A study replaces the rows that it tunes by trials. The values of trials are
+    unknown, so their cost is computed with the default settings of the method.
     """
     runs = [
         (row, set_)
@@ -193,22 +195,22 @@ def cost(task, method, settings, examples):
     """Returns the `RunCost` of a run that was not trained.
 
     Args:
-        task: String, a task's name.
-        method: String, a method's.
+        task: String, name of a task.
+        method: String, name of a method.
         settings: Tuple of bindings.
-        examples: Integer, in an epoch.
+        examples: Integer, examples in an epoch.
     """
     with _configured(task, method, settings):
         include = getattr(_method(), "include", ())
     network = _network_cost(task, _weights(settings), tuple(include))
     with _configured(task, method, settings):
-        made_task = gin.get_configurable(experiments.Task)()
-        return run_costs.run_cost(network, made_task, _method(), examples)
+        built_task = gin.get_configurable(experiments.Task)()
+        return run_costs.run_cost(network, built_task, _method(), examples)
 
 
 def _method():
-    made = gin.query_parameter("experiments.train.method")
-    return made and made.scoped_configurable_fn()
+    reference = gin.query_parameter("experiments.train.method")
+    return reference and reference.scoped_configurable_fn()
 
 
 @functools.cache
@@ -220,8 +222,8 @@ def _network_cost(task, settings, include):
 
 
 def _weights(settings):
-    """What a task cannot do without; the rest does not change its network."""
-    return tuple(one for one in settings if one.startswith("WEIGHTS"))
+    """Returns the settings that a task needs to build its network."""
+    return tuple(s for s in settings if s.startswith("WEIGHTS"))
 
 
 @contextlib.contextmanager

@@ -1,4 +1,4 @@
-"""What programs share that train many runs, several at once."""
+"""Trains many runs, several of them in parallel processes."""
 
 import contextlib
 import itertools
@@ -23,55 +23,56 @@ from rigl_tf.bin import train
 from rigl_tf.gin_tools import config_files
 
 _JOBS = flags.DEFINE_integer(
-    "jobs", 1, "How many runs to train at once, each in a process.", 1
+    "jobs", 1, "Number of runs to train at once, each in a process.", 1
 )
 FLAGS_OF_TRAIN = ("output_dir",)
-_FAILED = 2  # exit code of a process that has said why
+_FAILED = 2  # exit code of a process that has printed its error
 _SECONDS_TO_SAVE = 30
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
-def output_dir(kind):
-    """The directory that --output_dir gives.
+def output_dir(folder):
+    """Returns the directory in --output_dir.
 
     Args:
-        kind: String, where the runs are written down: a folder of
-            gin_configs/.
+        folder: String, the folder of gin_configs/ that describes the runs.
 
     Raises:
-        ValueError: If there is none, or other flags of rigl-train are given.
+        ValueError: If the flag is missing, or other flags of rigl-train are
+            set.
     """
     for flag in flags.FLAGS.get_flags_for_module(train):
         if flag.present and flag.name not in FLAGS_OF_TRAIN:
             raise ValueError(
-                f"--{flag.name} is for rigl-train. What is trained here is "
-                f"written in a file in gin_configs/{kind}."
+                f"--{flag.name} is a flag of rigl-train only. This program "
+                f"trains the runs of a file in gin_configs/{folder}."
             )
-    given = flags.FLAGS["output_dir"].value
-    if given is None:
-        raise ValueError("Say where the runs go: --output_dir=runs.")
-    return pathlib.Path(given)
+    directory = flags.FLAGS["output_dir"].value
+    if directory is None:
+        raise ValueError("Pass a directory for the runs: --output_dir=runs.")
+    return pathlib.Path(directory)
 
 
-def trained(runs, directory):
-    """Trains runs that are not finished; those that wait for others last.
+def train_all(runs, directory):
+    """Trains unfinished runs; runs that wait for other runs come last.
 
-    A run that fails is named on stderr at once, and the others are trained.
+    The error of a failed run is printed to stderr at once, and training
+    continues with the other runs.
 
     Args:
-        runs: List of `grids.Run`.
+        runs: List of `sweep_grid.Run`.
         directory: Path.
 
     Yields:
-        Pairs of run and `Record`, as they are finished.
+        Pairs of run and `Record`, as runs finish.
 
     Raises:
         ChildProcessError: After the last run, if any has failed.
         SystemExit: With code `callbacks.STOPPED`, after SIGTERM or SIGINT.
     """
     failed = []
-    for _, alike in itertools.groupby(sorted(runs, key=_waits), _waits):
-        for run, record in _outcomes(alike, directory):
+    for _, group in itertools.groupby(sorted(runs, key=_waits), _waits):
+        for run, record in _outcomes(group, directory):
             if record is None:
                 failed.append(str(run.path))
             else:
@@ -79,7 +80,7 @@ def trained(runs, directory):
     if failed:
         raise ChildProcessError(
             f"{len(failed)} of {len(runs)} runs failed: {', '.join(failed)}. "
-            "The same command tries them again."
+            "Run the same command to try them again."
         )
 
 
@@ -88,21 +89,21 @@ def _waits(run):
 
 
 def _outcomes(runs, directory):
-    """Yields pairs of run and `Record`, or `None` if the run has failed."""
-    apart = []
+    """Yields pairs of run and `Record`, or `None` if the run failed."""
+    remaining = []
     for run in runs:
         if _JOBS.value == 1 or (directory / run.path / results.RECORD).exists():
             yield run, _train(run, directory)
         else:
-            apart.append(run)
-    yield from _trained_apart(apart, directory)
+            remaining.append(run)
+    yield from _train_in_processes(remaining, directory)
 
 
-def _trained_apart(runs, directory):
-    """Trains each run in a process of its own; yields like `_outcomes`.
+def _train_in_processes(runs, directory):
+    """Trains each run in a separate process; yields like `_outcomes`.
 
-    Not by `concurrent.futures`: one process that is killed breaks its pool,
-    and its workers take the next runs when the program is told to stop.
+    `concurrent.futures` is not used: one killed process breaks its pool, and
+    its workers start the next runs after a signal to stop.
     """
     spawn = multiprocessing.get_context("spawn")  # TensorFlow does not fork
     waiting, active = list(reversed(runs)), {}
@@ -112,7 +113,9 @@ def _trained_apart(runs, directory):
                 while waiting and len(active) < _JOBS.value:
                     run = waiting.pop()
                     args = (_JOBS.value, run, directory)
-                    process = spawn.Process(target=_train_alone, args=args)
+                    process = spawn.Process(
+                        target=_train_in_this_process, args=args
+                    )
                     with _signals_deferred():
                         process.start()
                         active[process.sentinel] = process, run
@@ -121,25 +124,27 @@ def _trained_apart(runs, directory):
                     process.join()
                     yield run, _outcome(run, directory, process.exitcode)
         finally:
-            _end([process for process, _ in active.values()])
+            _terminate([process for process, _ in active.values()])
 
 
 def _outcome(run, directory, code):
-    """The `Record` that a process has left, or `None` if it has failed."""
+    """Returns the `Record` of a finished process, or `None` if it failed."""
     if code == 0:
         return results.find(directory / run.path)
     if code == callbacks.STOPPED:
-        _tell(run, "was stopped, and saved.")
+        _print_error(run, "was stopped and saved.")
     elif code < 0:
         name = signal.Signals(-code).name
-        _tell(run, f"was killed by {name}. Has it run out of memory?")
+        _print_error(
+            run, f"was killed by {name}. Check whether memory ran out."
+        )
     elif code != _FAILED:
-        _tell(run, f"ended with exit code {code}.")
+        _print_error(run, f"ended with exit code {code}.")
     return None
 
 
-def _end(processes):
-    """Ends processes, which save first; by force if that takes too long."""
+def _terminate(processes):
+    """Terminates processes, which save first; kills them after a timeout."""
     try:
         for process in processes:
             process.terminate()
@@ -153,7 +158,7 @@ def _end(processes):
 
 @contextlib.contextmanager
 def _stopped_by_signals():
-    """SIGTERM and SIGINT raise a `SystemExit`, so that processes are ended."""
+    """Raises `SystemExit` on SIGTERM and SIGINT, so that processes end."""
 
     def stop(number, frame):
         raise SystemExit(callbacks.STOPPED)
@@ -171,7 +176,7 @@ def _stopped_by_signals():
 
 @contextlib.contextmanager
 def _signals_deferred():
-    """Signals wait; in processes that are started here, until they say so."""
+    """Blocks signals; processes started in this block inherit that."""
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield
         return
@@ -182,12 +187,12 @@ def _signals_deferred():
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _train_alone(jobs, *args):
-    """Trains one run in this process, which ends when its parent does."""
+def _train_in_this_process(jobs, *args):
+    """Trains one run in this process, which ends with its parent."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
     if hasattr(os, "setpgrp"):
-        # Ctrl-C and signals to the group are for the parent, who sends one
-        # SIGTERM. A second one would end the run before it is saved.
+        # Ctrl-C and signals to the group reach only the parent, which sends
+        # one SIGTERM. A second signal would end the run before it is saved.
         os.setpgrp()
         signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
     threads = max((os.cpu_count() or 1) // jobs, 1)
@@ -203,8 +208,8 @@ def _end_with_parent():
 
 
 def _train(run, directory):
-    """The `Record` of a run, or `None` after saying why there is none."""
-    keras.backend.clear_session()  # layers are named as in a first run
+    """Returns the `Record` of a run, or `None` after printing the error."""
+    keras.backend.clear_session()  # resets the names of layers
     try:
         return train.run_one(
             [
@@ -220,11 +225,11 @@ def _train(run, directory):
         if os.environ.get("RIGL_TF_TRACEBACK"):
             traceback.print_exc()
         message = cli.one_line(error)
-        if not isinstance(error, cli.ORDINARY):
+        if not isinstance(error, cli.USER_ERRORS):
             message = f"{type(error).__name__}: {message}"
-        _tell(run, message)
+        _print_error(run, message)
         return None
 
 
-def _tell(run, message):
+def _print_error(run, message):
     print(f"error: {run.path}: {message}", file=sys.stderr, flush=True)

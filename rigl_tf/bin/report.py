@@ -1,9 +1,9 @@
-"""Prints the table of all records below a directory and draws them.
+"""Prints a table of all records below a directory and plots them.
 
 rigl-report --runs=runs
 rigl-report --runs=runs --masks=dense2
 
-A table or figure of a paper from such records, beside the paper's numbers:
+A table or figure of a paper from such records, compared with the paper:
 
 rigl-report --paper=rigl_reproduction --table=2 --runs=runs
 rigl-report --paper=rigl_reproduction --table=2 --runs=runs --format=latex
@@ -25,39 +25,39 @@ from rigl_tf.utils import text_tables
 
 _RUNS = flags.DEFINE_string("runs", "runs", "Directory of the runs.")
 _MASKS = flags.DEFINE_string(
-    "masks", None, "Draw this kernel's mask in the first run of each kind."
+    "masks", None, "Kernel whose mask is drawn for the first run of each group."
 )
 
 
-_MOST_CURVES = 20  # in a panel
+_MAX_CURVES = 20  # in a panel
 
 
 def show(directory, kernel=None, form="markdown"):
-    """Prints the table; writes it and figures into the directory.
+    """Prints the table; writes the table and figures to the directory.
 
     Args:
-        directory: Path below which the records are.
+        directory: Path of the directory that contains the records.
         kernel: String, the kernel whose masks to draw, or `None`.
-        form: String, a key of `tables.FORMATS`.
+        form: String, a key of `text_tables.FORMATS`.
 
-    Nothing is written outside of the directory, whoever made it: names are
-    those of `files.name`, and links are not followed.
+    No file is written outside of the directory, even if its records are not
+    trusted: file names come from `files.name`, and links are not followed.
 
     Raises:
-        ValueError: If there are no records, one is not what it should be, or
-            a model has no such kernel.
+        ValueError: If there are no records, if a record is invalid, or if no
+            run has the kernel.
     """
     directory = pathlib.Path(directory)
     records = results.read_all(directory)
     if not records:
         raise ValueError(
-            f"There is no finished run below {directory}. Train one with "
+            f"There is no finished run below {directory}. Train a run with "
             "rigl-train or rigl-sweep."
         )
-    layout = text_tables.FORMATS[form]
-    found = {
-        "table": reports.table(records.values(), layout),
-        "tickets": reports.tickets(records.values(), layout),
+    format_table = text_tables.FORMATS[form]
+    texts = {
+        "table": reports.table(records.values(), format_table),
+        "tickets": reports.tickets(records.values(), format_table),
     }
     names = _kernel_names(records.values())
     if kernel is not None and kernel not in names:
@@ -70,20 +70,20 @@ def show(directory, kernel=None, form="markdown"):
         tasks.setdefault(files.name(record.task), {})[path] = record
     for name, runs in sorted(tasks.items()):
         if len(grouping.settings(grouping.group(runs.values()))) > 1:
-            found[name] = reports.comparison(runs.values(), layout=layout)
+            texts[name] = reports.comparison(runs.values(), layout=format_table)
         if "LEARNING_RATE" in grouping.tuned(grouping.rated(runs.values())):
-            found[f"{name}_learning_rates"] = reports.learning_rates(
-                runs.values(), layout
+            texts[f"{name}_learning_rates"] = reports.learning_rates(
+                runs.values(), format_table
             )
-    for name, text in found.items():
+    for name, text in texts.items():
         if text:
             print(f"{name}:\n\n{text}\n")
             path = directory / f"{name}.{text_tables.ENDINGS[form]}"
             files.write(path, text + "\n")
     for name, runs in sorted(tasks.items()):
         figures = files.folder(directory, "figures", name)
-        for draw in _figures(list(runs.values())):
-            _drawn(draw, list(runs.values()), figures)
+        for plot in _plots(list(runs.values())):
+            _draw(plot, list(runs.values()), figures)
         if kernel in _kernel_names(runs.values()):
             plots.masks(
                 paper_report.kernels(runs, kernel), figures / "masks.png"
@@ -91,21 +91,21 @@ def show(directory, kernel=None, form="markdown"):
     print(f"Figures: {directory / 'figures'}")
 
 
-def _drawn(draw, records, folder):
-    path = folder / f"{draw.__name__}.png"
+def _draw(plot, records, folder):
+    path = folder / f"{plot.__name__}.png"
     try:
-        draw(records, path)
-    except Exception as error:  # Matplotlib raises anything
+        plot(records, path)
+    except Exception as error:  # Matplotlib can raise anything
         raise ValueError(
-            f"{path} cannot be drawn of these records: {error}"
+            f"{path} cannot be drawn from these records: {error}"
         ) from error
 
 
-def _figures(records):
-    """The plots of `rigl_tf.results.plots` that suit the records."""
+def _plots(records):
+    """Yields the functions of `results.plots` that apply to the records."""
     groups = grouping.group(records)
     tuned = grouping.tuned(records)
-    if len(groups) <= _MOST_CURVES * len(grouping.settings(groups)):
+    if len(groups) <= _MAX_CURVES * len(grouping.settings(groups)):
         yield from (
             plots.accuracy,
             plots.flops,
@@ -127,12 +127,12 @@ def _figures(records):
 
 
 def _kernel_names(records):
-    """Those of all sparse runs, each once."""
+    """Returns the names of the kernels of all sparse runs, without repeats."""
     return dict.fromkeys(name for r in records for name in r.densities)
 
 
 def main():
-    """Reports on what the flags name."""
+    """Reports on the records that the flags select."""
     name, paper = paper_flags.paper()
     form = cli.formats(text_tables.FORMATS, most=1)[0]
     if paper is None:

@@ -4,13 +4,13 @@ rigl-study --study=digits_updates --output_dir=runs/updates
 rigl-study --study=digits_updates --output_dir=runs/updates --jobs=2
 rigl-study --study=rigl_reproduction/updates --output_dir=runs/updates
 
-A study is a file in gin_configs/studies. Every trial trains with several seeds
-and counts by the mean of their validation accuracies after the last epoch;
-test data decide nothing. Trials are kept in studies.db: a study that was
-stopped goes on where it was, and ends like one that was not.
+A study is a file in gin_configs/studies. Every trial trains with several seeds.
+Its score is the mean of their validation accuracies after the last epoch; test
+data are not used for decisions. Trials are stored in studies.db: a study that
+was stopped resumes where it was, with the same result as an uninterrupted one.
 
-A study's file is code: run only those that you have read. Of studies.db, values
-in the study's ranges count, and nothing else.
+The file of a study is code: run only files that you have read. From studies.db,
+only values in the ranges of the study are used.
 """
 
 import time
@@ -27,34 +27,36 @@ from rigl_tf.utils import file_lock
 from rigl_tf.utils import text_tables
 
 _STUDY = flags.DEFINE_string(
-    "study", None, "In gin_configs/studies, or a path."
+    "study", None, "Name of a file in gin_configs/studies, or a path."
 )
 
 
 def main():
-    """Runs the study that the flags name."""
+    """Runs the study in --study."""
     if _STUDY.value is None:
-        raise ValueError("Say which study: --study=digits_updates. See --help.")
+        raise ValueError(
+            "Pass a study, such as --study=digits_updates. See --help."
+        )
     study = tuning.read(_STUDY.value)
     tune(study, parallel_runs.output_dir("studies"))
 
 
 def tune(study, directory):
-    """Trains the trials that are left; prints and draws all there are.
+    """Trains the remaining trials; prints and plots all trials.
 
     Args:
-        study: `studies.Study`.
+        study: `tuning.Study`.
         directory: Path.
 
     Raises:
-        FileExistsError: If another process is tuning there.
+        FileExistsError: If another process tunes in the directory.
     """
     with file_lock.Lock(directory):
         _tune(study, directory)
 
 
 def _tune(study, directory):
-    begin, left = time.monotonic(), study.num_trials * len(study.spaces)
+    start, left = time.monotonic(), study.num_trials * len(study.spaces)
     rows, records, trained = [_HEAD], [], 0
     for space in study.spaces:
         reference = _records(study, space, {}, directory)
@@ -65,31 +67,35 @@ def _tune(study, directory):
             runs = _records(study, space, values, directory)
             trials.tell(trial, tuning.score(runs))
             trained, left = trained + 1, left - 1
-            seconds = (time.monotonic() - begin) / trained * left
+            seconds = (time.monotonic() - start) / trained * left
             print(
                 f"[{len(tuning.done(trials))}/{study.num_trials}] "
-                f"{grouping.of(runs[0])}  {_words(values)}  "
+                f"{grouping.of(runs[0])}  {_format_values(values)}  "
                 "validation accuracy "
                 f"{100 * trials.trials[trial.number].value:.2f} %, best "
                 f"{100 * trials.best_value:.2f} %, about {seconds:.0f} s left",
                 flush=True,
             )
-        tried = [
+        scored_trials = [
             (values, _records(study, space, values, directory))
             for values in tuning.done(trials)
         ]
-        best = max(tried, key=lambda pair: tuning.score(pair[1]))
+        best = max(scored_trials, key=lambda pair: tuning.score(pair[1]))
         first = reference[0].settings
         rows.append(
             (
                 str(grouping.of(reference[0])),
-                _words({name: first.get(name) for name in study.ranges}),
+                _format_values(
+                    {name: first.get(name) for name in study.ranges}
+                ),
                 *_accuracies(reference),
-                _words(best[0]),
+                _format_values(best[0]),
                 *_accuracies(best[1]),
             )
         )
-        records += reference + [record for _, runs in tried for record in runs]
+        records += reference + [
+            record for _, runs in scored_trials for record in runs
+        ]
     text = text_tables.markdown(rows)
     print(f"\n{text}")
     (directory / "study.md").write_text(text + "\n", encoding="utf-8")
@@ -113,15 +119,15 @@ _HEAD = (
 
 def _records(study, space, values, directory):
     runs = study.runs(*space, values)
-    return [record for _, record in parallel_runs.trained(runs, directory)]
+    return [record for _, record in parallel_runs.train_all(runs, directory)]
 
 
-def _words(values):
+def _format_values(values):
     return ", ".join(f"{name} {value:.3g}" for name, value in values.items())
 
 
 def _accuracies(records):
-    """Mean and deviation of validation and test accuracy."""
+    """Returns mean and deviation of validation and test accuracy."""
     return (
         reports.spread([100 * record.validated for record in records]),
         reports.spread([100 * record.test["accuracy"] for record in records]),
@@ -130,7 +136,7 @@ def _accuracies(records):
 
 def run():
     """Entry point of `rigl-study`."""
-    cli.run(main, goes_on="the same command goes on")
+    cli.run(main, resume_hint="continue it with the same command")
 
 
 if __name__ == "__main__":

@@ -1,1 +1,1 @@
-"""Finds gin files and says where they set a value."""
+"""Finds gin files, and the lines in them that set a value."""

@@ -1,6 +1,6 @@
-"""Finds gin files, parses them and explains what is wrong with them.
+"""Finds and parses gin files, and explains errors in them.
 
-A gin file is code: what it imports and calls runs.
+A gin file is code: parsing it runs its imports and calls.
 """
 
 import contextlib
@@ -19,95 +19,97 @@ _PACKAGE = pathlib.Path(__file__).parent.parent
 
 
 def folder():
-    """The project's `gin_configs/`: of a checkout or of an installed wheel."""
-    for place in (_PACKAGE.parent / "gin_configs", _PACKAGE / "gin_configs"):
-        if place.is_dir():
-            return place
+    """Returns the path of `gin_configs/` in a checkout or a wheel."""
+    for path in (_PACKAGE.parent / "gin_configs", _PACKAGE / "gin_configs"):
+        if path.is_dir():
+            return path
     raise FileNotFoundError(
-        f"gin_configs/ is neither beside nor inside {_PACKAGE}. Install "
-        "rigl_tf again."
+        f"gin_configs/ must be next to or inside {_PACKAGE}. Reinstall rigl_tf."
     )
 
 
-_SINGULAR = {"studies": "study"}  # of others, without the s
+_SINGULAR = {"studies": "study"}  # other names only drop the s
 
 
-def find(kind, name):
-    """The gin file of a task, method or sweep.
+def find(category, name):
+    """Returns the path of the gin file of a task, method, sweep or study.
 
     Args:
-        kind: String, a folder of `gin_configs/`.
-        name: String, a file's name without `.gin`, such as `rigl`, or for
-            those of a paper `ggr/rigl`; or the path of a file anywhere, with
+        category: String, a folder of `gin_configs/`.
+        name: String, name of a file without `.gin`, such as `rigl`, or
+            `ggr/rigl` for a file of a paper. Or the path of any file, with
             `.gin`.
 
     Raises:
-        ValueError: If there is none; the error lists those that there are.
+        ValueError: If the file does not exist; the error lists all names.
     """
     if name.endswith(".gin"):
         if not pathlib.Path(name).is_file():
             raise ValueError(f"There is no file {name}.")
         return pathlib.Path(name)
-    paths = sorted((folder() / kind).glob("*.gin"))
+    paths = sorted((folder() / category).glob("*.gin"))
     names = {path.stem: path for path in paths}
-    for path in sorted((folder() / "papers").glob(f"*/{kind}/*.gin")):
+    for path in sorted((folder() / "papers").glob(f"*/{category}/*.gin")):
         names[f"{path.parts[-3]}/{path.stem}"] = path
     if name in names:
         return names[name]
     close = difflib.get_close_matches(name, names)
     hint = f" Did you mean {close[0]!r}?" if close else ""
     raise ValueError(
-        f"There is no {_SINGULAR.get(kind, kind[:-1])} {name!r}.{hint} "
-        f"{kind.capitalize()}: {', '.join(names)}."
+        f"There is no {_SINGULAR.get(category, category[:-1])} {name!r}.{hint} "
+        f"{category.capitalize()}: {', '.join(names)}."
     )
 
 
 @contextlib.contextmanager
 def parsed(files, bindings):
-    """Parses gin files and bindings; forgets them afterwards.
+    """Parses gin files and bindings; clears them afterwards.
 
     Args:
         files: List of paths.
         bindings: List of strings such as `"SPARSITY = 0.9"`.
 
     Raises:
-        ValueError: In one line, with file and line number. Errors about a
-            value that is received inside get those of where it is set.
+        ValueError: If parsing fails, in one line with file and line number.
+            Errors raised inside about a received value get the file and line
+            that set the value.
     """
     gin.clear_config()
     try:
         _search_folder()
         with _quiet():
             _parse(files, bindings)
-        found = locations.statements(files, bindings, folder())
-        _check_macros(found)
+        statements = locations.statements(files, bindings, folder())
+        _check_macros(statements)
         try:
             yield
         except (ValueError, TypeError) as error:
-            place = _place_of(str(error), found)
-            if not place:
+            location = _location_of_value(str(error), statements)
+            if not location:
                 raise
-            utils.augment_exception_message_and_reraise(error, f"\n  {place}")
+            utils.augment_exception_message_and_reraise(
+                error, f"\n  {location}"
+            )
     finally:
         gin.clear_config()
 
 
 def parameter(name):
-    """The value that the files give a parameter, such as `"f.x"` of `f(x)`."""
+    """Returns the configured value of a parameter, such as `"f.x"`."""
     return gin.query_parameter(name)
 
 
 def configured(function):
-    """A function or class with the arguments that the files give it."""
+    """Returns a function or class with its configured arguments."""
     return gin.get_configurable(function)
 
 
 def macros():
-    """What the files and bindings that are parsed set by name.
+    """Returns the macros that the parsed files and bindings set.
 
     Returns:
-        Dictionary from macro to value; what is no number, string, boolean or
-        `None` is put into words.
+        Dictionary from macro to value. Values other than numbers, strings,
+        booleans and `None` are converted to strings by `repr`.
     """
     plain = int | float | str | bool | None
     values = {
@@ -125,62 +127,62 @@ def _bound():
 
 @functools.cache
 def _search_folder():
-    """Lets includes start from `gin_configs/`. Gin has no way back."""
+    """Adds `gin_configs/` to gin's search path; this cannot be undone."""
     gin.add_config_file_search_path(str(folder()))
 
 
 @contextlib.contextmanager
 def _quiet():
-    """Keeps gin from reporting each place where an included file is not."""
+    """Silences gin's log messages about paths without an included file."""
 
-    def wanted(record):
+    def is_relevant(record):
         return not str(record.msg).startswith("Path not found")
 
     logger = logging.getLogger()
-    logger.addFilter(wanted)
+    logger.addFilter(is_relevant)
     try:
         yield
     finally:
-        logger.removeFilter(wanted)
+        logger.removeFilter(is_relevant)
 
 
 def _parse(files, bindings):
     try:
         gin.parse_config_files_and_bindings([str(f) for f in files], bindings)
     except RecursionError:
-        locations.statements(files, bindings, folder())  # says where
+        locations.statements(files, bindings, folder())  # names the file
         raise
-    except Exception as error:  # gin raises whatever a config's code raises
+    except Exception as error:  # a config's code can raise anything
         message = " ".join(str(error).split()) or type(error).__name__
         missing = re.match(r"(\w+)/macro.value set to `%gin.REQUIRED`", message)
         if missing:
             name = missing[1]
-            found = locations.statements(files, bindings, folder())
+            statements = locations.statements(files, bindings, folder())
             message = (
-                f"{name} has no value yet. Give it one: --set '{name} = ...'. "
-                + locations.of(name, (), found)
+                f"{name} has no value yet. Set it: --set '{name} = ...'. "
+                + locations.last_set(name, (), statements)
             )
         raise ValueError(message) from error
 
 
-def _place_of(message, found):
-    """Where the value is set that a message says was received."""
+def _location_of_value(message, statements):
+    """Finds the statement that set the received value in a message."""
     received = re.search(r"Received(?: instead)?: (\w+)=", message)
     if not received:
         return ""
     names = re.findall(r"In call to configurable '(\w+)'", message)
-    # What a method binds, the functions called with it check.
-    return locations.of(received[1], [*names, "Method"], found)
+    # Functions that a method calls check the values of the method.
+    return locations.last_set(received[1], [*names, "Method"], statements)
 
 
-def _check_macros(found):
-    """Raises for a macro that is bound but used nowhere: it is misspelt."""
+def _check_macros(statements):
+    """Raises for a macro that is set but not used, such as a misspelt name."""
     used = set(re.findall(r"%([A-Za-z_][\w.]*)", gin.config_str()))
     for name in sorted(set(_bound()) - used):
         close = difflib.get_close_matches(name.upper(), used)
         hint = f" Did you mean {close[0]}?" if close else ""
         raise ValueError(
-            f"The macro {name} is set and used nowhere.{hint} "
+            f"The macro {name} is set but not used.{hint} "
             f"Macros in use: {', '.join(sorted(used))}. "
-            + locations.of(name, (), found)
+            + locations.last_set(name, (), statements)
         )

@@ -1,4 +1,4 @@
-"""Says where in gin files something is set, for messages about it."""
+"""Finds the lines of gin files that set a value, for error messages."""
 
 import pathlib
 
@@ -6,37 +6,39 @@ from gin import config_parser
 
 
 def statements(paths, bindings, folder):
-    """The statements of gin files and bindings, those of includes in place.
+    """Returns the statements of gin files, their includes and bindings.
 
     Args:
         paths: List of paths of gin files that gin can parse.
         bindings: List of strings.
-        folder: Path that other paths may start from.
+        folder: Path of the directory that relative paths may start from.
 
     Raises:
         ValueError: If a file includes itself, directly or through others.
     """
-    found = []
+    result = []
     for path in paths:
-        found += _of_file(_located(path, folder), folder, ())
-    return found + list(config_parser.ConfigParser("\n".join(bindings), _Raw()))
+        result += _file_statements(_locate(path, folder), folder, ())
+    return result + list(
+        config_parser.ConfigParser("\n".join(bindings), _Raw())
+    )
 
 
-def of(name, configurables, found):
-    """Where a parameter or macro was set last, in gin's words.
+def last_set(name, configurables, statements):
+    """Returns where a parameter or macro was last set, as gin formats it.
 
     Args:
-        name: String.
-        configurables: Names of functions and classes that it may belong to.
-        found: List of statements.
+        name: String, name of the parameter or macro.
+        configurables: Names of functions and classes with the parameter.
+        statements: List of statements.
 
     Returns:
-        String, empty if it was not set. A parameter that was set to a macro
-        is where the macro is.
+        String, empty if the name was not set. For a parameter that was set to
+        a macro, the location of the macro.
     """
-    set_here = [
+    bindings = [
         statement
-        for statement in found
+        for statement in statements
         if isinstance(statement, config_parser.BindingStatement)
         and name == (statement.arg_name or statement.selector)
         and (
@@ -44,15 +46,16 @@ def of(name, configurables, found):
             or statement.selector.split(".")[-1] in configurables
         )
     ]
-    if not set_here:
+    if not bindings:
         return ""
-    last = set_here[-1]
-    macro = isinstance(last.value, _Macro)
-    return macro and of(last.value, (), found) or in_words(last)
+    last = bindings[-1]
+    is_macro = isinstance(last.value, _Macro)
+    macro = last_set(last.value, (), statements) if is_macro else ""
+    return macro or format_location(last)
 
 
 class Reference(str):
-    """The name of something that a value refers to."""
+    """The name of an object that a value refers to."""
 
 
 class _Macro(str):
@@ -60,7 +63,7 @@ class _Macro(str):
 
 
 class _Raw(config_parser.ParserDelegate):
-    """Looks nothing up."""
+    """A delegate that keeps names without looking them up."""
 
     def configurable_reference(self, name, evaluate):
         del evaluate
@@ -70,30 +73,38 @@ class _Raw(config_parser.ParserDelegate):
         return _Macro(name)
 
 
-def _of_file(path, folder, above):
-    found = []
+def _file_statements(path, folder, parents):
+    result = []
     with path.open(encoding="utf-8") as file:
         for statement in config_parser.ConfigParser(file, _Raw()):
             if not isinstance(statement, config_parser.IncludeStatement):
-                found.append(statement)
+                result.append(statement)
                 continue
-            included = _located(statement.filename, folder)
-            if included.resolve() in (path.resolve(), *above):
+            included = _locate(statement.filename, folder)
+            if included.resolve() in (path.resolve(), *parents):
                 raise ValueError(
                     "The gin files include one another in a circle: "
-                    f"{included}. Take one include out. {in_words(statement)}"
+                    f"{included}. Remove one include. "
+                    f"{format_location(statement)}"
                 )
-            found += _of_file(included, folder, (path.resolve(), *above))
-    return found
+            result += _file_statements(
+                included, folder, (path.resolve(), *parents)
+            )
+    return result
 
 
-def _located(path, folder):
+def _locate(path, folder):
     path = pathlib.Path(path)
     return path if path.exists() else folder / path
 
 
-def in_words(statement):
-    """Where a statement stands, in gin's words."""
-    place = statement.location
-    file = f'file "{place.filename}",' if place.filename else "bindings string"
-    return f"In {file} line {place.line_num} {place.line_content.strip()}"
+def format_location(statement):
+    """Returns the file and line of a statement, as gin formats them."""
+    location = statement.location
+    file = (
+        f'file "{location.filename}",'
+        if location.filename
+        else "bindings string"
+    )
+    line = location.line_content.strip()
+    return f"In {file} line {location.line_num} {line}"

@@ -90,8 +90,8 @@ def test_blocks_are_said_to_be_multiplied_without_zeros(exported_text):
     text = exported_text(network, granularity=structures.Blocks(4, 1))
 
     assert text == (
-        "LiteRT: 2 kernels are stored without their zeros, and 2 of them, in "
-        "blocks, multiplied without.\n"
+        "LiteRT: 2 kernels are stored without zeros; 2 of them have blocks and "
+        "are also multiplied without zeros.\n"
     )
 
 
@@ -100,7 +100,10 @@ def test_a_model_with_few_zeros_is_dealt_with_in_a_line(exported_text):
 
     text = exported_text(network, sparsity=0.1)
 
-    assert text == "LiteRT: no kernel has zeros enough to leave them out.\n"
+    assert (
+        text
+        == "LiteRT: no kernel has enough zeros to be stored without them.\n"
+    )
 
 
 def test_what_is_no_run_or_no_format_is_said(run_dir, parsed_flags, tmp_path):
@@ -109,5 +112,7 @@ def test_what_is_no_run_or_no_format_is_said(run_dir, parsed_flags, tmp_path):
         export.main(tmp_path / "nowhere")
 
     parsed_flags("--format=onyx")
-    with pytest.raises(ValueError, match="must be of keras, .*--format=onyx"):
+    with pytest.raises(
+        ValueError, match="must be one of keras, .*--format=onyx"
+    ):
         export.main(run_dir)

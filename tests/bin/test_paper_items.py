@@ -66,7 +66,7 @@ def test_every_item_lists_a_command_for_every_run(
     rows = PAPERS[name].items[item].rows
     count = sum(len(row.settings) for row in rows)
     assert sum(line.startswith("rigl-train ") for line in lines) == count
-    assert sum("5e+09 FLOPs a seed" in line for line in lines) == count
+    assert sum("5e+09 FLOPs per seed" in line for line in lines) == count
 
 
 @pytest.mark.parametrize(("name", "item"), TRAINED)

@@ -357,14 +357,14 @@ def test_a_list_says_what_is_needed_and_what_it_costs():
     paper = TABLES["rigl_reproduction"]
     only = {name: paper.items[name] for name in ("Table 6", "Figure 5")}
     paper = dataclasses.replace(paper, items=only)
-    rows = listing.listed(paper, has_flops=True).splitlines()
+    rows = listing.paper_table(paper, has_flops=True).splitlines()
     assert "tests/models/test_papers.py" in rows[2]
     cells = [cell.strip() for cell in rows[3].split("|")]
     assert cells[3] == "8"
     assert cells[4].startswith("cifar10")
     assert cells[5] == "digits_dst"
     assert float(cells[6]) == pytest.approx(2.5e16, rel=0.05)
-    assert "FLOPs" not in listing.listed(paper).splitlines()[0]
+    assert "FLOPs" not in listing.paper_table(paper).splitlines()[0]
 
 
 def test_an_unknown_key_names_the_file(tmp_path):

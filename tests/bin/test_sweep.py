@@ -236,7 +236,7 @@ def test_the_other_runs_are_trained_if_one_fails(
 
     monkeypatch.setattr(train, "run_one", run_one)
     parsed_flags()
-    found = parallel_runs.trained(runs, tmp_path)
+    found = parallel_runs.train_all(runs, tmp_path)
 
     assert next(found) == (runs[0], records.record())
     with pytest.raises(ChildProcessError, match="2 of 3 runs failed.*seed=1,"):
@@ -250,8 +250,8 @@ def test_the_other_runs_are_trained_if_one_fails(
 @pytest.mark.parametrize(
     ("code", "words"),
     [
-        (-9, "was killed by SIGKILL. Has it run out of memory?"),
-        (75, "was stopped, and saved."),
+        (-9, "was killed by SIGKILL. Check whether memory ran out."),
+        (75, "was stopped and saved."),
         (1, "ended with exit code 1."),
     ],
 )
@@ -268,14 +268,20 @@ def test_a_process_that_ends_without_a_word_is_named(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "Say which sweep"),
-        (["--sweep=digits"], "Say where the runs go"),
+        ([], "Pass either --sweep"),
+        (["--sweep=digits"], "Pass a directory for the runs"),
         (["--sweep=nope", "--list"], "There is no sweep 'nope'"),
         (["--sweep=nope.gin", "--list"], "There is no file nope.gin"),
-        (["--sweep=digits", "--index=99"], "between 0 and 11.*Received: 99"),
-        (["--sweep=digits", "--only=x"], "No run has a path like --only='x'"),
-        (["--sweep=digits", "--set=EPOCHS = 1"], "--set is for rigl-train"),
-        (["--sweep=digits", "--seed=1"], "--seed is for rigl-train"),
+        (
+            ["--sweep=digits", "--index=99"],
+            "between 0 and 11.*Received: --index=99",
+        ),
+        (["--sweep=digits", "--only=x"], "must match the path.*--only='x'"),
+        (
+            ["--sweep=digits", "--set=EPOCHS = 1"],
+            "--set is a flag of rigl-train",
+        ),
+        (["--sweep=digits", "--seed=1"], "--seed is a flag of rigl-train"),
     ],
 )
 def test_bad_arguments_are_refused(parsed_flags, arguments, message):

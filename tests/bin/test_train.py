@@ -139,12 +139,12 @@ def test_a_mistake_ends_in_one_line(tmp_path, arguments, message):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--task=digits_mlp"], "Say where the run goes"),
-        (["--output_dir=run"], "Say what to train"),
-        (["--output_dir=run", "--method=set"], "Say what to train: --task"),
+        (["--task=digits_mlp"], "Pass a directory for the run"),
+        (["--output_dir=run"], "Pass a task and a method"),
+        (["--output_dir=run", "--method=set"], "such as --task"),
         (["--output_dir=run", "--task=nope"], "There is no task 'nope'"),
         (["--output_dir=run", "--task=ggr/x"], "There is no task 'ggr/x'"),
-        (["--output_dir=run", "--smoke"], "leave out --output_dir"),
+        (["--output_dir=run", "--smoke"], "Remove --output_dir"),
     ],
 )
 def test_missing_arguments_are_asked_for(parsed_flags, arguments, message):
@@ -207,7 +207,7 @@ def test_trying_leaves_nothing_behind(parsed_flags, capsys):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(train, "run_one", remember)
         train.main()
-    assert "It works" in capsys.readouterr().out
+    assert "The run works" in capsys.readouterr().out
     assert not places[0].exists()
 
 

@@ -12,7 +12,7 @@ import tensorflow_datasets as tfds
 from tensorflow_datasets.core.download import checksums
 
 from rigl_tf import datasets
-from rigl_tf.bin.prepare import listed
+from rigl_tf.bin.prepare import dataset_table
 from rigl_tf.bin.prepare import prepare_dataset
 from rigl_tf.datasets import augment
 from rigl_tf.datasets import prepared
@@ -311,7 +311,9 @@ def test_an_archive_with_more_than_files_is_refused(kind, to, small, tmp_path):
         info = tarfile.TarInfo("ILSVRC2012_val_00000009.JPEG")
         info.type, info.linkname = kind, to
         archive.addfile(info)
-    with pytest.raises(ValueError, match="00000009.JPEG' is no ordinary file"):
+    with pytest.raises(
+        ValueError, match="00000009.JPEG' is not a regular file"
+    ):
         small("imagenet2012", *archives)
 
 
@@ -330,15 +332,20 @@ def test_archives_with_a_known_checksum_are_not_opened_otherwise(
 @pytest.mark.parametrize(
     ("name", "archives", "error", "problem"),
     [
-        ("cifar10", ["cifar.zip"], ValueError, "made of cifar-10-binary"),
+        (
+            "cifar10",
+            ["cifar.zip"],
+            ValueError,
+            "needs the archives cifar-10-binary",
+        ),
         (
             "cifar10",
             ["no/cifar-10-binary.tar.gz"],
             FileNotFoundError,
-            "no file no/cifar",
+            "archive=no/cifar",
         ),
         ("imagenet2012", [], ValueError, "Download ILSVRC2012_img_train.tar"),
-        ("tiny_imagenet", [], ValueError, "say where: --archive="),
+        ("tiny_imagenet", [], ValueError, "and pass --archive="),
     ],
 )
 def test_archives_that_will_not_do(name, archives, error, problem, tmp_path):
@@ -357,7 +364,7 @@ def test_without_a_network_a_download_ends_at_once(monkeypatch, tmp_path):
 
 def test_the_list_says_what_is_prepared(small, tmp_path):
     data_dir = small("tiny_imagenet", official.tiny_imagenet(tmp_path, ["n01"]))
-    rows = listed(data_dir).splitlines()
+    rows = dataset_table(data_dir).splitlines()
     (row,) = [row for row in rows if "tiny_imagenet" in row]
     assert row.split("|")[2].strip() == "yes"
     (row,) = [row for row in rows if "imagenet2012" in row]

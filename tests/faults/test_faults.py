@@ -490,7 +490,7 @@ FAULTS = {
     "16-include-cycle": (
         run_in_a_circle,
         ValueError,
-        'in a circle: a.gin. Take one include out. In file "b.gin", line 2',
+        'in a circle: a.gin. Remove one include. In file "b.gin", line 2',
     ),
     "16-include-missing": (
         lambda: run("include 'nope.gin'"),

@@ -124,7 +124,7 @@ def test_parsing_logs_nothing_about_the_search(caplog, monkeypatch, tmp_path):
 def test_a_macro_of_sparse_methods_is_refused_for_the_dense_one():
     message = error_of(["SPARSITY = 0.9"], files(method="dense"))
 
-    assert "The macro SPARSITY is set and used nowhere. Macros" in message
+    assert "The macro SPARSITY is set but not used. Macros" in message
 
 
 @pytest.mark.parametrize("binding", ["SPARSITY", "SPARSITY =", "A = 1 2"])
