@@ -56,7 +56,7 @@ def without_module(config):
         config = {k: without_module(v) for k, v in config.items()}
         config.pop("module", None)
         if str(config.get("registered_name")).startswith("rigl_tf>"):
-            del config["class_name"]  # the class may have a new one
+            config.pop("class_name", None)  # a class may be renamed
     return config
 
 folder = pathlib.Path(sys.argv[1])

@@ -29,7 +29,7 @@ from rigl_tf.sparsity.schedules import PolynomialSparsity
 from rigl_tf.sparsity.schedules import UpdateSchedule
 from rigl_tf.training import longer_training
 
-ROOT = pathlib.Path(__file__).parents[1]
+ROOT = pathlib.Path(__file__).parents[2]
 
 few = settings(max_examples=60, deadline=None, derandomize=True)
 
@@ -374,7 +374,7 @@ def test_what_has_no_steps_comes_back_unchanged():
 
 
 def test_a_schedule_without_an_end_says_what_to_do():
-    with pytest.raises(ValueError, match="Give it a number of steps"):
+    with pytest.raises(ValueError, match="Pass a number of steps"):
         Cosine()(5)
 
 
@@ -434,7 +434,7 @@ def test_the_schedule_of_tfmot_is_accepted_and_agrees():
         [
             "import tensorflow as tf",
             "from rigl_tf.sparsity import schedules",
-            "from rigl_tf.schedules import UpdateSchedule",
+            "from rigl_tf.sparsity.schedules import UpdateSchedule",
             inspect.getsource(agrees_with_tfmot),
             "agrees_with_tfmot()",
         ]
