@@ -81,7 +81,7 @@ class RandomNumbers:
         """
         return masks.random_scores(self._shape, seed)
 
-    def _folded(self, number, stream):
+    def _fold(self, number, stream):
         """Returns a distinct seed for each distribution and stream."""
         if stream:
             seed = _fold_in(self._seed, _FOR_STREAMS + number)

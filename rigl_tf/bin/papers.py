@@ -118,9 +118,9 @@ def commands(name, paper, item):
             parts.append(shlex.quote(f"--output_dir={_RUNS}/{one.path}"))
             lines.append(" ".join(["rigl-train", *parts]))
     if item.rows:
-        kind, _, number = item.name.partition(" ")
-        which = f"--{kind.lower()}={number}"
-        if kind not in ("Table", "Figure"):
+        category, _, number = item.name.partition(" ")
+        which = f"--{category.lower()}={number}"
+        if category not in ("Table", "Figure"):
             which = f"--table={item.name!r}"
         lines.append(
             f"\n# {item.seeds} seeds each. To try a run, replace --output_dir "

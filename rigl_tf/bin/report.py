@@ -114,7 +114,7 @@ def _plots(records):
         )
     if any("accuracy" not in record.test for record in records):
         return
-    if len({kind.sparsity for kind in groups} - {0.0}) > 1:
+    if len({group.sparsity for group in groups} - {0.0}) > 1:
         yield from (plots.accuracy_by_density, plots.accuracy_by_flops)
         if any(record.ticket for record in records):
             yield plots.before_by_density

@@ -52,11 +52,11 @@ def from_arrays(
     check_integer(num_classes, "num_classes", least=2)
     check_integer(batch_size, "batch_size", least=1)
     dtype = np.float32 if transform is None else None
-    train = _checked_pair(train, "train", num_classes, dtype)
-    test = _checked_pair(test, "test", num_classes, dtype)
+    train = _check_pair(train, "train", num_classes, dtype)
+    test = _check_pair(test, "test", num_classes, dtype)
     _check_same_shape(test, "test", train)
     if validation is not None:
-        validation = _checked_pair(validation, "validation", num_classes, dtype)
+        validation = _check_pair(validation, "validation", num_classes, dtype)
         _check_same_shape(validation, "validation", train)
         validation = _in_order(validation, batch_size, transform)
 
@@ -172,7 +172,7 @@ def _on_host(arrays):
         return tuple(tf.constant(array) for array in arrays)
 
 
-def _checked_pair(arrays, name, num_classes, dtype):
+def _check_pair(arrays, name, num_classes, dtype):
     """Returns checked arrays `x`, in a dtype, and `y`, int32."""
     if not isinstance(arrays, tuple | list) or len(arrays) != 2:
         raise ValueError(
@@ -197,12 +197,10 @@ def _checked_pair(arrays, name, num_classes, dtype):
         raise ValueError(
             f"`{name}` must not be empty. Received: x.shape={x.shape}."
         )
-    return _checked_inputs(x, name, dtype), _checked_labels(
-        y, name, num_classes
-    )
+    return _check_inputs(x, name, dtype), _check_labels(y, name, num_classes)
 
 
-def _checked_inputs(x, name, dtype):
+def _check_inputs(x, name, dtype):
     with np.errstate(over="ignore"):  # reported below
         x = x.astype(dtype or x.dtype, copy=False)
     num_bad = x.size - np.count_nonzero(np.isfinite(x))
@@ -214,7 +212,7 @@ def _checked_inputs(x, name, dtype):
     return x
 
 
-def _checked_labels(y, name, num_classes):
+def _check_labels(y, name, num_classes):
     if not np.issubdtype(y.dtype, np.integer):
         raise ValueError(
             f"`y` of `{name}` must have an integer dtype. Received: "

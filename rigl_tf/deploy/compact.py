@@ -39,7 +39,7 @@ def write(model, path):
         path: String or path of the file.
     """
     arrays = [tf.convert_to_tensor(v).numpy() for v in model.weights]
-    parts = [part for array in arrays for part in _packed(array)]
+    parts = [part for array in arrays for part in _pack(array)]
     header = {
         "model": keras.saving.serialize_keras_object(model),
         "weights": [
@@ -107,7 +107,7 @@ class _Refused(Exception):
     """The reason why a file cannot be read."""
 
 
-def _packed(array):
+def _pack(array):
     """Returns the two parts of an array: bit mask and nonzero numbers."""
     import zstandard  # installed by `rigl_tf[export]`
 
@@ -160,26 +160,26 @@ def _arrays(weights, lengths, rest):
     ends = np.cumsum(lengths, dtype=np.int64)
     parts = [rest[end - n : end] for n, end in zip(lengths, ends, strict=True)]
     return [
-        _unpacked(weight, bits, values)
+        _unpack(weight, bits, values)
         for weight, bits, values in zip(
             weights, parts[::2], parts[1::2], strict=True
         )
     ]
 
 
-def _unpacked(weight, bits, values):
+def _unpack(weight, bits, values):
     count, dtype = math.prod(weight["shape"]), _dtype(weight)
-    bits = np.frombuffer(_inflated(bits, -(-count // 8)), np.uint8)
+    bits = np.frombuffer(_decompress(bits, -(-count // 8)), np.uint8)
     is_set = np.unpackbits(bits, count=count).astype(bool)
     kept = np.count_nonzero(is_set)
-    by_byte = _inflated(values, kept * dtype.itemsize)
+    by_byte = _decompress(values, kept * dtype.itemsize)
     by_byte = np.frombuffer(by_byte, np.uint8).reshape(dtype.itemsize, kept)
     words = np.zeros(count, f"u{dtype.itemsize}")
     words[is_set] = np.ascontiguousarray(by_byte.T).view(words.dtype)[:, 0]
     return words.view(dtype).reshape(weight["shape"])
 
 
-def _inflated(part, size):
+def _decompress(part, size):
     """Decompresses a part, which must have exactly `size` bytes."""
     import zstandard
 
@@ -193,7 +193,7 @@ def _inflated(part, size):
 
 
 def _check_shapes(variables, weights):
-    """Compares the shapes and types of a model with those in the file."""
+    """Compares the shapes and types of a model with the file."""
     if len(variables) != len(weights):
         raise _Refused(
             f"its model has {len(variables)} weights, the file {len(weights)}"

@@ -42,7 +42,7 @@ class Format:
     has_signature: bool = False
 
 
-def _batched(model, signature):
+def _with_batch_size(model, signature):
     """Leaves the batch size open, as Keras does, unless a layer has states."""
     if equivalence.is_stateful(model):
         return signature
@@ -63,7 +63,7 @@ def _write_saved_model(model, path, signature):
         str(path),
         format="tf_saved_model",
         verbose=False,
-        input_signature=[_batched(model, signature).specs],
+        input_signature=[_with_batch_size(model, signature).specs],
     )
 
 
@@ -97,7 +97,7 @@ def _write_onnx(model, path, signature):
             str(path),
             format="onnx",
             verbose=False,
-            input_signature=[_batched(model, signature).specs],
+            input_signature=[_with_batch_size(model, signature).specs],
         )
 
 

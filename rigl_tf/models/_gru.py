@@ -11,8 +11,8 @@ def gru(input_shape, num_classes, embedding=128, units=512, hidden=(256, 128)):
     """Builds a GRU that predicts the next character after each one.
 
     Layers with kernels are named `embedding`, `gru`, `dense1`, `dense2`, ...
-    and `logits`. The paper shares the embedding with the logits; here, the
-    logits have a separate kernel.
+    and `logits`. In the paper, the logits share the embedding; in this
+    network, they have a separate kernel.
 
     Args:
         input_shape: Tuple of one positive integer, the length of a text.

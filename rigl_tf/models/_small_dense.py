@@ -62,7 +62,7 @@ def small_dense(model, sparsity, rounding=None, multiples=None):
     units = {name: multiples[p] for p in matched for name in matched[p]}
     if rounding is not None:
         factor = math.sqrt(1 - sparsity)
-        return _scaled(model, factor, _ROUNDINGS[rounding], units)
+        return _scale(model, factor, _ROUNDINGS[rounding], units)
     sizes = [
         (len(v.shape), math.prod(v.shape)) for v in model.trainable_variables
     ]
@@ -76,7 +76,7 @@ def _largest(model, max_size, units):
     """Returns the largest network with at most `max_size` parameters."""
 
     def scaled(factor):
-        return _scaled(
+        return _scale(
             model, factor, lambda width: max(math.floor(width), 1), units
         )
 
@@ -102,7 +102,7 @@ def _largest(model, max_size, units):
     return best
 
 
-def _scaled(model, factor, rounded, units):
+def _scale(model, factor, rounded, units):
     """Returns the network with its widths multiplied and rounded."""
     outputs = {
         tensor._keras_history.operation.name

@@ -41,7 +41,7 @@ class LayerFactory:
             use_bias=bias,
             kernel_initializer=make_initializer(self.initializer),
             name=name,
-        )(_padded(x, size, stride, name))
+        )(_pad(x, size, stride, name))
 
     def depthwise(self, x, size, name, stride=1):
         """Applies a depthwise convolution with symmetric padding."""
@@ -52,7 +52,7 @@ class LayerFactory:
             use_bias=False,
             depthwise_initializer=make_initializer(self.initializer, True),
             name=name,
-        )(_padded(x, size, stride, name))
+        )(_pad(x, size, stride, name))
 
     def norm(self, x, name, gamma="ones"):
         """Applies BN with PyTorch's constants, as in the code of the papers."""
@@ -88,7 +88,7 @@ class LayerFactory:
         return self.dense(x, num_classes, "logits", self.head_initializer)
 
 
-def _padded(x, size, stride, name):
+def _pad(x, size, stride, name):
     if stride == 1 or size == 1:
         return x
     return layers.ZeroPadding2D(size // 2, name=f"{name}_pad")(x)

@@ -100,7 +100,7 @@ def uniform(
     Reference:
         [Evci et al., 2020](https://arxiv.org/abs/1911.11134), section 3 (1).
     """
-    fixed, names = _fixed(shapes, sparsity, names, dense, custom)
+    fixed, names = _fixed_sparsities(shapes, sparsity, names, dense, custom)
     if callable(first):
         first = first(names)
     for matched in match(first or (), names, "first").values():
@@ -126,7 +126,7 @@ def uniform_all(
         [Parger et al., 2022](https://arxiv.org/abs/2210.14012), section 5.
     """
     del first
-    fixed, names = _fixed(shapes, sparsity, names, dense, custom)
+    fixed, names = _fixed_sparsities(shapes, sparsity, names, dense, custom)
     return [fixed.get(name, float(sparsity)) for name in names]
 
 
@@ -156,7 +156,7 @@ def erdos_renyi(
                 "use `uniform`."
             )
     raw = [sum(shape[-2:]) / math.prod(shape[-2:]) for shape in shapes]
-    return _in_proportion(raw, shapes, sparsity, names, dense, custom)
+    return _proportional_sparsities(raw, shapes, sparsity, names, dense, custom)
 
 
 def erdos_renyi_kernel(
@@ -207,7 +207,7 @@ def erdos_renyi_kernel(
     del first
     check_number("power", power)
     raw = [(sum(shape) / math.prod(shape)) ** power for shape in shapes]
-    return _in_proportion(raw, shapes, sparsity, names, dense, custom)
+    return _proportional_sparsities(raw, shapes, sparsity, names, dense, custom)
 
 
 DISTRIBUTIONS = {
@@ -320,7 +320,7 @@ def check_sparsity(sparsity, name="sparsity"):
         )
 
 
-def _fixed(shapes, sparsity, names, dense, custom):
+def _fixed_sparsities(shapes, sparsity, names, dense, custom):
     """Returns the fixed sparsities of dense and custom layers, by name."""
     check_sparsity(sparsity)
     names = _names(shapes, names)
@@ -339,9 +339,9 @@ def _fixed(shapes, sparsity, names, dense, custom):
     return fixed, names
 
 
-def _in_proportion(raw, shapes, sparsity, names, dense, custom):
+def _proportional_sparsities(raw, shapes, sparsity, names, dense, custom):
     """Returns sparsities for densities eps x raw, at most 1, in the budget."""
-    fixed, names = _fixed(shapes, sparsity, names, dense, custom)
+    fixed, names = _fixed_sparsities(shapes, sparsity, names, dense, custom)
     sizes = [math.prod(shape) for shape in shapes]
     free = [i for i, name in enumerate(names) if name not in fixed]
     if not free:

@@ -33,7 +33,7 @@ class Layout:
     def stack(self, values):
         """Reshapes from kernel shape to (kernel positions, inputs, outputs)."""
         return tf.reshape(
-            _permuted(values, self.order),
+            _permute(values, self.order),
             (self.kernel_positions, self.inputs, self.outputs),
         )
 
@@ -41,7 +41,7 @@ class Layout:
         """Inverts `stack`."""
         inverse = tuple(map(self.order.index, range(len(self.order))))
         ordered = tuple(self.kernel_shape[i] for i in self.order)
-        return _permuted(tf.reshape(stacked, ordered), inverse)
+        return _permute(tf.reshape(stacked, ordered), inverse)
 
     def matrix(self, values):
         """Reshapes from kernel shape to a matrix, inputs by outputs."""
@@ -104,7 +104,7 @@ def _operands(equation):
     return (*left.split(","), output)
 
 
-def _permuted(values, order):
+def _permute(values, order):
     if order == tuple(range(len(order))):
         return values
     return tf.transpose(values, order)

@@ -20,7 +20,7 @@ def top_k_mask(scores, k, candidates=None):
     Args:
         scores: Tensor of floats or of integers that int32 holds, any shape.
             Ties go to the lower flat index. NaN ranks below everything, `-inf`
-            included. 64-bit floats are compared as 32-bit ones.
+            included. 64-bit floats are compared as 32-bit floats.
         k: Integer or integer scalar tensor, from 0 to the number of
             candidates. A symbolic tensor outside this range is clipped.
         candidates: Boolean tensor, shape of `scores`, the positions that may
@@ -37,7 +37,7 @@ def top_k_mask(scores, k, candidates=None):
         available = tf.size(scores, out_type=tf.int64)
     else:
         available = count(candidates)
-    k = _checked_count(k, available, "k", "scores")
+    k = _check_count(k, available, "k", "scores")
     return _highest(scores, k, candidates)
 
 
@@ -60,7 +60,7 @@ def random_mask(shape, k, seed):
     tile = max(_TILE, -(-size // _MAX_TILES))
     if size <= tile or not tf.executing_eagerly():
         return top_k_mask(random_scores(shape, seed), k)
-    k = _checked_count(k, size, "k", "scores")
+    k = _check_count(k, size, "k", "scores")
     # Tiles are drawn again for each use, so that memory holds few of them.
     tiles = [
         functools.partial(
@@ -187,7 +187,7 @@ def drop_threshold(mask, scores, num_drop):
         ValueError: If `num_drop` is not a count of active connections.
     """
     num_active = count(mask)
-    num_drop = _checked_count(num_drop, num_active, "num_drop", "connections")
+    num_drop = _check_count(num_drop, num_active, "num_drop", "connections")
     keys = top_k.keys_of(scores, mask)
     return top_k.top_k_threshold(keys, num_active - num_drop)
 
@@ -228,7 +228,7 @@ def grow(mask, scores, num_grow):
     if isinstance(num_grow, int) and num_grow == 0:
         return mask
     inactive = tf.logical_not(mask)
-    left = _checked_count(num_grow, count(inactive), "num_grow", "connections")
+    left = _check_count(num_grow, count(inactive), "num_grow", "connections")
     functions = score_functions(scores)
     for i, score in enumerate(functions):
         part = equal_part(left, len(functions) - i)
@@ -331,7 +331,7 @@ def seed_pair(seed):
     return seed
 
 
-def _checked_count(k, available, name, what):
+def _check_count(k, available, name, what):
     """Returns `k` as an int64 scalar; checks it against `available`."""
     value = tf.get_static_value(k)
     limit = tf.get_static_value(available)

@@ -1,4 +1,4 @@
-"""Replaces sparse Dense layers by condensed ones."""
+"""Replaces sparse Dense layers by `Condensed` layers."""
 
 import keras
 import numpy as np
@@ -18,7 +18,7 @@ TOLERANCE = 1e-5
 
 
 def condense(model, samples=None):
-    """Replaces Dense layers by `Condensed` ones, for inference.
+    """Replaces Dense layers by `Condensed` layers, for inference.
 
     A layer is replaced if no neuron is connected to more than a quarter of its
     inputs. Neurons with fewer connections than others are padded with zeros.
@@ -57,7 +57,7 @@ def condense(model, samples=None):
         def copy(layer):
             if not isinstance(layer, keras.Layer):
                 return layer  # such as a sum of tensors
-            copied, weights = _condensed(layer)
+            copied, weights = _condense_layer(layer)
             copies.append((copied, layer, weights))
             return copied
 
@@ -84,7 +84,7 @@ def condense(model, samples=None):
         return clone
 
 
-def _condensed(layer):
+def _condense_layer(layer):
     """Returns a copy of a layer, condensed if possible, and its weights."""
     weights = layer.get_weights()
     if type(layer) is kl.Dense and layer.dtype == "float32":

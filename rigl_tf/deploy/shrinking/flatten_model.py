@@ -42,7 +42,7 @@ def flatten_nested(model):
             Functional(model.input, model.output, name=model.name), names
         )
     operations = [*model.operations, *_nested(model)]
-    with _restored(operations), unwrapping.uncompiled(model):
+    with _restore_calls(operations), unwrapping.uncompiled(model):
         for operation in operations:
             operation.name = names[id(operation)]
         clone = keras.models.clone_model(
@@ -52,7 +52,7 @@ def flatten_nested(model):
 
 
 @contextlib.contextmanager
-def _restored(operations):
+def _restore_calls(operations):
     """Restores the names and calls of operations afterwards."""
     before = [
         (each, each.name, len(each._inbound_nodes), len(each._outbound_nodes))
