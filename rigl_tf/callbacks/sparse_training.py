@@ -4,7 +4,6 @@ import keras
 import numpy as np
 
 from rigl_tf.modeling import maskable
-from rigl_tf.modeling import optimizer_slots
 from rigl_tf.modeling.setup import resolve
 from rigl_tf.modeling.sparse_model import SparseModel
 from rigl_tf.modeling.sparse_optimizer import SparseOptimizer
@@ -14,6 +13,7 @@ from rigl_tf.modeling.sparse_wrapper import sparse_kernels
 from rigl_tf.modeling.training_guard import TrainingGuard
 from rigl_tf.modeling.training_guard import look_back
 from rigl_tf.sparsity import distributions
+from rigl_tf.utils import optimizer_slots
 from rigl_tf.utils import refusals
 from rigl_tf.utils import tensors
 

@@ -10,8 +10,8 @@ import keras
 import numpy as np
 
 from rigl_tf.callbacks.checkpoint_files import Spec
-from rigl_tf.modeling import optimizer_slots
 from rigl_tf.modeling.sparse_optimizer import find_sparse_step
+from rigl_tf.utils import optimizer_slots
 from rigl_tf.utils import tensors
 
 

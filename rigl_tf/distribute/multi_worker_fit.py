@@ -5,7 +5,7 @@ import tensorflow as tf
 from keras import tree
 
 from rigl_tf.distribute import replica_sync
-from rigl_tf.modeling import optimizer_slots
+from rigl_tf.utils import optimizer_slots
 from rigl_tf.utils import refusals
 from rigl_tf.utils import tensors
 

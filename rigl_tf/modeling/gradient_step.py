@@ -14,9 +14,9 @@ from rigl_tf.kernels import StoredKernel
 from rigl_tf.kernels import UpdateInputs
 from rigl_tf.modeling import kernel_views
 from rigl_tf.modeling import mask_update
-from rigl_tf.modeling import optimizer_slots
 from rigl_tf.sparsity import schedules
 from rigl_tf.sparsity import structures as structures
+from rigl_tf.utils import optimizer_slots
 from rigl_tf.utils import tensors
 
 

@@ -9,7 +9,6 @@ from rigl_tf._keras_compat import Untracked
 from rigl_tf._keras_compat import is_saving_as_h5
 from rigl_tf.distribute.multi_worker_fit import MultiWorkerFit
 from rigl_tf.kernels import ActiveKernel
-from rigl_tf.modeling import optimizer_slots
 from rigl_tf.modeling import placement
 from rigl_tf.modeling import sparse_wrapper
 from rigl_tf.modeling import training_step
@@ -19,6 +18,7 @@ from rigl_tf.modeling.sparse_step import SparseStep
 from rigl_tf.modeling.training_guard import TrainingGuard
 from rigl_tf.modeling.training_guard import look_back
 from rigl_tf.modeling.wrapper_owner import WrapperOwner
+from rigl_tf.utils import optimizer_slots
 from rigl_tf.utils import refusals
 from rigl_tf.utils import tensors
 

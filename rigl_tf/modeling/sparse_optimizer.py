@@ -2,7 +2,7 @@
 
 import keras
 
-from rigl_tf.modeling import optimizer_slots
+from rigl_tf.utils import optimizer_slots
 
 
 @keras.saving.register_keras_serializable(package="rigl_tf")

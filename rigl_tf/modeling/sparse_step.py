@@ -15,10 +15,10 @@ from rigl_tf.kernels import WarnOnce
 from rigl_tf.kernels import checked_mask
 from rigl_tf.modeling import gradient_step
 from rigl_tf.modeling import grow_init as initialization
-from rigl_tf.modeling import optimizer_slots
 from rigl_tf.modeling import schedule_resolution
 from rigl_tf.sparsity import schedules
 from rigl_tf.sparsity import structures as structures
+from rigl_tf.utils import optimizer_slots
 from rigl_tf.utils import tensors
 
 

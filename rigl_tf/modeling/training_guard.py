@@ -7,8 +7,8 @@ import numpy as np
 
 from rigl_tf.distribute.replica_sync import ReplicaConsistencyCheck
 from rigl_tf.kernels import StoredKernel
-from rigl_tf.modeling import optimizer_slots
 from rigl_tf.modeling import schedule_resolution
+from rigl_tf.utils import optimizer_slots
 from rigl_tf.utils import tensors
 
 MOST_BAD_STEPS = 100

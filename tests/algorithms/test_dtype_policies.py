@@ -6,7 +6,7 @@ import pytest
 
 from rigl_tf import kernels
 from rigl_tf.modeling import sparse_wrapper
-from rigl_tf.sparsity.structures import Connections
+from rigl_tf.sparsity.structures import Unstructured
 
 
 @pytest.mark.parametrize(

@@ -60,7 +60,9 @@ def two_devices(**kwargs):
 )
 def test_what_fails_on_several_devices_is_refused(argument, kwargs):
     with pytest.raises(ValueError, match=f"Leave `{argument}` out under"):
-        multi_worker_fit.mend(two_devices(**{"optimizer": "sgd", **kwargs}))
+        multi_worker_fit.patch_fit_for_multi_worker(
+            two_devices(**{"optimizer": "sgd", **kwargs})
+        )
 
 
 def test_steps_in_a_python_loop_are_none_of_it():
@@ -68,4 +70,4 @@ def test_steps_in_a_python_loop_are_none_of_it():
         optimizer="sgd", steps_per_execution=2, run_eagerly=True
     )
 
-    assert multi_worker_fit.mend(model) is model
+    assert multi_worker_fit.patch_fit_for_multi_worker(model) is model

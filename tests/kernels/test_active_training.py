@@ -10,10 +10,10 @@ import rigl_tf
 from rigl_tf import algorithms
 from rigl_tf.kernels import StoredKernel
 from rigl_tf.kernels import coo_kernel
-from rigl_tf.modeling import optimizer_slots
 from rigl_tf.modeling.grow_init import GrowInit
 from rigl_tf.sparsity import schedules
 from rigl_tf.sparsity.structures import Blocks
+from rigl_tf.utils import optimizer_slots
 
 STEPS = 200
 # Others keep something for every connection, and are refused.

@@ -5,9 +5,9 @@ import tensorflow as tf
 
 import rigl_tf
 from rigl_tf import algorithms
-from rigl_tf.modeling import optimizer_slots
 from rigl_tf.sparsity import masks
 from rigl_tf.sparsity import schedules
+from rigl_tf.utils import optimizer_slots
 from tests import networks
 
 OPTIMIZERS = {

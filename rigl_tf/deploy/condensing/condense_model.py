@@ -98,7 +98,7 @@ def _condense_layer(layer):
                 layer.use_bias,
                 name=layer.name,
             )
-            return copied, [*_listed(kernel, fan_in, bias)]
+            return copied, [*_condensed_weights(kernel, fan_in, bias)]
     return made_again(layer, layer.get_config()), weights
 
 
