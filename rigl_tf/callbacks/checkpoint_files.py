@@ -29,7 +29,7 @@ _MOST_JSON = 2**26  # bytes; a file larger than this is none of ours
 
 
 class Spec(NamedTuple):
-    """What an array is.
+    """Name, dtype and shape of an array.
 
     Attributes:
         name: String, unique in its checkpoint.
@@ -46,11 +46,11 @@ class Spec(NamedTuple):
 
     @property
     def num_bytes(self):
-        """Integer, its size in the file."""
+        """Integer, size of the array in the file."""
         return math.prod(self.shape) * self._numpy().itemsize
 
     def of(self, data):
-        """The array of some bytes."""
+        """Returns the array that bytes encode."""
         if self.dtype == "bool":
             return (
                 np.frombuffer(data, np.uint8).astype(bool).reshape(self.shape)
@@ -64,20 +64,19 @@ class Spec(NamedTuple):
 def write(path, specs, arrays, facts, keep):
     """Writes one checkpoint and removes old ones in the same directory.
 
-    A checkpoint knows its number, one more than that of the last before it,
-    and its name, so that a copy that somebody has made is none of these.
-    Removed are those with lower numbers, once `keep` whole ones are there.
+    A checkpoint holds its number, one more than the number of the previous
+    checkpoint, and its name, so that copies made by hand are not counted.
+    Checkpoints with lower numbers are removed once `keep` valid ones exist.
 
     Args:
-        path: Path. If there is something already, that stays, and a number
-            is added to the name.
+        path: Path. If it exists, a number is added to the name.
         specs: List of `Spec`.
-        arrays: Iterable of the arrays themselves.
-        facts: Dictionary that JSON can hold.
-        keep: Integer, how many checkpoints stay.
+        arrays: Iterable of arrays, in the order of `specs`.
+        facts: Dictionary of JSON values.
+        keep: Integer, number of checkpoints to keep.
 
     Raises:
-        OSError: If it cannot be written. The others are as they were.
+        OSError: If it cannot be written. Other checkpoints do not change.
     """
     directory = path.parent
     directory.mkdir(parents=True, exist_ok=True)
@@ -110,10 +109,10 @@ def write(path, specs, arrays, facts, keep):
 
 
 def paths(directory):
-    """The checkpoints of a directory, in the order in which they were written.
+    """Returns the checkpoints of a directory, oldest first.
 
-    Those that do not even say their number, because they are damaged, come
-    last. Copies under other names are left out.
+    Checkpoints whose number cannot be read come last. Copies under other
+    names are left out.
     """
     found = {
         path: _number(path)
@@ -126,7 +125,7 @@ def paths(directory):
 
 
 def remove_all(directory):
-    """Removes all checkpoints below a directory, and what is then empty."""
+    """Removes all checkpoints below a directory, and empty directories."""
     directory = pathlib.Path(directory)
     for path in [*directory.rglob(_PATTERN)]:
         if 0 < _number(path) < math.inf:

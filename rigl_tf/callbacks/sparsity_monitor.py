@@ -134,7 +134,7 @@ class SparsityMonitor(keras.callbacks.Callback):
             self._writer.close()
 
     def start(self, model):
-        """Takes the masks as they are for the first, unless it has some."""
+        """Remembers the current masks as the first ones, unless it has some."""
         self.set_model(model)
         watched = find_sparse_step(model)
         if self._watched not in (None, watched):
@@ -146,12 +146,12 @@ class SparsityMonitor(keras.callbacks.Callback):
             self._counts = self._counters()
 
     def state(self):
-        """What `restore` needs in another process, as a list of arrays."""
+        """Returns the state for `restore`, a list of arrays."""
         counts = np.array(list(self._counts.values()), np.int64)
         return [counts, *self._first, *self._ever]
 
     def restore(self, state):
-        """Goes on with what another monitor has seen."""
+        """Continues from the `state` of another monitor."""
         counts, *masks = state
         self._counts = dict(zip(self._counts, counts.tolist(), strict=True))
         half = len(masks) // 2

@@ -1,4 +1,4 @@
-"""What a checkpoint holds of a model and of its training."""
+"""The state of a model and its training, as a checkpoint holds it."""
 
 import dataclasses
 import importlib.metadata
@@ -22,18 +22,18 @@ def _versions():
 
 @dataclasses.dataclass(frozen=True)
 class Facts:
-    """What is saved beside arrays; checked when it is read.
+    """The metadata of a checkpoint, checked when it is read.
 
     Attributes:
-        epoch: Integer, epochs done since the beginning of the run.
-        batch: Integer, batches done of the epoch after those.
-        elapsed: Float, seconds that training has taken.
+        epoch: Integer, completed epochs since the start of the run.
+        batch: Integer, completed batches of the current epoch.
+        elapsed: Float, seconds of training so far.
         history: Dictionary from metric to its value after each epoch.
         plan: Dictionary, `SparseModel.resolved_schedule`, or `None`.
-        identity: Dictionary, what makes a run this one; see `identity`.
+        identity: Dictionary, the facts that identify a run; see `identity`.
         stopped: Boolean, whether a callback has ended training.
-        changes: List of strings, what was changed on purpose, and when.
-        callbacks: Dictionary, what `memories.read` gives.
+        changes: List of strings, differences accepted on purpose, and when.
+        callbacks: Dictionary, the result of `memories.read`.
         versions: Dictionary from package to version.
     """
 
@@ -49,14 +49,14 @@ class Facts:
     versions: dict = dataclasses.field(default_factory=_versions)
 
     def planned(self, schedule):
-        """Fills in what a schedule leaves open, a dictionary like `plan`."""
+        """Fills in the open values of a schedule, a dictionary like `plan`."""
         return {
             name: self.plan[name] if value is None else value
             for name, value in schedule.items()
         }
 
     def resolved(self):
-        """The identity, with the plan."""
+        """Returns `identity` with the values of `plan`."""
         schedule = self.identity.get("schedule")
         if self.plan is None or not isinstance(schedule, dict):
             return self.identity
@@ -64,10 +64,10 @@ class Facts:
 
     @classmethod
     def of(cls, values):
-        """Makes them of what a file says.
+        """Creates the metadata from a parsed JSON file.
 
         Raises:
-            ValueError: If something is missing or of the wrong kind.
+            ValueError: If a field is missing or has the wrong type.
         """
         names = [field.name for field in dataclasses.fields(cls)]
         try:
@@ -87,19 +87,19 @@ class Facts:
         except (KeyError, TypeError, AttributeError):
             is_right = False
         if not is_right:
-            raise ValueError("says of itself what cannot be")
+            raise ValueError("has malformed metadata")
         return facts
 
 
 def identity(model, dataset=None):
-    """Returns what must be as it was when training goes on.
+    """Returns the facts that must be equal when training resumes.
 
     Args:
         model: Compiled `keras.Model`, before it is trained.
-        dataset: `tf.data.Dataset`, as it is trained on, or `None`.
+        dataset: `tf.data.Dataset`, the training data, or `None`.
 
     Returns:
-        Dictionary from name to what JSON can hold.
+        Dictionary from string to JSON values.
     """
     facts = {"optimizer": _described(optimizer_slots.inner(model.optimizer))}
     sparse_step = find_sparse_step(model)
@@ -113,21 +113,21 @@ def identity(model, dataset=None):
 
 
 def check_same(there, here, changed=()):
-    """Raises a ValueError that names a fact of another run.
+    """Raises a ValueError that names the first difference between two runs.
 
-    Facts that only one of them has are not compared, and neither are steps
-    that a schedule has left to `fit`.
+    Facts that only one run has are not compared, nor are steps that a
+    schedule leaves to `fit`.
 
     Args:
-        there: Dictionary, as `identity` gives it, of a checkpoint.
-        here: Dictionary of the run that is to go on.
-        changed: List of strings, the names of facts that may differ, or of
-            what they are parts of.
+        there: Dictionary, the `identity` of a checkpoint.
+        here: Dictionary, the `identity` of the run that resumes.
+        changed: List of strings, names of facts that may differ, or names of
+            dictionaries that contain such facts.
 
     Returns:
-        List of strings, those that do.
+        List of strings, the accepted differences.
     """
-    # What prunes to a sparsity can do so from any masks.
+    # Pruning reaches its sparsity from any masks.
     fixed = _OF_MASKS if here.get("sparsity") is None else ("granularity",)
     taken = []
     for names, then, now in _differences(there, here):
@@ -139,15 +139,15 @@ def check_same(there, here, changed=()):
             advice = f"`Checkpoint(..., changed=[{name!r}])` takes the change"
         if names[0] in fixed or not set(names) & set(changed):
             raise ValueError(
-                f"belongs to another model or run: {difference}. Make it as "
-                f"it was. {advice}"
+                f"belongs to another model or run: {difference}. Use the "
+                f"earlier value. {advice}"
             )
         taken.append(difference)
     return taken
 
 
 def _differences(there, here, inside=()):
-    """Yields the names that lead to a difference, and both values."""
+    """Yields the path of keys to each difference, and both values."""
     for name in [name for name in here if name in there]:
         then, now = there[name], here[name]
         if isinstance(then, dict) and isinstance(now, dict):
@@ -167,15 +167,15 @@ _OF_SPARSE_STEP = (
     "seed",
 )
 _OF_MASKS = ("sparsity", "budgets", "granularity")
-_OPEN = ("interval", "end_step")  # until a `fit` says them
+_OPEN = ("interval", "end_step")  # until a `fit` sets them
 
 
 def _described(value):
-    """Anything as what JSON can hold, the same in every process."""
+    """Converts a value to JSON types, equal in every process."""
     if value is None or isinstance(value, bool | int | float | str):
         return value
     if isinstance(value, dict):
-        # Keras counts what has no name of its own.
+        # Keras numbers unnamed objects.
         return {str(k): _described(v) for k, v in value.items() if k != "name"}
     if isinstance(value, list | tuple):
         return [_described(item) for item in value]
@@ -195,8 +195,8 @@ class Snapshot:
     Args:
         model: Compiled `keras.Model`.
         monitor: `SparsityMonitor`, or `None`.
-        dataset: `tf.data.Dataset`, as it is trained on, to create what Keras
-            creates in the first step, or `None`.
+        dataset: `tf.data.Dataset`, the training data, to create the variables
+            that Keras creates in the first step, or `None`.
     """
 
     def __init__(self, model, monitor=None, dataset=None):
@@ -210,10 +210,10 @@ class Snapshot:
                 model._symbolic_build(data_batch=dataset.element_spec)
 
     def specs(self, within_epoch):
-        """List of `Spec`, what `arrays` gives.
+        """Returns a list of `Spec`, one for each of `arrays`.
 
         Args:
-            within_epoch: Boolean. Metrics matter only there.
+            within_epoch: Boolean, whether to include metrics.
         """
         variables = [
             Spec(f"{i}/{_plain(v.path)}", v.dtype, tuple(v.shape))
@@ -226,16 +226,16 @@ class Snapshot:
         return variables + seen
 
     def arrays(self, within_epoch):
-        """Yields them one at a time.
+        """Yields the arrays one at a time.
 
-        Under several workers, all of them have to go through it.
+        All workers must iterate over them.
         """
         for variable in self._variables(within_epoch):
             yield tensors.as_array(variable)
         yield from self._seen()
 
     def with_own_learning_rate(self, arrays):
-        """The same arrays with the learning rate that there is now."""
+        """Returns the arrays with the current learning rate."""
         rate = optimizer_slots.inner(self._model.optimizer).learning_rate
         variables = self._variables(False)
         return [
@@ -244,7 +244,7 @@ class Snapshot:
         ]
 
     def put_back(self, arrays, within_epoch):
-        """Gives every variable its value; for metrics, see `resume_epoch`."""
+        """Restores all variables but metrics, see `resume_epoch`."""
         state = self._variables(False)
         for variable, array in zip(state, arrays, strict=False):
             variable.assign(array)
@@ -252,7 +252,7 @@ class Snapshot:
             self.resume_epoch(arrays, within_epoch)
 
     def resume_epoch(self, arrays, within_epoch):
-        """Goes on with metrics, after Keras has begun an epoch anew."""
+        """Restores metrics after Keras has reset them for the epoch."""
         start = len(self._variables(False))
         variables = self._variables(within_epoch)
         for variable, array in zip(
@@ -272,7 +272,7 @@ class Snapshot:
 
 
 def _plain(path):
-    """A variable's path, without the numbers that Keras counts layers by."""
+    """Returns a path of a variable without the numbers of unnamed layers."""
     return re.sub(r"_\d+(?=/|_|$)", "", path)
 
 
