@@ -1,4 +1,4 @@
-"""How sparse kernels are stored: with their zeros, or without."""
+"""Storage of sparse kernels: dense with a mask, or active weights only."""
 
 from rigl_tf.kernels.activation_tape import Flow as Flow
 from rigl_tf.kernels.activation_tape import recording as recording

@@ -30,7 +30,7 @@ class Flow:
         )
 
 
-class _Recorders(threading.local):  # replicas have threads of their own
+class _Recorders(threading.local):  # each replica has its own thread
     def __init__(self):
         self.lists = []
 

@@ -50,7 +50,7 @@ class DenseKernel(SparseKernel):
             raise ValueError(
                 f"{self.name or self.layer.name!r} is quantized or has LoRA "
                 "since `densify` gave its layer back, and no longer computes "
-                "with the kernel that has a mask. Go on with the plain model."
+                "with the masked kernel. Train the plain model instead."
             )
         self.variable.assign(self.weights())
 

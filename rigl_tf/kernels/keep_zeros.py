@@ -10,9 +10,9 @@ from rigl_tf.utils.tensors import masked
 class KeepZeros(keras.constraints.Constraint):
     """Puts zeros where a mask is `False`, after the user's own constraint.
 
-    An optimizer that is not told of the masks calls it after every step. It
-    warns once if that optimizer leaves connections where they are that an
-    algorithm should move.
+    Keras calls the constraint after every step of a plain optimizer. The
+    constraint warns once if an algorithm should move connections, because a
+    plain optimizer does not.
 
     Args:
         mask: Boolean variable, or `None` for a kernel that stores active

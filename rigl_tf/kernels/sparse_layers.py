@@ -233,7 +233,7 @@ def store_active(layer, capacity, active, block=None):
             )
     finally:
         layer._tracker.lock()
-    # In the order in which a layer from a file makes them.
+    # The order of the weights of a layer that is loaded from a file.
     weights.insert(place, weights.pop())
     layer.fill(kernel, active)
 

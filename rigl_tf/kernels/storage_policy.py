@@ -1,4 +1,4 @@
-"""Which kernels store only their active connections, and room for how many."""
+"""Chooses the kernels that store active connections only."""
 
 import importlib.util
 import math
@@ -14,8 +14,8 @@ from rigl_tf.sparsity.structures import GroupedSparsity
 from rigl_tf.sparsity.structures import Unstructured
 
 STORAGES = ("dense", "active", "auto")
-# What `"auto"` goes by: docs/speed.md has the measurements. Below, a step takes
-# about as long as with dense storage, or longer.
+# Thresholds of `"auto"`, from the measurements in docs/speed.md. Below them, a
+# step takes about as long as with dense storage, or longer.
 _LEAST_SIZE = 2**20  # connections, active or not
 _LEAST_SPARSITY_OF_BLOCKS = 0.75
 _LEAST_SPARSITY = {True: 0.85, False: 0.95}  # with numba, without
@@ -32,32 +32,32 @@ def planned(
     is_alone,
     units,
 ):
-    """What is stored of the kernels of a model that is to be sparse.
+    """Chooses the storage of each kernel of a model.
 
     Args:
         wanted: `"dense"`, `"active"`, `"auto"`, or a dictionary from names of
-            kernels, or patterns with `*`, to one of these. Of several that
-            match, the first counts; kernels that none matches are stored
-            dense. `"auto"` is `"active"` where it can be and makes training
-            faster.
+            kernels, or patterns with `*`, to one of these. The first match
+            counts; kernels without a match are stored dense. `"auto"` is
+            `"active"` where that is possible and makes training faster.
         kernels: List of `SparseKernel`, not masked yet.
         budgets: List of integers, the active units of each.
         algorithm: `Algorithm`.
         granularity: Of `rigl_tf.structures`.
         seed: Integer, of the first masks.
-        is_alone: Function from a layer to whether it can be replaced: not in
-            a subclassed model, and not as a part of another layer.
-        units: List of boolean arrays, the units that are active first, and of
-            `None` for random ones.
+        is_alone: Function from a layer to a boolean, whether the layer can be
+            replaced. Layers of subclassed models and parts of other layers
+            cannot.
+        units: List of boolean arrays, the first active units, or of `None` for
+            random ones.
 
     Returns:
-        Dictionary from the id of a layer to a pair: the most units that can
-        be active, and the numbers of those that are. Other layers store dense
-        kernels, also those without a single zero.
+        Dictionary from the id of a layer to a pair: the maximum number of
+        active units, and the indices of the first active units. All other
+        layers store dense kernels.
 
     Raises:
-        ValueError: If active connections alone are not enough for the
-            algorithm, the granularity or the machine.
+        ValueError: If the algorithm, the granularity or the machine does not
+            support stored active connections.
         TypeError: If a layer needs its dense kernel.
     """
     names = [kernel.name for kernel in kernels]
@@ -88,7 +88,7 @@ def planned(
         if algorithm.follows_sparsity:
             capacity = num_units
         elif algorithm.moves_between_layers:
-            # Any layer may come to have all connections that there are.
+            # Connections of all layers may move into one.
             smallest = np.min(granularity.sizes(kernel.layout))
             most = granularity.connections_in(kernels, budgets)
             capacity = min(num_units, int(most) // int(smallest))
@@ -118,7 +118,7 @@ def _chosen(wanted, names):
 
 
 def _pays(kernel, sparsity, algorithm, granularity):
-    """Whether training is faster if only active connections are stored."""
+    """Returns whether storing active connections only makes training faster."""
     size = math.prod(kernel.layout.kernel_shape)
     has_room_for_all = (
         algorithm.follows_sparsity or algorithm.moves_between_layers
@@ -141,19 +141,19 @@ def _check(algorithm, granularity):
         kept = "a sign" if algorithm.fixes_signs else "a running gradient"
         raise ValueError(
             f"{name} keeps {kept} for every connection, active or not, so "
-            "that nothing is saved by storing only active ones. Use "
+            "that storing active connections only saves nothing. Use "
             "storage='dense'."
         )
     if not isinstance(granularity, Blocks | Unstructured) or isinstance(
         granularity, GroupedSparsity
     ):
         raise ValueError(
-            "Only connections and `Blocks` can be stored without the others. "
+            "Only connections and `Blocks` can be stored without zeros. "
             f"Received: granularity={granularity}. Use storage='dense'."
         )
     if granularity.is_unstructured and tf.config.list_physical_devices("GPU"):
         raise ValueError(
             "Active connections are multiplied on the CPU, and there is a "
-            "GPU. Use storage='dense', or hide the GPU at the beginning of "
+            "GPU. Use storage='dense', or hide the GPU at the start of "
             "the program: `tf.config.set_visible_devices([], 'GPU')`."
         )

@@ -158,11 +158,10 @@ def sparsify(
 def densify(model: keras.Model) -> keras.Model:
     """Gives the plain model back, with exact zeros where it was masked.
 
-    It is the network that the sparse model was made of, without a wrapper
-    anywhere: the same object, the same class, the same layers. The sparse
-    model goes on working and shares its weights. Only where kernels store
-    active connections alone, layers with dense kernels take their places in a
-    model of its own.
+    It is the network of the sparse model without any wrapper: the same object,
+    the same class, the same layers. The sparse model still works and shares
+    its weights. Only if kernels store active connections alone, the result is
+    a new model, in which layers with dense kernels replace these layers.
 
     Args:
         model: `SparseModel`, or a `keras.Model` with sparse parts.
@@ -282,8 +281,8 @@ def _check_model(model):
     for name in _OF_TRAINING:
         if getattr(type(model), name) is not getattr(keras.Model, name):
             raise TypeError(
-                f"{type(model).__name__} has a `{name}` of its own, which a "
-                "sparse model around it could not call. Train it in place: "
+                f"{type(model).__name__} overrides `{name}`, which a sparse "
+                "model around it could not call. Train it in place: "
                 "`model.fit(..., callbacks=[rigl_tf.SparseTraining(algorithm, "
                 "sparsity=...)])`."
             )

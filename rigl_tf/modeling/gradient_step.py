@@ -1,7 +1,7 @@
-"""What one step does to a model: apply gradients, or move connections.
+"""The two kinds of steps: apply gradients, or move connections.
 
-These functions run in each replica, but for `take`, which runs across replicas.
-All take a `SparseStep` first.
+`take` runs across replicas, all other functions in each replica. The first
+argument of all is a `SparseStep`.
 """
 
 import tensorflow as tf
@@ -124,7 +124,7 @@ def apply_masked(sparse_step, optimizer, gradients, variables):
                     optimizer, kernel.variable
                 )
                 sum_so_far.assign(kernel.masked(sum_so_far))
-    # A branch must hand on tensors of its own.
+    # A branch of `tf.cond` must not return tensors from outside.
     optimizer.apply([tf.identity(g) for g in passed.values()], variables)
     if tracked:
         for kernel, view in _views(sparse_step, single, tracked).pairs():
@@ -133,10 +133,10 @@ def apply_masked(sparse_step, optimizer, gradients, variables):
 
 
 def accumulate_gradients(sparse_step, optimizer, gradients, variables):
-    """Adds gradients to those of the batches before.
+    """Adds gradients to the sum over the batches of a step.
 
-    They stay dense where an update looks at them: the last batch of a
-    step masks the sum.
+    Gradients stay dense if an update needs the inactive ones. The last batch
+    of a step masks the sum.
     """
     looks = (
         sparse_step.algorithm.needs_gradient
@@ -200,10 +200,10 @@ def move(sparse_step, optimizer, gradients, variables, flows, owners):
 
 
 def _dense(sparse_step, optimizer, gradients):
-    """The gradients of the loss alone, by the id of a kernel's variable.
+    """Returns gradients of the loss, by the id of a kernel's variable.
 
-    Those of all replicas and of all batches of a step, without the loss
-    scale and without weight decay.
+    Each gradient is the sum over all replicas and the mean over all batches of
+    a step, without the loss scale and without weight decay.
     """
     dense = {}
     num_batches = optimizer_slots.accumulation_steps(optimizer)
@@ -296,7 +296,7 @@ def _gradient_scale(optimizer):
 
 
 def _of_all_replicas(optimizer, flows, owners):
-    """A `Flow` for each layer, of the examples of all replicas."""
+    """Returns a `Flow` for each layer, with the examples of all replicas."""
     replica = tf.distribute.get_replica_context()
     gathered = []
     for owner, flow in zip(owners, flows, strict=True):
@@ -309,11 +309,11 @@ def _of_all_replicas(optimizer, flows, owners):
 
 
 def count_non_finite(gradients):
-    """How many gradients are not finite, as an int32 scalar.
+    """Counts the gradients that are not finite, an int32 scalar.
 
-    A sum that is finite has only finite terms, and costs one read where
-    testing every number costs three passes. That comes only where a sum is
-    not: it may have overflowed, which float16 does beyond 65,504.
+    If a sum is finite, all its terms are; a sum reads the values once, where a
+    test of every number takes three passes. The numbers are tested only if a
+    sum is not finite, because it may have overflowed (float16: above 65,504).
     """
     values = [getattr(gradient, "values", gradient) for gradient in gradients]
 

@@ -1,4 +1,4 @@
-"""What weight a new connection starts with."""
+"""The weights of new connections."""
 
 import dataclasses
 import math
@@ -52,7 +52,7 @@ class GrowInit(Config):
             )
 
     def __call__(self, kernel, shape, gradient, seed):
-        """Weights for more connections than will be used.
+        """Returns weights for all positions, of which growth uses some.
 
         Args:
             kernel: `SparseKernel`.

@@ -17,7 +17,7 @@ _OTHERS = "*"
 def with_layers(
     distribution: Callable, sparsities: Mapping[str, float]
 ) -> Callable:
-    """Returns a distribution in which some layers have their own sparsity.
+    """Returns a distribution that gives some layers their own sparsity.
 
     The first key that matches a layer counts, except that `"*"` comes last
     wherever it stands. The distribution shares the value of `"*"` among all

@@ -66,13 +66,13 @@ def check_interval(algorithm, updates):
 
 
 def warn_if_over(updates, start):
-    """Warns that a `fit` begins after the last update."""
+    """Warns if a `fit` starts after the last update."""
     if start >= updates.end_step:
         warnings.warn(
-            "The masks stay as they are: without an `end_step`, updates end "
-            f"with {updates.end_fraction:.0%} of the first `fit`, here at "
-            f"step {updates.end_step}, and this `fit` begins at {start}. To "
-            "train in several, say when to end: "
+            "The masks do not change: without an `end_step`, updates end "
+            f"after {updates.end_fraction:.0%} of the first `fit`, here at "
+            f"step {updates.end_step}, and this `fit` starts at {start}. To "
+            "train in several fits, set the end: "
             "`sparsify(..., schedule=UpdateSchedule(end_step=10_000))`.",
             stacklevel=2,
         )
@@ -82,18 +82,17 @@ def check_finite(variables):
     """Raises a ValueError that names a variable that is not finite.
 
     Args:
-        variables: List of `keras.Variable`; those of floats are looked at.
+        variables: List of `keras.Variable`. Only floats are checked.
     """
     for path in not_finite(variables):
         raise ValueError(
             f"Training cannot start from {path!r}, which holds NaN or "
-            "infinity. Load weights from before it did, or make the model "
-            "anew."
+            "infinity. Load earlier weights, or create the model again."
         )
 
 
 def not_finite(variables):
-    """Returns the paths of the variables of floats that are not finite."""
+    """Returns the paths of float variables that are not finite."""
     floats = tensors.floats(variables)
     if not floats:
         return []

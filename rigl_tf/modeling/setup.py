@@ -89,13 +89,14 @@ def resolve(
 ):
     """Resolves the arguments of `sparsify` for a model.
 
-    Layers that shall store active connections only do so afterwards.
+    It also switches the layers that store active connections only.
 
     Args:
-        model: A built `keras.Model`.
+        model: A built `keras.Model`. See `sparsify` for the other arguments
+            and for errors.
 
     Returns:
-        `SparseSetup`. The other arguments and errors are those of `sparsify`.
+        `SparseSetup`.
     """
     algorithm = arguments.as_algorithm(algorithm)
     if isinstance(seed, bool) or not isinstance(seed, numbers.Integral):
@@ -130,7 +131,7 @@ def resolve(
     if isinstance(drop_fraction, schedules.PerLayer):
         drop_fraction.check([kernel.name for kernel in kernels])
     new = [i for i, flag in enumerate(is_new) if flag]
-    # Pruning goes on from the zeros that are there.
+    # Pruning continues from the existing zeros.
     has_budget = [algorithm.follows_sparsity or flag for flag in is_new]
     budgets = _budgets(
         kernels,

@@ -137,7 +137,7 @@ class SparseModel(
 
     @property
     def trains_itself(self):
-        """Whether the network's class has training code of its own."""
+        """Returns whether the network's class overrides training code."""
         kind = type(self.network)
         return any(
             getattr(kind, name) is not getattr(keras.Model, name)

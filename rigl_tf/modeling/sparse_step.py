@@ -142,7 +142,7 @@ class SparseStep:
         self.impose_masks()
 
     def take_masks(self):
-        """Goes on with masks that were set from outside, and their counts."""
+        """Adopts masks that were set from outside, and their counts."""
         if not self.algorithm.follows_sparsity:
             self.budgets = [
                 kernel.count_units(self.granularity) for kernel in self.kernels
@@ -159,7 +159,8 @@ class SparseStep:
     def set_masks(self, masks):
         """Replaces masks; weights that become inactive become zero.
 
-        Each layer has the connections of its new mask; pruning goes on there.
+        Each layer keeps the number of connections of its new mask; pruning
+        continues from it.
 
         Args:
             masks: Dictionary from the name of a kernel, as in `kernels`, to a
@@ -197,7 +198,7 @@ class SparseStep:
     # The schedules.
 
     def is_due(self):
-        """Whether this step updates the masks, as a boolean tensor."""
+        """Returns whether this step updates the masks, as a boolean tensor."""
         now = tf.convert_to_tensor(self.step)
         if schedules.decides_when(self.sparsity):
             due = self.sparsity(now)[0]
@@ -310,12 +311,11 @@ class SparseStep:
 
         Args:
             optimizer: `keras.optimizers.Optimizer`.
-            gradients: List of tensors, of the loss as it was passed through
-                `optimizer.scale_loss`; those of masked kernels dense. `None`
-                where there is none.
-            variables: List of the variables they belong to.
+            gradients: List of tensors, gradients of the loss after
+                `optimizer.scale_loss`, dense for masked kernels, or `None`.
+            variables: List of variables, in the order of `gradients`.
             records: List of pairs, for layers that store active connections
-                only: a `storage.Flow` and the gradient of the loss with
+                only: a `kernels.Flow` and the gradient of the loss with
                 respect to its outputs. `None` if they are not known.
             undo: List of pairs, variables that the forward pass has changed
                 and their values before, for a step that is skipped.

@@ -17,16 +17,15 @@ from rigl_tf.utils import refusals
 class Sparse(kl.Wrapper):
     """Wraps a layer and owns one boolean mask for each of its kernels.
 
-    The layer stays the same object. It computes with its kernels as they are:
-    they hold exact zeros wherever their mask is `False`. The masks start with
-    every connection active.
+    The layer stays the same object. Its kernels hold exact zeros wherever
+    their mask is `False`. Initially, every connection is active.
 
     Args:
-        layer: `keras.Layer`. Its kernels, and those of layers inside it, get
-            masks: of Dense, EinsumDense, convolution, attention and recurrent
-            layers, and of classes that name theirs in an attribute, such as
-            `sparse_kernels = ("w",)`. Layers that need several input shapes,
-            such as attention, must be built.
+        layer: `keras.Layer`. Its kernels, and the kernels of layers inside it,
+            get masks. Known kernels belong to Dense, EinsumDense, convolution,
+            attention and recurrent layers, and to classes that name kernels in
+            an attribute, such as `sparse_kernels = ("w",)`. Layers that need
+            several input shapes, such as attention, must be built.
         kernels: Names of the kernels that get masks, for example
             `("query", "key")` or, in a layer of your own, `("w",)`: attributes
             of the layer, or paths to them such as `"block/w"`. By default,
@@ -240,7 +239,7 @@ def kernel_of(found):
 
 
 def is_masked(found):
-    """Whether a `MaskableKernel` has a mask."""
+    """Returns whether a `MaskableKernel` has a mask."""
     return isinstance(found.variable.constraint, KeepZeros)
 
 

@@ -157,7 +157,7 @@ class TrainingGuard(keras.callbacks.Callback):
         if bad >= MOST_BAD_STEPS:
             raise FloatingPointError(
                 f"The gradients of the last {bad} steps were NaN or infinite. "
-                "The weights are those of the last good step. Look for NaN in "
+                "The weights are from the last good step. Look for NaN in "
                 "the data, or lower the learning rate."
             )
 

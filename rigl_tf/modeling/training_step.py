@@ -38,7 +38,7 @@ def train_step(model, data):
             sample_weight=sample_weight,
             training=True,
         )
-        loss *= num_replicas  # by which Keras has divided it
+        loss *= num_replicas  # Keras has divided by this number
         if num_replicas > 1:  # their batches may differ in size, or be empty
             seen = tf.cast(num_examples > 0, loss.dtype)
             loss = tf.math.multiply_no_nan(loss, seen)

@@ -12,17 +12,16 @@ import uuid
 PARTIAL = ".partial-"
 """How the name begins of what is being written."""
 
-_HOUR = 3600  # seconds; what is not written to for as long has no writer
+_HOUR = 3600  # seconds; an older temporary file has no writer
 
 
 @contextlib.contextmanager
 def replacing(path):
-    """Gives a path to write to, and moves what is there to `path` in the end.
+    """Yields a temporary path, and moves it to `path` after the block.
 
-    After the block, the new file or directory outlasts a power cut. If the
-    block or the disk fails, the old file is as it was. A link at `path` is
-    replaced and not followed. Of several who write at once, the last one's
-    stays.
+    After the block, the new file or directory survives a power cut. If the
+    block or the disk fails, the old file does not change. A link at `path` is
+    replaced and not followed. If several processes write, the last one wins.
 
     Args:
         path: Path of a file, or of a directory that does not exist, in a
@@ -50,12 +49,12 @@ def replacing(path):
 
 
 def clear(directory, names="*", age=0):
-    """Removes what processes that were killed have left of their writing.
+    """Removes temporary files of processes that were killed.
 
     Args:
         directory: Path of a directory that no other process writes to.
-        names: String, a pattern of what they wrote.
-        age: Number, seconds that it must be old.
+        names: String, a pattern of file names.
+        age: Number, minimum age in seconds.
     """
     for path in pathlib.Path(directory).glob(f"{PARTIAL}{names}"):
         with contextlib.suppress(OSError):  # somebody else has removed it

@@ -9,20 +9,20 @@ import urllib.parse
 from rigl_tf.utils import durable
 
 MOST_BYTES = 2**26
-"""Of a file of JSON; the records of the largest networks have a megabyte."""
+"""Largest JSON file that is read. The largest records have a megabyte."""
 
 
 def name(text):
-    """A file's name from any text, another one for each text.
+    """Returns a safe file name for any text, different for each text.
 
-    What is neither a letter, a digit nor one of `_-~.` is written as in the
-    address of a web page, and so is a dot at the beginning.
+    Characters other than letters, digits and `_-~.` are percent-encoded, and
+    so is a leading dot.
 
     Args:
         text: String.
 
     Returns:
-        String, without separators, which leads nowhere and is not hidden.
+        String without separators, not hidden and not a parent directory.
 
     >>> name("digits_mlp"), name("../x y")
     ('digits_mlp', '%2E.%2Fx%20y')

@@ -1,10 +1,10 @@
-"""What an optimizer keeps beside a kernel, and whether it keeps zeros zero."""
+"""Slots, loss scale and gradient accumulation of Keras optimizers."""
 
 import keras
 import tensorflow as tf
 
-# Optimizers whose update of a weight is zero where the weight, its gradient
-# and its slots are. After these, masking the kernel again would be wasted.
+# Optimizers that leave a weight at zero if the weight, its gradient and its
+# slots are zero. After their step, the kernel need not be masked again.
 _KEEP_ZEROS = (
     keras.optimizers.SGD,
     keras.optimizers.RMSprop,
@@ -21,14 +21,14 @@ _KEEP_ZEROS = (
 
 
 def inner(optimizer):
-    """The optimizer itself, or the one that others are wrapped around."""
+    """Returns the innermost optimizer, inside all wrappers."""
     while hasattr(optimizer, "inner_optimizer"):
         optimizer = optimizer.inner_optimizer
     return optimizer
 
 
 def scales_loss(optimizer):
-    """Whether a `LossScaleOptimizer` is wrapped around an optimizer."""
+    """Returns whether a `LossScaleOptimizer` is wrapped around an optimizer."""
     while not isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
         if not hasattr(optimizer, "inner_optimizer"):
             return False
@@ -37,17 +37,17 @@ def scales_loss(optimizer):
 
 
 def keeps_zeros(optimizer):
-    """Whether inactive weights stay exactly zero without being masked."""
+    """Returns whether inactive weights stay exactly zero without a mask."""
     # Exact types: a subclass may do anything.
     return type(inner(optimizer)) in _KEEP_ZEROS
 
 
 def of(optimizer, variable):
-    """The optimizer's variables of the same shape as `variable` beside it.
+    """Returns the slots of a variable that have its shape.
 
     These are momenta, second moments, moving averages and accumulated
-    gradients. Adafactor's factored moments belong to rows and columns and not
-    to single weights, so they are not among them.
+    gradients. Adafactor's factored moments belong to rows and columns, not to
+    single weights, and are left out.
     """
     optimizer = inner(optimizer)
     index = optimizer._get_variable_index(variable)
@@ -70,8 +70,7 @@ def of(optimizer, variable):
 def initial_value(optimizer, slot):
     """Returns the float that every element of a slot starts with.
 
-    It is 0.0 but for the sums of squares of Adagrad and Ftrl, which divide by
-    them.
+    It is 0.0, except for the sums of squares of Adagrad and Ftrl.
     """
     optimizer = inner(optimizer)
     if any(slot is one for one in getattr(optimizer, "_accumulators", ())):
@@ -80,17 +79,17 @@ def initial_value(optimizer, slot):
 
 
 def knows(optimizer, variable):
-    """Whether an optimizer was built for a variable."""
+    """Returns whether an optimizer was built for a variable."""
     optimizer = inner(optimizer)
     known = optimizer._trainable_variables_indices
     return optimizer._var_key(variable) in known
 
 
 def momentum(optimizer, variable):
-    """The optimizer's running gradient of a variable.
+    """Returns the optimizer's momentum of a variable.
 
     Raises:
-        ValueError: If it keeps none.
+        ValueError: If the optimizer has no momentum.
     """
     optimizer = inner(optimizer)
     for name in ("_momentums", "momentums"):
@@ -98,14 +97,14 @@ def momentum(optimizer, variable):
         if values:
             return values[optimizer._get_variable_index(variable)]
     raise ValueError(
-        "The algorithm looks at the optimizer's momentum, and "
-        f"{type(optimizer).__name__} keeps none as it is set. Use for example "
+        "The algorithm needs the optimizer's momentum, but this "
+        f"{type(optimizer).__name__} has none. Use, for example, "
         "SGD(momentum=0.9) or Adam."
     )
 
 
 def loss_scale(optimizer):
-    """The factor by which an optimizer scales the loss, 1.0 if it does not."""
+    """Returns the loss scale of an optimizer, 1.0 without scaling."""
     if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
         return optimizer.dynamic_scale
     return optimizer.loss_scale_factor or 1.0
@@ -119,30 +118,30 @@ def lower_loss_scale(optimizer):
 
 
 def accumulation_steps(optimizer):
-    """Integer, the batches whose gradients make one optimizer step."""
+    """Returns the number of batches of one optimizer step."""
     return inner(optimizer).gradient_accumulation_steps or 1
 
 
 def completes_accumulation(optimizer):
-    """Whether the next batch makes an optimizer step, a boolean tensor."""
+    """Returns whether the next batch completes an optimizer step, a tensor."""
     done = tf.convert_to_tensor(inner(optimizer)._iterations) + 1
     return done % accumulation_steps(optimizer) == 0
 
 
 def accumulated(optimizer, variable):
-    """The variable in which gradients are added up."""
+    """Returns the variable that accumulates the gradients of a variable."""
     optimizer = inner(optimizer)
     index = optimizer._get_variable_index(variable)
     return optimizer._accumulated_gradients[index]
 
 
 def count_step(optimizer):
-    """Counts a step that was not the optimizer's, for learning rates."""
+    """Counts a step that moved connections, for learning-rate schedules."""
     inner(optimizer)._iterations.assign_add(1)
 
 
 def drop_accumulated(optimizer):
-    """Forgets the gradients that were added up."""
+    """Resets the accumulated gradients."""
     if accumulation_steps(optimizer) > 1:
         for variable in inner(optimizer)._accumulated_gradients:
             variable.assign(tf.zeros(variable.shape, variable.dtype))
@@ -156,14 +155,14 @@ def prepare(optimizer):
     `epsilon_1`, and the square of the default, 1e-30, is 0 in float32.
 
     Raises:
-        ValueError: If it hands its variables to several optimizers.
+        ValueError: If the optimizer consists of several optimizers.
     """
     optimizer = inner(optimizer)
     if hasattr(optimizer, "optimizers"):
         raise ValueError(
-            f"A {type(optimizer).__name__} has no learning rate and no slots "
-            "of its own, which masks need. Use one optimizer for the sparse "
-            f"model. Received: optimizer={optimizer!r}."
+            f"A {type(optimizer).__name__} has no learning rate and no slots, "
+            "which masks need. Use one optimizer for the sparse model. "
+            f"Received: optimizer={optimizer!r}."
         )
     if isinstance(optimizer, keras.optimizers.Adafactor):
         optimizer.epsilon_1 = max(optimizer.epsilon_1, 1e-18)

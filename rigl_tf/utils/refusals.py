@@ -1,4 +1,4 @@
-"""What cannot be made sparse or cannot happen to what is sparse."""
+"""Errors for operations that masks do not support."""
 
 import tensorflow as tf
 
@@ -14,9 +14,8 @@ def refuse_keras_2(thing, name):
     if any(kind.__module__.split(".")[0] == "tf_keras" for kind in kinds):
         raise TypeError(
             f"The {name} comes from Keras 2 (tf_keras), and models cannot mix "
-            "the two. Make the same one with `keras`, which is Keras 3. "
-            "Weights, if it has any, go over with "
-            "`new.set_weights(old.get_weights())`. "
+            "the two. Create it with `keras`, which is Keras 3. To transfer "
+            "weights, use `new.set_weights(old.get_weights())`. "
             f"Received: {name}={thing!r}."
         )
 
@@ -43,7 +42,7 @@ def refuse_on_several_devices(model, num_batches):
 
     Args:
         model: `keras.Model`, compiled.
-        num_batches: Integer, those of an optimizer step.
+        num_batches: Integer, batches of one optimizer step.
     """
     strategy = model.distribute_strategy
     in_one_process = isinstance(strategy, tf.distribute.MirroredStrategy)

@@ -12,20 +12,20 @@ def masked(values, mask, other=0.0):
 
 
 def floats(variables):
-    """Those of the variables that hold floats, as a list."""
+    """Returns the floating-point variables."""
     return [v for v in variables if "float" in v.dtype]
 
 
 def as_array(variable):
-    """The value of a variable, mirrored on replicas or not."""
+    """Returns the value of a variable, mirrored or not, as an array."""
     return tf.convert_to_tensor(variable).numpy()
 
 
 def as_int(variable):
-    """The value of an integer variable, mirrored on replicas or not."""
+    """Returns the value of an integer variable, mirrored or not."""
     return int(as_array(variable))
 
 
 def is_for_xla():
-    """Whether what is traced now will be compiled by XLA."""
+    """Returns whether what is traced now will be compiled by XLA."""
     return control_flow_util.GraphOrParentsInXlaContext(ops.get_default_graph())

@@ -5,7 +5,7 @@ import numbers
 
 
 def is_number(value):
-    """Whether a value is a finite real number, Python's or NumPy's."""
+    """Returns whether a value is a finite real number, Python's or NumPy's."""
     is_real = isinstance(value, numbers.Real) and not isinstance(value, bool)
     return is_real and math.isfinite(value)
 

@@ -424,7 +424,9 @@ def test_a_fit_that_has_nothing_to_train_says_so_and_the_next_trains(tmp_path):
     model.resolved_schedule = {"interval": 2, "end_step": 99}
     with rigl_tf.Checkpoint(tmp_path, every=STEPS) as checkpoint:
         fit(model, checkpoint, epochs=1)
-        with pytest.warns(UserWarning, match="Nothing is left to train: 1 epochs are"):
+        with pytest.warns(
+            UserWarning, match="Nothing is left to train: 1 epochs are"
+        ):
             fit(model, checkpoint, epochs=1)
         fit(model, checkpoint, epochs=2)
     assert int(model.step) == 2 * STEPS

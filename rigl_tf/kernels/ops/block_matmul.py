@@ -11,7 +11,7 @@ from rigl_tf.utils.tensors import is_for_xla
 
 
 class Product:
-    """Multiplies by one kernel of which active blocks are stored.
+    """Multiplies by one kernel that stores its active blocks.
 
     Args:
         inputs: Integer, rows of the kernel as a matrix.
@@ -143,14 +143,14 @@ class Product:
         return _joined(parts, self._across, self._columns, self._outputs)
 
     def _places(self, active):
-        """Rows and columns of blocks; those of padding, whose values are 0."""
+        """Returns rows and columns of blocks; values of padding are 0."""
         active = tf.minimum(active, self._down * self._across - 1)
         return active // self._across, active % self._across
 
 
 def _summed(parts, places, order, count):
-    """The sum of the parts of each of `count` places; `order` sorts these."""
-    if is_for_xla():  # which does not know the other, three times as fast
+    """Sums the parts of each of `count` places; `order` sorts the places."""
+    if is_for_xla():  # XLA lacks `segment_sum`, which is faster
         return tf.math.unsorted_segment_sum(parts, places, count)
     size = tf.size(parts) // tf.size(places)
     sums = tf.sparse.segment_sum(

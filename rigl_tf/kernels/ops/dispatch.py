@@ -1,4 +1,4 @@
-"""Multiplies by a kernel of which only active connections are stored."""
+"""Multiplies by a kernel that stores active connections only."""
 
 import contextlib
 
@@ -9,15 +9,15 @@ from rigl_tf.kernels.ops import csr_matmul
 
 
 def product(inputs, outputs, block=None):
-    """The fastest `Product` that is there, for a kernel of these sizes.
+    """Returns the fastest available `Product` for a kernel.
 
     Args:
         inputs: Integer, rows of the kernel as a matrix.
         outputs: Integer, its columns.
-        block: Pair of integers, rows and columns of the blocks that it is
-            stored in, or `None` for connections.
+        block: Pair of integers, rows and columns of a block, or `None` for
+            single connections.
     """
-    # numba takes a second to import, and is of the extra `rigl_tf[fast]`.
+    # numba takes a second to import and belongs to the extra `rigl_tf[fast]`.
     if block is None:
         try:
             from rigl_tf.kernels.ops import numba_csr_matmul as fastest
@@ -32,12 +32,12 @@ def product(inputs, outputs, block=None):
 
 
 def multiply(product, x, values, active):
-    """`x @ kernel`, with the gradients of active connections only.
+    """Computes `x @ kernel`, with gradients of active connections only.
 
     Args:
         product: `Product`.
         x: float32 tensor of shape (examples, inputs).
-        values: float32 tensor, an entry for each unit.
+        values: float32 tensor, one entry for each unit.
         active: int32 tensor, sorted numbers of units, padding at the end.
 
     Returns:

@@ -1,6 +1,6 @@
 """Products with a kernel stored in blocks, compiled by numba, on all cores.
 
-What XLA compiles is multiplied in plain TensorFlow, as without numba.
+Under XLA, the products of `block_matmul` take over.
 """
 
 import functools
@@ -17,14 +17,14 @@ from rigl_tf.kernels.ops import simd_strips
 from rigl_tf.kernels.ops import simd_tiles
 from rigl_tf.utils.tensors import is_for_xla
 
-_MOST = 64  # examples at a time, of which what is read twice stays in caches
+_MOST = 64  # examples at a time, few enough to stay in caches
 
 
 class Product(block_matmul.Product):
-    """Multiplies by one kernel and remembers where its blocks are.
+    """Multiplies by one kernel and caches the index of its blocks.
 
-    Arguments are those of `block_product.Product`; rows and columns of a block
-    are multiples of 8.
+    It has the arguments of `block_matmul.Product`; rows and columns of a block
+    must be multiples of 8.
     """
 
     beats_xla = True
@@ -73,7 +73,7 @@ class Product(block_matmul.Product):
 
 @functools.cache
 def _compiled(height, width):
-    """The two products, for blocks of so many rows and columns."""
+    """Returns both products for blocks of `height` rows, `width` columns."""
     add = simd_tiles.adder(width)
     add_turned = simd_tiles.adder(height)
     split_inputs = simd_strips.splitter(height)

@@ -100,7 +100,7 @@ def _out_of_rows(x, num, units):
 
 @functools.cache
 def _compiled(width):
-    """The two products, for rows of so many examples."""
+    """Returns both products for rows of `width` examples."""
     block = _BLOCK // width
 
     @numba.njit(parallel=True)

@@ -1,15 +1,15 @@
-"""Memory for what compiled products return."""
+"""Memory for the results of compiled products."""
 
 import math
 
 import numpy as np
 
-_ALIGNMENT = 64  # bytes, of what TensorFlow takes over without a copy
-_LARGE = 31 << 20  # bytes, just below the most that `_keep_freed` works for
+_ALIGNMENT = 64  # bytes; TensorFlow adopts such arrays without a copy
+_LARGE = 31 << 20  # bytes, just below the limit of `_keep_freed`
 
 
 def empty(shape):
-    """A float32 array that TensorFlow takes over without a copy."""
+    """Returns a float32 array that TensorFlow adopts without a copy."""
     size = math.prod(shape)
     room = np.empty(size + _ALIGNMENT // 4, np.float32)
     first = -room.ctypes.data % _ALIGNMENT // 4
@@ -17,10 +17,10 @@ def empty(shape):
 
 
 def _keep_freed():
-    """Makes the C library keep pieces of memory that every step needs anew.
+    """Makes the C library keep freed memory, which every step needs again.
 
-    It returns large ones to the system, which clears them before they can be
-    used again, until it has seen one of their size freed.
+    By default, it returns large pieces to the system, which clears them before
+    they are used again. It stops doing so after one such piece was freed.
     """
     np.empty(_LARGE, np.uint8)
 

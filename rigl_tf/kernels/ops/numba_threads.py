@@ -1,4 +1,4 @@
-"""As many threads for what numba compiles as TensorFlow uses in a product."""
+"""Gives numba as many threads as TensorFlow uses in a product."""
 
 import functools
 
@@ -7,11 +7,11 @@ import tensorflow as tf
 
 
 def use():
-    """Before every product: numba's number is that of the calling thread."""
+    """Sets the number of threads, which numba keeps for each caller."""
     numba.set_num_threads(_number())
 
 
-@functools.cache  # TensorFlow takes its own only before the first operation
+@functools.cache  # it is fixed once the first operation has run
 def _number():
     wanted = tf.config.threading.get_intra_op_parallelism_threads()
     most = numba.config.NUMBA_NUM_THREADS

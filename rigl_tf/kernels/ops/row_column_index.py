@@ -1,4 +1,4 @@
-"""Where the units of a kernel are, looked up by input and by output."""
+"""An index of the units of a kernel, by input and by output."""
 
 from typing import NamedTuple
 
@@ -7,20 +7,20 @@ import numpy as np
 
 from rigl_tf.kernels import index_sets
 
-_PARTS = 8  # of the work for each thread, so that none waits long for another
+_PARTS = 8  # per thread, so that no thread waits long for another
 
 
 class Index(NamedTuple):
-    """Where the units of each input and of each output are.
+    """The units of each input and of each output.
 
     Attributes:
-        input_starts: int32 array, where each input begins among the positions;
-            and where the last one ends.
-        input_parts: int32 array, inputs at which parts of equal work begin.
-        output_starts: The same as `input_starts` of positions in `order`.
-        output_parts: The same as `input_parts` for outputs.
-        order: int32 array, the positions' places, by output.
-        inputs: int32 array, the inputs of positions in this order.
+        input_starts: int32 array, for each input the first of its positions,
+            and the end of the last.
+        input_parts: int32 array, first inputs of parts of equal work.
+        output_starts: Like `input_starts`, for positions sorted by `order`.
+        output_parts: Like `input_parts`, for outputs.
+        order: int32 array, indices that sort the positions by output.
+        inputs: int32 array, the inputs of the sorted positions.
     """
 
     input_starts: np.ndarray
@@ -46,7 +46,7 @@ class Places:
         self._index_of = None
 
     def of(self, active):
-        """The index of positions that anything may have changed."""
+        """Returns the index of `active`, computed again if `active` changed."""
         seen = (len(active), _hash(active))
         if seen != self._index_of:
             self._index = _index(active, self._inputs, self._outputs)
@@ -56,7 +56,7 @@ class Places:
 
 @numba.njit
 def _hash(active):
-    """A sum of scrambled positions: of sorted ones, order does not matter."""
+    """Returns a hash of sorted positions, a sum of scrambled numbers."""
     total = np.uint64(0)
     for position in active:
         mixed = np.uint64(position + 1) * np.uint64(0x9E3779B97F4A7C15)

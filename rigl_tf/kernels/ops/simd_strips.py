@@ -1,7 +1,7 @@
-"""Matrices cut into strips of columns, each of which lies together in memory.
+"""Matrices cut into strips of columns; each strip is contiguous in memory.
 
-The rows of a matrix compete for the same few places in a cache if they begin a
-power of two apart; those of a strip do not.
+Rows of a matrix whose starts are a power of two apart compete for the same few
+lines of a cache. Rows of a strip do not.
 """
 
 import functools
@@ -10,16 +10,17 @@ import numba
 
 from rigl_tf.kernels.ops import simd_rows
 
-_ROWS = 8  # at a time, so many streams as the processor reads ahead
+_ROWS = 8  # at a time: the processor prefetches about 8 streams
 
 
 @functools.cache
 def splitter(width):
-    """A compiled function of `matrix`, `starts` and `strips`: cuts them out.
+    """Returns a compiled function that copies a matrix into strips.
 
-    `matrix` is a float32 array of shape (rows, columns), `strips` one of shape
-    (strips, rows or more, width). Where the last one reaches beyond the matrix,
-    it is zero. Strip number i is left out if `starts[i] == starts[i + 1]`.
+    The function takes `matrix`, a float32 array of shape (rows, columns),
+    `starts`, and `strips`, an array of shape (strips, rows or more, width).
+    Columns of the last strip beyond the matrix become zero. Strip i is skipped
+    if `starts[i] == starts[i + 1]`.
 
     Args:
         width: Integer, columns of a strip, a multiple of 8.

@@ -44,7 +44,7 @@ def adder(width):
 
 @intrinsic(prefer_literal=True)
 def _add(context, out, left, right, row, count, width):
-    """What `adder` does, for `count` rows from `row` on."""
+    """Does the work of `adder` for `count` rows, starting at `row`."""
     vector = ir.VectorType(_FLOAT, width.literal_value)
     nothing = ir.Constant(vector, ir.Undefined)
     everywhere = ir.Constant(
