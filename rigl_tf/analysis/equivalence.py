@@ -18,17 +18,18 @@ _SECONDS = 0.5  # for measuring latency
 
 @dataclasses.dataclass(frozen=True)
 class Runner:
-    """Runs a model or a file.
+    """Callable that runs a model or a file.
 
-    Called with a list of arrays, the inputs, it returns a list, the outputs.
-    Called with a dictionary from the names of inputs to arrays, it returns a
-    dictionary from the names of outputs to arrays.
+    With a list of input arrays, it returns a list of output arrays. With a
+    dictionary from input names to arrays, it returns a dictionary from output
+    names to arrays.
 
     Attributes:
-        function: Function from such a dictionary to such a dictionary, whose
-            order is the order of lists of outputs.
-        inputs: List of strings, the names of the inputs, in the order of
-            lists of inputs.
+        function: Function from a dictionary of inputs to a dictionary of
+            outputs. The order of the dictionary is the order of the list of
+            outputs.
+        inputs: List of strings, the names of the inputs, in the order of the
+            list of inputs.
     """
 
     function: Callable
@@ -41,7 +42,7 @@ class Runner:
         return list(self.function(named).values())
 
     def with_inputs(self, names):
-        """Returns a `Runner` with other names of inputs, in the same order."""
+        """Returns a `Runner` with new names of the inputs, in order."""
 
         def function(named):
             return self.function(
@@ -60,16 +61,17 @@ def samples(model, given=None):
     Args:
         model: `keras.Model`.
         given: Array of examples, or a list or dictionary of arrays for
-            several inputs, or `None` for random ones. If the model fixes the
-            batch size, the first batch is taken.
+            several inputs, or `None` for random examples. If the model fixes
+            the batch size, the first batch is used.
 
     Returns:
         List of arrays, one for each input, in the order of
         `keras.tree.flatten`.
 
     Raises:
-        ValueError: If the shape of an example is open or its type is string
-            and none are given, or the given ones do not fit the model.
+        ValueError: If the given examples do not fit the model; or, without
+            examples, if the shape of an example is open or its type is
+            string.
     """
     signature = signatures.model_signature(model, given)
     if given is None:
@@ -86,18 +88,18 @@ def samples(model, given=None):
     fewest = min(len(array) for array in arrays)
     if fewest < signature.batch:
         raise ValueError(
-            f"{model.name!r} takes batches of {signature.batch} examples. "
-            f"Received: samples with {fewest}. Pass more."
+            f"`samples` must have at least {signature.batch} examples, the "
+            f"batch size of {model.name!r}. Received: {fewest} examples."
         )
     return [array[: signature.batch] for array in arrays]
 
 
 def runner(model, signature=None):
-    """Runs a Keras model as other runtimes do: compiled, no progress bar.
+    """Returns a `Runner` that calls a Keras model as a compiled function.
 
     Args:
         model: `keras.Model`.
-        signature: `Signature`, by default the model's.
+        signature: `Signature`; the signature of the model by default.
 
     Returns:
         `Runner`. Lists are in the order of `keras.tree.flatten`.
@@ -119,40 +121,40 @@ def runner(model, signature=None):
 
 
 def outputs(model, arrays, signature=None):
-    """Runs a model from its initial states, and leaves it as it was.
+    """Runs a model from its initial states, then restores the states.
 
     Args:
         model: `keras.Model`.
         arrays: List of arrays, the inputs.
-        signature: `Signature`, by default the model's.
+        signature: `Signature`; the signature of the model by default.
 
     Returns:
         List of dictionaries from the names of outputs to arrays, one for each
         of `num_calls(model)` calls.
     """
-    with from_rest(model):
+    with from_initial_states(model):
         run = runner(model, signature)
         named = dict(zip(run.inputs, arrays, strict=True))
         return [run(named) for _ in range(num_calls(model))]
 
 
 def num_calls(model):
-    """Returns how many calls show all that a model computes: 2 with states."""
+    """Returns the number of calls to compare: 2 for a model with states."""
     return 2 if is_stateful(model) else 1
 
 
 def is_stateful(model):
-    """Returns whether a model keeps states from one call to the next."""
+    """Returns whether a model keeps states between calls."""
     return bool(_states(model))
 
 
 @contextlib.contextmanager
-def from_rest(model):
-    """Runs a model from its initial states, and leaves it as it was.
+def from_initial_states(model):
+    """Resets the states of a model, and restores them after the context.
 
-    Recurrent layers that keep their states start from zeros. Afterwards these
-    states, and all other variables that running a model may change, have the
-    values that they had before.
+    Recurrent layers that keep their states start from zeros. Afterwards, the
+    states and all other variables that a call may change have their old
+    values.
 
     Args:
         model: `keras.Model`.
@@ -171,15 +173,15 @@ def from_rest(model):
 
 
 def difference(expected, received):
-    """The largest difference between arrays, relative to the largest number.
+    """Computes the largest difference, relative to the largest number.
 
     Args:
         expected: List of arrays.
         received: List of arrays.
 
     Returns:
-        Float; NaN if shapes differ, something is not a number, or strings
-        are not the same.
+        Float, the maximum over the pairs of arrays. NaN if shapes differ,
+        values are NaN or strings differ.
     """
     largest = 0.0
     for one, other in zip(expected, received, strict=True):
@@ -202,10 +204,10 @@ def difference_by_name(expected, received):
 
     Args:
         expected: List of dictionaries from names to arrays, one for each call.
-        received: List of such dictionaries.
+        received: List of dictionaries, in the same form.
 
     Returns:
-        Float, as `difference` has it; NaN if the names differ, too.
+        Float, as from `difference`. NaN also if the names differ.
     """
     largest = []
     for one, other in zip(expected, received, strict=True):
@@ -218,39 +220,40 @@ def difference_by_name(expected, received):
 
 
 def latency(runs, inputs):
-    """Median milliseconds of functions, called in turns.
+    """Measures the median latency of functions that are called in turns.
 
-    Every turn has a call before, so that caches are as when one function is
-    called again and again.
+    Each measured call follows a call of the same function, so caches are in
+    the state of repeated calls.
 
     Args:
         runs: List of functions of `inputs`.
-        inputs: Anything the functions take.
+        inputs: The argument of the functions.
 
     Returns:
-        List of floats.
+        List of floats, milliseconds.
     """
     times = [[] for _ in runs]
     end = time.perf_counter() + _SECONDS
     while time.perf_counter() < end or len(times[0]) < 3:
-        for run, of_run in zip(runs, times, strict=True):
+        for run, run_times in zip(runs, times, strict=True):
             run(inputs)
             start = time.perf_counter()
             run(inputs)
-            of_run.append(time.perf_counter() - start)
-    return [1000 * float(np.median(of_run)) for of_run in times]
+            run_times.append(time.perf_counter() - start)
+    return [1000 * float(np.median(run_times)) for run_times in times]
 
 
 def _random(spec, rng):
     if None in spec.shape[1:]:
         raise ValueError(
-            f"Input {spec.name!r} has shape {spec.shape}, which leaves "
-            "open what an example looks like. Pass some as `samples`."
+            f"Random inputs need the full shape of an example. Received: input "
+            f"{spec.name!r} with shape {spec.shape}. Pass examples as "
+            "`samples`."
         )
     if spec.dtype == "string":
         raise ValueError(
-            f"Input {spec.name!r} takes strings, and there are no random "
-            "ones. Pass some as `samples`."
+            f"Random inputs must be numbers. Received: input {spec.name!r} of "
+            "type string. Pass examples as `samples`."
         )
     values = rng.normal(size=(spec.shape[0] or _EXAMPLES, *spec.shape[1:]))
     if "float" not in spec.dtype:
@@ -270,7 +273,7 @@ def _as_bytes(array):
 
 
 def _states(model):
-    """Lists the variables in which recurrent layers keep their states."""
+    """Lists the state variables of recurrent layers."""
     layers = model._flatten_layers(include_self=False)  # no public way
     return [
         state

@@ -1,12 +1,14 @@
 """Parameters and FLOPs of dense and sparse models.
 
-Two conventions. `"macs2"` counts two operations for each multiply-accumulate
-of a convolution, dense or recurrent layer or of attention, and nothing else;
-it gives both source papers' dense figures. `"micronet"` is the original
-authors' counting: every convolution as if padded to the same size, and for
-each output a bias and a ReLU. Layers that pad with zeros count as part of the
-convolution behind them, but padding of the picture itself, before the first
-convolution, makes a larger picture. Both count one example.
+Two conventions are available. Both count one example.
+
+- `"macs2"` counts two operations for each multiply-accumulate of a
+  convolution, dense or recurrent layer or of attention, and nothing else. It
+  gives the dense FLOPs of both source papers.
+- `"micronet"` counts as the original authors do: every convolution as if it
+  had "same" padding, and a bias and a ReLU for each output. A layer that pads
+  with zeros counts as part of the convolution after it. Padding before the
+  first convolution makes a larger image.
 """
 
 import contextlib
@@ -41,12 +43,12 @@ _CELLS = (kl.SimpleRNNCell, kl.LSTMCell, kl.GRUCell)
 _ATTENTION = (kl.MultiHeadAttention, kl.GroupQueryAttention)
 
 
-class Counted:
-    """What follows from a kernel's `shape` and `active` connections."""
+class ConnectionCounts:
+    """Mixin with the properties of `shape` and `active` connections."""
 
     @property
     def size(self):
-        """Integer, connections if it were dense."""
+        """Integer, the connections of the dense kernel."""
         return math.prod(self.shape)
 
     @property
@@ -56,16 +58,17 @@ class Counted:
 
 
 @dataclasses.dataclass(frozen=True)
-class KernelCost(Counted):
-    """What one kernel costs for one example.
+class KernelCost(ConnectionCounts):
+    """The cost of one kernel for one example.
 
     Attributes:
-        name: String, the path of the layer and of the kernel in it.
-        shape: Tuple of integers, the kernel's shape.
-        active: Integer, its active connections.
+        name: String, the path of the layer and the name of the kernel.
+        shape: Tuple of integers, the shape of the kernel.
+        active: Integer, the active connections of the kernel.
         uses: Integer, how often each weight is used.
-        same_uses: Integer, how often it would be used with "same" padding.
-        outputs: Integer, results of one use.
+        same_uses: Integer, how often each weight would be used with "same"
+            padding.
+        outputs: Integer, the outputs of one use.
         sparse: Boolean, whether the kernel has a mask.
     """
 
@@ -78,7 +81,12 @@ class KernelCost(Counted):
     sparse: bool
 
     def flops(self, convention="macs2", dense=False):
-        """FLOPs for one example, or those of the dense kernel."""
+        """Returns the FLOPs of the kernel for one example.
+
+        Args:
+            convention: `"macs2"` or `"micronet"`.
+            dense: Boolean, whether to count the dense kernel.
+        """
         _check_convention(convention)
         weights = self.size if dense else self.active
         if convention == "macs2":
@@ -88,13 +96,13 @@ class KernelCost(Counted):
 
 @dataclasses.dataclass(frozen=True)
 class ModelCost:
-    """What a model costs for one example.
+    """The cost of a model for one example.
 
     Attributes:
         kernels: Tuple of `KernelCost`.
         attention: Integer, FLOPs of the products between activations in
-            attention, which no mask reduces.
-        other_parameters: Integer, biases and normalization.
+            attention. Masks do not reduce them.
+        other_parameters: Integer, the parameters of biases and normalization.
     """
 
     kernels: tuple
@@ -102,19 +110,28 @@ class ModelCost:
     other_parameters: int
 
     def flops(self, convention="macs2", dense=False):
-        """FLOPs of one forward pass, or those of the dense model."""
+        """Returns the FLOPs of one forward pass.
+
+        Args:
+            convention: `"macs2"` or `"micronet"`.
+            dense: Boolean, whether to count the dense model.
+        """
         return self.attention + sum(
             kernel.flops(convention, dense) for kernel in self.kernels
         )
 
     def parameters(self, dense=False):
-        """Active parameters, biases included, or those of the dense model."""
+        """Returns the number of active parameters, including biases.
+
+        Args:
+            dense: Boolean, whether to count the dense model.
+        """
         return self.other_parameters + sum(
             kernel.size if dense else kernel.active for kernel in self.kernels
         )
 
     def recount(self, model):
-        """The cost of the same model with the masks it has now."""
+        """Returns the cost of the same model with its current masks."""
         active = {
             kernel.name: int(kernel.count())
             for kernel in sparse_wrapper.sparse_kernels(model)
@@ -130,23 +147,25 @@ class ModelCost:
         )
 
     def ratio(self, convention="macs2"):
-        """FLOPs relative to the dense model."""
+        """Returns the FLOPs relative to the dense model, a float."""
         return self.flops(convention) / self.flops(convention, dense=True)
 
 
 def inference(model, input_shape=None):
-    """Counts what one forward pass of a model costs.
+    """Counts the FLOPs and parameters of one forward pass of a model.
+
+    It warns of kernels that it cannot count.
 
     Args:
-        model: A built `keras.Model`, sparse or not.
-        input_shape: Tuple without the batch, or a structure of tuples; needed
-            where the model does not know it or leaves dimensions open.
+        model: A built `keras.Model`, sparse or dense.
+        input_shape: Tuple without the batch, or a structure of tuples. Needed
+            if the input shape of the model is unknown or has open dimensions.
 
     Returns:
-        `ModelCost`. It warns of kernels that it cannot count.
+        `ModelCost`.
 
     Raises:
-        ValueError: If the input shape is not known in full.
+        ValueError: If the input shape is not fully known.
     """
     network = getattr(model, "network", model)
     kernels = sparse_wrapper.sparse_kernels(
@@ -162,8 +181,9 @@ def inference(model, input_shape=None):
             kernel_uses = list(_kernel_uses(layer, inputs, bare, outputs))
         except TypeError as error:  # a dimension is `None`
             raise ValueError(
-                f"FLOPs of {name!r} depend on dimensions that are open: its "
-                f"inputs have shapes {inputs}, its output {outputs}."
+                f"FLOPs need full shapes. Received: {name!r} with input shapes "
+                f"{inputs} and output shape {outputs}. Use fixed dimensions "
+                "instead of `None`."
             ) from error
         for variable, owner, uses, same_uses, per_use in kernel_uses:
             kernel = masked.get(id(variable))
@@ -175,7 +195,7 @@ def inference(model, input_shape=None):
                 active=int(kernel.count())
                 if kernel
                 else math.prod(variable.shape),
-                # A shared layer is used once more at every call.
+                # The uses of a shared layer add up over its calls.
                 uses=uses + (before.uses if before else 0),
                 same_uses=same_uses + (before.same_uses if before else 0),
                 outputs=per_use,
@@ -186,9 +206,9 @@ def inference(model, input_shape=None):
     unknown = [v.path for v in others if v.name.endswith("kernel")]
     if unknown:
         warnings.warn(
-            f"How often {', '.join(unknown)} is used is not known here, so "
-            "its FLOPs are left out. Layers of `keras.layers` are counted, "
-            "but not `ConvLSTM` and cells of your own.",
+            f"The FLOPs of {', '.join(unknown)} are not counted, because the "
+            "number of uses is unknown. Layers of `keras.layers` are counted, "
+            "except `ConvLSTM` and custom cells.",
             stacklevel=2,
         )
     num_others = sum(math.prod(variable.shape) for variable in others)
@@ -196,12 +216,12 @@ def inference(model, input_shape=None):
 
 
 def training(method, sparse, dense, interval=100):
-    """FLOPs of training on one example, averaged over the steps.
+    """Returns the FLOPs of training on one example, averaged over steps.
 
     Args:
         method: `Algorithm`, a registered name, or `"dense"`.
-        sparse: Number, FLOPs of a forward pass of the sparse model: f_s. A
-            running average where the sparsity varies: E[f_{s,t}].
+        sparse: Number, FLOPs of a forward pass of the sparse model: f_s. If
+            the sparsity varies, the average over training: E[f_{s,t}].
         dense: Number, FLOPs of a forward pass of the dense model: f_d.
         interval: Integer, steps between two updates: Delta T.
 
@@ -232,7 +252,7 @@ def _check_convention(convention):
 
 
 def _parameters(network):
-    """The variables that training may change, those of frozen layers too."""
+    """Returns the trainable variables, including those in frozen layers."""
     parameters = {
         id(variable): variable
         for layer in network._flatten_layers()
@@ -242,10 +262,11 @@ def _parameters(network):
 
 
 def _calls(network, input_shape):
-    """The calls of all layers in one forward pass.
+    """Records the calls of all layers in one forward pass.
 
     Returns:
-        List of (path, layer, input shapes, the same unpadded, output shape).
+        List of tuples (path, layer, input shapes, input shapes before padding,
+        output shape).
     """
     calls = []
     padded = {}
@@ -253,35 +274,35 @@ def _calls(network, input_shape):
     specs = _input_specs(network, input_shape)
 
     def forward(*args):
-        calls.clear()  # the first of two traces, if it creates variables
+        calls.clear()  # there are two traces if the first creates variables
         return network(*args, training=False)
 
     with contextlib.ExitStack() as stack:
         for layer, name in names.items():
-            stack.enter_context(_recorded(layer, name, calls, padded))
+            stack.enter_context(_record_calls(layer, name, calls, padded))
         tf.function(forward, autograph=False).get_concrete_function(specs)
     return calls
 
 
 def _paths(layer, path):
     for child in _keras_compat.children(layer):
-        # A wrapper has the name of what it wraps.
-        inside = isinstance(layer, sparse_wrapper.Sparse)
-        here = path if inside else f"{path}/{child.name}".strip("/")
-        yield child, here
+        # A wrapper has the name of its layer.
+        is_wrapped = isinstance(layer, sparse_wrapper.Sparse)
+        child_path = path if is_wrapped else f"{path}/{child.name}".strip("/")
+        yield child, child_path
         if not isinstance(child, kl.RNN):  # its cell runs in a loop
-            yield from _paths(child, here)
+            yield from _paths(child, child_path)
 
 
 @contextlib.contextmanager
-def _recorded(layer, name, calls, padded):
-    """Notes a layer's calls, and what tensors were before they were padded."""
+def _record_calls(layer, name, calls, padded):
+    """Records the calls of a layer, and the shapes before zero padding."""
     call = layer.call
     signature = inspect.signature(call)
 
-    def noting(*args, **kwargs):
+    def recording_call(*args, **kwargs):
         outputs = call(*args, **kwargs)
-        # In the order of the signature, however the caller named them.
+        # Binding sorts arguments by the signature.
         arguments = signature.bind(*args, **kwargs).arguments
         flat = keras.tree.flatten(list(arguments.values()))
         tensors = [t for t in flat if tf.is_tensor(t)]
@@ -295,7 +316,7 @@ def _recorded(layer, name, calls, padded):
         calls.append((name, layer, inputs, bare, tuple(result.shape)))
         return outputs
 
-    object.__setattr__(layer, "call", noting)
+    object.__setattr__(layer, "call", recording_call)
     try:
         yield
     finally:
@@ -306,16 +327,16 @@ def _input_specs(network, input_shape):
     def spec(shape, dtype="float32"):
         if any(d is None for d in shape):
             raise ValueError(
-                f"FLOPs depend on the whole input shape, and {shape} leaves "
-                "dimensions open. Pass `input_shape`, without the batch."
+                f"FLOPs need the full input shape. Received: {shape}. Pass "
+                "`input_shape`, without the batch."
             )
         return tf.TensorSpec([1, *shape], dtype)
 
     inputs = getattr(network, "inputs", None)
     if input_shape is None and not inputs:
         raise ValueError(
-            f"{network.name!r} does not know its input shape. Pass "
-            "`input_shape`, without the batch."
+            f"FLOPs need the input shape. Received: {network.name!r} without "
+            "an input shape. Pass `input_shape`, without the batch."
         )
     if input_shape is not None:
         return keras.tree.map_shape_structure(spec, input_shape)
@@ -328,11 +349,11 @@ def _input_specs(network, input_shape):
 
 
 def _kernel_uses(layer, inputs, bare, outputs):
-    """What a call does with its kernels.
+    """Counts the uses of each kernel in a call of a layer.
 
     Yields:
-        The variable, its layer, how often a call uses each weight, how often
-        with "same" padding, and the outputs of one use.
+        The variable, its layer, the number of uses of each weight, the number
+        of uses with "same" padding, and the outputs of one use.
     """
     if isinstance(layer, kl.RNN):
         steps = inputs[0][1]
@@ -359,7 +380,7 @@ def _kernel_uses(layer, inputs, bare, outputs):
 def _convolution_uses(layer, inputs, outputs):
     uses = _positions(layer, outputs)
     same = math.prod(
-        # As the original authors count an output's side.
+        # The original authors compute the side of an output in this way.
         math.ceil((side - k + 1 + 2 * (k // 2)) / stride)
         for side, k, stride in zip(
             _spatial(layer, inputs),
@@ -391,7 +412,7 @@ def _positions(layer, shape):
 
 
 def _attention_flops(layer, inputs):
-    """The products of queries with keys, and of weights with values."""
+    """Counts the products of queries with keys, and weights with values."""
     query, value = inputs[0], inputs[1] if len(inputs) > 1 else inputs[0]
     heads = getattr(layer, "num_heads", None) or layer.num_query_heads
     key_dim = getattr(layer, "key_dim", None) or layer.head_dim

@@ -1,4 +1,4 @@
-"""Estimates of what masks cost, before there are any."""
+"""FLOPs estimates for sparse models that are not built."""
 
 import dataclasses
 import math
@@ -13,12 +13,14 @@ from rigl_tf.sparsity import schedules
 from rigl_tf.utils.validation import check_number
 
 
-def maskable(network, include=()):
-    """Returns the `ModelCost` of a network, with all that can be sparse.
+def prunable_cost(network, include=()):
+    """Returns the `ModelCost` of a network with masks on all kernels.
 
     Args:
-        network: A built `keras.Model` without masks.
-        include: What is masked only if it is named, as for `sparsify`.
+        network: A built `keras.Model` without masks. Its masks are removed
+            again.
+        include: Names of layers that are masked only on request, as for
+            `sparsify`.
     """
     cost = flops.inference(
         sparsify(network, Static(), sparsity=0.0, include=include)
@@ -28,12 +30,12 @@ def maskable(network, include=()):
 
 
 def inference_flops(cost, distribution, sparsity, exclude=()):
-    """Returns the FLOPs of a forward pass at the sparsities of a distribution.
+    """Estimates the FLOPs of a forward pass with a distribution.
 
-    The first layer of the network is the one that is called first.
+    The first layer of the network is the layer that is called first.
 
     Args:
-        cost: `ModelCost` of `maskable`.
+        cost: `ModelCost` from `prunable_cost`.
         distribution: Function of `rigl_tf.distributions`, or its name.
         sparsity: Float in [0, 1).
         exclude: Names of kernels to keep dense.
@@ -59,7 +61,7 @@ def pruned_densities(density, schedule, num_epochs, steps_per_epoch):
     """Returns the density after every epoch of gradual pruning.
 
     Args:
-        density: Float in (0, 1], after the last update.
+        density: Float in (0, 1], the density after the last update.
         schedule: `UpdateSchedule`.
         num_epochs: Integer.
         steps_per_epoch: Integer.
@@ -94,31 +96,32 @@ def pruned_densities(density, schedule, num_epochs, steps_per_epoch):
 
 
 def equal_sparsity(cost, distribution, other, sparsity):
-    """The sparsity at which a distribution costs what another one does.
+    """Returns the sparsity at which two distributions have equal FLOPs.
 
-    At equal parameters, Erdos-Renyi-Kernel costs more FLOPs than uniform
-    sparsity, so that a comparison at equal FLOPs gives it fewer parameters
-    (Sundar & Dwaraknath, 2021, section 6.1).
+    With equal parameters, Erdos-Renyi-Kernel has more FLOPs than uniform
+    sparsity. A comparison at equal FLOPs therefore gives Erdos-Renyi-Kernel
+    fewer parameters (Sundar & Dwaraknath, 2021, section 6.1).
 
     Args:
-        cost: `ModelCost` of `maskable`.
+        cost: `ModelCost` from `prunable_cost`.
         distribution: Function of `rigl_tf.distributions`, or its name.
-        other: The one to compare with, likewise.
-        sparsity: Float in [0, 1), of the other.
+        other: The distribution to compare with, in the same form.
+        sparsity: Float in [0, 1), the sparsity of `other`.
 
     Returns:
-        Float in [0, 1).
+        Float in [0, 1), the sparsity of `distribution`.
 
     Raises:
-        ValueError: If the distribution costs more at any sparsity.
+        ValueError: If the distribution has more FLOPs at any sparsity.
     """
     check_number("sparsity", sparsity, "[0, 1)")
     wanted = inference_flops(cost, other, sparsity)
     low, high = 0.0, math.nextafter(1.0, 0.0)
     if inference_flops(cost, distribution, 1 - 1e-9) > wanted:
         raise ValueError(
-            f"{distribution} costs more than {wanted:,.0f} FLOPs at any "
-            f"sparsity. Received: sparsity={sparsity}, other={other!r}."
+            f"{distribution} has more than {wanted:,.0f} FLOPs at any "
+            f"sparsity. Received: sparsity={sparsity}, other={other!r}. Lower "
+            "`sparsity`."
         )
     for _ in range(50):
         middle = (low + high) / 2

@@ -1,4 +1,4 @@
-"""What the masks of a model look like."""
+"""Summary of the masks of a model."""
 
 import dataclasses
 import warnings
@@ -12,27 +12,28 @@ from rigl_tf.utils import text_tables
 
 
 @dataclasses.dataclass(frozen=True)
-class KernelSummary(flops.Counted):
-    """What a mask leaves of one kernel.
+class KernelSummary(flops.ConnectionCounts):
+    """Summary of one masked kernel.
 
     Attributes:
-        name: String, the path of the layer and of the kernel in it.
-        shape: Tuple of integers, the kernel's shape.
-        active: Integer, its active connections.
-        flops: Integer, of one example's forward pass, or `None` where the
-            model does not know its input shape.
-        taps: Integer, positions of a convolution's window; 1 for others.
-        inputs: Integer, its inputs: channels or neurons.
-        empty_inputs: Integer, those from which no connection is active.
-        outputs: Integer, its outputs: channels or neurons.
-        empty_outputs: Integer, those to which no connection is active.
+        name: String, the path of the layer and the name of the kernel.
+        shape: Tuple of integers, the shape of the kernel.
+        active: Integer, the active connections of the kernel.
+        flops: Integer, the FLOPs of one example's forward pass, or `None` if
+            the input shape of the model is unknown.
+        kernel_positions: Integer, the spatial positions of a convolution
+            kernel, such as 9 for 3 x 3; 1 for other layers.
+        inputs: Integer, the input channels or neurons.
+        empty_inputs: Integer, the inputs without an active connection.
+        outputs: Integer, the output channels or neurons.
+        empty_outputs: Integer, the outputs without an active connection.
     """
 
     name: str
     shape: tuple
     active: int
     flops: int | None
-    taps: int
+    kernel_positions: int
     inputs: int
     empty_inputs: int
     outputs: int
@@ -40,13 +41,14 @@ class KernelSummary(flops.Counted):
 
     @property
     def remaining(self):
-        """Integer, its size without empty inputs and outputs.
+        """Integer, the size of the kernel without empty inputs and outputs.
 
-        Params* of [Parger et al., 2022](https://arxiv.org/abs/2210.14012),
-        table 4: each kernel by itself, nothing propagated.
+        This is Params* of [Parger et al.,
+        2022](https://arxiv.org/abs/2210.14012), table 4. Each kernel is
+        counted separately: empty outputs do not propagate to other kernels.
         """
         return (
-            self.taps
+            self.kernel_positions
             * (self.inputs - self.empty_inputs)
             * (self.outputs - self.empty_outputs)
         )
@@ -54,7 +56,7 @@ class KernelSummary(flops.Counted):
 
 @dataclasses.dataclass(frozen=True)
 class Summary:
-    """The masked kernels of a model, and their totals; prints as a table.
+    """The masked kernels of a model and their totals; prints as a table.
 
     Attributes:
         kernels: Tuple of `KernelSummary`.
@@ -62,9 +64,13 @@ class Summary:
 
     kernels: tuple
 
-    def total(self, what):
-        """The sum over all kernels of one of their numbers, by its name."""
-        return sum(getattr(kernel, what) for kernel in self.kernels)
+    def total(self, name):
+        """Returns the sum of an attribute over all kernels.
+
+        Args:
+            name: String, an integer attribute of `KernelSummary`.
+        """
+        return sum(getattr(kernel, name) for kernel in self.kernels)
 
     @property
     def sparsity(self):
@@ -107,13 +113,13 @@ class Summary:
 
 
 def summary(model):
-    """Looks at the masks of a model.
+    """Summarizes the masks of a model.
 
     Args:
         model: A built `SparseModel`, or a `keras.Model` with `Sparse` layers.
 
     Returns:
-        `Summary`. Print it for a table with a row for each masked kernel:
+        `Summary`. It prints as a table with a row for each masked kernel:
         shape, sparsity, active connections, FLOPs of one example's forward
         pass in the convention `"macs2"`, and empty neurons and inputs.
 
@@ -123,7 +129,8 @@ def summary(model):
     kernels = sparse_wrapper.sparse_kernels(model)
     if not kernels:
         raise ValueError(
-            f"{model.name!r} has no masks to look at. Make it sparse with "
+            "`model` must have masked kernels. Received: "
+            f"{model.name!r} without masks. Make it sparse with "
             "`rigl_tf.sparsify`."
         )
     _warn_of_lost_zeros(kernels)
@@ -131,7 +138,7 @@ def summary(model):
         costs = {k.name: k.flops() for k in flops.inference(model).kernels}
     except ValueError:  # the input shape is not known
         costs = {}
-    return Summary(tuple(_look(k, costs.get(k.name)) for k in kernels))
+    return Summary(tuple(_summarize(k, costs.get(k.name)) for k in kernels))
 
 
 def _warn_of_lost_zeros(kernels):
@@ -150,17 +157,17 @@ def _warn_of_lost_zeros(kernels):
         )
 
 
-def _look(kernel, cost):
+def _summarize(kernel, cost):
     layout = kernel.layout
-    used = layout.stack(kernel.mask)
-    inputs = tf.math.count_nonzero(tf.reduce_any(used, axis=(0, 2)))
-    outputs = tf.math.count_nonzero(tf.reduce_any(used, axis=(0, 1)))
+    mask = layout.stack(kernel.mask)
+    inputs = tf.math.count_nonzero(tf.reduce_any(mask, axis=(0, 2)))
+    outputs = tf.math.count_nonzero(tf.reduce_any(mask, axis=(0, 1)))
     return KernelSummary(
         name=kernel.name,
         shape=kernel.kernel_shape,
-        active=int(tf.math.count_nonzero(used)),
+        active=int(tf.math.count_nonzero(mask)),
         flops=cost,
-        taps=layout.kernel_positions,
+        kernel_positions=layout.kernel_positions,
         inputs=layout.inputs,
         empty_inputs=layout.inputs - int(inputs),
         outputs=layout.outputs,

@@ -12,12 +12,12 @@ import numpy as np
 class Signature:
     """The inputs of a model.
 
-    Arrays are in the order of `keras.tree.flatten`: lists in their order,
+    The order of inputs is the order of `keras.tree.flatten`: lists in order,
     dictionaries sorted by key.
 
     Attributes:
-        specs: Structure of `keras.InputSpec`, named, in the form in which the
-            model takes its inputs: one, a list or a dictionary.
+        specs: Structure of named `keras.InputSpec`, as the model takes its
+            inputs: one spec, a list or a dictionary.
     """
 
     specs: object
@@ -39,21 +39,21 @@ class Signature:
         return next((size for size in sizes if size is not None), None)
 
     def pack(self, arrays):
-        """Puts arrays in the form in which the model takes them."""
+        """Packs a list of arrays into the structure that the model takes."""
         return keras.tree.pack_sequence_as(self.specs, list(arrays))
 
     def flatten(self, given):
-        """Lists the arrays that a user gives for the inputs, in order.
+        """Converts the inputs that a user passes to a list of arrays.
 
         Args:
-            given: Array, list of arrays, or dictionary of arrays with the
-                model's keys or the names of its inputs.
+            given: Array, list of arrays, or dictionary of arrays. Its keys are
+                the model's keys or the names of the inputs.
 
         Returns:
             List of arrays, one for each input.
 
         Raises:
-            ValueError: If an array is missing, or there are too many.
+            ValueError: If arrays are missing or not used.
         """
         arrays = given
         if isinstance(given, Mapping):
@@ -99,17 +99,17 @@ def model_signature(model, samples=None):
         model: `keras.Model`. A subclassed model must have been called, unless
             there are samples.
         samples: Array of examples, or a list or dictionary of arrays. Needed
-            for types of a subclassed model's inputs other than its own dtype.
+            if an input of a subclassed model has another dtype than the model.
 
     Returns:
         `Signature`.
 
     Raises:
-        ValueError: If nothing is known of the inputs.
+        ValueError: If the inputs of the model are unknown.
     """
     inner = getattr(model, "_functional", None) or model  # of Sequential
     if getattr(inner, "inputs", None):
-        # A name that Keras made up differs from the layer's after loading.
+        # After loading, automatic tensor names differ from layer names.
         names = [_layer_name(tensor) for tensor in inner.inputs]
         return Signature(_named(inner.input, names))
     if samples is not None:
@@ -127,14 +127,14 @@ def model_signature(model, samples=None):
 
 
 def output_names(outputs):
-    """Names outputs as signatures of TensorFlow do.
+    """Returns the names of outputs in a TensorFlow signature.
 
     Args:
-        outputs: Structure of tensors or arrays, as a model gives them.
+        outputs: Structure of tensors or arrays, as a model returns them.
 
     Returns:
         List of strings, in the order of `keras.tree.flatten`: the keys of a
-        dictionary; `"output_0"`, `"output_1"` and so on of anything else.
+        dictionary, or `"output_0"`, `"output_1"` and so on.
     """
     if isinstance(outputs, Mapping):
         paths = keras.tree.flatten_with_path(outputs)
@@ -142,8 +142,8 @@ def output_names(outputs):
     return [f"output_{i}" for i in range(len(keras.tree.flatten(outputs)))]
 
 
-def in_order(names):
-    """Sorts names of outputs as `output_names` has them: 2 before 10."""
+def sort_names(names):
+    """Sorts names of outputs in the order of `output_names`: 2 before 10."""
     numbers = [re.fullmatch(r"output_(\d+)", name) for name in names]
     if all(numbers):
         return sorted(names, key=lambda name: int(name.rpartition("_")[2]))
@@ -151,7 +151,7 @@ def in_order(names):
 
 
 def _is_list_of_arrays(given):
-    """Returns whether a list holds arrays, rather than being one itself."""
+    """Returns whether a list contains arrays, and is not an array itself."""
     return isinstance(given, list | tuple) and not any(
         isinstance(each, list | tuple) or np.ndim(each) == 0 for each in given
     )
@@ -163,7 +163,7 @@ def _layer_name(tensor):
 
 
 def _named(tensors, names):
-    """Makes a structure of specs with names that every format takes."""
+    """Returns a structure of specs with names that all formats support."""
     taken, unique = set(), []
     for name in names:
         name = re.sub(r"\W", "_", name, flags=re.ASCII)
@@ -196,12 +196,12 @@ def _spec_of(array, dtype):
 
 
 def _recorded(model):
-    """Makes specs of the shapes that a model was first called with."""
+    """Returns specs with the shapes of the model's first call."""
     shapes = (model.get_build_config() or {}).get("input_shape")
     if not shapes:
         raise ValueError(
-            f"Nothing is known of the inputs of {model.name!r}. Call it "
-            "once, or pass some inputs as `samples`."
+            f"The inputs of {model.name!r} must be known. Received a model "
+            "that was never called. Call it once, or pass inputs as `samples`."
         )
     return keras.tree.map_shape_structure(
         lambda shape: keras.InputSpec(

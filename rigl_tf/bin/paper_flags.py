@@ -26,15 +26,15 @@ def paper():
         if _TABLE.value or _FIGURE.value or _ON.value:
             raise ValueError(
                 "--table, --figure and --on need a paper: pass --paper, one of "
-                f"{', '.join(table_runs.files())}."
+                f"{', '.join(table_runs.table_files())}."
             )
         return None, None
-    if _PAPER.value not in table_runs.files():
+    if _PAPER.value not in table_runs.table_files():
         raise ValueError(
-            f"--paper must be one of {', '.join(table_runs.files())}. "
+            f"--paper must be one of {', '.join(table_runs.table_files())}. "
             f"Received: --paper={_PAPER.value}."
         )
-    return _PAPER.value, papers.read(table_runs.files()[_PAPER.value])
+    return _PAPER.value, papers.read(table_runs.table_files()[_PAPER.value])
 
 
 def has_item():

@@ -38,7 +38,7 @@ def main():
     if paper_flags.has_item():
         print(commands(name, paper, paper_flags.item(paper)))
         return
-    for other, path in table_runs.files().items():
+    for other, path in table_runs.table_files().items():
         if name in (None, other):
             paper = papers.read(path)
             text = paper_table(paper, has_flops=name is not None)
@@ -68,12 +68,12 @@ def paper_table(paper, has_flops=False):
         rows.append(
             (
                 item.name,
-                item.about,
+                item.description,
                 str(len(runs)) if runs else "",
                 ", ".join(
                     dict.fromkeys(_data_status(row) for row in item.rows)
                 ),
-                item.here or item.test or "",
+                item.small_scale or item.test or "",
                 total,
             )
         )
@@ -90,12 +90,12 @@ def commands(name, paper, item):
     Args:
         name: String, name of the paper.
         paper: `Paper`.
-        item: `Item` of it.
+        item: `PaperItem` of it.
 
     Returns:
         String.
     """
-    lines = [f"# {item.name} of {paper.title}: {item.about}."]
+    lines = [f"# {item.name} of {paper.title}: {item.description}."]
     if item.test:
         lines.append(f"# No training is needed: {item.test} has its numbers.")
     several = len({row.task for row in item.rows}) > 1
@@ -111,7 +111,7 @@ def commands(name, paper, item):
                 lines.append(
                     f"# This run starts from {row.source}: train that first."
                 )
-            one = table_runs.run(row, number, 0, rows=item.rows)
+            one = table_runs.make_run(row, number, 0, rows=item.rows)
             parts = [f"--task={row.task}", f"--method={row.method}"]
             for setting in one.bindings(_RUNS):
                 parts += ["--set", shlex.quote(setting)]
@@ -169,7 +169,7 @@ def _all_runs(item):
         return runs
     study = tuning.read(item.study)
     for distribution, sparsity in study.spaces:
-        trial = papers.Row(
+        trial = papers.TableRow(
             name="trial",
             task=study.task,
             method=study.method,
@@ -216,7 +216,7 @@ def _method():
 @functools.cache
 def _network_cost(task, settings, include):
     with _configured(task, "dense", settings):
-        return flops_estimates.maskable(
+        return flops_estimates.prunable_cost(
             gin.get_configurable(experiments.Task)().network(), include
         )
 

@@ -85,7 +85,7 @@ def train_all(runs, directory):
 
 
 def _waits(run):
-    return run.waits
+    return run.needs_other_runs
 
 
 def _outcomes(runs, directory):

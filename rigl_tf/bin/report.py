@@ -70,8 +70,12 @@ def show(directory, kernel=None, form="markdown"):
         tasks.setdefault(files.name(record.task), {})[path] = record
     for name, runs in sorted(tasks.items()):
         if len(grouping.settings(grouping.group(runs.values()))) > 1:
-            texts[name] = reports.comparison(runs.values(), layout=format_table)
-        if "LEARNING_RATE" in grouping.tuned(grouping.rated(runs.values())):
+            texts[name] = reports.comparison(
+                runs.values(), formatter=format_table
+            )
+        if "LEARNING_RATE" in grouping.varied_settings(
+            grouping.with_learning_rate(runs.values())
+        ):
             texts[f"{name}_learning_rates"] = reports.learning_rates(
                 runs.values(), format_table
             )
@@ -86,7 +90,7 @@ def show(directory, kernel=None, form="markdown"):
             _draw(plot, list(runs.values()), figures)
         if kernel in _kernel_names(runs.values()):
             plots.masks(
-                paper_report.kernels(runs, kernel), figures / "masks.png"
+                paper_report.load_kernels(runs, kernel), figures / "masks.png"
             )
     print(f"Figures: {directory / 'figures'}")
 
@@ -104,7 +108,7 @@ def _draw(plot, records, folder):
 def _plots(records):
     """Yields the functions of `results.plots` that apply to the records."""
     groups = grouping.group(records)
-    tuned = grouping.tuned(records)
+    tuned = grouping.varied_settings(records)
     if len(groups) <= _MAX_CURVES * len(grouping.settings(groups)):
         yield from (
             plots.accuracy,
@@ -120,7 +124,9 @@ def _plots(records):
             yield plots.before_by_density
     if any(record.ticket.get("checks") for record in records):
         yield plots.checks_by_density
-    if "LEARNING_RATE" in grouping.tuned(grouping.rated(records)):
+    if "LEARNING_RATE" in grouping.varied_settings(
+        grouping.with_learning_rate(records)
+    ):
         yield plots.accuracy_by_learning_rate
     if tuned == ["ALPHA", "INTERVAL"]:
         yield plots.trials

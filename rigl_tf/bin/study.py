@@ -60,17 +60,17 @@ def _tune(study, directory):
     rows, records, trained = [_HEAD], [], 0
     for space in study.spaces:
         reference = _records(study, space, {}, directory)
-        trials = tuning.opened(study, *space, directory)
-        left -= len(tuning.done(trials))
-        while len(tuning.done(trials)) < study.num_trials:
+        trials = tuning.open_study(study, *space, directory)
+        left -= len(tuning.completed(trials))
+        while len(tuning.completed(trials)) < study.num_trials:
             trial, values = tuning.ask(study, trials)
             runs = _records(study, space, values, directory)
             trials.tell(trial, tuning.score(runs))
             trained, left = trained + 1, left - 1
             seconds = (time.monotonic() - start) / trained * left
             print(
-                f"[{len(tuning.done(trials))}/{study.num_trials}] "
-                f"{grouping.of(runs[0])}  {_format_values(values)}  "
+                f"[{len(tuning.completed(trials))}/{study.num_trials}] "
+                f"{grouping.group_key(runs[0])}  {_format_values(values)}  "
                 "validation accuracy "
                 f"{100 * trials.trials[trial.number].value:.2f} %, best "
                 f"{100 * trials.best_value:.2f} %, about {seconds:.0f} s left",
@@ -78,13 +78,13 @@ def _tune(study, directory):
             )
         scored_trials = [
             (values, _records(study, space, values, directory))
-            for values in tuning.done(trials)
+            for values in tuning.completed(trials)
         ]
         best = max(scored_trials, key=lambda pair: tuning.score(pair[1]))
         first = reference[0].settings
         rows.append(
             (
-                str(grouping.of(reference[0])),
+                str(grouping.group_key(reference[0])),
                 _format_values(
                     {name: first.get(name) for name in study.ranges}
                 ),
@@ -129,8 +129,12 @@ def _format_values(values):
 def _accuracies(records):
     """Returns mean and deviation of validation and test accuracy."""
     return (
-        reports.spread([100 * record.validated for record in records]),
-        reports.spread([100 * record.test["accuracy"] for record in records]),
+        reports.format_mean_std(
+            [100 * record.final_val_accuracy for record in records]
+        ),
+        reports.format_mean_std(
+            [100 * record.test["accuracy"] for record in records]
+        ),
     )
 
 

@@ -214,7 +214,7 @@ def _write(spec, format, model, path, signature):
         # Keras prints the endpoints, even with `verbose=False`.
         with (
             contextlib.redirect_stdout(io.StringIO()),
-            equivalence.from_rest(model),
+            equivalence.from_initial_states(model),
         ):
             spec.write(model, path, *arguments)
         with _running(format, spec, model, path):

@@ -83,7 +83,7 @@ def _load_saved_model(path):
         )
         return {
             name: np.asarray(outputs[name])
-            for name in signatures.in_order(outputs)
+            for name in signatures.sort_names(outputs)
         }
 
     return equivalence.Runner(run, [spec.name for spec in specs])

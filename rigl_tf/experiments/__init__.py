@@ -1,4 +1,4 @@
-"""Whole experiments: a task, a method, and a run that leaves a record."""
+"""Experiments: tasks, methods, and runs that write a record."""
 
 from rigl_tf.experiments.methods import Method
 from rigl_tf.experiments.methods import SmallDense

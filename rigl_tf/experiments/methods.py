@@ -1,4 +1,4 @@
-"""How a network becomes sparse: the methods that are compared."""
+"""Methods that make a network sparse, for comparisons."""
 
 import dataclasses
 import functools
@@ -18,7 +18,7 @@ from rigl_tf.models import small_dense
 from rigl_tf.sparsity import distributions
 from rigl_tf.sparsity import schedules
 from rigl_tf.sparsity.structures import Unstructured
-from rigl_tf.training.longer_training import stretch
+from rigl_tf.training.longer_training import scale_schedule
 from rigl_tf.utils.serialization import Config
 from rigl_tf.utils.validation import check_choice
 from rigl_tf.utils.validation import check_function
@@ -27,7 +27,7 @@ from rigl_tf.utils.validation import check_number
 
 @dataclasses.dataclass(frozen=True)
 class Method:
-    """How a network becomes and stays sparse: the arguments of `sparsify`.
+    """A sparse-training method: the arguments of `sparsify`.
 
     Attributes:
         name: String, for records and directories.
@@ -35,16 +35,17 @@ class Method:
         sparsity: Float in [0, 1), the fraction of zeros.
         distribution: Function of `rigl_tf.distributions`, or its name.
         schedule: `UpdateSchedule`.
-        drop_fraction: Callable from step to fraction.
+        drop_fraction: Function from step to fraction.
         exclude: Names of layers to keep dense.
         include: Names of depthwise convolutions and embeddings to mask.
-        granularity: Of `rigl_tf.structures`.
+        granularity: A structure of `rigl_tf.structures`.
         grow_init: `GrowInit`.
-        storage: String or dictionary, what is stored of kernels.
-        source: Directory of a finished sparse run of the same task, to start
-            from what it ended with, or `None`.
-        reuse: String, what of the source: `"masks"`, or `"densities"` of its
-            kernels for new random masks.
+        storage: String or dictionary, the storage of kernels as for
+            `sparsify`.
+        source: Directory of a finished sparse run of the same task to start
+            from, or `None`.
+        reuse: String, the part of the source to reuse: its final `"masks"`, or
+            the final `"densities"` of its kernels for new random masks.
     """
 
     name: str
@@ -66,15 +67,16 @@ class Method:
         object.__setattr__(self, "algorithm", algorithm)
         check_choice("reuse", self.reuse, ("masks", "densities"))
 
-    def build(self, network, seed, extension=1):
-        """The sparse model of a network, its schedules stretched."""
+    def build(self, network, seed, training_multiplier=1):
+        """Returns the sparse model of a network, with scaled schedules."""
         distribution = self.distribution
         if self.source is not None:
             record = results.read(pathlib.Path(self.source) / results.RECORD)
             if record.sparsity != self.sparsity:
                 raise ValueError(
-                    f"The run in {self.source} has a sparsity of "
-                    f"{record.sparsity}. Received: sparsity={self.sparsity}."
+                    f"`sparsity` must be {record.sparsity}, the sparsity of "
+                    f"the run in {self.source}. "
+                    f"Received: sparsity={self.sparsity}."
                 )
             distribution = functools.partial(
                 distributions.uniform,
@@ -85,8 +87,10 @@ class Method:
             self.algorithm,
             sparsity=self.sparsity,
             distribution=distribution,
-            schedule=stretch(self.schedule, extension),
-            drop_fraction=stretch(self.drop_fraction, extension),
+            schedule=scale_schedule(self.schedule, training_multiplier),
+            drop_fraction=scale_schedule(
+                self.drop_fraction, training_multiplier
+            ),
             exclude=self.exclude,
             include=self.include,
             granularity=self.granularity,
@@ -102,11 +106,12 @@ class Method:
 
 @dataclasses.dataclass(frozen=True)
 class SmallDense:
-    """A dense network that has fewer channels instead of zeros.
+    """A dense network with fewer channels.
 
     Attributes:
         name: String, for records and directories.
-        sparsity: Float in [0, 1), whose number of weights is matched.
+        sparsity: Float in [0, 1). The network has about as many weights as a
+            sparse network with this sparsity.
         rounding: `None` or a string: see `rigl_tf.models.small_dense`.
         multiples: Dictionary or `None`: see `rigl_tf.models.small_dense`.
     """
@@ -116,9 +121,9 @@ class SmallDense:
     rounding: str | None = None
     multiples: dict | None = None
 
-    def build(self, network, seed, extension=1):
-        """The network with fewer channels."""
-        del seed, extension
+    def build(self, network, seed, training_multiplier=1):
+        """Returns the network with fewer channels."""
+        del seed, training_multiplier
         return small_dense(
             network, self.sparsity, self.rounding, self.multiples
         )
@@ -126,23 +131,24 @@ class SmallDense:
 
 @dataclasses.dataclass(frozen=True)
 class TicketMethod:
-    """A sparse network that is found first and trained then.
+    """A sparse network that is first found and then trained.
 
     Attributes:
         name: String, for records and directories.
-        finder: Of `rigl_tf.tickets`.
+        finder: `TicketFinder` of `rigl_tf.tickets`.
         sparsity: Float in (0, 1), the fraction of zeros.
         exclude: Names of layers to keep dense.
         include: Names of depthwise convolutions and embeddings to mask.
-        optimizer: Function of the number of steps to the optimizer that
-            trains what was found, such as
-            `rigl_tf.tickets.optimizers.multi_step`, or `None` for the task's.
-        checks: Names of sanity checks, keys of `rigl_tf.tickets.CHECKS`. For
-            each, what was found is spoilt and trained once more.
+        optimizer: Function from the number of steps to the optimizer that
+            trains the ticket, such as
+            `rigl_tf.tickets.optimizers.multi_step`, or `None` for the
+            optimizer of the task.
+        checks: Names of sanity checks, keys of `rigl_tf.tickets.CHECKS`. Each
+            check changes the ticket and trains it once more.
     """
 
     name: str
-    finder: tickets.Finder
+    finder: tickets.TicketFinder
     sparsity: float
     exclude: tuple = ()
     include: tuple = ()
@@ -150,10 +156,10 @@ class TicketMethod:
     checks: tuple = ()
 
     def __post_init__(self):
-        if not isinstance(self.finder, tickets.Finder):
+        if not isinstance(self.finder, tickets.TicketFinder):
             raise TypeError(
-                "`finder` must be of `rigl_tf.tickets`, for example "
-                f"`SNIP()`. Received: finder={self.finder!r}."
+                "`finder` must be a `TicketFinder` of `rigl_tf.tickets`, such "
+                f"as `SNIP()`. Received: finder={self.finder!r}."
             )
         check_number("sparsity", self.sparsity, "(0, 1)")
         if self.optimizer is not None:
@@ -165,14 +171,14 @@ class TicketMethod:
             )
         for check in self.checks:
             check_choice("checks", check, tickets.CHECKS)
-            self.finder.check_applies(check)
+            self.finder.validate_check(check)
 
     def num_epochs(self, epochs):
-        """Epochs of the search, if training takes so many."""
+        """Returns the epochs of the search for a training of `epochs`."""
         return self.finder.num_epochs(self._density, epochs)
 
     def phases(self, epochs, num_examples, batch_size):
-        """The search as pieces of training; see `Finder.phases`."""
+        """Returns the phases of the search; see `TicketFinder.phases`."""
         return self.finder.phases(
             self._density, epochs, num_examples, batch_size
         )
@@ -181,25 +187,25 @@ class TicketMethod:
     def _density(self):
         return round(1 - self.sparsity, 12)
 
-    def compiled(self, ticket, network, seed, fit):
-        """The model to train from a ticket."""
-        num_steps = fit.epochs * fit.dataset.steps_per_epoch
+    def compile_ticket(self, ticket, network, seed, trainer):
+        """Returns the compiled model of a ticket."""
+        num_steps = trainer.epochs * trainer.dataset.steps_per_epoch
         optimizer = self.optimizer and self.optimizer(num_steps)
-        return fit.compile(ticket.sparsify(network, seed), optimizer)
+        return trainer.compile(ticket.sparsify(network, seed), optimizer)
 
-    def find(self, network, seed, fit):
-        """The `Ticket` in a network."""
+    def find(self, network, seed, trainer):
+        """Searches a network and returns the `Ticket`."""
         ticket = self.finder.find(
             network,
-            fit.dataset,
+            trainer.dataset,
             self._density,
             seed,
-            fit,
+            trainer,
             exclude=self.exclude,
             include=self.include,
         )
         if self.checks and ticket.weights is None:
-            # Checks begin with the same weights, in another network.
+            # Checks start with the same weights in another network.
             weights = network.get_weights()
             ticket = dataclasses.replace(ticket, weights=weights)
         return ticket

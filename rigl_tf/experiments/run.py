@@ -1,4 +1,4 @@
-"""The one place where the parts meet: a task, a method, a run."""
+"""Training, testing and recording of one run of a method on a task."""
 
 import contextlib
 import dataclasses
@@ -16,11 +16,11 @@ from rigl_tf.experiments import run_record
 from rigl_tf.experiments.methods import Method
 from rigl_tf.experiments.methods import SmallDense
 from rigl_tf.experiments.methods import TicketMethod
-from rigl_tf.experiments.smoke_test import shortened
+from rigl_tf.experiments.smoke_test import shorten
 from rigl_tf.experiments.task import Task
 from rigl_tf.results import plots
 from rigl_tf.results import tensorboard
-from rigl_tf.training.trainer import Fit
+from rigl_tf.training.trainer import Trainer
 from rigl_tf.utils import durable
 from rigl_tf.utils import file_lock
 
@@ -40,56 +40,56 @@ def train(
 ):
     """Trains, tests and records one run.
 
-    The directory then holds `record.json`, `model.keras`, `figures/`,
-    TensorBoard's `logs/` (scalars, HParams and
-    figures) and, if it was given, the configuration. While it is
-    trained, it also holds checkpoints, from which a run that was stopped goes
-    on and ends with the same weights, bit for bit.
+    At the end, the directory contains `record.json`, `model.keras`,
+    `figures/`, TensorBoard's `logs/` (scalars, HParams and figures) and, if
+    given, the configuration. During training, it also contains checkpoints.
+    A run that resumes from them ends with the same weights, bit for bit.
 
     Args:
-        output_dir: Directory of the run; must not hold one.
+        output_dir: Directory of the run. It must not contain another run.
         task: `Task`.
         method: `Method`, `TicketMethod` or `SmallDense`, or `None` for the
             dense baseline.
-        seed: Integer; weights, masks, data order and updates follow it.
-        strategy: `tf.distribute.Strategy`, or `None`. Of several workers,
-            each calls this with the same directory, and the chief writes.
-        resume: Whether to go on with a run that the directory holds: a
-            finished one is only read, a stopped one goes on from its last
-            checkpoint.
-        verbose: Integer, Keras's: 0 silent, 1 a progress bar, 2 a line an
-            epoch.
-        config: String that says how the run is configured, a setting a line.
-            A run goes on only with the one that it began with.
-        settings: Dictionary from what the configuration calls a value to it,
-            for the record: a number, a string, a boolean or `None`.
+        seed: Integer. It determines weights, masks, data order and updates.
+        strategy: `tf.distribute.Strategy`, or `None`. With several workers,
+            each worker calls this function with the same directory, and the
+            chief writes the files.
+        resume: Boolean, whether to resume the run in the directory. A
+            finished run is only read. An interrupted run resumes from its
+            last checkpoint.
+        verbose: Integer, as in Keras: 0 silent, 1 a progress bar, 2 one line
+            per epoch.
+        config: String, the configuration of the run, one setting per line. A
+            run resumes only with its original configuration.
+        settings: Dictionary from the name of a setting to its value, for the
+            record: a number, a string, a boolean or `None`.
         checkpoint_every: Integer, steps between two checkpoints. By default,
-            one is written every 30 seconds; with several workers, after every
-            epoch.
-        smoke: Whether to do everything for a few steps only, to see that it
-            works. The results mean nothing.
+            a checkpoint is written every 30 seconds; with several workers,
+            after every epoch.
+        smoke: Boolean, whether to run everything for a few steps only, as a
+            test. The results are meaningless.
 
     Returns:
         `Record`.
 
     Raises:
-        FileExistsError: If the directory holds a run and `resume` is not set,
-            that run began with another configuration, there are other files
-            and no run, or another process is in the directory.
-        TypeError: If an argument is of the wrong kind.
-        ValueError: If there are checkpoints and none can be used, or the run
-            began with another task, method, seed or optimizer.
+        FileExistsError: If the directory contains a run and `resume` is
+            `False`, a run with another configuration, or other files but no
+            run, or if another process uses the directory.
+        TypeError: If an argument has the wrong type.
+        ValueError: If no checkpoint can be read, or the interrupted run has
+            another task, method, seed or optimizer.
         SystemExit: With code `callbacks.STOPPED`, after SIGTERM or SIGINT.
     """
     output_dir = pathlib.Path(output_dir)
     with contextlib.ExitStack() as stack:
         written = output_dir
         if strategies.is_chief(strategy):
-            # A finished run is only read, perhaps where nobody may write.
+            # A finished run may be in a read-only directory.
             if not (resume and (output_dir / results.RECORD).exists()):
                 stack.enter_context(file_lock.Lock(output_dir))
-            finished = results.claim(output_dir, resume, config)
-        else:  # Keras saves on every worker or on none
+            finished = results.acquire_run_dir(output_dir, resume, config)
+        else:  # Keras saves on all workers or on none
             written = stack.enter_context(tempfile.TemporaryDirectory())
             written = pathlib.Path(written)
             finished = results.find(output_dir) if resume else None
@@ -105,46 +105,47 @@ def train(
                 f"`SmallDense` or `None`. Received: method={method!r}."
             )
         if smoke:
-            task, method = shortened(task, method)
+            task, method = shorten(task, method)
         keras.utils.set_random_seed(seed)
-        fit = Fit(
+        trainer = Trainer(
             dataset=task.dataset,
             epochs=task.total_epochs,
-            optimizer=task.stretched_optimizer,
+            optimizer=task.scaled_optimizer,
             loss=task.loss,
             seed=seed,
             directory=output_dir,
             strategy=strategy,
             verbose=verbose,
             checkpoint_every=checkpoint_every,
-            # From then on, there is a run.
-            begin=lambda: results.begin(written, config),
+            on_start=lambda: results.mark_run_dir(written, config),
         )
         scope = strategy.scope if strategy else contextlib.nullcontext
         with scope():
             ticket = None
             network = task.network()
             if isinstance(method, TicketMethod):
-                ticket = method.find(network, seed, fit)
-                model = method.compiled(ticket, network, seed, fit)
+                ticket = method.find(network, seed, trainer)
+                model = method.compile_ticket(ticket, network, seed, trainer)
             elif method is not None:
-                model = fit.compile(method.build(network, seed, task.extension))
+                model = trainer.compile(
+                    method.build(network, seed, task.training_multiplier)
+                )
             else:
-                model = fit.compile(network)
+                model = trainer.compile(network)
         before = {} if ticket is None else _test(model, task)
-        done = fit(
+        checkpoint = trainer(
             model,
             "checkpoints",
             ticket and "Training of the ticket",
-            callbacks=_watching(model, written / "logs"),
+            callbacks=_callbacks(model, written / "logs"),
         )
         test = _test(model, task)
-        record = run_record.record(
+        record = run_record.build(
             task,
             method,
             seed,
             model,
-            done,
+            checkpoint,
             test,
             settings or {},
             ticket and ticket.history,
@@ -160,35 +161,37 @@ def train(
                     "density": ticket.density,
                     "search": ticket.history,
                     "before": before,
-                    "checks": _checked(
-                        model, task, method, ticket, seed, fit, scope
+                    "checks": _test_checks(
+                        model, task, method, ticket, seed, trainer, scope
                     ),
                 },
             )
         tensorboard.write(written / "logs", record, written / "figures")
         results.write(written, record)
-        durable.sync(written)  # figures and logs, too
+        durable.sync(written)  # including figures and logs
         if written == output_dir:
-            for place in ("checkpoints", "search", "checks"):
-                checkpoint_files.remove_all(output_dir / place)
+            for name in ("checkpoints", "search", "checks"):
+                checkpoint_files.remove_all(output_dir / name)
         return record
 
 
-def _checked(model, task, method, ticket, seed, fit, scope):
-    """What a model is worth when it is trained from what each check spoilt."""
+def _test_checks(model, task, method, ticket, seed, trainer, scope):
+    """Trains the ticket of each sanity check; returns the test metrics."""
     state = training_state.Snapshot(model)
-    found = {}
+    metrics = {}
     for name in method.checks:
         with scope():
             network = task.network()
-            spoilt = method.finder.spoil(name, ticket, network, seed, fit)
-            other = method.compiled(spoilt, network, seed, fit)
-        # The same model again, as TensorFlow has compiled it already.
+            changed = method.finder.apply_check(
+                name, ticket, network, seed, trainer
+            )
+            other = method.compile_ticket(changed, network, seed, trainer)
+        # TensorFlow has already traced this model.
         start = training_state.Snapshot(other).arrays(within_epoch=False)
         state.put_back(list(start), within_epoch=False)
-        fit(model, f"checks/{name}", f"Sanity check: {name}")
-        found[name] = _test(model, task)
-    return found
+        trainer(model, f"checks/{name}", f"Sanity check: {name}")
+        metrics[name] = _test(model, task)
+    return metrics
 
 
 def _test(model, task):
@@ -204,9 +207,9 @@ def _draw(record, model, figures):
         plots.masks({sparsest.name: sparsest}, figures / "mask.png")
 
 
-def _watching(model, logs):
-    """The callbacks that watch, in their order."""
-    watching = [keras.callbacks.TensorBoard(logs, write_graph=False)]
+def _callbacks(model, logs):
+    """Returns the monitoring callbacks, in order."""
+    callbacks = [keras.callbacks.TensorBoard(logs, write_graph=False)]
     if hasattr(model, "kernels"):
-        watching.insert(0, SparsityMonitor(log_dir=logs / "masks"))
-    return watching
+        callbacks.insert(0, SparsityMonitor(log_dir=logs / "masks"))
+    return callbacks

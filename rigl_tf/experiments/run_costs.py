@@ -1,4 +1,4 @@
-"""FLOPs of a run, phase by phase, before it is trained and after it."""
+"""FLOPs of a run by phase, estimated or from measurements."""
 
 import dataclasses
 import statistics
@@ -14,11 +14,11 @@ from rigl_tf.sparsity import distributions
 
 @dataclasses.dataclass(frozen=True)
 class RunCost:
-    """The FLOPs that a run takes.
+    """The FLOPs of a run.
 
     Attributes:
-        search: Number, to find the ticket that is trained; 0 without one.
-        training: Number, to train the network afterwards.
+        search: Number, the FLOPs of the ticket search; 0 without a ticket.
+        training: Number, the FLOPs of the training after the search.
     """
 
     search: float
@@ -26,38 +26,40 @@ class RunCost:
 
     @property
     def total(self):
-        """Number, of both phases."""
+        """Number, the FLOPs of both phases."""
         return self.search + self.training
 
 
 def run_cost(cost, task, method, num_examples, training=None, search=None):
     """Counts the FLOPs of a run, from measurements or from an estimate.
 
-    The training of a ticket costs as much as that of a static network; its
-    search is counted as `Finder.phases` describes. Evaluation and sanity
-    checks do not count, nor do updates of masks.
+    Training a ticket costs as much as training a static network. The search
+    is counted as in `TicketFinder.phases`. Evaluation, sanity checks and mask
+    updates do not count.
 
-    The estimate takes layers as equally sparse where only a search or pruning
-    finds out how sparse each one becomes. If an update moves connections
-    between layers, it takes the first densities.
+    If the sparsity of each layer is only known after a search or pruning, the
+    estimate assumes the same sparsity for all layers. If updates move
+    connections between layers, the estimate uses the initial densities.
 
     Args:
-        cost: `ModelCost` of a model in which every kernel that can be sparse
-            has a mask, such as that of `estimates.maskable`.
+        cost: `ModelCost` of a model that has a mask on every kernel that can be
+            sparse, for example from `flops_estimates.prunable_cost`.
         task: `Task`.
         method: `Method`, `TicketMethod`, `SmallDense`, or `None` for the
             dense network.
         num_examples: Integer, training examples in an epoch.
         training: List of floats, the FLOPs of a forward pass relative to the
             dense network, after every epoch. Estimated if `None`.
-        search: The same list for the epochs or rounds of the search.
+        search: List of floats, the same for the epochs or rounds of the
+            search.
 
     Returns:
         `RunCost`.
 
     Reference:
         [Sundar & Dwaraknath, 2021](https://arxiv.org/abs/2103.15767),
-        appendix B.2. Their Table 2 adds up search and training for "Lottery".
+        appendix B.2. Table 2 of the paper adds search and training for
+        "Lottery".
     """
     dense = cost.flops(dense=True)
     epochs = task.total_epochs
@@ -76,12 +78,12 @@ def run_cost(cost, task, method, num_examples, training=None, search=None):
 
 
 def _sparse_flops(cost, task, method, epochs, steps):
-    """FLOPs of a forward pass, on average over the training."""
+    """Returns the average FLOPs of a forward pass during training."""
     dense = cost.flops(dense=True)
     if isinstance(method, SmallDense):
         return flops.inference(method.build(task.network(), 0)).flops()
     if isinstance(method, TicketMethod):
-        return _equally_sparse(cost, method, 1 - method.sparsity)
+        return _uniform_flops(cost, method, 1 - method.sparsity)
     if not isinstance(method, Method):
         return dense
     algorithm, distribution = method.algorithm, method.distribution
@@ -105,9 +107,9 @@ def _search_flops(cost, task, method, num_examples, measured):
     phases = method.phases(
         task.total_epochs, num_examples, task.dataset.batch_size
     )
-    forward = [_equally_sparse(cost, method, density) for _, density in phases]
+    forward = [_uniform_flops(cost, method, density) for _, density in phases]
     dense = cost.flops(dense=True)
-    # Steps to rewind to, if any, come first and are not measured.
+    # The steps before the rewinding point, if any, are not measured.
     forward[len(forward) - len(measured) :] = [dense * f for f in measured]
     return 3.0 * sum(
         examples * once
@@ -115,7 +117,7 @@ def _search_flops(cost, task, method, num_examples, measured):
     )
 
 
-def _equally_sparse(cost, method, density):
+def _uniform_flops(cost, method, density):
     return flops_estimates.inference_flops(
         cost, distributions.uniform_all, 1 - density, method.exclude
     )

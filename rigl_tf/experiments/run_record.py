@@ -1,4 +1,4 @@
-"""What a run leaves in its record."""
+"""Collection of a run's results into its record."""
 
 import importlib.metadata
 import pathlib
@@ -14,8 +14,8 @@ from rigl_tf.results import record_schema
 from rigl_tf.sparsity import distributions
 
 
-def record(task, method, seed, model, checkpoint, test, settings, search=None):
-    """Collects the record of a run that is finished.
+def build(task, method, seed, model, checkpoint, test, settings, search=None):
+    """Builds the record of a finished run.
 
     Args:
         task: `Task`.
@@ -24,8 +24,8 @@ def record(task, method, seed, model, checkpoint, test, settings, search=None):
         model: The trained model.
         checkpoint: `Checkpoint`, which has the history.
         test: Dictionary from metric to its value on the test set.
-        settings: Dictionary, as of `Record`.
-        search: Dictionary, the history of the search of a ticket, or `None`.
+        settings: Dictionary, as in `Record`.
+        search: Dictionary, the history of the ticket search, or `None`.
 
     Returns:
         `Record`.
@@ -48,7 +48,7 @@ def record(task, method, seed, model, checkpoint, test, settings, search=None):
         method="dense" if method is None else method.name,
         distribution=_distribution(method),
         sparsity=0.0 if method is None else float(method.sparsity),
-        extension=task.extension,
+        training_multiplier=task.training_multiplier,
         seed=seed,
         test=test,
         history=checkpoint.history,
@@ -96,7 +96,7 @@ def _cost_of_dense(task):
 
 
 def _structure(model):
-    """Empty inputs and outputs and what remains, of every masked kernel."""
+    """Returns the mask statistics of every masked kernel."""
     return {
         kernel.name: {
             name: getattr(kernel, name) for name in record_schema.KERNEL

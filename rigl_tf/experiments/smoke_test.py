@@ -1,4 +1,4 @@
-"""Any task and method, cut down to a few steps, to see that they work."""
+"""Smoke tests: any task and method, shortened to a few steps."""
 
 import dataclasses
 
@@ -7,9 +7,9 @@ from rigl_tf.experiments.methods import TicketMethod
 from rigl_tf.sparsity.schedules import UpdateSchedule
 
 EPOCHS = 3
-EXAMPLES = 8  # of data sets that are faked
+EXAMPLES = 8  # in mock data sets
 
-# What finders are given instead, where they have it.
+# The short values of arguments that a finder may have.
 _LESS = {
     "epochs": EPOCHS,
     "new_batches": False,
@@ -22,23 +22,23 @@ _LESS = {
 }
 
 
-# As often as an update may take the place of an optimizer step.
+# The most frequent updates: each replaces an optimizer step.
 _OFTEN = UpdateSchedule(2, end_fraction=1.0)
 
 
-def shortened(task, method):
-    """The same task and method, with little to do.
+def shorten(task, method):
+    """Returns a task and a method that need only a few steps.
 
     Args:
         task: `Task`.
         method: As for `experiments.train`.
 
     Returns:
-        Pair of both.
+        Pair of the task and the method.
     """
     task = dataclasses.replace(task, epochs=EPOCHS)
     if isinstance(method, TicketMethod):
-        finder = _shortened_finder(method.finder)
+        finder = _shorten_finder(method.finder)
         method = dataclasses.replace(method, finder=finder)
     elif isinstance(method, Method):
         if isinstance(method.schedule, UpdateSchedule):
@@ -46,15 +46,15 @@ def shortened(task, method):
     return task, method
 
 
-def _shortened_finder(finder):
+def _shorten_finder(finder):
     less = {
         field.name: _LESS[field.name]
         for field in dataclasses.fields(finder)
-        # What is left out, such as a period, stays out.
+        # An argument that is `None`, such as a period, stays `None`.
         if field.name in _LESS and getattr(finder, field.name)
     }
     if hasattr(finder, "start"):
-        less["start"] = _shortened_finder(finder.start)
+        less["start"] = _shorten_finder(finder.start)
     if hasattr(finder, "schedule"):
         less["schedule"] = _OFTEN
     return dataclasses.replace(finder, **less)

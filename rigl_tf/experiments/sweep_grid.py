@@ -16,16 +16,19 @@ class Run:
     Attributes:
         task: String, a name or the path of a gin file.
         method: String, a name or the path of a gin file.
-        distribution: String, or `None` for what the method's file says.
-        sparsity: Float, or `None` where there is none.
+        distribution: String, or `None` for the distribution in the method's
+            file.
+        sparsity: Float, or `None` for a run without a sparsity.
         seed: Integer.
-        settings: Tuple of further bindings.
-        variant: String, what tells it from other runs of the sweep besides.
-        source: The `Run` of the sweep that it starts from, or `None`.
-        tried: Tuple of tuples of `Run`, each with other settings and several
-            seeds. The run takes the settings with the best mean accuracy on
-            validation data.
-        is_trial: Whether it is one of those. `rigl-report` leaves it out.
+        settings: Tuple of additional gin bindings.
+        variant: String that distinguishes the run from runs of the sweep with
+            the same other attributes.
+        source: The `Run` of the sweep that this run starts from, or `None`.
+        tried: Tuple of tuples of `Run`: for each choice of settings, one trial
+            per seed. The run uses the settings with the best mean validation
+            accuracy.
+        is_trial: Boolean, whether the run is such a trial. `rigl-report`
+            ignores trials.
     """
 
     task: str
@@ -41,7 +44,7 @@ class Run:
 
     @property
     def path(self):
-        """Where the run goes, below the sweep's directory."""
+        """Path of the run, relative to the sweep's directory."""
         parts = [
             pathlib.Path(name).stem if name.endswith(".gin") else name
             for name in (self.task, self.method)
@@ -57,37 +60,43 @@ class Run:
         return pathlib.Path(*parts, f"seed={self.seed}")
 
     def bindings(self, directory):
-        """What the run sets in gin, if the sweep goes to a directory."""
+        """Returns the gin bindings of the run.
+
+        Args:
+            directory: Path of the sweep.
+
+        Returns:
+            List of strings.
+        """
         bindings = [f"SEED = {self.seed}"]
         if self.sparsity is not None:
             bindings.append(f"SPARSITY = {self.sparsity}")
         if self.distribution is not None:
             bindings.append(f"DISTRIBUTION = {self.distribution!r}")
         if self.source is not None:
-            place = pathlib.Path(directory) / self.source.path
-            bindings.append(f"SOURCE = {str(place)!r}")
+            source = pathlib.Path(directory) / self.source.path
+            bindings.append(f"SOURCE = {str(source)!r}")
         return [*bindings, *self.settings, *self._best(directory)]
 
     @property
-    def waits(self):
-        """Whether other runs have to be finished first."""
+    def needs_other_runs(self):
+        """Boolean, whether the run needs the results of other runs."""
         return self.source is not None or bool(self.tried)
 
     def _best(self, directory):
-        """The settings of the trials that are best on validation data."""
+        """Returns the settings with the best validation accuracy."""
 
         def accuracy(runs):
             return statistics.mean(validated(run) for run in runs)
 
         def validated(run):
-            place = pathlib.Path(directory) / run.path
-            record = results.find(place)
+            record = results.find(pathlib.Path(directory) / run.path)
             if record is None:
                 raise ValueError(
-                    f"Settings of {self.path} are chosen by {run.path}, which "
+                    f"The settings of {self.path} depend on {run.path}, which "
                     "is not finished. Train that run first."
                 )
-            return record.validated
+            return record.final_val_accuracy
 
         return max(self.tried, key=accuracy)[0].settings if self.tried else ()
 
@@ -104,29 +113,45 @@ def grid(
     tried_at=None,
     tried_seeds=(),
 ):
-    """Every combination, in order.
+    """Returns the runs of all combinations, in order, then the trials.
 
-    `"dense"` has no sparsity, and it and `"small_dense"` no distribution:
-    `None` stands for what a method's file says. `settings` is a dictionary
-    from a method to a list of further bindings. `axes` is one from the name
-    of a setting, such as `'ALPHA'`, or the names of several that change
-    together, such as `'ALPHA, INTERVAL'`, to a list of values or of tuples.
+    Args:
+        tasks: List of strings.
+        methods: List of strings. `"dense"` has no sparsity; `"dense"` and
+            `"small_dense"` have no distribution.
+        sparsities: List of floats.
+        seeds: List of integers.
+        distributions: List of strings; `None` for the distribution in the
+            method's file.
+        settings: Dictionary from a method to a list of additional bindings.
+        axes: Dictionary from the name of a setting, such as `'ALPHA'`, to a
+            list of values; or from the names of settings that change
+            together, such as `'ALPHA, INTERVAL'`, to a list of tuples.
+        tried: Dictionary from a method to a list of lists of bindings, the
+            same number for each method. For each task, every list is tried;
+            the runs of the method use the list with the best validation
+            accuracy.
+        tried_at: Float, the sparsity of the trials.
+        tried_seeds: List of integers, the seeds of the trials. Trials do not
+            use `settings`.
 
-    `tried` is a dictionary from a method to a list of lists of bindings, as
-    many for each method. For each task, they are tried at the sparsity
-    `tried_at` with `tried_seeds`, without `settings`, and the runs of the
-    method take those that are best on validation data.
+    Returns:
+        List of `Run`.
+
+    Raises:
+        ValueError: If `settings` or `tried` have a method that is not in
+            `methods`, or `tried` has different numbers of lists.
     """
     settings, tried = settings or {}, tried or {}
     for name, given in (("settings", settings), ("tried", tried)):
         if not given.keys() <= set(methods):
             raise ValueError(
-                f"`{name}` are for methods that are not in the sweep. "
-                f"Received: {name}={given!r}."
+                f"`{name}` must be for methods of the sweep. "
+                f"Received: {name}={given!r}, methods={methods!r}."
             )
     if len({len(ways) for ways in tried.values()}) > 1:
         raise ValueError(
-            "`tried` must have as many settings for each method. "
+            "`tried` must have the same number of settings for each method. "
             f"Received: tried={tried!r}."
         )
     trials = {
@@ -174,7 +199,7 @@ def grid(
 
 
 def _points(axes):
-    """Lists of bindings, one for every combination of values."""
+    """Returns a list of bindings for every combination of values."""
     ways = [
         [_bound(names, value) for value in values]
         for names, values in axes.items()

@@ -1,10 +1,10 @@
-"""A task: data, a network and how the dense network is trained."""
+"""A task: data, a network and the training of the dense network."""
 
 import dataclasses
 from collections.abc import Callable
 
 from rigl_tf.datasets import Dataset
-from rigl_tf.training.longer_training import stretch_optimizer
+from rigl_tf.training.longer_training import scale_optimizer
 from rigl_tf.training.trainer import CROSS_ENTROPY
 from rigl_tf.utils.validation import check_count
 from rigl_tf.utils.validation import check_number
@@ -12,18 +12,20 @@ from rigl_tf.utils.validation import check_number
 
 @dataclasses.dataclass(frozen=True)
 class Task:
-    """What is to be learnt, and how the dense network would learn it.
+    """A learning task: data, a network and its dense training.
 
     Attributes:
         name: String, for records and directories.
         dataset: `Dataset`.
-        model: Function of `(input_shape, num_classes)` to a `keras.Model`
-            that gives logits.
-        optimizer: Function without arguments to a `keras.optimizers.Optimizer`.
-        epochs: Integer.
-        extension: Number > 0, how many times as long training takes. The
-            learning rate falls and updates end as many times later; warm-up
-            and the interval between updates stay as they are.
+        model: Function from `(input_shape, num_classes)` to a `keras.Model`
+            that returns logits.
+        optimizer: Function without arguments that returns a
+            `keras.optimizers.Optimizer`.
+        epochs: Integer, the epochs at a multiplier of 1.
+        training_multiplier: Number > 0, the factor of the training length
+            ("extended training" with factors above 1). The learning rate
+            falls and mask updates end later by this factor. The warm-up and
+            the interval between updates do not change.
         loss: Loss of labels and logits, as Keras takes it.
     """
 
@@ -32,7 +34,7 @@ class Task:
     model: Callable
     optimizer: Callable
     epochs: int
-    extension: float = 1
+    training_multiplier: float = 1
     loss: Callable = CROSS_ENTROPY
 
     def __post_init__(self):
@@ -44,23 +46,25 @@ class Task:
         for name in ("model", "optimizer"):
             if not callable(getattr(self, name)):
                 raise TypeError(
-                    f"`{name}` must be a function that makes one. "
+                    f"`{name}` must be a function that returns one. "
                     f"Received: {name}={getattr(self, name)!r}."
                 )
         check_count("epochs", self.epochs)
-        check_number("extension", self.extension, "(0, inf)")
+        check_number(
+            "training_multiplier", self.training_multiplier, "(0, inf)"
+        )
 
     @property
     def total_epochs(self):
-        """Integer, with the extension."""
-        return max(round(self.epochs * self.extension), 1)
+        """Integer, the epochs with the training multiplier."""
+        return max(round(self.epochs * self.training_multiplier), 1)
 
     def network(self):
-        """A new `keras.Model` for the data."""
+        """Returns a new `keras.Model` for the data."""
         return self.model(self.dataset.input_shape, self.dataset.num_classes)
 
-    def stretched_optimizer(self):
-        """A new optimizer, with the extension."""
+    def scaled_optimizer(self):
+        """Returns a new optimizer, scaled to the training multiplier."""
         optimizer = self.optimizer()
-        stretch_optimizer(optimizer, self.extension)
+        scale_optimizer(optimizer, self.training_multiplier)
         return optimizer

@@ -1,4 +1,4 @@
-"""What a study tunes, and its trials."""
+"""Tuning studies and their trials."""
 
 import dataclasses
 import statistics
@@ -16,20 +16,22 @@ DATABASE = "studies.db"
 
 @dataclasses.dataclass(frozen=True)
 class Study:
-    """Settings to tune, at each sparsity and distribution by itself.
+    """A study: settings to tune separately at each sparsity.
+
+    Each distribution is also tuned separately.
 
     Attributes:
         task: String, a name or the path of a gin file.
         method: String, a name or the path of a gin file.
         sparsities: Sequence of floats.
         ranges: Dictionary from the name of a setting, such as `"ALPHA"`, to
-            `(low, high)` or, for integers, `(low, high, step)`; both ends are
-            tried.
-        distributions: Sequence of strings, or of `None` for what the method's
-            file says.
-        num_trials: Integer.
-        seeds: Sequence of integers; a trial trains once with each.
-        sampler_seed: Integer.
+            `(low, high)` or, for integers, `(low, high, step)`. Both ends are
+            included.
+        distributions: Sequence of strings; `None` for the distribution in the
+            method's file.
+        num_trials: Integer, trials for each sparsity and distribution.
+        seeds: Sequence of integers. Each trial trains once with every seed.
+        sampler_seed: Integer, the seed of Optuna's sampler.
     """
 
     task: str
@@ -51,19 +53,20 @@ class Study:
 
     @property
     def spaces(self):
-        """Pairs of a distribution and a sparsity."""
+        """List of pairs of a distribution and a sparsity."""
         return [(d, s) for d in self.distributions for s in self.sparsities]
 
     def runs(self, distribution, sparsity, values):
-        """The runs of a trial; without values, those to compare with.
+        """Returns the runs of a trial, or of the reference.
 
         Args:
             distribution: String or `None`.
             sparsity: Float.
-            values: Dictionary from the name of a setting to its value.
+            values: Dictionary from the name of a setting to its value. Empty
+                for the reference, which uses the method's own values.
 
         Returns:
-            List of `grids.Run`, one for each seed.
+            List of `sweep_grid.Run`, one for each seed.
         """
         bindings = tuple(f"{name} = {v!r}" for name, v in values.items())
         variant = ",".join(f"{name}={v:.6g}" for name, v in values.items())
@@ -82,7 +85,7 @@ class Study:
 
 
 def read(name):
-    """Returns the `Study` in a gin file.
+    """Reads the `Study` in a gin file.
 
     Args:
         name: String, a name in gin_configs/studies or the path of a file.
@@ -92,23 +95,24 @@ def read(name):
 
 
 def score(records):
-    """The mean validation accuracy after the last epoch.
+    """Returns the mean validation accuracy after the last epoch.
 
     Args:
         records: List of `Record`.
 
     Raises:
-        ValueError: If there are no validation data.
+        ValueError: If the task has no validation data.
     """
     if any("val_accuracy" not in record.history for record in records):
         raise ValueError(
-            "A study takes validation data, and the task's data have none."
+            "A study needs validation data. Received runs of a task without "
+            "validation data. Hold some out: `validation` of the data set."
         )
-    return statistics.mean(record.validated for record in records)
+    return statistics.mean(record.final_val_accuracy for record in records)
 
 
-def opened(study, distribution, sparsity, directory):
-    """The trials there are so far.
+def open_study(study, distribution, sparsity, directory):
+    """Opens or creates the database of a study.
 
     Args:
         study: `Study`.
@@ -117,15 +121,17 @@ def opened(study, distribution, sparsity, directory):
         directory: Path of the study.
 
     Returns:
-        `optuna.Study`. A trial that was stopped is the next one again.
+        `optuna.Study`. An interrupted trial is repeated as the next trial.
 
     Raises:
-        ValueError: If the directory has a study of other ranges or seeds, or
-            what no study has left there, or Optuna is not installed.
+        ValueError: If the directory contains a study with other ranges or
+            seeds, or a database that no study wrote, or if Optuna is not
+            installed.
     """
     if optuna is None:
         raise ValueError(
-            "A study needs Optuna. Install it: pip install 'rigl-tf[studies]'."
+            "A study needs Optuna. Install it with: "
+            "pip install 'rigl-tf[studies]'."
         )
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     path = directory / DATABASE
@@ -136,22 +142,22 @@ def opened(study, distribution, sparsity, directory):
             direction="maximize",
             load_if_exists=True,
         )
-        there = trials.user_attrs.get("study")
+        saved = trials.user_attrs.get("study")
         known = trials.get_trials(deepcopy=False)
-    except Exception as error:  # Optuna passes on those of the database
+    except Exception as error:  # any error of the database
         raise ValueError(
             f"{path} cannot be read: {type(error).__name__}: {error}. Choose "
             "another --output_dir."
         ) from error
-    given = repr((dict(study.ranges), tuple(study.seeds), study.sampler_seed))
-    if there not in (None, given):
+    wanted = repr((dict(study.ranges), tuple(study.seeds), study.sampler_seed))
+    if saved not in (None, wanted):
         raise ValueError(
-            f"{directory} has a study of other ranges or seeds: {there} there, "
-            f"{given} here. Choose another --output_dir."
+            f"{directory} contains a study with other ranges or seeds: "
+            f"{saved}. Received: {wanted}. Choose another --output_dir."
         )
     for trial in known:
-        _check(trial, study.ranges, path)
-    trials.set_user_attr("study", given)
+        _check_trial(trial, study.ranges, path)
+    trials.set_user_attr("study", wanted)
     running = (optuna.trial.TrialState.RUNNING,)
     for trial in trials.get_trials(states=running):
         trials.tell(trial.number, state=optuna.trial.TrialState.FAIL)
@@ -159,44 +165,45 @@ def opened(study, distribution, sparsity, directory):
     return trials
 
 
-def _check(trial, ranges, path):
-    """Raises for names and values of a trial that are not of the ranges.
+def _check_trial(trial, ranges, path):
+    """Raises a ValueError if names or values of a trial are out of range.
 
-    They become bindings, and bindings are code.
+    Names and values become gin bindings, and bindings are code.
     """
     planned = trial.system_attrs.get("fixed_params", {})
     for name, value in [*trial.params.items(), *planned.items()]:
         low, high, *_ = ranges.get(name, (1, 0))
         if type(value) not in (int, float) or not low <= value <= high:
             raise ValueError(
-                f"{path} has a trial with {name!r:.60} = {value!r:.60}, which "
-                f"is not in ranges={ranges!r}. Choose another --output_dir."
+                f"{path} contains a trial with {name!r:.60} = {value!r:.60}, "
+                f"which is not in ranges={ranges!r}. Choose another "
+                "--output_dir."
             )
     missing = ranges.keys() - trial.params.keys()
     if missing and trial.state == optuna.trial.TrialState.COMPLETE:
         raise ValueError(
-            f"{path} has a trial without {min(missing)}. Choose another "
+            f"{path} contains a trial without {min(missing)}. Choose another "
             "--output_dir."
         )
 
 
-def done(trials):
-    """The values of the trials that are complete, in their order."""
+def completed(trials):
+    """Returns the values of the completed trials, in order."""
     states = (optuna.trial.TrialState.COMPLETE,)
     return [trial.params for trial in trials.get_trials(states=states)]
 
 
 def ask(study, trials):
-    """The next trial and its values.
+    """Returns the next trial and its values.
 
-    What it asks for depends on the trials before, not on whether the study
-    was stopped between them.
+    The values depend on the earlier trials, not on interruptions between
+    them.
 
     Returns:
         `optuna.Trial`, and a dictionary from the name of a setting to its
         value.
     """
-    seed = study.sampler_seed + len(done(trials))
+    seed = study.sampler_seed + len(completed(trials))
     trials.sampler = optuna.samplers.TPESampler(seed=seed)
     trial = trials.ask()
     return trial, {

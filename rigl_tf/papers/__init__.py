@@ -1,7 +1,7 @@
-"""The tables of three papers beside our own results."""
+"""The tables of the papers, compared with our own results."""
 
-from rigl_tf.papers.tables import Item
-from rigl_tf.papers.tables import Row
+from rigl_tf.papers.tables import PaperItem
+from rigl_tf.papers.tables import TableRow
 from rigl_tf.papers.tables import read
 
-__all__ = ["Item", "Row", "read"]
+__all__ = ["PaperItem", "TableRow", "read"]

@@ -1,4 +1,4 @@
-"""Our numbers beside those that a paper prints."""
+"""Comparison of our numbers with the numbers of a paper."""
 
 import collections
 import math
@@ -14,15 +14,16 @@ class Metric(NamedTuple):
 
     Attributes:
         title: String, with the unit.
-        of: Function of a `Record` to a number, or `None` if it has none.
+        value: Function from a `Record` to a number, or to `None` if the record
+            does not have the metric.
     """
 
     title: str
-    of: Callable
+    value: Callable
 
 
-def _flops(what):
-    return lambda record: record.relative_flops[what]
+def _flops(phase):
+    return lambda record: record.relative_flops[phase]
 
 
 def _check(name):
@@ -31,16 +32,19 @@ def _check(name):
     )
 
 
-def _empty(what):
-    """Per cent of inputs or outputs of all kernels without a connection."""
+def _empty(side):
+    """Returns a function to the per cent of inputs or outputs that are empty.
 
-    def of(record):
+    An input or output is empty if no connection of its kernel uses it.
+    """
+
+    def per_cent(record):
         kernels = record.structure.values()
-        everything = sum(kernel[what] for kernel in kernels)
-        empty = sum(kernel[f"empty_{what}"] for kernel in kernels)
-        return 100 * empty / everything if everything else None
+        total = sum(kernel[side] for kernel in kernels)
+        empty = sum(kernel[f"empty_{side}"] for kernel in kernels)
+        return 100 * empty / total if total else None
 
-    return of
+    return per_cent
 
 
 def _remaining(record):
@@ -66,51 +70,52 @@ METRICS = {
     "remaining": Metric("parameters left, M", _remaining),
 }
 
-# Columns of a paper that no run of ours can fill.
+# Columns of a paper that our runs cannot fill.
 QUOTED = {
     "original": "accuracy of the first authors, paper",
     "wall_time": "wall time, x, paper",
 }
 
 
-def compare(item, found, with_difference=True):
-    """The rows of a paper's table, ours beside the paper's.
+def compare(item, find_records, with_difference=True):
+    """Returns a paper's table with our values next to the paper's.
 
     Args:
-        item: `papers.Item`.
-        found: Function of a `papers.Row` and the number of one of its
-            sparsities to the list of `Record` of it.
-        with_difference: Whether what was trained is the paper's task, so that
-            a difference says something.
+        item: `papers.PaperItem`.
+        find_records: Function from a `papers.TableRow` and the index of one of
+            its sparsities to a list of `Record`.
+        with_difference: Boolean, whether to add the differences. They are only
+            meaningful if the runs train the paper's task.
 
     Returns:
-        List of tuples of strings, the first one a head. What was not run says
-        so; what the paper does not print is empty.
+        List of tuples of strings; the first is the header. A cell says
+        `NOT_RUN` if there is no run, and is empty if the paper reports no
+        value.
     """
     if item.means:
-        rows = _means(item, found, every_task=not with_difference)
+        rows = _means(item, find_records, every_task=not with_difference)
     else:
-        rows = _values(item, found)
+        rows = _values(item, find_records)
     if with_difference:
         return rows
-    return _without(rows, _DIFFERENCE)
+    return _drop_columns(rows, _DIFFERENCE)
 
 
 _PAPER = ", paper"
 _DIFFERENCE = ", difference"
 
 
-def _without(rows, ending):
-    """The rows of a table without the columns whose title ends so."""
-    left = [i for i, title in enumerate(rows[0]) if not title.endswith(ending)]
-    return [tuple(row[i] for i in left) for row in rows]
+def _drop_columns(rows, ending):
+    """Removes the columns of a table whose title has the given ending."""
+    kept = [i for i, title in enumerate(rows[0]) if not title.endswith(ending)]
+    return [tuple(row[i] for i in kept) for row in rows]
 
 
-def _values(item, found):
-    """Every row of a table at every sparsity."""
-    printed = {name for row in item.rows for name in row.printed}
-    metrics = [name for name in METRICS if name in printed] or ["accuracy"]
-    quoted = [name for name in QUOTED if name in printed]
+def _values(item, find_records):
+    """Returns the table with every row at every sparsity."""
+    reported = {name for row in item.rows for name in row.reported}
+    metrics = [name for name in METRICS if name in reported] or ["accuracy"]
+    quoted = [name for name in QUOTED if name in reported]
     with_task = len({row.task for row in item.rows}) > 1
     head = ["task"] if with_task else []
     head += ["row", "sparsity", "seeds"]
@@ -119,38 +124,40 @@ def _values(item, found):
     head += [QUOTED[name] for name in quoted]
     rows = [tuple(head)]
     for row, number in _in_order(item.rows):
-        name, records = best(row, found(row, number))
+        name, records = best_runs(row, find_records(row, number))
         cells = [row.task] if with_task else []
         cells += [name, _sparsity(row, number), str(len(records))]
         for name in metrics:
-            ours = [METRICS[name].of(record) for record in records]
+            ours = [METRICS[name].value(record) for record in records]
             ours = [value for value in ours if value is not None]
             deviation = "deviation" if name == "accuracy" else None
-            cells += _beside(
+            cells += _format_cells(
                 ours,
-                _at(row.printed, name, number),
-                _at(row.printed, deviation, number),
+                _reported_value(row.reported, name, number),
+                _reported_value(row.reported, deviation, number),
                 is_doubtful=_is_doubtful(row, name, number),
             )
         for name in quoted:
-            value = _at(row.printed, name, number)
+            value = _reported_value(row.reported, name, number)
             doubtful = _is_doubtful(row, name, number)
-            cells.append(_beside([], value, is_doubtful=doubtful)[1])
+            cells.append(_format_cells([], value, is_doubtful=doubtful)[1])
         rows.append(tuple(cells))
-    if not any(row.printed for row in item.rows):
-        rows = _without(_without(rows, _PAPER), _DIFFERENCE)
+    if not any(row.reported for row in item.rows):
+        rows = _drop_columns(_drop_columns(rows, _PAPER), _DIFFERENCE)
     return rows
 
 
-def best(row, records):
-    """Of the runs of a row that is tuned, those with the best settings.
+def best_runs(row, records):
+    """Selects the runs of a tuned row that have the best settings.
+
+    The best settings have the highest mean validation accuracy.
 
     Args:
-        row: `papers.Row`.
+        row: `papers.TableRow`.
         records: List of `Record`.
 
     Returns:
-        The row's name, with the settings, and a list of `Record`.
+        The row's name with the settings, and a list of `Record`.
     """
     if not row.tuned or not records:
         return row.name, records
@@ -160,16 +167,19 @@ def best(row, records):
         by_values[values].append(record)
     values, runs = max(
         by_values.items(),
-        key=lambda item: statistics.mean(run.validated for run in item[1]),
+        key=lambda item: statistics.mean(
+            run.final_val_accuracy for run in item[1]
+        ),
     )
     return f"{row.name}: {', '.join(f'{value:.3g}' for value in values)}", runs
 
 
-def _means(item, found, every_task):
-    """The means over tasks of rows that have the same name.
+def _means(item, find_records, every_task):
+    """Returns the table of means over tasks, one row for each name.
 
-    A difference is of the means over all tasks that the paper's mean is over:
-    with `every_task`, all; otherwise those of `_is_in_mean`.
+    A row has a difference only if our mean is over the same tasks as the
+    paper's mean. These are all tasks with `every_task`, otherwise the tasks
+    that `_is_in_mean` selects.
     """
     rows = [("row", "sparsity", "tasks", *_columns("mean accuracy, %"))]
     names = dict.fromkeys(row.name for row in item.rows)
@@ -185,13 +195,15 @@ def _means(item, found, every_task):
                 if every_task or _is_in_mean(item, row, number)
             ]
             means = [
-                statistics.mean(METRICS["accuracy"].of(r) for r in records)
-                for records in (found(row, number) for row in alike)
+                statistics.mean(METRICS["accuracy"].value(r) for r in records)
+                for records in (find_records(row, number) for row in alike)
                 if records
             ]
             ours = [statistics.mean(means)] if means else []
-            cells = _beside(ours, _at(item.means, name, number))
-            if len(means) < len(alike):  # a mean of others
+            cells = _format_cells(
+                ours, _reported_value(item.means, name, number)
+            )
+            if len(means) < len(alike):  # a mean over fewer tasks
                 cells = (*cells[:-1], "")
             rows.append(
                 (
@@ -205,16 +217,17 @@ def _means(item, found, every_task):
 
 
 def _is_in_mean(item, row, number):
-    """Whether some method could fit the row's task as the row has it.
+    """Returns whether the paper's mean includes the row's task.
 
-    It could if a row of the same task, sparsity and settings, whatever its
-    method, has a printed accuracy. Without any printed, every task counts.
+    It includes the task if the paper reports an accuracy for the task with
+    the same sparsity and settings, for any method. If the paper reports no
+    accuracy at all, the mean includes every task.
     """
     alike = [
-        (other.task, _at(other.printed, "accuracy", number))
+        (other.task, _reported_value(other.reported, "accuracy", number))
         for other in item.rows
         if (other.sparsity, other.set) == (row.sparsity, row.set)
-        and "accuracy" in other.printed
+        and "accuracy" in other.reported
     ]
     fitted = {
         task
@@ -230,7 +243,7 @@ def _columns(title):
 
 
 def _in_order(rows):
-    """Every row at its first sparsity, then at its second, and so on."""
+    """Yields every row at its first sparsity, then at its second, ..."""
     for number in range(max(len(row.settings) for row in rows)):
         for row in rows:
             if number < len(row.settings):
@@ -241,31 +254,34 @@ def _sparsity(row, number):
     return f"{row.sparsity[number]:g}" if row.sparsity else ""
 
 
-def _at(printed, name, number):
-    """What a paper prints: a number, text, or `nan` for nothing."""
-    return printed[name][number] if name in printed else math.nan
+def _reported_value(reported, name, number):
+    """Returns the paper's value: a number, text, or `nan` for no value."""
+    return reported[name][number] if name in reported else math.nan
 
 
 def _is_doubtful(row, name, number):
-    """Whether the paper contradicts itself in a number that it prints."""
+    """Returns whether the paper contradicts itself about a value."""
     sparsity = row.sparsity[number] if row.sparsity else 0
     return sparsity in row.doubtful.get(name, ())
 
 
-def _beside(ours, printed, deviation=math.nan, is_doubtful=False):
-    """Ours, the paper's and the difference, unless that makes no sense."""
+def _format_cells(ours, reported, deviation=math.nan, is_doubtful=False):
+    """Formats our value, the paper's value and the difference.
+
+    The difference is empty if a value is missing or doubtful.
+    """
     cell = NOT_RUN
     if ours:
         cell = f"{statistics.mean(ours):.2f}"
     if len(ours) > 1:
         cell += f" ± {statistics.stdev(ours):.2f}"
-    if isinstance(printed, str):
-        return cell, printed, ""
-    if math.isnan(printed):
+    if isinstance(reported, str):
+        return cell, reported, ""
+    if math.isnan(reported):
         return cell, "", ""
-    text = f"{printed}"
+    text = f"{reported}"
     if not math.isnan(deviation):
         text += f" ± {deviation}"
     if is_doubtful or not ours:
         return cell, f"{text}{' (in doubt)' * is_doubtful}", ""
-    return cell, text, f"{statistics.mean(ours) - printed:+.2f}"
+    return cell, text, f"{statistics.mean(ours) - reported:+.2f}"

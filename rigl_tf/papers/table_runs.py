@@ -1,4 +1,4 @@
-"""The runs of a table or a figure of a paper."""
+"""The runs of a paper's table or figure."""
 
 import ast
 import dataclasses
@@ -10,27 +10,27 @@ from rigl_tf.experiments import sweep_grid
 from rigl_tf.gin_tools import config_files
 
 
-def files():
-    """Dictionary from the name of a paper to its `tables.toml`."""
-    found = sorted((config_files.folder() / "papers").glob("*/tables.toml"))
-    return {path.parent.name: path for path in found}
+def table_files():
+    """Returns a dictionary from the name of a paper to its `tables.toml`."""
+    paths = sorted((config_files.folder() / "papers").glob("*/tables.toml"))
+    return {path.parent.name: path for path in paths}
 
 
-def run(row, number, seed, task=None, rows=()):
-    """A run of a row.
+def make_run(row, number, seed, task=None, rows=()):
+    """Returns a run of a row.
 
     Args:
-        row: `papers.Row`.
-        number: Integer, which of its sparsities.
+        row: `papers.TableRow`.
+        number: Integer, the index of a sparsity of the row.
         seed: Integer.
-        task: String, another task to train on. If the method has a schedule
-            in epochs and fractions of training, it stays; otherwise the
-            library's own file of the method takes its place, because steps are
-            the paper's.
-        rows: Those among which the row's source is.
+        task: String, another task to train on, or `None`. If the schedule of
+            the method counts steps, which only fit the paper's task, the
+            library's own file of the method is used. A schedule in epochs and
+            fractions of training does not change.
+        rows: Sequence of `papers.TableRow` that contains the row's source.
 
     Returns:
-        `grids.Run`.
+        `sweep_grid.Run`.
     """
     settings = dict(row.set)
     distribution = settings.pop("DISTRIBUTION", None)
@@ -41,8 +41,8 @@ def run(row, number, seed, task=None, rows=()):
         other = next(
             r for r in rows if (r.name, r.task) == (row.source, row.task)
         )
-        source = run(other, number, seed, task, rows)
-    found = sweep_grid.Run(
+        source = make_run(other, number, seed, task, rows)
+    run = sweep_grid.Run(
         task=row.task,
         method=row.method,
         distribution=distribution and ast.literal_eval(distribution),
@@ -53,43 +53,52 @@ def run(row, number, seed, task=None, rows=()):
         source=source,
     )
     if task is None:
-        return found
-    _, method, settings = described(found)
+        return run
+    _, method, settings = describe(run)
     if settings.get("INTERVAL", 0) is None and settings["END_STEP"] is None:
         method = row.method
-    return dataclasses.replace(found, task=task, method=method)
+    return dataclasses.replace(run, task=task, method=method)
 
 
-def on(of, task):
-    """An `Item` with every row once, as another task stands for all of it."""
+def for_task(item, task):
+    """Returns an item for one task: rows that differ only in the task merge.
+
+    Args:
+        item: `papers.PaperItem`.
+        task: String, the task that replaces all tasks, or `None` for the item
+            unchanged.
+
+    Returns:
+        `papers.PaperItem`.
+    """
     if task is None:
-        return of
+        return item
     first = {}
-    for row in of.rows:
+    for row in item.rows:
         first.setdefault((row.name, row.sparsity, row.source), row)
-    return dataclasses.replace(of, rows=tuple(first.values()))
+    return dataclasses.replace(item, rows=tuple(first.values()))
 
 
-def runs(of, task=None):
-    """Every run of an `Item`, each once."""
+def runs(item, task=None):
+    """Returns all runs of a `papers.PaperItem`, without duplicates."""
     return list(
         dict.fromkeys(
-            run(row, number, seed, task, of.rows)
-            for row in of.rows
+            make_run(row, number, seed, task, item.rows)
+            for row in item.rows
             for number in range(len(row.settings))
-            for seed in range(of.seeds)
+            for seed in range(item.seeds)
         )
     )
 
 
-def described(one):
-    """What the record of a run says: its task, its method and its settings."""
+def describe(run):
+    """Returns the task, method and settings that a run's record has."""
     names = [
-        config_files.find("tasks", one.task),
-        config_files.find("methods", one.method),
+        config_files.find("tasks", run.task),
+        config_files.find("methods", run.method),
     ]
     with prepared.mock_data(smoke_test.EXAMPLES):
-        with config_files.parsed(names, one.bindings("")):
+        with config_files.parsed(names, run.bindings("")):
             return (
                 config_files.parameter("experiments.Task.name"),
                 _method_name(),
@@ -101,5 +110,5 @@ def _method_name():
     made = config_files.parameter("experiments.train.method")
     if made is None:
         return "dense"
-    kind = re.sub(r"^@|\(\)$", "", repr(made)).split("/")[-1]
-    return config_files.parameter(f"{kind}.name")
+    cls = re.sub(r"^@|\(\)$", "", repr(made)).split("/")[-1]
+    return config_files.parameter(f"{cls}.name")

@@ -4,9 +4,9 @@ from rigl_tf.results.records import MODEL
 from rigl_tf.results.records import RECORD
 from rigl_tf.results.records import TRIALS
 from rigl_tf.results.records import Record
-from rigl_tf.results.records import begin
-from rigl_tf.results.records import claim
+from rigl_tf.results.records import acquire_run_dir
 from rigl_tf.results.records import find
+from rigl_tf.results.records import mark_run_dir
 from rigl_tf.results.records import read
 from rigl_tf.results.records import read_all
 from rigl_tf.results.records import write
@@ -16,8 +16,8 @@ __all__ = [
     "RECORD",
     "TRIALS",
     "Record",
-    "begin",
-    "claim",
+    "mark_run_dir",
+    "acquire_run_dir",
     "find",
     "read",
     "read_all",

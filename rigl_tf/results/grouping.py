@@ -1,4 +1,4 @@
-"""Runs that differ in nothing but their seed."""
+"""Groups of runs that differ only in their seed."""
 
 import collections
 import os
@@ -7,20 +7,20 @@ import statistics
 from typing import NamedTuple
 
 _SHORT = {"erdos_renyi_kernel": "ERK", "erdos_renyi": "ER"}
-# Settings that a kind has a place for, or that it leaves out.
-_PLACED = ("SEED", "SPARSITY", "DISTRIBUTION", "EXTENSION")
+# Settings with a field in `RunGroup`, and the seed.
+_GROUP_SETTINGS = ("SEED", "SPARSITY", "DISTRIBUTION", "TRAINING_MULTIPLIER")
 
 
-class Kind(NamedTuple):
-    """A row of a table; sorts the dense baseline of a task first.
+class RunGroup(NamedTuple):
+    """Key of a group of runs; the dense baseline of a task sorts first.
 
     Attributes:
         task: String.
         sparsity: Float.
-        method: String; with an extension, such as `"rigl_2x"`.
+        method: String. With longer training, it has a suffix: `"rigl_2x"`.
         distribution: String.
-        settings: String, what else tells it from others, such as
-            `"ALPHA=0.4"`.
+        settings: String, the settings that distinguish the group from others,
+            such as `"ALPHA=0.4"`.
     """
 
     task: str
@@ -36,18 +36,21 @@ class Kind(NamedTuple):
 
     @property
     def label(self):
-        """The method and its settings."""
+        """String, the method and its settings."""
         return f"{self.method} {self.settings}".strip()
 
-    def compares_in(self, setting):
-        """Whether it belongs there: dense belongs everywhere."""
+    def is_compared_in(self, setting):
+        """Returns whether the group is compared in a setting.
+
+        Dense groups are compared in every setting.
+        """
         return self.sparsity in (0, setting.sparsity) and (
             self.distribution in ("", setting.distribution)
         )
 
 
 class Setting(NamedTuple):
-    """What methods are compared in."""
+    """The sparsity and distribution of a comparison of methods."""
 
     sparsity: float
     distribution: str
@@ -55,55 +58,55 @@ class Setting(NamedTuple):
     def __str__(self):
         words = [f"{self.sparsity:g}"] if self.sparsity else []
         if self.distribution:
-            words.append(short(self.distribution))
+            words.append(short_name(self.distribution))
         return " ".join(words)
 
 
-def short(distribution):
-    """What tables call a distribution."""
+def short_name(distribution):
+    """Returns the name of a distribution in tables."""
     return _SHORT.get(distribution, distribution)
 
 
-def settings(kinds):
-    """The settings of kinds: every distribution at every sparsity."""
-    sparsities = sorted({k.sparsity for k in kinds if k.sparsity}) or [0.0]
-    names = sorted({k.distribution for k in kinds if k.distribution}) or [""]
+def settings(groups):
+    """Returns the settings of groups: each distribution at each sparsity."""
+    sparsities = sorted({g.sparsity for g in groups if g.sparsity}) or [0.0]
+    names = sorted({g.distribution for g in groups if g.distribution}) or [""]
     return [Setting(s, name) for name in names for s in sparsities]
 
 
-def of(record):
-    """The `Kind` of a record that is alone."""
+def group_key(record):
+    """Returns the `RunGroup` of a record, without settings."""
     method = record.method
-    if record.extension != 1:
-        method += f"_{record.extension:g}x"
-    return Kind(record.task, record.sparsity, method, record.distribution)
+    if record.training_multiplier != 1:
+        method += f"_{record.training_multiplier:g}x"
+    return RunGroup(record.task, record.sparsity, method, record.distribution)
 
 
 def group(records):
-    """Records by `Kind`, in its order.
+    """Groups records that differ only in their seed.
 
     Args:
         records: List of `Record`.
 
     Returns:
-        Dictionary from `Kind` to a list of `Record`. Where the settings of
-        runs of a kind are not the same, there is a kind for each.
+        Dictionary from `RunGroup`, sorted, to a list of `Record`. Runs with
+        different settings are in different groups.
     """
     alike = collections.defaultdict(list)
     for record in records:
-        alike[of(record)].append(record)
+        alike[group_key(record)].append(record)
     groups = collections.defaultdict(list)
-    for plain, runs in alike.items():
-        settings = _shortened([_settings(run) for run in runs])
-        names = _different(settings)
+    for key, runs in alike.items():
+        settings = _shorten_sources([_other_settings(run) for run in runs])
+        names = _differing_names(settings)
         for run, each in zip(runs, settings, strict=True):
-            told = " ".join(f"{n}={each[n]}" for n in names if n in each)
-            groups[plain._replace(settings=told)].append(run)
+            text = " ".join(f"{n}={each[n]}" for n in names if n in each)
+            groups[key._replace(settings=text)].append(run)
     return dict(sorted(groups.items()))
 
 
-def tuned(records):
-    """Names of the settings in which runs differ that are alike otherwise.
+def varied_settings(records):
+    """Returns the names of settings that vary within a group key.
 
     Args:
         records: List of `Record`.
@@ -113,12 +116,14 @@ def tuned(records):
     """
     alike = collections.defaultdict(list)
     for record in records:
-        alike[of(record)].append(_settings(record))
-    return sorted({n for runs in alike.values() for n in _different(runs)})
+        alike[group_key(record)].append(_other_settings(record))
+    return sorted(
+        {n for runs in alike.values() for n in _differing_names(runs)}
+    )
 
 
-def rated(records):
-    """Those of records whose setting `LEARNING_RATE` is a number."""
+def with_learning_rate(records):
+    """Returns the records whose setting `LEARNING_RATE` is a number."""
     return [
         record
         for record in records
@@ -126,54 +131,55 @@ def rated(records):
     ]
 
 
-def best_by_rate(records):
-    """The runs that stand for a learning rate.
+def best_by_learning_rate(records):
+    """Selects the best runs for each learning rate.
 
-    Where other settings vary as well, those count that have the best accuracy
-    on validation data.
+    If other settings vary, too, the runs with the settings of the best
+    validation accuracy are selected.
 
     Args:
-        records: List of `Record`; only those that are `rated` count.
+        records: List of `Record`. Records whose setting `LEARNING_RATE` is not
+            a number are ignored.
 
     Returns:
-        Dictionary from pairs of a `Kind` without settings and a rate to a list
-        of `Record`.
+        Dictionary from pairs of a `RunGroup` without settings and a learning
+        rate to a list of `Record`.
 
     Raises:
         ValueError: If other settings vary and there are no validation data.
     """
-    places = collections.defaultdict(list)
-    for kind, runs in group(rated(records)).items():
+    candidates = collections.defaultdict(list)
+    for key, runs in group(with_learning_rate(records)).items():
         rate = runs[0].settings["LEARNING_RATE"]
-        places[kind._replace(settings=""), rate].append(runs)
+        candidates[key._replace(settings=""), rate].append(runs)
     return {
-        place: max(rivals, key=_validated) if len(rivals) > 1 else rivals[0]
-        for place, rivals in places.items()
+        key: max(runs, key=_mean_val_accuracy) if len(runs) > 1 else runs[0]
+        for key, runs in candidates.items()
     }
 
 
-def _validated(runs):
-    return statistics.mean(run.validated for run in runs)
+def _mean_val_accuracy(runs):
+    return statistics.mean(run.final_val_accuracy for run in runs)
 
 
-def _settings(record):
-    """What no kind has a place for, in words."""
+def _other_settings(record):
+    """Returns the settings without a field in `RunGroup`, as strings."""
     return {
         name: _source(record, value) if name == "SOURCE" else str(value)
         for name, value in record.settings.items()
-        if name not in _PLACED
+        if name not in _GROUP_SETTINGS
     }
 
 
 def _source(record, path):
-    """The run that a record starts from, without what both have in common."""
+    """Returns the path of a source without the record's sparsity and seed."""
     own = (f"sparsity={record.sparsity:g}", f"seed={record.seed}")
     parts = [part for part in pathlib.Path(path).parts if part not in own]
     return str(pathlib.Path(*parts))
 
 
-def _shortened(settings):
-    """The same without the directory that all sources are in."""
+def _shorten_sources(settings):
+    """Makes the sources relative to their common directory."""
     sources = [each["SOURCE"] for each in settings if "SOURCE" in each]
     if len(set(sources)) < 2:
         return settings
@@ -189,8 +195,8 @@ def _shortened(settings):
     ]
 
 
-def _different(settings):
-    """Names whose values are not all the same."""
+def _differing_names(settings):
+    """Returns the names of settings with different values."""
     return [
         name
         for name in sorted(set().union(*settings))

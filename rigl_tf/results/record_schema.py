@@ -1,7 +1,7 @@
-"""What the fields of a record must be, whoever wrote it.
+"""Validation of the fields of a record.
 
-A check is a function of a field's name and its value, which raises a
-`ValueError`.
+A check is a function of a field's name and value. It raises a `ValueError` if
+the value is invalid.
 """
 
 import reprlib
@@ -9,9 +9,9 @@ import reprlib
 _MOST = 1e30
 
 
-def _refuse(name, wanted, value):
+def _refuse(name, expected, value):
     raise ValueError(
-        f"`{name}` must be {wanted}. Received: {reprlib.repr(value)}"
+        f"`{name}` must be {expected}. Received: {reprlib.repr(value)}"
     )
 
 
@@ -23,17 +23,17 @@ def _text(least=0, most=100_000):
     return check
 
 
-def _number(low=0.0, high=_MOST, kind=(int, float)):
+def _number(low=0.0, high=_MOST, types=(int, float)):
     def check(name, value):
-        if type(value) not in kind or not low <= value <= high:
-            whole = "" if float in kind else "whole "
+        if type(value) not in types or not low <= value <= high:
+            whole = "" if float in types else "whole "
             _refuse(name, f"a {whole}number from {low:g} to {high:g}", value)
 
     return check
 
 
 def _metric(name, value):
-    """A loss may be anything: that of a network that diverged is NaN."""
+    """Checks a metric, which may be NaN or infinite after a divergence."""
     if type(value) is not float:
         _number(-_MOST)(name, value)
 
@@ -45,23 +45,23 @@ def _plain(name, value):
         _metric(name, value)
 
 
-def _list(of, least=1):
+def _list(check_element, least=1):
     def check(name, value):
         if not isinstance(value, list) or len(value) < least:
             _refuse(name, f"a list of {least} or more", value)
         for number, each in enumerate(value):
-            of(f"{name}[{number}]", each)
+            check_element(f"{name}[{number}]", each)
 
     return check
 
 
-def _dictionary(of=None, required=(), **fields):
-    """A check of a dictionary.
+def _dictionary(check_value=None, required=(), **fields):
+    """Returns a check of a dictionary.
 
     Args:
-        of: Check of all values but those of `fields`; `None` if there are no
-            others.
-        required: Sequence of strings, keys that it must have.
+        check_value: Check of the values whose keys are not in `fields`. With
+            `None`, other keys are not allowed.
+        required: Sequence of strings, keys that the dictionary must have.
         **fields: Checks, by key.
     """
 
@@ -75,16 +75,16 @@ def _dictionary(of=None, required=(), **fields):
             inside = _inside(name, key)
             if len(key) > 1000:
                 _refuse(inside, "a name of at most 1000 characters", key)
-            if key not in fields and of is None:
-                raise ValueError(f"there is no field `{inside}`")
-            fields.get(key, of)(inside, each)
+            if key not in fields and check_value is None:
+                raise ValueError(f"`{inside}` is not a field of a record")
+            fields.get(key, check_value)(inside, each)
 
     return check
 
 
 def _ticket(name, value):
     if value != {}:
-        _FOUND(name, value)
+        _TICKET(name, value)
 
 
 def _inside(name, key):
@@ -92,7 +92,7 @@ def _inside(name, key):
     return f"{name}.{key}" if name else key
 
 
-_COUNT = _number(kind=(int,))
+_COUNT = _number(types=(int,))
 _CURVES = _dictionary(
     _list(_metric), accuracy=_list(_number()), val_accuracy=_list(_number())
 )
@@ -106,7 +106,7 @@ KERNEL = (
     "empty_outputs",
     "remaining",
 )
-_FOUND = _dictionary(
+_TICKET = _dictionary(
     required=("epochs", "density", "search", "before", "checks"),
     epochs=_number(),
     density=_number(0, 1),
@@ -119,8 +119,8 @@ _FIELDS = {
     "method": _text(least=1, most=200),
     "distribution": _text(most=1000),
     "sparsity": _number(0, 1),
-    "extension": _number(),
-    "seed": _number(-_MOST, kind=(int,)),
+    "training_multiplier": _number(),
+    "seed": _number(-_MOST, types=(int,)),
     "test": _METRICS,
     "history": _CURVES,
     "densities": _dictionary(_number(0, 1)),
@@ -138,26 +138,29 @@ _FIELDS = {
     "versions": _dictionary(_text()),
     "device": _text(),
 }
-_ADDED = {
+_OPTIONAL_FIELDS = {
     "ticket": _ticket,
     "settings": _dictionary(_plain, SOURCE=_text(least=1)),
     "schema_version": _COUNT,
 }
-_RECORD = _dictionary(required=tuple(_FIELDS), **_FIELDS, **_ADDED)
+_RECORD = _dictionary(required=tuple(_FIELDS), **_FIELDS, **_OPTIONAL_FIELDS)
 
 
 def check(values):
-    """Checks the fields of a record that JSON holds, before it is a `Record`.
+    """Checks the fields of a record that was read from JSON.
 
-    Numbers are finite, but for metrics other than accuracies.
+    All numbers must be finite, except metrics other than accuracies.
 
     Args:
-        values: Dictionary, a record's fields.
+        values: Dictionary, the fields of a record.
 
     Raises:
-        ValueError: If it is something else, a field is missing or unknown, or
-            a value is of another type or out of range. Names the field.
+        ValueError: If `values` is not a dictionary, a field is missing or
+            unknown, or a value has the wrong type or is out of range. The
+            message names the field.
     """
     if not isinstance(values, dict):
-        raise ValueError(f"it holds {reprlib.repr(values)} and no fields")
+        raise ValueError(
+            f"the file must contain a dictionary, not {reprlib.repr(values)}"
+        )
     _RECORD("", values)

@@ -1,4 +1,4 @@
-"""A run's record: written once, read by many."""
+"""Records of runs, and the directories that contain them."""
 
 import dataclasses
 import json
@@ -14,42 +14,42 @@ SCHEMA_VERSION = 1
 RECORD = "record.json"
 MODEL = "model.keras"
 CONFIG = "config.gin"
-TRIALS = "trials"  # a directory of runs that settings are chosen by
+TRIALS = "trials"  # a directory of runs for the choice of settings
 
 
 @dataclasses.dataclass(frozen=True)
 class Record:
-    """What a finished run leaves behind.
+    """The settings and results of a finished run.
 
     Attributes:
-        task: String, its name.
-        method: String, its name; `"dense"` for the baseline.
-        distribution: String, the function that shares the sparsity among
-            layers; empty where there are no masks.
-        sparsity: Float, the fraction of zeros asked for; 0 for dense.
-        extension: Number, how many times as long training took as is usual.
+        task: String, the name of the task.
+        method: String, the name of the method; `"dense"` for the baseline.
+        distribution: String, the name of the function that distributes the
+            sparsity over layers; empty without masks.
+        sparsity: Float, the requested fraction of zeros; 0 for dense.
+        training_multiplier: Number, the factor of the training length.
         seed: Integer.
         test: Dictionary from metric to its value on the test set.
-        history: Dictionary from metric to its value after each epoch.
-        densities: Dictionary from kernel to its final density.
-        structure: Dictionary from kernel to what `rigl_tf.summary` says of
-            its mask: `empty_outputs`, `remaining` and so on.
-        parameters: Dictionary: `active`, `dense`, biases included.
-        flops: Dictionary: `inference` and `inference_dense`, for one example;
-            `training` and `training_dense`, for one example of every epoch of
-            the task; `search`, of a ticket, for as many examples as
+        history: Dictionary from metric to its values, one for each epoch.
+        densities: Dictionary from kernel name to its final density.
+        structure: Dictionary from kernel name to the numbers of
+            `rigl_tf.summary`: `empty_outputs`, `remaining` and so on.
+        parameters: Dictionary with `active` and `dense`, including biases.
+        flops: Dictionary with `inference` and `inference_dense`, for one
+            example; `training` and `training_dense`, for one example of every
+            epoch of the task; `search`, of a ticket, for as many examples as
             `training`; and `convention`.
-        steps: Integer, optimizer steps, updates included.
-        seconds: Float, wall time of training. That of a run that was stopped
-            and went on counts up to its last checkpoint, and from there.
+        steps: Integer, optimizer steps, including mask updates.
+        seconds: Float, wall time of training. For a resumed run, it is the
+            time up to the last checkpoint plus the time after resuming.
         versions: Dictionary from package to version.
         device: String.
-        ticket: Dictionary of a network that was found before it was trained:
-            `epochs` of the search, the `density` of what it found, its
-            history, `search`, and metrics on the test set: `before` training,
-            and after each of the `checks`, in dictionaries. Else empty.
-        settings: Dictionary from what the configuration calls a value, such
-            as `"ALPHA"`, to it.
+        ticket: Dictionary about the ticket search, empty without a ticket:
+            the `epochs` of the search, the `density` of the ticket, the
+            history of the search (`search`), and metrics on the test set:
+            `before` training, and after training for each of the `checks`.
+        settings: Dictionary from the name of a setting in the configuration,
+            such as `"ALPHA"`, to its value.
         schema_version: Integer.
     """
 
@@ -57,7 +57,7 @@ class Record:
     method: str
     distribution: str
     sparsity: float
-    extension: float
+    training_multiplier: float
     seed: int
     test: dict
     history: dict
@@ -92,7 +92,7 @@ class Record:
         }
 
     @property
-    def validated(self):
+    def final_val_accuracy(self):
         """Float, the validation accuracy after the last epoch.
 
         Raises:
@@ -100,42 +100,43 @@ class Record:
         """
         if "val_accuracy" not in self.history:
             raise ValueError(
-                f"The runs of {self.task} have no validation data to choose "
-                "settings by. Hold some out: `validation` of the data set."
+                "The choice of settings needs validation data. Received runs "
+                f"of {self.task} without validation data. Hold some out: "
+                "`validation` of the data set."
             )
         return self.history["val_accuracy"][-1]
 
 
-def claim(directory, resume, config=None):
-    """Makes sure that a run may write to a directory, alone.
+def acquire_run_dir(directory, resume, config=None):
+    """Checks that a run may write to a directory, and creates it.
 
     Args:
         directory: Path of the run.
-        resume: Whether an existing run may go on.
-        config: String, the run's configuration, a setting a line. `None` if
-            it is not known.
+        resume: Boolean, whether to resume an existing run.
+        config: String, the configuration of the run, one setting per line, or
+            `None` if it is unknown.
 
     Returns:
-        The `Record` if the run is finished already, else `None`.
+        The `Record` if the run is already finished, else `None`.
 
     Raises:
-        FileExistsError: If the directory holds other things and no run, or a
-            run that may not go on, because `resume` is not set or it began
-            with another configuration.
+        FileExistsError: If the directory contains other files but no run, or
+            a run that cannot be resumed: `resume` is `False`, or the run has
+            another configuration.
     """
     directory = pathlib.Path(directory)
-    there = {path.name for path in directory.glob("*")} - {file_lock.NAME}
-    there = {name for name in there if not name.startswith(durable.PARTIAL)}
-    if there:
-        if not there & {CONFIG, RECORD}:
+    names = {path.name for path in directory.glob("*")} - {file_lock.NAME}
+    names = {name for name in names if not name.startswith(durable.PARTIAL)}
+    if names:
+        if not names & {CONFIG, RECORD}:
             raise FileExistsError(
-                f"{directory} holds other files, {min(there)} among them, and "
+                f"{directory} contains other files, such as {min(names)}, but "
                 "no run. Choose another --output_dir."
             )
         if not resume:
             raise FileExistsError(
-                f"{directory} holds a run already. Choose another "
-                "--output_dir, or pass --resume to go on with it."
+                f"{directory} already contains a run. Choose another "
+                "--output_dir, or pass --resume to resume the run."
             )
         _check_same_config(directory, config)
         finished = find(directory)
@@ -147,7 +148,14 @@ def claim(directory, resume, config=None):
 
 
 def find(directory):
-    """The `Record` of the run in a directory if it is finished, or `None`."""
+    """Returns the `Record` of a finished run, or `None`.
+
+    Args:
+        directory: Path of the run.
+
+    Raises:
+        ValueError: If the record is invalid.
+    """
     try:
         return read(pathlib.Path(directory) / RECORD)
     except FileNotFoundError:
@@ -155,17 +163,17 @@ def find(directory):
 
 
 def write(directory, record):
-    """Writes a record into a run's directory."""
+    """Writes a record to the directory of its run."""
     text = json.dumps(dataclasses.asdict(record), indent=2, allow_nan=True)
     files.write(pathlib.Path(directory) / RECORD, text + "\n")
 
 
-def begin(directory, config=None):
-    """Marks a directory as that of a run.
+def mark_run_dir(directory, config=None):
+    """Writes the configuration, which marks the directory of a run.
 
     Args:
         directory: Path of the run.
-        config: String, as of `claim`.
+        config: String, as for `acquire_run_dir`.
     """
     path = pathlib.Path(directory) / CONFIG
     if config is not None or not path.exists():
@@ -175,18 +183,24 @@ def begin(directory, config=None):
 def read(path):
     """Reads one record.
 
+    Args:
+        path: Path of the file.
+
+    Returns:
+        `Record`.
+
     Raises:
         FileNotFoundError: If there is no file.
-        ValueError: If the file is no record of this version. Says which of
-            its fields is not what it should be.
+        ValueError: If the file is not a record of this version. The message
+            names the invalid field.
     """
     try:
         values = files.read_json(path)
         version = values.get("schema_version") if type(values) is dict else None
         if version not in (None, SCHEMA_VERSION):
             raise ValueError(
-                f"it has schema version {version!r:.20}; this version of "
-                f"rigl_tf reads {SCHEMA_VERSION}"
+                f"`schema_version` must be {SCHEMA_VERSION}. "
+                f"Received: {version!r:.20}"
             )
         record_schema.check(values)
     except ValueError as error:
@@ -195,47 +209,50 @@ def read(path):
 
 
 def read_all(directory):
-    """Reads every record below a directory, but those in its `TRIALS`.
+    """Reads all records in a directory and its subdirectories.
 
-    Others may write and remove runs meanwhile.
+    Directories with the name `TRIALS` are skipped. Other processes may write
+    and remove runs at the same time.
+
+    Args:
+        directory: Path.
 
     Returns:
-        Dictionary from the directory of a run to its `Record`, in the order
-        of their paths.
+        Dictionary from the path of a run to its `Record`, sorted by path.
     """
-    directories = [
-        pathlib.Path(place)
-        for place, _, names in os.walk(directory)
+    paths = [
+        pathlib.Path(path)
+        for path, _, names in os.walk(directory)
         if RECORD in names
     ]
-    found = {
-        place: find(place)
-        for place in sorted(directories)
-        if TRIALS not in place.relative_to(directory).parts
+    records = {
+        path: find(path)
+        for path in sorted(paths)
+        if TRIALS not in path.relative_to(directory).parts
     }
-    return {place: record for place, record in found.items() if record}
+    return {path: record for path, record in records.items() if record}
 
 
 def _check_same_config(directory, config):
     path = directory / CONFIG
     if config is None or not path.exists():
         return
-    there = _settings(path.read_text(encoding="utf-8"))
-    here = _settings(config)
-    if there and there != here:  # a power cut may have left nothing
+    saved = _settings(path.read_text(encoding="utf-8"))
+    given = _settings(config)
+    if saved and saved != given:  # the file is empty after a power cut
         raise FileExistsError(
-            f"{directory} holds a run that began with another configuration: "
-            f"{_only(there, here)} there, {_only(here, there)} here. Choose "
-            "another --output_dir, or configure it as it was."
+            f"{directory} contains a run with another configuration: "
+            f"{_missing(saved, given)}. Received: {_missing(given, saved)}. "
+            "Choose another --output_dir, or use the original configuration."
         )
 
 
 def _settings(config):
-    """The lines of a configuration without comments."""
+    """Returns the lines of a configuration without comments."""
     return [line for line in config.splitlines() if line[:1] not in ("#", "")]
 
 
-def _only(lines, others):
-    """The settings that are among the first lines only."""
-    found = [line for line in lines if line not in others]
-    return ", ".join(found) or "nothing more"
+def _missing(lines, others):
+    """Returns the lines that are not in the other lines, as a string."""
+    missing = [line for line in lines if line not in others]
+    return ", ".join(missing) or "no other settings"

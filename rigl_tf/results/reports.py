@@ -1,4 +1,4 @@
-"""Tables of records."""
+"""Tables of the results of runs."""
 
 import statistics
 
@@ -6,17 +6,17 @@ from rigl_tf.results import grouping
 from rigl_tf.utils import text_tables
 
 
-def table(records, layout=text_tables.markdown):
-    """The records as a table, mean and deviation over seeds.
+def table(records, formatter=text_tables.markdown):
+    """Formats a table of runs, with mean and deviation over seeds.
 
     Args:
         records: List of `Record`.
-        layout: One of `tables.FORMATS`.
+        formatter: Function, a value of `text_tables.FORMATS`.
 
     Returns:
-        String. Accuracy in per cent, with the sample standard deviation;
-        FLOPs relative to the dense model. If there are tickets, the FLOPs of
-        their search come before those of training, and both are added up.
+        String. Accuracy is in per cent, with the sample standard deviation.
+        FLOPs are relative to the dense model. With tickets, the table has
+        columns for the FLOPs of the search, of training and of both.
     """
     phases = ["inference", "training"]
     if any(record.relative_flops["search"] for record in records):
@@ -33,14 +33,14 @@ def table(records, layout=text_tables.markdown):
             *(f"FLOPs {phase}" for phase in phases),
         )
     ]
-    for kind, runs in grouping.group(records).items():
+    for group, runs in grouping.group(records).items():
         costs = [run.relative_flops for run in runs]
         rows.append(
             (
-                kind.task,
-                kind.label,
-                grouping.short(kind.distribution),
-                f"{kind.sparsity:g}",
+                group.task,
+                group.label,
+                grouping.short_name(group.distribution),
+                f"{group.sparsity:g}",
                 _per_cent([run.test for run in runs]),
                 str(len(runs)),
                 f"{statistics.mean(r.parameters['active'] for r in runs):,.0f}",
@@ -50,52 +50,52 @@ def table(records, layout=text_tables.markdown):
                 ),
             )
         )
-    return layout(rows)
+    return formatter(rows)
 
 
-def comparison(records, metric="accuracy", layout=text_tables.markdown):
-    """A table of methods against settings.
+def comparison(records, metric="accuracy", formatter=text_tables.markdown):
+    """Formats a table of methods (rows) by settings (columns).
 
     Args:
-        records: List of `Record`, of one task.
+        records: List of `Record`, all of one task.
         metric: String, a key of `Record.test`.
-        layout: One of `tables.FORMATS`.
+        formatter: Function, a value of `text_tables.FORMATS`.
 
     Returns:
-        String. The metric in per cent: mean and sample standard deviation
-        over seeds. Dense networks have the same in every column.
+        String. The metric is in per cent: mean and sample standard deviation
+        over seeds. Dense networks have the same value in every column.
     """
     groups = grouping.group(records)
     columns = [
         setting
         for setting in grouping.settings(groups)
         if not setting.sparsity
-        or any(k.sparsity and k.compares_in(setting) for k in groups)
+        or any(g.sparsity and g.is_compared_in(setting) for g in groups)
     ]
     rows = [(f"{metric}, %", *map(str, columns))]
-    for method in dict.fromkeys(kind.label for kind in sorted(groups)):
+    for method in dict.fromkeys(group.label for group in sorted(groups)):
         row = [method]
         for column in columns:
             cells = [
                 _per_cent([run.test for run in runs], metric)
-                for kind, runs in groups.items()
-                if kind.label == method and kind.compares_in(column)
+                for group, runs in groups.items()
+                if group.label == method and group.is_compared_in(column)
             ]
             row.append(", ".join(cells))
         rows.append(tuple(row))
-    return layout(rows)
+    return formatter(rows)
 
 
-def tickets(records, layout=text_tables.markdown):
-    """A table of networks that were found before they were trained.
+def tickets(records, formatter=text_tables.markdown):
+    """Formats a table of tickets.
 
     Args:
-        records: List of `Record`; only those of tickets are looked at.
-        layout: One of `tables.FORMATS`.
+        records: List of `Record`. Records without a ticket are ignored.
+        formatter: Function, a value of `text_tables.FORMATS`.
 
     Returns:
-        String: test accuracy in per cent before training, after it, and after
-        the training of what sanity checks have spoilt. Empty if there are no
+        String: test accuracy in per cent before training, after training, and
+        after training the modified ticket of each sanity check. Empty without
         tickets.
     """
     groups = grouping.group([record for record in records if record.ticket])
@@ -109,7 +109,7 @@ def tickets(records, layout=text_tables.markdown):
         return ""
     columns = ("task", "method", "sparsity", "search, epochs", "seeds")
     rows = [(*columns, "before training, %", "after, %", *checks)]
-    for kind, runs in groups.items():
+    for group, runs in groups.items():
         outcomes = [
             [run.ticket["before"] for run in runs],
             [run.test for run in runs],
@@ -124,49 +124,57 @@ def tickets(records, layout=text_tables.markdown):
         ]
         rows.append(
             (
-                kind.task,
-                kind.label,
-                f"{kind.sparsity:g}",
+                group.task,
+                group.label,
+                f"{group.sparsity:g}",
                 str(runs[0].ticket["epochs"]),
                 str(len(runs)),
                 *map(_per_cent, outcomes),
             )
         )
-    return layout(rows)
+    return formatter(rows)
 
 
-def learning_rates(records, layout=text_tables.markdown):
-    """A table of test accuracy by learning rate, in per cent.
+def learning_rates(records, formatter=text_tables.markdown):
+    """Formats a table of test accuracy by learning rate, in per cent.
 
     Args:
-        records: List of `Record`, of one task, whose settings have a
-            `LEARNING_RATE`. Of other settings that vary those count that
-            `kinds.best_by_rate` finds.
-        layout: One of `tables.FORMATS`.
+        records: List of `Record`, all of one task, with a setting
+            `LEARNING_RATE`. If other settings vary, the table shows the runs
+            of `grouping.best_by_learning_rate`.
+        formatter: Function, a value of `text_tables.FORMATS`.
 
     Returns:
         String.
     """
-    best = grouping.best_by_rate(records)
+    best = grouping.best_by_learning_rate(records)
     rates = sorted({rate for _, rate in best})
     rows = [("learning rate", *(f"{rate:g}" for rate in rates))]
-    for kind in sorted({kind for kind, _ in best}):
+    for group in sorted({group for group, _ in best}):
         cells = [
-            _per_cent([run.test for run in best.get((kind, rate), ())])
+            _per_cent([run.test for run in best.get((group, rate), ())])
             for rate in rates
         ]
-        rows.append((str(kind), *cells))
-    return layout(rows)
+        rows.append((str(group), *cells))
+    return formatter(rows)
 
 
-def _per_cent(found, metric="accuracy"):
-    """The spread of a metric over dictionaries; empty if none has it."""
-    values = [100 * metrics[metric] for metrics in found if metric in metrics]
-    return spread(values) if values else ""
+def _per_cent(results, metric="accuracy"):
+    """Formats a metric over several results; empty if no result has it."""
+    values = [100 * result[metric] for result in results if metric in result]
+    return format_mean_std(values) if values else ""
 
 
-def spread(values):
-    """The mean and, of several, the sample standard deviation, in words."""
+def format_mean_std(values):
+    """Formats the mean and, for several values, the standard deviation.
+
+    Args:
+        values: List of floats, at least one.
+
+    Returns:
+        String with two decimals. The deviation is the sample standard
+        deviation.
+    """
     if len(values) == 1:
         return f"{values[0]:.2f}"
     return f"{statistics.mean(values):.2f} ± {statistics.stdev(values):.2f}"

@@ -1,4 +1,4 @@
-"""What TensorBoard shows of a run that is finished."""
+"""TensorBoard logs of finished runs."""
 
 import pathlib
 
@@ -9,9 +9,9 @@ from rigl_tf.results import grouping
 
 
 def write(directory, record, figures):
-    """Adds settings, the results of the test and the figures to a run's logs.
+    """Adds settings, test results and figures to the logs of a run.
 
-    Its HParams then compare the runs below a directory.
+    TensorBoard's HParams can then compare runs.
 
     Args:
         directory: Path of the logs.
@@ -19,9 +19,9 @@ def write(directory, record, figures):
         figures: Path of a directory of PNG files.
     """
     settings = {
-        **{name: _shown(value) for name, value in record.settings.items()},
+        **{name: _loggable(value) for name, value in record.settings.items()},
         "task": record.task,
-        "method": grouping.of(record).method,
+        "method": grouping.group_key(record).method,
         "distribution": record.distribution,
         "sparsity": record.sparsity,
         "seed": record.seed,
@@ -32,10 +32,10 @@ def write(directory, record, figures):
         for name, value in record.test.items():
             tf.summary.scalar(f"test/{name}", value)
         for path in sorted(pathlib.Path(figures).glob("*.png")):
-            picture = tf.io.decode_png(path.read_bytes())
-            tf.summary.image(path.stem, picture[None])
+            image = tf.io.decode_png(path.read_bytes())
+            tf.summary.image(path.stem, image[None])
     writer.close()
 
 
-def _shown(value):
+def _loggable(value):
     return str(value) if value is None else value

@@ -1,9 +1,9 @@
-"""Ways of finding a sparse network before it is trained, one per file."""
+"""Methods that find a sparse network before training, one per file."""
 
 from rigl_tf.tickets import optimizers as optimizers
 from rigl_tf.tickets import sanity as sanity
-from rigl_tf.tickets.base import Finder as Finder
-from rigl_tf.tickets.base import Request as Request
+from rigl_tf.tickets.base import SearchRequest as SearchRequest
+from rigl_tf.tickets.base import TicketFinder as TicketFinder
 from rigl_tf.tickets.iterative.imp import IMP as IMP
 from rigl_tf.tickets.iterative.imp import (
     LearningRateRewinding as LearningRateRewinding,

@@ -1,4 +1,4 @@
-"""Losses, learning rates and the training that runs share."""
+"""Losses, learning rates and the training loop of all runs."""
 
 from rigl_tf.training import learning_rates
 from rigl_tf.training import longer_training

@@ -1,18 +1,19 @@
-"""Learning rates that change while training."""
+"""Learning-rate schedules."""
 
 import keras
 
 
 @keras.saving.register_keras_serializable(package="rigl_tf")
 class Steps(keras.optimizers.schedules.LearningRateSchedule):
-    """Rises in a line from zero, and falls by a factor at some steps.
+    """Step-wise learning-rate schedule with a linear warm-up.
 
     Args:
-        learning_rate: Float, the highest.
-        milestones: Rising integers, steps from which on it is lower.
-        factor: Float, by which it is multiplied at each.
-        warmup: Integer, steps until it is as high as that. At step 0, it is
-            zero then.
+        learning_rate: Float, the highest learning rate.
+        milestones: Increasing integers. From each of these steps on, the
+            learning rate is multiplied by `factor` once more.
+        factor: Float.
+        warmup: Integer, number of steps until the learning rate has risen from
+            zero to `learning_rate`. With 0, there is no warm-up.
     """
 
     def __init__(self, learning_rate, milestones=(), factor=0.1, warmup=0):
@@ -30,11 +31,10 @@ class Steps(keras.optimizers.schedules.LearningRateSchedule):
             rate *= keras.ops.minimum(step / self.warmup, 1.0)
         return keras.ops.cast(rate, "float32")
 
-    def stretched(self, factor):
-        """Returns the schedule with more time between milestones.
+    def scaled(self, factor):
+        """Returns a schedule that is `factor` times as long.
 
-        The warm-up takes as long as before: only the steps behind it are
-        `factor` times as many.
+        The warm-up keeps its length; only the steps after it are scaled.
         """
         return Steps(
             self.learning_rate,

@@ -1,4 +1,4 @@
-"""Longer training: schedules that end later."""
+"""Schedules scaled to a longer training."""
 
 import dataclasses
 
@@ -7,13 +7,13 @@ import keras
 from rigl_tf.sparsity import schedules
 
 
-@keras.saving.register_keras_serializable(package="rigl_tf")
-class Stretched(keras.optimizers.schedules.LearningRateSchedule):
-    """A learning-rate schedule that takes longer.
+@keras.saving.register_keras_serializable("rigl_tf", name="Stretched")
+class ScaledSchedule(keras.optimizers.schedules.LearningRateSchedule):
+    """Learning-rate schedule that is scaled in time.
 
     Args:
         schedule: `LearningRateSchedule`.
-        factor: Float > 0, how many times as long.
+        factor: Float > 0. The schedule takes `factor` times as many steps.
     """
 
     def __init__(self, schedule, factor):
@@ -35,21 +35,25 @@ class Stretched(keras.optimizers.schedules.LearningRateSchedule):
         return cls(schedule, config["factor"])
 
 
-def stretch(schedule, factor):
-    """One of our schedules, with an end that many times as late.
+def scale_schedule(schedule, factor):
+    """Scales the end of a schedule of `rigl_tf.schedules`.
 
-    Open ends stay open. The first step and the interval between updates stay
-    the same, as in the code of Sundar & Dwaraknath.
+    A schedule without an end stays without one. The first step and the
+    interval between updates do not change, as in the code of Sundar &
+    Dwaraknath.
 
     Args:
-        schedule: A dataclass of `rigl_tf.schedules`, or any other object,
-            which comes back unchanged.
-        factor: Number > 0.
+        schedule: A dataclass of `rigl_tf.schedules`. Any other object is
+            returned unchanged.
+        factor: Number > 0. The schedule ends `factor` times as late.
+
+    Returns:
+        The scaled schedule.
     """
     if isinstance(schedule, schedules.PerLayer):
-        return schedule.map(lambda each: stretch(each, factor))
+        return schedule.map(lambda each: scale_schedule(each, factor))
     if isinstance(schedule, schedules.PiecewiseConstant):
-        return schedule.stretched(factor)
+        return schedule.scaled(factor)
     if not dataclasses.is_dataclass(schedule):
         return schedule
     later = {
@@ -61,18 +65,18 @@ def stretch(schedule, factor):
     return dataclasses.replace(schedule, **later)
 
 
-def stretch_optimizer(optimizer, factor):
-    """Stretches the learning-rate schedule of an optimizer, if it has one.
+def scale_optimizer(optimizer, factor):
+    """Scales the learning-rate schedule of an optimizer, if it has one.
 
-    A schedule that knows what to stretch has a method `stretched`, such as
-    `learning_rates.Steps`, which keeps its warm-up as it is.
+    A schedule may define a method `scaled(factor)`. For example,
+    `learning_rates.Steps` defines it to keep the length of its warm-up.
 
     Args:
-        optimizer: `keras.optimizers.Optimizer` that has not been built.
-        factor: Number > 0.
+        optimizer: `keras.optimizers.Optimizer` that is not built.
+        factor: Number > 0. The schedule takes `factor` times as many steps.
     """
     schedule = optimizer._learning_rate
-    if hasattr(schedule, "stretched"):
-        optimizer.learning_rate = schedule.stretched(factor)
+    if hasattr(schedule, "scaled"):
+        optimizer.learning_rate = schedule.scaled(factor)
     elif isinstance(schedule, keras.optimizers.schedules.LearningRateSchedule):
-        optimizer.learning_rate = Stretched(schedule, factor)
+        optimizer.learning_rate = ScaledSchedule(schedule, factor)

@@ -1,4 +1,4 @@
-"""Losses, and which loss and which accuracy fit a network and its labels."""
+"""Losses, and the choice of a loss and an accuracy for a network."""
 
 import dataclasses
 
@@ -11,11 +11,11 @@ from rigl_tf._keras_compat import loss_weights_of
 
 @keras.saving.register_keras_serializable(package="rigl_tf")
 class SmoothedCrossEntropy(keras.losses.Loss):
-    """Cross entropy with labels that are a little of every class.
+    """Cross entropy of integer labels and logits, with label smoothing.
 
     Args:
-        smoothing: Float in [0, 1), what is taken from the label and given to
-            all classes alike.
+        smoothing: Float in [0, 1), the probability that is moved from the
+            label and spread evenly over all classes.
 
     Reference:
         [Szegedy et al., 2016](https://arxiv.org/abs/1512.00567), section 7.
@@ -40,7 +40,7 @@ class SmoothedCrossEntropy(keras.losses.Loss):
         return {**super().get_config(), "smoothing": self.smoothing}
 
 
-_OF_SOFTMAX = (
+_SOFTMAX_LOSSES = (
     SmoothedCrossEntropy,
     keras.losses.CategoricalCrossentropy,
     keras.losses.CategoricalFocalCrossentropy,
@@ -48,13 +48,13 @@ _OF_SOFTMAX = (
 )
 
 
-def takes_logits_of_softmax(loss):
-    """Whether a loss says that outputs are logits of a softmax."""
-    return isinstance(loss, _OF_SOFTMAX) and loss.from_logits
+def has_softmax_logits(loss):
+    """Returns whether a loss expects logits of a softmax."""
+    return isinstance(loss, _SOFTMAX_LOSSES) and loss.from_logits
 
 
 class _Tempered(keras.losses.Loss):
-    """A loss of logits that are divided by a number first."""
+    """A loss that divides the logits by a number first."""
 
     def __init__(self, loss, temperature):
         super().__init__(loss.name, loss.reduction, loss.dtype)
@@ -66,58 +66,61 @@ class _Tempered(keras.losses.Loss):
 
 
 def tempered(loss, temperature):
-    """A loss whose logits of a softmax are divided by a number.
+    """Returns a loss that divides the logits of a softmax by a number.
 
     Args:
-        loss: Loss, as `compile` takes it. Of several, only those are others
-            that take logits of a softmax.
+        loss: Loss or structure of losses, as for `compile`. Losses that do
+            not take logits of a softmax do not change.
         temperature: Number above 0.
 
     Returns:
-        Loss, as `compile` takes it.
+        Loss or structure of losses, as for `compile`.
     """
     return tree.map_structure(
         lambda one: (
-            _Tempered(one, temperature) if takes_logits_of_softmax(one) else one
+            _Tempered(one, temperature) if has_softmax_logits(one) else one
         ),
         loss,
     )
 
 
-def adds_up(loss):
-    """Whether a compiled loss is a sum over examples instead of a mean."""
+def is_sum_over_examples(loss):
+    """Returns whether a compiled loss is a sum over examples, not a mean."""
     losses = tree.flatten(loss)
     return any(getattr(one, "reduction", None) == "sum" for one in losses)
 
 
 @dataclasses.dataclass(frozen=True)
-class Unknown:
-    """The loss of a network that does not tell it.
+class UnknownLoss:
+    """Placeholder for the loss of a network whose loss is unknown.
 
     Attributes:
-        problem: String, why it is not known.
+        problem: String, the reason why the loss is unknown.
     """
 
     problem: str
 
 
-def of_network(network, labels):
-    """The loss of a network: its own, or one that fits its outputs.
+def infer_loss(network, labels):
+    """Returns the compiled loss of a network, or infers a loss.
 
     A network that is not compiled gets a cross entropy if its last layer and
-    the labels leave no doubt: of probabilities after a softmax or a sigmoid,
-    else of logits, for integer labels and at least two outputs.
+    the labels determine one: a cross entropy of probabilities after a softmax
+    or a sigmoid; otherwise, with integer labels and at least two outputs, a
+    cross entropy of logits.
 
     Args:
         network: Built `keras.Model`.
-        labels: `tf.TensorSpec` of a batch of labels, or a structure of them.
+        labels: `tf.TensorSpec` of a batch of labels, or a structure of specs.
 
     Returns:
-        Pair: the loss, as `compile` takes it, or `Unknown`; and the weights
-        of the losses of several outputs, or `None`.
+        Pair: the loss, as `compile` takes it, or `UnknownLoss`; and the loss
+        weights of several outputs, or `None`.
     """
     if network.compiled and network.loss is None:
-        return Unknown(f"{network.name!r} is compiled without a loss."), None
+        return UnknownLoss(
+            f"{network.name!r} is compiled without a loss."
+        ), None
     if network.compiled:
         return network.loss, loss_weights_of(network)
     head = head_of(network)
@@ -127,15 +130,15 @@ def of_network(network, labels):
         if loss is not None:
             return loss, None
     problem = (
-        f"{network.name!r} is not compiled, and its last layer does not tell "
-        f"the loss for {_described(labels)}."
+        f"{network.name!r} is not compiled, and its last layer does not "
+        f"determine the loss for {_describe(labels)}."
     )
-    return Unknown(problem), None
+    return UnknownLoss(problem), None
 
 
 def _activation(head, outputs):
-    """The name of what makes the outputs of the last layer, or `None`."""
-    kind = type(head).__name__  # of a layer or an operation
+    """Returns the name of the activation of the last layer, or `None`."""
+    kind = type(head).__name__  # a layer or an operation
     if kind == "Softmax" and head.axis not in (-1, len(outputs) - 1):
         return None  # not over classes
     if kind in ("Softmax", "Sigmoid"):
@@ -144,7 +147,7 @@ def _activation(head, outputs):
 
 
 def _for_head(activation, outputs, labels):
-    """The cross entropy that fits, or `None`.
+    """Returns the cross entropy that fits the last layer, or `None`.
 
     Args:
         activation: String or `None`.
@@ -167,14 +170,14 @@ def _for_head(activation, outputs, labels):
     )
 
 
-def accuracy(loss, labels, outputs):
-    """The accuracy of what a loss is minimized for.
+def accuracy_metric(loss, labels, outputs):
+    """Returns the accuracy metric that fits a loss.
 
     Args:
         loss: Loss, as `compile` takes it.
-        labels: `tf.TensorSpec`, or a structure of them.
-        outputs: Function without arguments to the shape of the outputs, or to
-            `None` if there are several.
+        labels: `tf.TensorSpec`, or a structure of specs.
+        outputs: Function without arguments that returns the shape of the
+            outputs, or `None` for several outputs.
 
     Returns:
         `keras.metrics.Metric`, or `None` for a regression or several outputs.
@@ -183,51 +186,52 @@ def accuracy(loss, labels, outputs):
     if len(ones) != 1 or tree.is_nested(labels):
         return None
     (loss,) = ones
-    kind = _kind(loss)
-    if "binarycrossentropy" in kind or "binaryfocal" in kind:
+    names = _class_names(loss)
+    if "binarycrossentropy" in names or "binaryfocal" in names:
         threshold = 0.0 if _takes_logits(loss) else 0.5
         return keras.metrics.BinaryAccuracy("accuracy", threshold=threshold)
-    if "sparsecategorical" in kind:
+    if "sparsecategorical" in names:
         return keras.metrics.SparseCategoricalAccuracy("accuracy")
-    if "categorical" in kind and not labels.dtype.is_integer:
+    if "categorical" in names and not labels.dtype.is_integer:
         return keras.metrics.CategoricalAccuracy("accuracy")
     shape = outputs()
     if shape is not None and _are_classes(labels, shape):
         return keras.metrics.SparseCategoricalAccuracy("accuracy")
-    if "categorical" in kind:
+    if "categorical" in names:
         return keras.metrics.CategoricalAccuracy("accuracy")
     return None
 
 
-def check(loss, labels):
-    """Raises a ValueError if a loss is unknown or not one of such labels."""
-    if isinstance(loss, Unknown):
+def check_loss(loss, labels):
+    """Raises a ValueError if a loss is unknown or does not fit the labels."""
+    if isinstance(loss, UnknownLoss):
         raise ValueError(
             f"{loss.problem} Call `model.compile(optimizer, loss)` first."
         )
     for one, spec in _pairs(loss, labels):
-        if "sparsecategorical" in _kind(one) and spec.dtype.is_floating:
+        if "sparsecategorical" in _class_names(one) and spec.dtype.is_floating:
             raise ValueError(
-                "Sparse categorical cross entropy is of integer labels. "
-                f"Received: {_described(spec)}. Make classes integers, as "
-                "with `y.astype(int)`; for one-hot labels compile with "
-                "`CategoricalCrossentropy`, for others with a loss of theirs."
+                "Sparse categorical cross entropy takes integer labels. "
+                f"Received: {_describe(spec)}. Convert classes to integers, "
+                "for example with `y.astype(int)`; for one-hot labels compile "
+                "with `CategoricalCrossentropy`, for other labels with a loss "
+                "that takes them."
             )
 
 
-def total(loss, weights=None, output_names=None):
-    """A compiled loss as a function, with all that `compile` allows.
+def as_function(loss, weights=None, output_names=None):
+    """Converts any loss that `compile` takes to a function.
 
     Args:
         loss: Loss, as `compile` takes it.
-        weights: Weights of the losses of several outputs, or `None`.
-        output_names: List of strings, if losses go by the names of outputs.
+        weights: Loss weights of several outputs, or `None`.
+        output_names: List of strings, needed for a dictionary of losses.
 
     Returns:
-        Function of labels, outputs and weights of examples, or `None`, to a
+        Function from labels, outputs and sample weights (or `None`) to a
         scalar.
     """
-    model = keras.Model()  # without layers, for what Keras makes of losses
+    model = keras.Model()  # without layers: `compute_loss` combines losses
     model.output_names = output_names
     model.compile(optimizer=None, loss=loss, loss_weights=weights)
 
@@ -242,19 +246,19 @@ def total(loss, weights=None, output_names=None):
 
 
 def _pairs(loss, labels):
-    """Pairs of a loss and the specification of its labels, if they tell."""
+    """Returns pairs of a loss and the spec of its labels, if they match."""
     if isinstance(loss, dict) and isinstance(labels, dict):
         return [(loss[name], labels[name]) for name in loss if name in labels]
     ones, specs = tree.flatten(loss), tree.flatten(labels)
     return zip(ones, specs, strict=True) if len(ones) == len(specs) else []
 
 
-def _kind(loss):
-    """The names of a loss and what it is derived from, run together."""
+def _class_names(loss):
+    """Returns the names of a loss and its base classes in one string."""
     if isinstance(loss, str):
-        loss = keras.losses.get(loss)  # "bce" is one of its names
+        loss = keras.losses.get(loss)  # also for aliases such as "bce"
     if isinstance(loss, keras.losses.Loss):
-        name = " ".join(kind.__name__ for kind in type(loss).__mro__)
+        name = " ".join(cls.__name__ for cls in type(loss).__mro__)
     else:
         name = getattr(loss, "__name__", "")
     return name.replace("_", "").lower()
@@ -262,12 +266,12 @@ def _kind(loss):
 
 def _takes_logits(loss):
     if not isinstance(loss, keras.losses.Loss):
-        return False  # as functions do by default
+        return False  # the default of Keras's loss functions
     return loss.get_config().get("from_logits", False)
 
 
 def _are_classes(labels, outputs):
-    """Whether labels are one integer where outputs are several numbers."""
+    """Returns whether labels are class numbers for the last dimension."""
     if not labels.dtype.is_integer or outputs[-1] in (1, None):
         return False
     return _same_shape(labels.shape, outputs[:-1]) or (
@@ -276,7 +280,7 @@ def _are_classes(labels, outputs):
 
 
 def _same_shape(one, two):
-    """Whether two shapes may be the same, beyond the first dimension."""
+    """Returns whether two shapes are compatible, apart from the batch."""
     if one.rank is None:
         return False
     return one.rank == len(two) and all(
@@ -285,7 +289,7 @@ def _same_shape(one, two):
     )
 
 
-def _described(labels):
+def _describe(labels):
     if tree.is_nested(labels):
-        return "several kinds of labels"
+        return "labels of several outputs"
     return f"labels of shape {labels.shape} and dtype {labels.dtype.name}"

@@ -1,4 +1,4 @@
-"""The ordinary training of a task, as often as it is wanted."""
+"""The ordinary training of a task, for any number of models."""
 
 import dataclasses
 import functools
@@ -20,24 +20,26 @@ CROSS_ENTROPY = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 
 
 @dataclasses.dataclass(frozen=True)
-class Fit:
-    """Compiles and trains models, and goes on where it was stopped.
+class Trainer:
+    """Compiles and trains models, and resumes interrupted training.
 
     Attributes:
-        dataset: `Dataset`, or `Batches` of a user's data.
-        epochs: Integer, or `None` if those who train must say it.
-        optimizer: Function without arguments to a `keras.optimizers.Optimizer`.
-        loss: Loss, as `compile` takes it, or `losses.Unknown`.
-        loss_weights: Weights of the losses of several outputs, or `None`.
+        dataset: `Dataset`, or `Batches` with the user's data.
+        epochs: Integer, or `None` if each training passes its own `epochs`.
+        optimizer: Function without arguments that returns a
+            `keras.optimizers.Optimizer`.
+        loss: Loss, as `compile` takes it, or `losses.UnknownLoss`.
+        loss_weights: Loss weights of several outputs, or `None`.
         output_names: List of strings, the names of the outputs, or `None`.
         seed: Integer, for the order of the data.
-        directory: Path below which checkpoints are kept, or `None`: then
-            training that is stopped begins anew.
+        directory: Path, the parent directory of checkpoints. With `None`,
+            interrupted training starts again from the first step.
         strategy: `tf.distribute.Strategy` of the models, or `None`.
-        verbose: Integer, Keras's.
+        verbose: Integer, as in `keras.Model.fit`.
         checkpoint_every: Integer, steps between two checkpoints, or `None`.
-        begin: Function without arguments, called before anything is trained.
-        purpose: String, what is trained, or `None`; see `Checkpoint`.
+        on_start: Function without arguments, called before each training.
+        fingerprint: String that identifies the training in its checkpoints,
+            or `None`; see `Checkpoint`.
     """
 
     dataset: Dataset
@@ -51,28 +53,29 @@ class Fit:
     strategy: tf.distribute.Strategy | None = None
     verbose: int = 1
     checkpoint_every: int | None = None
-    begin: Callable = lambda: None
-    purpose: str | None = None
+    on_start: Callable = lambda: None
+    fingerprint: str | None = None
 
     def __post_init__(self):
         check_function("optimizer", self.optimizer, "no arguments")
 
     @classmethod
-    def of(cls, model, dataset, seed):
-        """Training as a model is compiled.
+    def from_model(cls, model, dataset, seed):
+        """Returns a `Trainer` with the compiled optimizer and loss of a model.
 
-        If it is not compiled, there is no optimizer, and the loss is one that
-        fits its outputs and the labels, if that can be told.
+        For a model that is not compiled, the `Trainer` has no optimizer. Its
+        loss is inferred from the last layer and the labels, if possible.
         """
         labels = dataset.train(seed).element_spec[1]
-        loss, loss_weights = losses.of_network(model, labels)
+        loss, loss_weights = losses.infer_loss(model, labels)
         optimizer = getattr(model, "optimizer", None)
 
         def another_optimizer():
             if optimizer is None:
                 raise ValueError(
-                    f"{model.name!r} has to be trained and has no optimizer. "
-                    "Call `model.compile(optimizer, loss)` first."
+                    "A model to train must be compiled with an optimizer. "
+                    f"Received {model.name!r} without an optimizer. Call "
+                    "`model.compile(optimizer, loss)` first."
                 )
             return type(optimizer).from_config(optimizer.get_config())
 
@@ -89,7 +92,7 @@ class Fit:
     def compile(self, model, optimizer=None):
         """Compiles a model for the task.
 
-        Its metric is an accuracy that fits loss and labels, if there is one.
+        The metric is the accuracy that fits the loss and the labels, if any.
 
         Args:
             model: `keras.Model`.
@@ -99,11 +102,13 @@ class Fit:
             The model.
 
         Raises:
-            ValueError: If the loss is not known, or not one of such labels.
+            ValueError: If the loss is unknown or does not fit the labels.
         """
         x, labels = self.dataset.train(self.seed).element_spec[:2]
-        losses.check(self.loss, labels)
-        accuracy = losses.accuracy(self.loss, labels, lambda: _shape(model, x))
+        losses.check_loss(self.loss, labels)
+        accuracy = losses.accuracy_metric(
+            self.loss, labels, lambda: _shape(model, x)
+        )
         model.compile(
             optimizer=optimizer or self.optimizer(),
             loss=self.loss,
@@ -115,8 +120,8 @@ class Fit:
                 multi_worker_fit.patch_fit_for_multi_worker(model)
         return model
 
-    def total_loss(self, temperature=1.0):
-        """The loss as a function, as `losses.total` gives it.
+    def loss_function(self, temperature=1.0):
+        """Returns the loss as a function; see `losses.as_function`.
 
         Args:
             temperature: See `losses.tempered`.
@@ -125,25 +130,26 @@ class Fit:
             Function of labels, outputs and weights of examples to a scalar.
 
         Raises:
-            ValueError: If it is not known, or not one of such labels.
+            ValueError: If the loss is unknown or does not fit the labels.
         """
         labels = self.dataset.train(self.seed).element_spec[1]
-        losses.check(self.loss, labels)
+        losses.check_loss(self.loss, labels)
         loss = losses.tempered(self.loss, temperature)
-        return losses.total(loss, self.loss_weights, self.output_names)
+        return losses.as_function(loss, self.loss_weights, self.output_names)
 
     def __call__(
-        self, model, place, title=None, epochs=None, callbacks=(), **kwargs
+        self, model, subdir, banner=None, epochs=None, callbacks=(), **kwargs
     ):
         """Trains a model.
 
         Args:
             model: `keras.Model`, compiled.
-            place: String, a directory below `directory`, for this training
-                alone. If it was done before, it is only restored.
-            title: String to show above its progress, or `None`.
-            epochs: Integer, if they are other than those of the task.
-            callbacks: List of callbacks that come before the checkpoint.
+            subdir: String, the subdirectory of `directory` with the
+                checkpoints of this training. A finished training is only
+                restored.
+            banner: String to print above the progress bar, or `None`.
+            epochs: Integer, or `None` for the epochs of the task.
+            callbacks: List of callbacks, called before the checkpoint.
             **kwargs: `steps_per_epoch`, and arguments of `Checkpoint`.
 
         Returns:
@@ -157,20 +163,20 @@ class Fit:
             epochs=epochs,
             steps_per_epoch=kwargs.pop("steps_per_epoch", data.steps_per_epoch),
             validation_data=data.validation,
-            shuffle=False,  # the data set has its own order
+            shuffle=False,  # the data set determines the order
             verbose=self.verbose,
         )
-        title = f"\n{title}\n" if title and self.verbose else ""
+        banner = f"\n{banner}\n" if banner and self.verbose else ""
         if self.directory is None:
-            print(title, end="", flush=True)
+            print(banner, end="", flush=True)
             return fit(data.train(self.seed), callbacks=list(callbacks))
         with Checkpoint(
-            self.directory / place,
+            self.directory / subdir,
             every=self.checkpoint_every,
             callbacks=callbacks,
             strategy=self.strategy,
             identity={
-                "purpose": self.purpose,
+                "fingerprint": self.fingerprint,
                 "data": data.name,
                 "data_seed": self.seed,
                 "batch_size": getattr(data, "batch_size", None),
@@ -179,15 +185,15 @@ class Fit:
             **kwargs,
         ) as checkpoint:
             checkpoint.restore(model, data.train(self.seed))
-            self.begin()
+            self.on_start()
             if checkpoint.epoch < epochs and not checkpoint.stopped:
-                print(title, end="", flush=True)
+                print(banner, end="", flush=True)
                 fit(
                     data.train(self.seed, checkpoint.epoch, checkpoint.batch),
                     callbacks=[*callbacks, checkpoint],
                 )
-                checkpoint.finish()  # never to be done again
-            else:  # with which `fit` would have ended
+                checkpoint.finish()  # so that it is only restored
+            else:  # as at the end of `fit`
                 model.optimizer.finalize_variable_values(
                     model.trainable_variables
                 )
@@ -195,7 +201,7 @@ class Fit:
 
 
 def _shape(model, x):
-    """The shape of the output for inputs like these; `None` of several."""
+    """Returns the shape of the output, or `None` for several outputs."""
     x = tree.map_structure(lambda s: keras.KerasTensor(s.shape, s.dtype), x)
     outputs = model.compute_output_spec(x)
     return None if tree.is_nested(outputs) else tuple(outputs.shape)

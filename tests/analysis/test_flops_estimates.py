@@ -14,7 +14,7 @@ WRN_22_2 = models.wide_resnet((32, 32, 3), 10, depth=22, width=2)
 @pytest.mark.parametrize("name", ["convolutional", "functional"])
 def test_an_estimate_is_what_masks_cost(name):
     network = networks.NETWORKS[name]()
-    cost = flops_estimates.maskable(network)
+    cost = flops_estimates.prunable_cost(network)
     sparse = rigl_tf.sparsify(
         network,
         rigl_tf.algorithms.Static(),
@@ -33,8 +33,8 @@ def test_an_estimate_is_what_masks_cost(name):
     ("sparsity", "expected"), [(0.9, 0.9416), (0.8, 0.8832), (0.5, 0.7134)]
 )
 def test_erdos_renyi_is_sparser_at_equal_flops(sparsity, expected):
-    """Those of the reproduction's Figure 4."""
-    cost = flops_estimates.maskable(WRN_22_2)
+    """The densities are from the reproduction's Figure 4."""
+    cost = flops_estimates.prunable_cost(WRN_22_2)
 
     found = flops_estimates.equal_sparsity(
         cost, "erdos_renyi_kernel", "uniform", sparsity
@@ -56,8 +56,8 @@ def test_a_distribution_that_always_costs_more_is_refused():
             keras.layers.Dense(2),
         ]
     )
-    cost = flops_estimates.maskable(
+    cost = flops_estimates.prunable_cost(
         network
     )  # uniform keeps the first layer dense
-    with pytest.raises(ValueError, match="costs more.*sparsity=0.99"):
+    with pytest.raises(ValueError, match="has more than.*sparsity=0.99"):
         flops_estimates.equal_sparsity(cost, "uniform", "uniform_all", 0.99)

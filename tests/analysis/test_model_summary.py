@@ -1,4 +1,4 @@
-"""What is said of masks, on masks small enough to count by eye."""
+"""Summaries of masks that are small enough to count by eye."""
 
 import keras
 import numpy as np

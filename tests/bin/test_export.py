@@ -108,7 +108,9 @@ def test_a_model_with_few_zeros_is_dealt_with_in_a_line(exported_text):
 
 def test_what_is_no_run_or_no_format_is_said(run_dir, parsed_flags, tmp_path):
     parsed_flags()
-    with pytest.raises(ValueError, match="no finished run in .*nowhere"):
+    with pytest.raises(
+        ValueError, match="must contain a finished run .*nowhere"
+    ):
         export.main(tmp_path / "nowhere")
 
     parsed_flags("--format=onyx")

@@ -24,7 +24,7 @@ PAPERS = {
 ALL = [(name, item) for name in PAPERS for item in PAPERS[name].items]
 # No table of it takes a run, or each has its own test.
 TRAINED = [(name, item) for name, item in ALL if PAPERS[name].items[item].rows]
-described = functools.cache(table_runs.described)
+described = functools.cache(table_runs.describe)
 
 
 def kernel(name, shape, uses):
@@ -96,7 +96,7 @@ def test_every_item_reports_a_run_in_its_row_and_in_no_other(
         ),
     )
     row = paper.rows[len(paper.rows) // 2]
-    run = table_runs.run(first(row), 0, 0, rows=paper.rows)
+    run = table_runs.make_run(first(row), 0, 0, rows=paper.rows)
     task, method, settings = described(run)
     if run.source is not None:
         settings = settings | {"SOURCE": f"/elsewhere/{run.source.path}"}
@@ -121,7 +121,7 @@ def first(row):
     return dataclasses.replace(
         row,
         sparsity=row.sparsity[:1],
-        printed={name: values[:1] for name, values in row.printed.items()},
+        reported={name: values[:1] for name, values in row.reported.items()},
     )
 
 

@@ -158,12 +158,14 @@ def test_masks_of_the_reproduction_change_659_times():
 
 def test_twice_as_long_changes_masks_twice_as_often():
     with built(
-        "rigl_reproduction/cifar10", "rigl_reproduction/rigl", "EXTENSION = 2"
+        "rigl_reproduction/cifar10",
+        "rigl_reproduction/rigl",
+        "TRAINING_MULTIPLIER = 2",
     ) as (task, method):
         assert task.total_epochs == 500
-        model = method.build(task.network(), 0, task.extension)
+        model = method.build(task.network(), 0, task.training_multiplier)
         assert model.schedule.end_step == 2 * 65_918
-        optimizer = task.stretched_optimizer()
+        optimizer = task.scaled_optimizer()
         optimizer.iterations.assign(60_000)
         assert float(optimizer.learning_rate) == pytest.approx(0.02)
 
@@ -264,7 +266,7 @@ def test_every_table_and_figure_is_listed():
 def test_every_row_composes(paper):
     for item in TABLES[paper].items.values():
         assert item.rows or (config_files.folder().parent / item.test).is_file()
-        for name in [item.here] * bool(item.here):
+        for name in [item.small_scale] * bool(item.small_scale):
             places = [
                 config_files.folder() / kind / f"{name}.gin"
                 for kind in ("sweeps", "studies")
@@ -299,7 +301,7 @@ DENSE = 250 * 45_000 * 3 * 315_460_096  # WRN-22-2
         ),
         (
             "rigl_reproduction/rigl",
-            ("SPARSITY = 0.8", "EXTENSION = 2"),
+            ("SPARSITY = 0.8", "TRAINING_MULTIPLIER = 2"),
             2 * 0.3542,
         ),
         ("rigl_reproduction/set", ("SPARSITY = 0.8",), 0.3521),
@@ -372,5 +374,5 @@ def test_an_unknown_key_names_the_file(tmp_path):
     path.write_text(
         'title = ""\nurl = ""\n[examples]\n[[item]]\nname = "Table 1"\n'
     )
-    with pytest.raises(ValueError, match="tables.toml.*about"):
+    with pytest.raises(ValueError, match="tables.toml.*description"):
         papers.read(path)

@@ -74,7 +74,9 @@ def test_the_best_is_that_of_validation_data(trained, tmp_path, capsys):
 def test_values_are_in_their_ranges_and_differ(trained, tmp_path):
     program.tune(STUDY, tmp_path)
 
-    values = tuning.done(tuning.opened(STUDY, "uniform", 0.9, tmp_path))
+    values = tuning.completed(
+        tuning.open_study(STUDY, "uniform", 0.9, tmp_path)
+    )
     assert len({each["ALPHA"] for each in values}) == 12
     for each in values:
         assert 0.1 <= each["ALPHA"] <= 0.6
@@ -104,7 +106,10 @@ def test_more_trials_may_be_added_and_other_ranges_not(trained, tmp_path):
     program.tune(STUDY, tmp_path)
     more = dataclasses.replace(STUDY, num_trials=13)
     program.tune(more, tmp_path)
-    assert len(tuning.done(tuning.opened(more, "uniform", 0.9, tmp_path))) == 13
+    assert (
+        len(tuning.completed(tuning.open_study(more, "uniform", 0.9, tmp_path)))
+        == 13
+    )
 
     other = dataclasses.replace(STUDY, ranges={"ALPHA": (0.1, 0.2)})
     with pytest.raises(ValueError, match="other ranges or seeds.*Choose anoth"):
@@ -121,7 +126,7 @@ def test_a_second_study_in_a_directory_is_told_who_is_there(trained, tmp_path):
 
 
 def test_data_without_validation_cannot_be_tuned_on():
-    with pytest.raises(ValueError, match="takes validation data"):
+    with pytest.raises(ValueError, match="needs validation data"):
         tuning.score([record(history={"accuracy": [0.5]})])
 
 
@@ -133,7 +138,7 @@ def test_ends_that_leave_nothing_are_refused():
 def test_a_study_without_optuna_says_how_to_get_it(monkeypatch, tmp_path):
     monkeypatch.setattr(tuning, "optuna", None)
     with pytest.raises(ValueError, match=r"pip install 'rigl-tf\[studies\]'"):
-        tuning.opened(STUDY, "uniform", 0.9, tmp_path)
+        tuning.open_study(STUDY, "uniform", 0.9, tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -150,7 +155,7 @@ def test_a_study_without_optuna_says_how_to_get_it(monkeypatch, tmp_path):
 def test_what_others_have_tried_must_be_in_the_ranges(
     params, planned, trained, tmp_path
 ):
-    trials = tuning.opened(STUDY, "uniform", 0.9, tmp_path)
+    trials = tuning.open_study(STUDY, "uniform", 0.9, tmp_path)
     if planned and len(params) == 2:
         trials.enqueue_trial(params)
     else:
@@ -163,7 +168,7 @@ def test_what_others_have_tried_must_be_in_the_ranges(
             )
         )
 
-    with pytest.raises(ValueError, match="studies.db has a trial with"):
+    with pytest.raises(ValueError, match="studies.db contains a trial with"):
         program.tune(STUDY, tmp_path)
 
     assert not any(run.settings for run in trained)
@@ -171,7 +176,7 @@ def test_what_others_have_tried_must_be_in_the_ranges(
 
 @pytest.mark.parametrize("share", [0.0, 0.5])
 def test_a_database_that_is_damaged_is_named(share, trained, tmp_path):
-    tuning.opened(STUDY, "uniform", 0.9, tmp_path)
+    tuning.open_study(STUDY, "uniform", 0.9, tmp_path)
     path = tmp_path / tuning.DATABASE
     data = path.read_bytes()
     kept = int(share * len(data))

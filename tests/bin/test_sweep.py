@@ -56,7 +56,7 @@ def test_methods_may_have_settings_of_their_own():
         "NUM_BATCHES = 2",
     ]
     assert rigl.bindings("runs") == ["SEED = 0", "SPARSITY = 0.5"]
-    with pytest.raises(ValueError, match="not in the sweep.*grasp"):
+    with pytest.raises(ValueError, match="must be for methods.*grasp"):
         sweep_grid.grid(["t"], ["snip"], [0.5], [0], settings={"grasp": []})
 
 
@@ -75,8 +75,10 @@ def test_runs_take_the_settings_that_are_best_on_validation_data(tmp_path):
         f"t/snip/trials/A=1/sparsity=0.9/seed={seed}" for seed in (5, 6)
     ] + [f"t/snip/trials/A=2/sparsity=0.9/seed={seed}" for seed in (5, 6)]
     assert trials[0].bindings(".") == ["SEED = 5", "SPARSITY = 0.9", "A = 1"]
-    assert run.waits and not any(trial.waits for trial in trials)
-    with pytest.raises(ValueError, match="chosen by .*seed=5, which is not"):
+    assert run.needs_other_runs and not any(
+        trial.needs_other_runs for trial in trials
+    )
+    with pytest.raises(ValueError, match="depend on .*seed=5, which is not"):
         run.bindings(tmp_path)
     # The test accuracy, which the first settings have, decides nothing.
     for trial, accuracy in zip(trials, (0.9, 0.3, 0.5, 0.8), strict=True):
@@ -100,7 +102,9 @@ def test_runs_take_the_settings_that_are_best_on_validation_data(tmp_path):
 
 
 def test_as_many_settings_are_tried_for_each_method():
-    with pytest.raises(ValueError, match="as many settings for each method"):
+    with pytest.raises(
+        ValueError, match="same number of settings for each method"
+    ):
         sweep_grid.grid(
             ["t"],
             ["snip", "imp"],
@@ -199,7 +203,7 @@ def test_a_sweep_of_ones_own_trains_two_runs_at_once(
     sweep.main()
 
     records = results.read_all(tmp_path).values()
-    assert [str(grouping.of(record)) for record in records] == [
+    assert [str(grouping.group_key(record)) for record in records] == [
         "dense",
         "static 0.9 ERK",
     ]

@@ -100,9 +100,11 @@ def test_a_second_start_is_refused_unless_it_resumes(trained):
 
     assert (refused.returncode, other.returncode) == (2, 2)
     assert errors(complaint) == [complaint.splitlines()[-1]]
-    assert complaint.splitlines()[-1].startswith("error: run holds a run")
+    assert complaint.splitlines()[-1].startswith(
+        "error: run already contains a run"
+    )
     (line,) = errors(other_complaint)
-    assert "another configuration: SEED = 5 there, SEED = 6 here" in line
+    assert "another configuration: SEED = 5. Received: SEED = 6" in line
     assert (resumed.returncode, row) == (0, stdout)
     assert (directory / "run" / "record.json").read_bytes() == before
 

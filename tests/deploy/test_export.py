@@ -127,7 +127,7 @@ def test_open_shapes_need_samples(tmp_path):
     inputs = keras.Input((None, 8))
     model = keras.Model(inputs, kl.Dense(3)(inputs))
 
-    with pytest.raises(ValueError, match="Pass some as `samples`"):
+    with pytest.raises(ValueError, match="Pass examples as `samples`"):
         rigl_tf.export(model, tmp_path / "model")
 
     rigl_tf.export(model, tmp_path / "model", samples=np.ones((2, 5, 8)))

@@ -1,4 +1,4 @@
-"""What runs cost, worked out by hand."""
+"""FLOPs of runs, computed by hand."""
 
 import types
 

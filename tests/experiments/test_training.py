@@ -80,7 +80,7 @@ def rigl_run(whole_run):
 
 
 def numbers(record):
-    """What must not depend on the clock."""
+    """Returns a record without its wall time."""
     return dataclasses.replace(record, seconds=0.0)
 
 
@@ -228,7 +228,9 @@ def test_a_run_goes_on_only_with_the_configuration_it_began_with(
 ):
     record = experiments.train(tmp_path, task, verbose=0, config="SEED = 0\n")
 
-    with pytest.raises(FileExistsError, match="SEED = 0 there, SEED = 1 here"):
+    with pytest.raises(
+        FileExistsError, match="configuration: SEED = 0. Received: SEED = 1"
+    ):
         experiments.train(tmp_path, task, resume=True, config="SEED = 1\n")
     assert (
         experiments.train(tmp_path, task, resume=True, config="SEED = 0\n")
@@ -260,7 +262,7 @@ def test_a_finished_run_is_only_read(rigl_run):
 
 
 def stop_after(step, monkeypatch):
-    """Lets a run end by force when it has done so many steps."""
+    """Makes a run stop after a number of steps."""
     on_train_batch_end = rigl_tf.Checkpoint.on_train_batch_end
 
     def stopping(checkpoint, batch, logs=None):
@@ -358,11 +360,11 @@ def test_small_dense_is_compared_with_the_network_it_is_small_for(
     assert record.densities == record.structure == {}
 
 
-def test_an_extension_ends_later_and_begins_as_before(task, tmp_path):
+def test_a_longer_training_ends_later_and_starts_as_before(task, tmp_path):
     longer = dataclasses.replace(
         task,
         epochs=1,
-        extension=3,
+        training_multiplier=3,
         optimizer=lambda: keras.optimizers.SGD(
             keras.optimizers.schedules.PiecewiseConstantDecay([2], [1.0, 0.5])
         ),
@@ -375,7 +377,7 @@ def test_an_extension_ends_later_and_begins_as_before(task, tmp_path):
 
     model = keras.saving.load_model(tmp_path / "model.keras")
     assert record.steps == int(model.step) == 12
-    assert str(grouping.of(record)) == "rigl_3x 0.8 ERK"
+    assert str(grouping.group_key(record)) == "rigl_3x 0.8 ERK"
     assert (model.schedule.begin_step, model.schedule.end_step) == (1, 9)
     assert (model.drop_fraction.begin_step, model.drop_fraction.end_step) == (
         1,
@@ -387,10 +389,10 @@ def test_an_extension_ends_later_and_begins_as_before(task, tmp_path):
     assert record.flops["training"] == pytest.approx(3 * once)
 
 
-@pytest.mark.parametrize("extension", [0, -1, float("nan"), "2"])
-def test_an_extension_out_of_range_is_named(task, extension):
-    with pytest.raises(ValueError, match="`extension`.*extension="):
-        dataclasses.replace(task, extension=extension)
+@pytest.mark.parametrize("training_multiplier", [0, -1, float("nan"), "2"])
+def test_a_training_multiplier_out_of_range_is_named(task, training_multiplier):
+    with pytest.raises(ValueError, match="`training_multiplier`.*Received"):
+        dataclasses.replace(task, training_multiplier=training_multiplier)
 
 
 @pytest.mark.parametrize("reuse", ["masks", "densities"])
@@ -417,5 +419,5 @@ def _mask(kernel):
 def test_a_source_of_another_sparsity_is_refused(rigl_run):
     method = dataclasses.replace(RIGL, sparsity=0.5, source=str(rigl_run[0]))
 
-    with pytest.raises(ValueError, match="sparsity of 0.8.*sparsity=0.5"):
+    with pytest.raises(ValueError, match="must be 0.8, .*sparsity=0.5"):
         method.build(network((8,), 2), seed=5)

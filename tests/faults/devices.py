@@ -104,7 +104,7 @@ def ticket_like_on_one_device(name, strategy, directory):
             network.compile("adam", trainer.CROSS_ENTROPY)
             data = child.task().dataset
             fit = dataclasses.replace(
-                trainer.Fit.of(network, data, 0),
+                trainer.Trainer.from_model(network, data, 0),
                 epochs=EPOCHS,
                 strategy=strategy,
                 verbose=0,

@@ -225,7 +225,7 @@ ARCHIVES = (
 def trial(params, directory):
     """A trial in studies.db whose parameters would become gin's bindings."""
     study = tuning.Study("digits_mlp", "rigl", (0.9,), {"ALPHA": (0.1, 0.6)})
-    trials = tuning.opened(study, None, 0.9, directory)
+    trials = tuning.open_study(study, None, 0.9, directory)
     choices = optuna.distributions.CategoricalDistribution
     trials.add_trial(
         optuna.trial.create_trial(
@@ -236,7 +236,7 @@ def trial(params, directory):
     )
     assert refused(
         directory / tuning.DATABASE,
-        lambda: tuning.opened(study, None, 0.9, directory),
+        lambda: tuning.open_study(study, None, 0.9, directory),
     )
 
 

@@ -393,7 +393,7 @@ FAULTS = {
     "10-flops-unbuilt": (
         lambda: flops.inference(keras.Sequential([kl.Dense(2)], name="net")),
         ValueError,
-        "'net' does not know its input shape. Pass `input_shape`",
+        "'net' without an input shape. Pass `input_shape`",
     ),
     "10-steps-unknown": (
         lambda: compiled(

@@ -1,4 +1,4 @@
-"""What Rare Gems prints, copied from the paper and not from `tables.toml`."""
+"""Values of Rare Gems, copied from the paper and not from `tables.toml`."""
 
 # Tables 8 to 14: the density in per cent, the pruning period, the optimizer,
 # its learning rate and lambda.

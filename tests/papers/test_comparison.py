@@ -1,4 +1,4 @@
-"""Tests of our numbers beside a paper's."""
+"""Tests of the comparison of our numbers with a paper's."""
 
 import dataclasses
 import math
@@ -9,23 +9,23 @@ from rigl_tf import papers
 from rigl_tf.papers import comparison
 from tests.records import record
 
-ITEM = papers.Item(
+ITEM = papers.PaperItem(
     name="Table 1",
-    about="two methods",
+    description="two methods",
     rows=(
-        papers.Row(
+        papers.TableRow(
             "RigL",
             "mnist",
             "rigl",
             (0.9, 0.8),
             {},
-            printed={
+            reported={
                 "accuracy": (90.5, math.nan),
                 "deviation": (0.25, math.nan),
                 "inference": (0.1, 0.2),
             },
         ),
-        papers.Row("Dense", "mnist", "dense", (), {}),
+        papers.TableRow("Dense", "mnist", "dense", (), {}),
     ),
 )
 
@@ -81,13 +81,17 @@ def test_a_number_in_doubt_is_shown_and_not_compared():
 
 
 def test_columns_that_no_run_can_fill_are_quoted():
-    rigl = papers.Row(
+    rigl = papers.TableRow(
         "RigL",
         "mnist",
         "rigl",
         (0.9,),
         {},
-        printed={"accuracy": (90.5,), "original": (91.0,), "wall_time": (1.0,)},
+        reported={
+            "accuracy": (90.5,),
+            "original": (91.0,),
+            "wall_time": (1.0,),
+        },
     )
     item = dataclasses.replace(ITEM, rows=(rigl, ITEM.rows[1]))
 
@@ -105,7 +109,7 @@ def test_the_search_counts_as_training():
     costs = {**record().flops, "search": 600, "training": 300}
     found = dataclasses.replace(record(), flops=costs)
 
-    assert comparison.METRICS["training"].of(found) == pytest.approx(0.3)
+    assert comparison.METRICS["training"].value(found) == pytest.approx(0.3)
 
 
 def test_what_the_paper_only_draws_has_no_column_for_it():
@@ -117,11 +121,11 @@ def test_what_the_paper_only_draws_has_no_column_for_it():
 
 
 def test_means_are_over_the_tasks_that_were_run():
-    item = papers.Item(
+    item = papers.PaperItem(
         name="Table 2",
-        about="means",
+        description="means",
         rows=tuple(
-            papers.Row("RigL", task, "rigl", (0.9,), {})
+            papers.TableRow("RigL", task, "rigl", (0.9,), {})
             for task in ("a", "b", "c")
         ),
         means={"RigL": (80.0,)},
@@ -174,18 +178,20 @@ def test_metrics_are_of_the_record(name, expected):
     full = record(ticket=ticket, structure=structure)
     bare = record(structure={})
 
-    assert comparison.METRICS[name].of(full) == pytest.approx(expected)
-    assert comparison.METRICS[name].of(bare) is None
+    assert comparison.METRICS[name].value(full) == pytest.approx(expected)
+    assert comparison.METRICS[name].value(bare) is None
 
 
 def test_a_mean_is_over_the_tasks_that_some_method_could_fit():
     def row(name, task, printed):
         printed = {"accuracy": printed} if printed else {}
-        return papers.Row(name, task, name, (0.9, 0.99), {}, printed=printed)
+        return papers.TableRow(
+            name, task, name, (0.9, 0.99), {}, reported=printed
+        )
 
-    item = papers.Item(
+    item = papers.PaperItem(
         name="Table 2",
-        about="means",
+        description="means",
         rows=(
             row("SET", "a", (60.0, "failed")),
             row("SET", "b", (70.0, "failed")),

@@ -15,7 +15,7 @@ from rigl_tf.results import plots
 from tests.records import record
 
 NAME = "rigl_reproduction"
-PAPER = papers.read(table_runs.files()[NAME])
+PAPER = papers.read(table_runs.table_files()[NAME])
 
 
 def row_of(item, name):
@@ -24,8 +24,8 @@ def row_of(item, name):
 
 def leave(directory, item, name, task=None, number=0, seed=0, **values):
     """Leaves the record that a run of a row would."""
-    run = table_runs.run(row_of(item, name), number, seed, task, item.rows)
-    trained, method, settings = table_runs.described(run)
+    run = table_runs.make_run(row_of(item, name), number, seed, task, item.rows)
+    trained, method, settings = table_runs.describe(run)
     settings |= {"SEED": seed}
     if run.source is not None:
         settings["SOURCE"] = f"/elsewhere/{run.source.path}"
@@ -67,7 +67,7 @@ def test_runs_of_other_settings_are_other_runs(tmp_path, capsys):
     item = PAPER.items["Table 7"]
     leave(tmp_path, item, "RigL (ERK)", accuracy=0.95)
 
-    paper_report.show(NAME, item, tmp_path, form="csv")
+    paper_report.show(NAME, item, tmp_path, table_format="csv")
 
     lines = capsys.readouterr().out.splitlines()
     (found,) = [line for line in lines if "cifar10,RigL (ERK),0.9," in line]
@@ -94,7 +94,7 @@ def test_of_the_trials_of_a_study_the_best_on_validation_data_counts(
         )
     leave(tmp_path, item, "ERK, reference", accuracy=0.97)
 
-    paper_report.show(NAME, item, tmp_path, form="csv")
+    paper_report.show(NAME, item, tmp_path, table_format="csv")
 
     lines = capsys.readouterr().out.splitlines()
     assert sum("not run" in line for line in lines) == 12 - 2
@@ -107,13 +107,13 @@ def test_a_run_that_is_there_twice_counts_once(tmp_path, capsys):
     for place in ("one", "two"):
         leave(tmp_path / place, item, "SET (ERK)", accuracy=0.9)
 
-    paper_report.show(NAME, item, tmp_path, form="csv")
+    paper_report.show(NAME, item, tmp_path, table_format="csv")
 
     assert "SET (ERK),0.9,1,90.00," in capsys.readouterr().out
 
 
 def test_a_directory_that_is_not_there_is_no_directory_of_runs(tmp_path):
-    with pytest.raises(ValueError, match="no directory .*nowhere"):
+    with pytest.raises(ValueError, match="must be a directory.*nowhere"):
         paper_report.show(NAME, PAPER.items["Table 2"], tmp_path / "nowhere")
 
 
@@ -128,7 +128,9 @@ def test_a_task_that_stands_for_all_is_named_once(tmp_path, capsys):
     item = PAPER.items["Table 5"]
     leave(tmp_path, item, "RigL (ERK)", task="digits_mlp", accuracy=0.9)
 
-    paper_report.show(NAME, item, tmp_path, task="digits_mlp", form="csv")
+    paper_report.show(
+        NAME, item, tmp_path, task="digits_mlp", table_format="csv"
+    )
 
     out = capsys.readouterr().out
     assert "cifar" not in out
@@ -163,7 +165,7 @@ def test_a_run_is_told_by_the_run_that_it_started_from(tmp_path, moved, capsys):
     }
 
 
-@pytest.mark.parametrize("name", table_runs.files())
+@pytest.mark.parametrize("name", table_runs.table_files())
 def test_a_record_tells_the_runs_of_a_paper_apart(name, tmp_path, monkeypatch):
     parsed = []
     macros = config_files.macros
@@ -173,9 +175,9 @@ def test_a_record_tells_the_runs_of_a_paper_apart(name, tmp_path, monkeypatch):
         lambda: parsed.append(gin.config_str()) or macros(),
     )
     same_key, seen = collections.defaultdict(set), set()
-    for item in papers.read(table_runs.files()[name]).items.values():
+    for item in papers.read(table_runs.table_files()[name]).items.values():
         runs = [
-            (row, table_runs.run(row, number, 0, rows=item.rows))
+            (row, table_runs.make_run(row, number, 0, rows=item.rows))
             for row in item.rows
             for number in range(len(row.settings))
         ]
@@ -185,7 +187,7 @@ def test_a_record_tells_the_runs_of_a_paper_apart(name, tmp_path, monkeypatch):
             if (row.task, row.method, run.variant, row.tuned) not in seen:
                 seen.add((row.task, row.method, run.variant, row.tuned))
                 key = paper_report._key(
-                    *table_runs.described(run), tmp_path, row.tuned
+                    *table_runs.describe(run), tmp_path, row.tuned
                 )
                 same_key[key].add(parsed[-1])
     for key, texts in same_key.items():
@@ -198,7 +200,9 @@ def test_another_task_may_stand_in_with_the_library_s_own_intervals(
     item = PAPER.items["Table 2"]
     leave(tmp_path, item, "Lottery", task="digits_mlp", accuracy=0.9)
 
-    paper_report.show(NAME, item, tmp_path, task="digits_mlp", form="latex")
+    paper_report.show(
+        NAME, item, tmp_path, task="digits_mlp", table_format="latex"
+    )
 
     out = capsys.readouterr().out
     assert r"Lottery & 0.9 & 1 & 90.00 & 90.4 $\pm$ 0.09" in out
@@ -208,10 +212,10 @@ def test_another_task_may_stand_in_with_the_library_s_own_intervals(
 
 
 def test_a_schedule_in_epochs_is_kept_on_another_task():
-    item = papers.read(table_runs.files()["ggr"]).items["Table 1"]
-    item = table_runs.on(item, "digits_mlp")
+    item = papers.read(table_runs.table_files()["ggr"]).items["Table 1"]
+    item = table_runs.for_task(item, "digits_mlp")
     runs = {
-        row.name: table_runs.run(row, 0, 0, "digits_mlp")
+        row.name: table_runs.make_run(row, 0, 0, "digits_mlp")
         for row in item.rows
         if row.method != "dense"
     }
@@ -222,7 +226,7 @@ def test_a_schedule_in_epochs_is_kept_on_another_task():
         "ggr/dsr",
         "ggr/ggr",
     }
-    _, _, settings = table_runs.described(runs["SET, ERK"])
+    _, _, settings = table_runs.describe(runs["SET, ERK"])
     assert settings["INTERVAL"] is None and settings["ALPHA"] == 0.1
 
 
@@ -240,7 +244,7 @@ def test_a_figure_is_drawn_of_what_was_run(tmp_path, capsys):
 
 
 def test_a_search_without_validation_data_is_drawn(tmp_path, capsys):
-    item = papers.read(table_runs.files()["rare_gems"]).items["Figure 5"]
+    item = papers.read(table_runs.table_files()["rare_gems"]).items["Figure 5"]
     search = {"sparsity": [0.5, 0.9], "bound": [0, 0.8], "accuracy": [0.2, 0.4]}
     leave(
         tmp_path,
@@ -264,12 +268,12 @@ def test_a_search_without_validation_data_is_drawn(tmp_path, capsys):
 
 
 def test_what_takes_no_training_says_where_its_numbers_are(tmp_path):
-    with pytest.raises(ValueError, match="takes no training: tests/models"):
+    with pytest.raises(ValueError, match="needs no training: tests/models"):
         paper_report.show(NAME, PAPER.items["Table 6"], tmp_path)
 
 
 def test_every_figure_of_a_paper_can_be_drawn():
-    for path in table_runs.files().values():
+    for path in table_runs.table_files().values():
         for item in papers.read(path).items.values():
             for figure in item.figures:
                 assert callable(getattr(plots, figure))

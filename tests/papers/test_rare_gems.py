@@ -16,7 +16,7 @@ from rigl_tf.datasets import prepared
 from rigl_tf.gin_tools import config_files
 from rigl_tf.papers import table_runs
 from rigl_tf.tickets.random import smart_ratio
-from rigl_tf.training.trainer import Fit
+from rigl_tf.training.trainer import Trainer
 from tests.papers.printed_in_rare_gems import FINDERS
 from tests.papers.printed_in_rare_gems import GEM_MINER
 from tests.papers.printed_in_rare_gems import IMAGES
@@ -26,7 +26,7 @@ from tests.papers.printed_in_rare_gems import SEARCHES
 from tests.papers.printed_in_rare_gems import SIZES
 from tests.papers.printed_in_rare_gems import TRAINING
 
-PAPER = papers.read(table_runs.files()["rare_gems"])
+PAPER = papers.read(table_runs.table_files()["rare_gems"])
 
 
 def row_of(item, name):
@@ -93,7 +93,7 @@ def test_gem_miner_searches_and_trains_as_in_the_tables(table):
             assert finder.weights == weights
             assert method.checks == ["shuffle", other_weights, "invert"]
             assert method.optimizer is None
-            assert (task.epochs, task.extension) == (epochs, 1)
+            assert (task.epochs, task.training_multiplier) == (epochs, 1)
             assert task.dataset.batch_size == batch_size
             assert task.optimizer().momentum == 0.9
             check_rates(
@@ -112,11 +112,11 @@ def test_rows_print_what_the_paper_prints():
     found = {
         (item.name, row.name): (
             per_cent(row.sparsity[0]),
-            {metric: values[0] for metric, values in row.printed.items()},
+            {metric: values[0] for metric, values in row.reported.items()},
         )
         for item in PAPER.items.values()
         for row in item.rows
-        if row.printed
+        if row.reported
     }
     assert found == PRINTED
 
@@ -169,7 +169,7 @@ def test_baselines_have_the_densities_of_gem_miner(figure):
 
 def paths(rows):
     return {
-        table_runs.run(row, number, 0).path
+        table_runs.make_run(row, number, 0).path
         for row in rows
         for number in range(len(row.settings))
     }
@@ -224,14 +224,14 @@ class Began(Exception):
     """A search began to train."""
 
 
-class Untrained(Fit):
+class Untrained(Trainer):
     """Training that only says that it was asked for."""
 
     def __call__(self, *_, **__):
         raise Began
 
 
-# What makes no difference to whether a search can begin.
+# Settings that do not matter for the start of a search.
 LATER = ("LEARNING_RATE", "SEARCH_RATE", "REGULARIZATION", "CHECKS")
 
 
@@ -271,10 +271,12 @@ def test_kernels_begin_kaiming_normal():
 @pytest.mark.parametrize("row", searches().values(), ids=[*searches()])
 def test_every_search_begins(row):
     with made(row) as (task, method):
-        fit = Untrained(task.dataset, task.epochs, task.optimizer, task.loss)
+        trainer = Untrained(
+            task.dataset, task.epochs, task.optimizer, task.loss
+        )
         density = round(1 - method.sparsity, 6)
         with pytest.raises(Began):
-            method.finder.find(resnet20(), task.dataset, density, 0, fit)
+            method.finder.find(resnet20(), task.dataset, density, 0, trainer)
 
 
 def test_vgg_16_has_room_for_its_smart_ratios():

@@ -79,7 +79,7 @@ def test_a_task_trains_as_its_paper_says(name):
         assert type(optimizer).__name__ == "SGD"
         assert (optimizer.momentum, optimizer.nesterov) == (0.9, True)
         assert value("experiments.train.seed") == 0
-        assert task.extension == 1
+        assert task.training_multiplier == 1
 
 
 @pytest.mark.parametrize(
@@ -143,11 +143,13 @@ def test_what_a_task_sets_besides(task, expected):
 
 
 def test_longer_training_keeps_the_warm_up_of_cifar_100():
-    with built("rigl_reproduction/cifar100", "dense", "EXTENSION = 2") as (
+    with built(
+        "rigl_reproduction/cifar100", "dense", "TRAINING_MULTIPLIER = 2"
+    ) as (
         task,
         _,
     ):
-        rate = task.stretched_optimizer()._learning_rate
+        rate = task.scaled_optimizer()._learning_rate
         assert rate.warmup == 704
         assert rate.milestones == (40_704, 80_704, 120_704, 160_704)
 
@@ -255,7 +257,7 @@ def test_all_pictures_take_a_third_fall_of_the_rate():
         }
         assert row.examples == 50_000
         assert row.sparsity in ((), (0.9, 0.8, 0.5))
-    printed = [row.printed for row in rows("rigl_reproduction", "Table 1")]
+    printed = [row.reported for row in rows("rigl_reproduction", "Table 1")]
     assert [p["original"] for p in printed] == [
         [94.1],
         [91.6, 92.9, 94.2],
@@ -302,7 +304,7 @@ def test_figure_3_is_the_whole_grid():
 
 
 def test_figure_4_has_the_sparsities_of_equal_flops():
-    """Of the densities 0.0584 and so on, and 0.0446 and so on."""
+    """The densities are 0.0584 and so on, and 0.0446 and so on."""
     erk = [
         row.sparsity
         for row in rows("rigl_reproduction", "Figure 4")
@@ -311,14 +313,17 @@ def test_figure_4_has_the_sparsities_of_equal_flops():
     assert erk == [(0.9416, 0.8832, 0.7134), (0.9554, 0.9107, 0.7044)]
 
 
-def test_extensions_are_in_the_rows_that_are_named_so():
+def test_training_multipliers_are_in_the_rows_that_are_named_so():
     for paper, items in ITEMS.items():
         for item in items.values():
             for row in item.rows:
                 times = next(
                     (n for n in "235" if f"{n}x" in row.name.split()), "1"
                 )
-                assert row.set.get("EXTENSION", "1") == times, (paper, row)
+                assert row.set.get("TRAINING_MULTIPLIER", "1") == times, (
+                    paper,
+                    row,
+                )
 
 
 def test_rows_are_uniform_or_erk_as_their_names_say():

@@ -5,12 +5,14 @@ from tests.records import record
 
 
 def test_a_kind_says_all_that_a_seed_does_not():
-    assert str(grouping.of(record("rigl", 0.9))) == "rigl 0.9 ERK"
-    assert str(grouping.of(record("dense", 0.0))) == "dense"
+    assert str(grouping.group_key(record("rigl", 0.9))) == "rigl 0.9 ERK"
+    assert str(grouping.group_key(record("dense", 0.0))) == "dense"
     assert (
         str(
-            grouping.of(
-                record("rigl", 0.95, distribution="uniform", extension=2)
+            grouping.group_key(
+                record(
+                    "rigl", 0.95, distribution="uniform", training_multiplier=2
+                )
             )
         )
         == "rigl_2x 0.95 uniform"
@@ -36,7 +38,7 @@ def test_groups_go_by_task_then_sparsity_then_method():
         "digits set 0.98 ERK",
         "mnist dense",
     ]
-    assert [run.seed for run in groups[grouping.of(runs[0])]] == [0, 1]
+    assert [run.seed for run in groups[grouping.group_key(runs[0])]] == [0, 1]
 
 
 def test_settings_tell_runs_apart_where_they_differ():
@@ -89,5 +91,5 @@ def test_what_is_tuned_differs_among_runs_that_are_alike():
         record("set", settings={"ALPHA": 0.3, "EPOCHS": 5}),
     ]
 
-    assert grouping.tuned(runs) == ["ALPHA"]
-    assert grouping.tuned(runs[1:]) == []
+    assert grouping.varied_settings(runs) == ["ALPHA"]
+    assert grouping.varied_settings(runs[1:]) == []

@@ -20,7 +20,7 @@ def record(
         task=task,
         method=method,
         distribution="",
-        extension=1,
+        training_multiplier=1,
         structure=structure or {},
         sparsity=0.0 if method == "dense" else 0.9,
         seed=seed,
@@ -195,7 +195,7 @@ def test_accuracy_by_density_has_a_panel_for_each_distribution(tmp_path):
     runs = points(rigl=((0.9, 0.8), {}), set=((0.7,), {}))
     plots.accuracy_by_density(runs, tmp_path / "one.png")
     runs += points(rigl=((0.6,), {"distribution": "uniform"}))
-    runs += points(rigl=((0.6,), {"extension": 2}))
+    runs += points(rigl=((0.6,), {"training_multiplier": 2}))
     plots.accuracy_by_density(runs, tmp_path / "three.png")
 
     one, three = read(tmp_path / "one.png"), read(tmp_path / "three.png")
@@ -217,7 +217,7 @@ def test_runs_with_other_settings_are_other_lines(tmp_path):
 
 def test_what_knows_no_distribution_is_only_among_runs_as_long(tmp_path):
     runs = points(rigl=((0.9,), {}))
-    runs += points(rigl=((0.9,), {"extension": 2}))
+    runs += points(rigl=((0.9,), {"training_multiplier": 2}))
     plots.accuracy_by_density(runs, tmp_path / "without.png")
     runs += points(small_dense=((0.5,), {"distribution": ""}))
     plots.accuracy_by_density(runs, tmp_path / "with.png")
@@ -296,7 +296,7 @@ def test_every_figure_is_drawn_of_runs_of_tickets(name, validated, tmp_path):
         run("dense", 0.0, validated),
     ]
     if name == "trials" and not validated:
-        with pytest.raises(ValueError, match="no validation data"):
+        with pytest.raises(ValueError, match="without validation data"):
             drawn(name, runs, tmp_path / "drawn.png")
     else:
         assert drawn(name, runs, tmp_path / "drawn.png") > 0.0003
@@ -333,7 +333,7 @@ def test_without_validation_data_no_setting_is_the_best(tmp_path):
         )
         for t in (1, 2)
     ]
-    with pytest.raises(ValueError, match="no validation data"):
+    with pytest.raises(ValueError, match="without validation data"):
         plots.accuracy_by_learning_rate(runs, tmp_path / "rates.png")
 
 

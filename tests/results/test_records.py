@@ -14,8 +14,10 @@ from tests.records import record
 
 
 def test_an_empty_directory_may_be_claimed(tmp_path):
-    assert results.claim(tmp_path, resume=False) is None
-    assert results.claim(tmp_path / "deep" / "er", resume=False) is None
+    assert results.acquire_run_dir(tmp_path, resume=False) is None
+    assert (
+        results.acquire_run_dir(tmp_path / "deep" / "er", resume=False) is None
+    )
     assert (tmp_path / "deep" / "er").is_dir()
 
 
@@ -23,8 +25,10 @@ def test_a_directory_with_something_in_it_is_refused(tmp_path):
     (tmp_path / "notes.txt").write_text("mine")
 
     for resume in (False, True):
-        with pytest.raises(FileExistsError, match="notes.txt .* no run"):
-            results.claim(tmp_path, resume)
+        with pytest.raises(
+            FileExistsError, match="such as .*notes.txt, but no run"
+        ):
+            results.acquire_run_dir(tmp_path, resume)
 
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
 
@@ -33,39 +37,39 @@ def test_a_finished_run_is_refused_or_read(tmp_path):
     results.write(tmp_path, record())
 
     with pytest.raises(FileExistsError):
-        results.claim(tmp_path, resume=False)
+        results.acquire_run_dir(tmp_path, resume=False)
 
-    assert results.claim(tmp_path, resume=True) == record()
+    assert results.acquire_run_dir(tmp_path, resume=True) == record()
 
 
 def test_an_unfinished_run_may_be_resumed(tmp_path):
-    results.begin(tmp_path)
+    results.mark_run_dir(tmp_path)
     (tmp_path / ".partial-1a-model.keras").write_text("killed while writing")
 
-    assert results.claim(tmp_path, resume=True) is None
+    assert results.acquire_run_dir(tmp_path, resume=True) is None
     assert [path.name for path in tmp_path.iterdir()] == ["config.gin"]
 
 
 @pytest.mark.parametrize("finished", [False, True])
 def test_a_run_of_another_configuration_is_refused(tmp_path, finished):
-    results.begin(tmp_path, "# Macros:\nEPOCHS = 3\nSEED = 0\n")
+    results.mark_run_dir(tmp_path, "# Macros:\nEPOCHS = 3\nSEED = 0\n")
     if finished:
         results.write(tmp_path, record())
 
     with pytest.raises(
         FileExistsError,
-        match="another configuration: SEED = 0 there, SEED = 1, X = 2 here",
+        match="configuration: SEED = 0. Received: SEED = 1, X = 2",
     ):
-        results.claim(tmp_path, True, "EPOCHS = 3\nSEED = 1\nX = 2\n")
+        results.acquire_run_dir(tmp_path, True, "EPOCHS = 3\nSEED = 1\nX = 2\n")
 
 
 def test_a_run_of_the_same_or_of_no_known_configuration_may_go_on(tmp_path):
     (tmp_path / "config.gin").write_text("")  # by a power cut
 
-    assert results.claim(tmp_path, True, "SEED = 0\n") is None
-    results.begin(tmp_path, "SEED = 0\n")
-    assert results.claim(tmp_path, True, "SEED = 0\n") is None
-    assert results.claim(tmp_path, True) is None
+    assert results.acquire_run_dir(tmp_path, True, "SEED = 0\n") is None
+    results.mark_run_dir(tmp_path, "SEED = 0\n")
+    assert results.acquire_run_dir(tmp_path, True, "SEED = 0\n") is None
+    assert results.acquire_run_dir(tmp_path, True) is None
 
 
 def test_a_record_comes_back_as_it_was_written(tmp_path):
@@ -94,7 +98,9 @@ def test_a_record_of_another_version_is_named(tmp_path):
     path = tmp_path / "record.json"
     path.write_text(json.dumps(values))
 
-    with pytest.raises(ValueError, match="record.json.* schema version 99"):
+    with pytest.raises(
+        ValueError, match="record.json.*schema_version.* Received: 99"
+    ):
         results.read(path)
 
 
@@ -159,7 +165,7 @@ TICKET = {
         (["densities", "k"], "0.5", r"`densities\.k`"),
         (["versions", "x\x1b[2J"], 1, r"`versions\.'x\\x1b\[2J'`"),
         (["schema_version"], None, "`schema_version`"),
-        (["more"], 1, "there is no field `more`"),
+        (["more"], 1, "`more` is not a field"),
     ],
 )
 def test_a_field_that_is_not_what_it_should_be_is_named(

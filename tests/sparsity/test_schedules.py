@@ -294,7 +294,7 @@ def test_a_longer_training_ends_later_in_all_layers():
         {"a": PiecewiseConstant({0: 0.3, 5: 0.1}), "*": Cosine(0.2, 1, 7)}
     )
 
-    assert longer_training.stretch(schedule, 3) == PerLayer(
+    assert longer_training.scale_schedule(schedule, 3) == PerLayer(
         {"a": PiecewiseConstant({0: 0.3, 15: 0.1}), "*": Cosine(0.2, 1, 21)}
     )
 

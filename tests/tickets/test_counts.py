@@ -47,7 +47,9 @@ def test_gem_miner_ends_with_the_density_where_the_authors_drift(
     assert len(ours) == num
     assert drifting[-1] == theirs and first in (None, drifting[0])
     assert (
-        ours[-1] == pruning_counts.total(SIZE, density) == round(SIZE * density)
+        ours[-1]
+        == pruning_counts.count_to_keep(SIZE, density)
+        == round(SIZE * density)
     )
     assert np.max(np.abs(np.subtract(ours, drifting))) <= 8
 
@@ -59,15 +61,15 @@ def test_long_gem_miner_freezes_as_often_as_imp_prunes():
 
 
 def test_imp_takes_the_rounds_of_the_paper():
-    assert pruning_counts.rounds(0.0144, 0.2) == 19
-    assert pruning_counts.rounds(0.0059, 0.2) == 23
-    assert pruning_counts.rounds(0.9, 0.2) == 1
+    assert pruning_counts.num_rounds(0.0144, 0.2) == 19
+    assert pruning_counts.num_rounds(0.0059, 0.2) == 23
+    assert pruning_counts.num_rounds(0.9, 0.2) == 1
     theirs = of_the_authors(SIZE, 0.2, 23)  # exactly ceil(0.2 n) a round
     assert theirs[:5] == [214668, 171734, 137387, 109909, 87927]
     assert (theirs[18], theirs[22]) == (3865, 1582)
     ours = pruning_counts.exponential(SIZE, 0.8**19, 19)
     assert ours[:5] == [214669, 171735, 137388, 109910, 87928]
-    assert ours[-1] == pruning_counts.total(SIZE, 0.8**19) == 3867
+    assert ours[-1] == pruning_counts.count_to_keep(SIZE, 0.8**19) == 3867
 
 
 def test_synflow_prunes_exponentially():
@@ -115,7 +117,7 @@ def test_smart_ratios_are_those_of_the_authors(density, theirs, total):
     assert sum(d * n for d, n in zip(wanted, RESNET20, strict=True)) == (
         pytest.approx(SIZE * density)
     )
-    assert pruning_counts.total(SIZE, density) == total
+    assert pruning_counts.count_to_keep(SIZE, density) == total
 
 
 def test_smart_ratios_of_each_layer():
@@ -204,7 +206,7 @@ def test_examples_are_true(module):
 )
 def test_densities_scaled_keep_their_mean_and_at_most_1(wanted, density):
     sizes = [10 + 7 * i for i in range(len(wanted))]
-    scaled = random_draw.scale_to(wanted, sizes, density)
+    scaled = random_draw.scale_densities(wanted, sizes, density)
     total = sum(d * n for d, n in zip(scaled, sizes, strict=True))
     assert total == pytest.approx(density * sum(sizes))
     assert max(scaled) <= 1

@@ -36,7 +36,7 @@ def test_it_is_saved_and_stretched():
     schedule = learning_rates.Steps(0.1, (10, 20), 0.5, warmup=4)
     optimizer = keras.optimizers.SGD(schedule)
     again = keras.optimizers.SGD.from_config(optimizer.get_config())
-    longer_training.stretch_optimizer(again, 2)
+    longer_training.scale_optimizer(again, 2)
     # Warm-up takes 4 steps as before; 6 more to the first fall become 12.
     rates = [rate(again._learning_rate, step) for step in (0, 2, 4, 15, 16)]
     assert rates == pytest.approx([0, 0.05, 0.1, 0.1, 0.05])

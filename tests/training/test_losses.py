@@ -49,7 +49,7 @@ def test_it_is_saved(tmp_path):
 def test_only_cross_entropy_of_classes_takes_logits_of_a_softmax(
     loss, expected
 ):
-    assert losses.takes_logits_of_softmax(loss) is expected
+    assert losses.has_softmax_logits(loss) is expected
 
 
 BINARY = keras.losses.BinaryCrossentropy(from_logits=True)
@@ -79,7 +79,7 @@ ONE, THREE = (
 def test_the_accuracy_is_that_of_the_loss_however_it_is_said(
     loss, labels, outputs, expected
 ):
-    found = losses.accuracy(loss, labels, lambda: (None, outputs))
+    found = losses.accuracy_metric(loss, labels, lambda: (None, outputs))
     assert type(found).__name__ == expected
 
 
@@ -93,7 +93,7 @@ def test_labels_of_every_loss_are_checked(kind):
         if kind is dict:
             given = [dict(zip(names, of, strict=True)) for of in given]
         if is_right:
-            losses.check(*given)
+            losses.check_loss(*given)
             continue
         with pytest.raises(ValueError, match="integer labels.*float32"):
-            losses.check(*given)
+            losses.check_loss(*given)

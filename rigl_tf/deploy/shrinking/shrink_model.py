@@ -109,7 +109,10 @@ def shrink(model, samples=None):
                 f"model differ by {difference:.1e} of the largest output."
             )
         batch = signatures.model_signature(smaller).batch or 1
-        with equivalence.from_rest(plain), equivalence.from_rest(smaller):
+        with (
+            equivalence.from_initial_states(plain),
+            equivalence.from_initial_states(smaller),
+        ):
             times = equivalence.latency(
                 [equivalence.runner(plain), equivalence.runner(smaller)],
                 [array[:batch] for array in inputs],

@@ -1,4 +1,4 @@
-"""What changes while a network is trained."""
+"""Curves over the course of training."""
 
 import matplotlib
 import numpy as np
@@ -8,18 +8,19 @@ from rigl_tf.results.plots import figures
 
 
 def accuracy(records, path, metric=None):
-    """Draws accuracy per epoch: the mean over seeds and their range.
+    """Draws accuracy per epoch: the mean and the range over seeds.
 
     Args:
-        records: List of `Record`, of one task. There is a panel for each
-            sparsity and distribution, with the dense runs in each.
-        path: File to write, PNG by its ending.
-        metric: String, a key of `Record.history`, or `None`: that of the
-            validation data, or of the training data if no run has others.
+        records: List of `Record`, all of one task. Each sparsity and
+            distribution has a panel; dense runs are in every panel.
+        path: Path of the image, such as `"accuracy.png"`.
+        metric: String, a key of `Record.history`. With `None`, this is the
+            validation accuracy, or the training accuracy if no run has
+            validation data.
     """
     if metric is None:
-        validated = any("val_accuracy" in r.history for r in records)
-        metric = "val_accuracy" if validated else "accuracy"
+        has_validation = any("val_accuracy" in r.history for r in records)
+        metric = "val_accuracy" if has_validation else "accuracy"
     name = {"val_accuracy": "validation accuracy"}.get(metric, metric)
     _curves(records, path, metric, 100, f"{name}, %")
 
@@ -28,10 +29,10 @@ def flops(records, path):
     """Draws the FLOPs of a forward pass over the steps of training.
 
     Args:
-        records: List of `Record`, of one task, as in `accuracy`.
-        path: File to write, PNG by its ending.
+        records: List of `Record`, all of one task, as in `accuracy`.
+        path: Path of the image.
     """
-    label = "FLOPs of inference / those of dense"
+    label = "FLOPs of inference / FLOPs of dense"
     _curves(records, path, "flops", 1, label, by_step=True)
 
 
@@ -40,7 +41,7 @@ def density_over_time(record, path):
 
     Args:
         record: `Record`.
-        path: File to write, PNG by its ending.
+        path: Path of the image.
     """
     names = [name for name in record.history if name.startswith("density/")]
     figure, axes = figures.new_figure(1, 1)
@@ -58,7 +59,7 @@ def density_over_time(record, path):
     axes[0, 0].xaxis.get_major_locator().set_params(integer=True)
     axes[0, 0].set_xlabel("epoch")
     axes[0, 0].set_ylabel("density, active / all connections")
-    axes[0, 0].set_title(str(grouping.of(record)))
+    axes[0, 0].set_title(str(grouping.group_key(record)))
     figures.logarithmic(axes[0, 0])
     figures.save(figure, path)
 
@@ -66,7 +67,7 @@ def density_over_time(record, path):
 def _curves(records, path, metric, scale, ylabel, by_step=False):
     figure, panels = figures.by_setting(records)
     for axes, groups in panels:
-        for kind, (runs, style) in groups.items():
+        for group, (runs, style) in groups.items():
             curves = [r.history[metric] for r in runs if metric in r.history]
             if not curves:
                 continue
@@ -81,7 +82,7 @@ def _curves(records, path, metric, scale, ylabel, by_step=False):
                 color=style.colour,
                 linestyle=style.line,
                 marker="o" if length == 1 else "",  # no line to see
-                label=kind.label,
+                label=group.label,
             )
             axes.fill_between(
                 x,

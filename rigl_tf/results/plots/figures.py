@@ -1,4 +1,4 @@
-"""What all figures share."""
+"""Styles and panels of all figures."""
 
 import math
 import pathlib
@@ -11,7 +11,7 @@ from matplotlib.ticker import LogLocator
 from rigl_tf.results import grouping
 from rigl_tf.utils import durable
 
-# Okabe & Ito's colours, which everyone can tell apart.
+# The colours of Okabe & Ito, which colour-blind readers can distinguish.
 COLOURS = (
     "#000000",
     "#D55E00",
@@ -21,13 +21,13 @@ COLOURS = (
     "#E69F00",
     "#56B4E9",
 )
-# What tells methods apart that share a colour.
+# Line styles and hatches distinguish methods with the same colour.
 LINES = ("-", "--", ":")
 HATCHES = (None, "/////", ".....")
 
 
 class Style(NamedTuple):
-    """How a line or a bar is drawn."""
+    """The style of a line or a bar."""
 
     colour: str
     line: str
@@ -35,7 +35,7 @@ class Style(NamedTuple):
 
 
 def styles(labels):
-    """Dictionary from a label to its `Style`; dense is black."""
+    """Returns a dictionary from a label to its `Style`; dense is black."""
     labels = ["dense", *sorted(set(labels) - {"dense"})]
     return {
         label: Style(
@@ -48,19 +48,19 @@ def styles(labels):
 
 
 def by_setting(records, wide=False):
-    """A figure with a panel for each setting, and what is in each.
+    """Makes a figure with a panel for each setting.
 
     Args:
-        records: List of `Record`, of one task.
-        wide: Whether there are bars for every kernel.
+        records: List of `Record`, all of one task.
+        wide: Boolean, whether the panels have bars for every kernel.
 
     Returns:
-        The figure, and pairs of a panel and a dictionary from `Kind` to its
-        records and style.
+        The figure, and a list of pairs: a panel, and a dictionary from
+        `RunGroup` to its records and style.
     """
     groups = grouping.group(records)
     check_one_task(groups)
-    styled = styles(kind.label for kind in groups)
+    styled = styles(group.label for group in groups)
     settings = grouping.settings(groups)
     columns = len({setting.sparsity for setting in settings})
     if columns == 1:  # distributions side by side
@@ -73,9 +73,9 @@ def by_setting(records, wide=False):
     panels = []
     for panel, setting in zip(axes.flat, settings, strict=True):
         inside = {
-            kind: (runs, styled[kind.label])
-            for kind, runs in groups.items()
-            if kind.compares_in(setting)
+            group: (runs, styled[group.label])
+            for group, runs in groups.items()
+            if group.is_compared_in(setting)
         }
         panel.set_title(f"sparsity {setting}" if setting.sparsity else "")
         panels.append((panel, inside))
@@ -83,17 +83,17 @@ def by_setting(records, wide=False):
 
 
 def check_one_task(groups):
-    """Raises a ValueError for kinds of several tasks."""
-    tasks = sorted({kind.task for kind in groups})
+    """Raises a ValueError if groups belong to several tasks."""
+    tasks = sorted({group.task for group in groups})
     if len(tasks) > 1:
         raise ValueError(
-            "A figure shows the runs of one task. Received `records` of "
-            f"{', '.join(tasks)}."
+            "`records` must belong to one task. Received records of "
+            f"{', '.join(tasks)}. Draw one figure for each task."
         )
 
 
 def seeds(records):
-    """How many runs a mean is over, in words."""
+    """Returns a note for an axis with the number of seeds."""
     counts = sorted({len(runs) for runs in grouping.group(records).values()})
     if counts in ([], [1]):
         return ""
@@ -101,7 +101,7 @@ def seeds(records):
 
 
 def tiled(num, width=7.0):
-    """A figure and its panels, in a square, with one vertical axis."""
+    """Makes a figure with panels in a square and a shared vertical axis."""
     columns = math.ceil(math.sqrt(max(num, 1)))
     figure, axes = new_figure(-(-num // columns) or 1, columns, width)
     for panel in axes.flat[1:]:
@@ -112,7 +112,7 @@ def tiled(num, width=7.0):
 
 
 def new_figure(rows, columns, width=7.0):
-    """A figure and its array of panels; sizes are in inches."""
+    """Makes a figure and its array of panels; `width` is in inches."""
     figure = Figure(
         figsize=(1 + width * columns, 0.5 + 4 * rows), layout="constrained"
     )
@@ -126,8 +126,8 @@ def new_figure(rows, columns, width=7.0):
 def logarithmic(axes):
     """Makes the vertical axis logarithmic, with plain numbers."""
     low, high = axes.dataLim.minposy, axes.dataLim.y1
-    if low <= high:  # there are data
-        # Or the lowest bar could not be seen, and equal ones make no axis.
+    if low <= high:  # the axis has data
+        # Keeps the lowest bar visible, and the range of equal values open.
         axes.set_ylim(low / 2, 1.2 * high)
     axes.set_yscale("log")
     axes.yaxis.set_major_formatter("{x:g}")
@@ -136,7 +136,7 @@ def logarithmic(axes):
 
 
 def save(figure, path):
-    """Adds a legend of all panels and writes the file."""
+    """Adds a legend for all panels and writes the image."""
     entries = {}
     for axes in figure.axes:
         for handle, label in zip(

@@ -1,4 +1,4 @@
-"""What is left of each layer."""
+"""Bars of the connections in each layer."""
 
 import numpy as np
 
@@ -9,19 +9,19 @@ def densities(records, path):
     """Draws the final density of every kernel, a bar for each group of runs.
 
     Args:
-        records: List of `Record`, of one task; dense ones are left out.
-        path: File to write, PNG by its ending.
+        records: List of `Record`, all of one task. Dense runs are ignored.
+        path: Path of the image.
     """
     label = "density, active / all connections"
     _bars(records, path, lambda record: record.densities, label)
 
 
 def active(records, path):
-    """Draws how many connections of every kernel are active in the end.
+    """Draws the final number of active connections of every kernel.
 
     Args:
-        records: List of `Record`, of one task; dense ones are left out.
-        path: File to write, PNG by its ending.
+        records: List of `Record`, all of one task. Dense runs are ignored.
+        path: Path of the image.
     """
 
     def counts(record):
@@ -37,7 +37,7 @@ def _bars(records, path, values_of, ylabel):
         [r for r in records if values_of(r)], wide=True
     )
     for axes, groups in panels:
-        for i, (kind, (runs, style)) in enumerate(groups.items()):
+        for i, (group, (runs, style)) in enumerate(groups.items()):
             names = list(values_of(runs[0]))
             values = [list(values_of(run).values()) for run in runs]
             width = 0.8 / len(groups)
@@ -49,7 +49,7 @@ def _bars(records, path, values_of, ylabel):
                 hatch=style.hatch,
                 edgecolor="white",
                 linewidth=0,
-                label=kind.label,
+                label=group.label,
             )
             axes.set_xticks(
                 range(len(names)), names, rotation=45, ha="right", fontsize=8

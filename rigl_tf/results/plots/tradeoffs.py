@@ -1,4 +1,4 @@
-"""Accuracy against density, FLOPs or learning rate: a point for each kind."""
+"""Plots of accuracy against density, FLOPs or learning rate."""
 
 import collections
 
@@ -18,32 +18,32 @@ _CHECKS = {
 def accuracy_by_density(records, path):
     """Draws test accuracy against density, in panels by distribution.
 
-    A cross is a run, a line the mean over seeds.
+    A cross is a run. A line is the mean over seeds.
 
     Args:
-        records: List of `Record`, of one task.
-        path: File to write, PNG by its ending.
+        records: List of `Record`, all of one task.
+        path: Path of the image.
     """
     _by_density(records, path, _after, "test accuracy, %")
 
 
 def before_by_density(records, path):
-    """Draws test accuracy before the tickets are trained, against density.
+    """Draws the test accuracy of untrained tickets against density.
 
     Args:
-        records: List of `Record` of tickets, of one task.
-        path: File to write, PNG by its ending.
+        records: List of `Record` with tickets, all of one task.
+        path: Path of the image.
     """
     label = "test accuracy before training, %"
     _by_density(records, path, _before, label)
 
 
 def checks_by_density(records, path):
-    """Draws what sanity checks leave of the accuracy, a panel for each method.
+    """Draws the accuracy after sanity checks, in panels by method.
 
     Args:
-        records: List of `Record` of tickets, of one task.
-        path: File to write, PNG by its ending.
+        records: List of `Record` with tickets, all of one task.
+        path: Path of the image.
     """
     records = [r for r in records if r.ticket.get("checks")]
     methods = sorted({r.method for r in records})
@@ -69,11 +69,11 @@ def checks_by_density(records, path):
 
 
 def accuracy_by_flops(records, path):
-    """Draws test accuracy against the FLOPs of training.
+    """Draws test accuracy against the FLOPs of search and training.
 
     Args:
-        records: List of `Record`, of one task.
-        path: File to write, PNG by its ending.
+        records: List of `Record`, all of one task.
+        path: Path of the image.
     """
     figures.check_one_task(grouping.group(records))
     figure, axes = figures.new_figure(1, 1)
@@ -82,26 +82,27 @@ def accuracy_by_flops(records, path):
         records,
         lambda r: r.relative_flops["total"],
         _after,
-        lambda kind, _: (
-            f"{kind.label} {grouping.short(kind.distribution)}".strip()
+        lambda group, _: (
+            f"{group.label} {grouping.short_name(group.distribution)}".strip()
         ),
     )
-    axes[0, 0].set_xlabel("FLOPs of search and training / those of dense")
+    axes[0, 0].set_xlabel("FLOPs of search and training / FLOPs of dense")
     axes[0, 0].set_ylabel("test accuracy, %")
     figures.save(figure, path)
 
 
 def accuracy_by_learning_rate(records, path):
-    """Draws test accuracy against the learning rate, a line for a sparsity.
+    """Draws test accuracy against the learning rate, a line per sparsity.
 
-    Of other settings that vary those count that `kinds.best_by_rate` finds.
+    If other settings vary, the figure shows the runs of
+    `grouping.best_by_learning_rate`.
 
     Args:
-        records: List of `Record`, of one task, whose settings have a
+        records: List of `Record`, all of one task, with a setting
             `LEARNING_RATE`.
-        path: File to write, PNG by its ending.
+        path: Path of the image.
     """
-    records = sum(grouping.best_by_rate(records).values(), [])
+    records = sum(grouping.best_by_learning_rate(records).values(), [])
     figures.check_one_task(grouping.group(records))
     names = sorted({r.distribution for r in records})
     figure, panels = figures.tiled(len(names), width=5)
@@ -111,10 +112,10 @@ def accuracy_by_learning_rate(records, path):
             [r for r in records if r.distribution == name],
             lambda r: r.settings["LEARNING_RATE"],
             _after,
-            lambda kind, _: f"sparsity {kind.sparsity:g}",
+            lambda group, _: f"sparsity {group.sparsity:g}",
         )
         panel.set_xscale("log")
-        panel.set_title(grouping.short(name))
+        panel.set_title(grouping.short_name(name))
         panel.set_xlabel("learning rate")
         panel.set_ylabel("test accuracy, %")
     figures.save(figure, path)
@@ -133,7 +134,7 @@ def _check(record, name):
 
 
 def _density(record):
-    """Of tickets, the density that they have: it may be below the target."""
+    """Returns the density; for a ticket, it may be below the target."""
     return record.ticket.get("density", 1 - record.sparsity)
 
 
@@ -143,18 +144,23 @@ def _by_density(records, path, value_of, ylabel):
     sparse = [r for r in records if r.sparsity]
     if value_of is _before:
         sparse, dense = [r for r in sparse if r.ticket], []
-    places = sorted(
-        {(r.extension, r.distribution) for r in sparse if r.distribution}
+    contents = sorted(
+        {
+            (r.training_multiplier, r.distribution)
+            for r in sparse
+            if r.distribution
+        }
     ) or [(1, "")]
-    figure, panels = figures.tiled(len(places), width=5)
+    figure, panels = figures.tiled(len(contents), width=5)
     groups = grouping.group(sparse)
-    styled = figures.styles(_label(kind, groups[kind][0]) for kind in groups)
-    for panel, (extension, name) in zip(panels, places, strict=True):
+    styled = figures.styles(_label(g, runs[0]) for g, runs in groups.items())
+    for panel, (multiplier, name) in zip(panels, contents, strict=True):
         inside = [
             r
             for r in sparse
-            # What knows no distribution is compared with all.
-            if r.extension == extension and r.distribution in ("", name)
+            # Runs without a distribution are in every panel.
+            if r.training_multiplier == multiplier
+            and r.distribution in ("", name)
         ]
         _lines(panel, inside, _density, value_of, _label, styled)
         if dense:
@@ -164,16 +170,16 @@ def _by_density(records, path, value_of, ylabel):
                 linewidth=1,
                 label="dense",
             )
-        longer = f", {extension:g}x" if extension != 1 else ""
-        panel.set_title(grouping.short(name) + longer)
+        suffix = f", {multiplier:g}x" if multiplier != 1 else ""
+        panel.set_title(grouping.short_name(name) + suffix)
         _density_axis(panel, inside)
         panel.set_ylabel(ylabel)
     figures.save(figure, path)
 
 
-def _label(kind, record):
-    """Without the training time, which is the panel's."""
-    return f"{record.method} {kind.settings}".strip()
+def _label(group, record):
+    """Returns a label without the training multiplier, as panels have it."""
+    return f"{record.method} {group.settings}".strip()
 
 
 def _density_axis(panel, records):
@@ -186,16 +192,16 @@ def _density_axis(panel, records):
 
 def _lines(panel, records, x_of, y_of, label_of, styled=None):
     lines = collections.defaultdict(list)
-    for kind, runs in grouping.group(records).items():
+    for group, runs in grouping.group(records).items():
         points = [(x_of(record), y_of(record)) for record in runs]
-        lines[label_of(kind, runs[0])].append(points)
+        lines[label_of(group, runs[0])].append(points)
     styled = styled or figures.styles(lines)
     for label in sorted(lines):
         _line(panel, lines[label], label, styled[label])
 
 
 def _line(panel, groups, label, style):
-    """The runs of every group as crosses and their means as a line."""
+    """Draws the runs of every group as crosses, and their means as a line."""
     panel.plot(
         *np.transpose(sum(groups, [])),
         "x",

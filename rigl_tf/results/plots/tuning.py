@@ -1,4 +1,4 @@
-"""The space of two settings that were tuned."""
+"""Plots of two tuned settings."""
 
 import numpy as np
 
@@ -9,16 +9,16 @@ from rigl_tf.results.plots import figures
 def trials(records, path, x="ALPHA", y="INTERVAL", reference=None):
     """Draws validation accuracy over two settings as contours.
 
-    A dot is a pair of settings, its accuracy the mean over seeds after the
-    last epoch; a triangle is the best, a circle the reference.
+    A dot is a pair of settings. Its accuracy is the mean over seeds after the
+    last epoch. A triangle marks the best pair, a circle the reference.
 
     Args:
-        records: List of `Record`, of one task, with both settings. There is a
-            panel for each sparsity and distribution.
-        path: File to write, PNG by its ending.
-        x: String, a setting.
-        y: String, a setting.
-        reference: Pair of the values to compare with, or `None`.
+        records: List of `Record`, all of one task, with both settings. Each
+            sparsity and distribution has a panel.
+        path: Path of the image.
+        x: String, the name of a setting.
+        y: String, the name of a setting.
+        reference: Pair of reference values, or `None`.
 
     Raises:
         ValueError: If there are no validation data.
@@ -36,10 +36,10 @@ def trials(records, path, x="ALPHA", y="INTERVAL", reference=None):
             (
                 runs[0].settings[x],
                 runs[0].settings[y],
-                100 * np.mean([run.validated for run in runs]),
+                100 * np.mean([run.final_val_accuracy for run in runs]),
             )
-            for kind, runs in groups.items()
-            if kind.compares_in(setting)
+            for group, runs in groups.items()
+            if group.is_compared_in(setting)
         ]
         panel.set_title(f"sparsity {setting}")
         panel.set_xlabel(x.lower())
@@ -64,10 +64,10 @@ def _contours(figure, panel, points):
     x, y, accuracy = points
     if len(np.unique(x)) > 2 and len(np.unique(y)) > 2:
         shades = panel.tricontourf(x, y, accuracy, levels=10, cmap="cividis")
-    else:  # they span no area
+    else:  # the points span no area
         shades = panel.scatter(x, y, c=accuracy, cmap="cividis")
     figure.colorbar(shades, ax=panel, label="validation accuracy, %")
-    # Trials at the edge are drawn whole.
+    # `clip_on=False` draws whole dots at the edge.
     dots = {"color": "white", "markeredgecolor": "black", "clip_on": False}
     panel.plot(x, y, ".", label="trial", **dots)
     best = np.argmax(accuracy)

@@ -161,7 +161,7 @@ class PiecewiseConstant(Config):
     def get_config(self):
         return {"fractions": [list(pair) for pair in self.fractions]}
 
-    def stretched(self, factor):
+    def scaled(self, factor):
         """Returns the schedule with all steps multiplied by `factor`."""
         return PiecewiseConstant(
             {round(s * factor): f for s, f in self.fractions}

@@ -1,1 +1,1 @@
-"""Finders that train and prune again and again."""
+"""Finders that train and prune in rounds."""

@@ -5,8 +5,8 @@ import itertools
 
 from rigl_tf.callbacks.sparsity_monitor import SparsityMonitor
 from rigl_tf.tickets import optimizers
-from rigl_tf.tickets.base import PRUNED
-from rigl_tf.tickets.base import Finder
+from rigl_tf.tickets.base import UNSUPPORTED_IF_PRUNED
+from rigl_tf.tickets.base import TicketFinder
 from rigl_tf.tickets.search import mask_selection
 from rigl_tf.tickets.search import pruning_counts
 from rigl_tf.tickets.ticket import Ticket
@@ -16,29 +16,30 @@ from rigl_tf.utils import tensors
 from rigl_tf.utils.validation import check_count
 from rigl_tf.utils.validation import check_number
 
-# Of the logs of a round, in the history of a ticket.
+# The logs of a round that a ticket's history keeps.
 _KEPT = ("loss", "accuracy", "val_loss", "val_accuracy", "flops")
 
 
 @dataclasses.dataclass(frozen=True)
-class IMP(Finder):
-    """Trains, prunes the smallest weights and rewinds, round after round.
+class IMP(TicketFinder):
+    """Iterative magnitude pruning: trains, prunes and rewinds in rounds.
 
-    Each round prunes the same fraction of what is left, of all layers
-    together: about `rate`, so that a whole number of rounds ends with exactly
-    the density asked for. Then all variables, those of normalization among
-    them, go back to what they were at the beginning (cold) or after
-    `rewind_step` steps (warm), and the optimizer begins anew.
+    Each round prunes the same fraction of the remaining connections of all
+    layers together. The fraction is close to `rate`; it is chosen such that a
+    whole number of rounds ends with exactly the requested density. Then all
+    variables, including normalization, are reset to their initial values
+    ("cold") or to their values after `rewind_step` steps ("warm"). The
+    optimizer starts from its initial state.
 
-    Frankle et al. go on from the rewound step with the state of the optimizer
-    that it had then; the authors of Rare Gems begin the optimizer anew, as
-    here, and rewind weights but not moving averages.
+    Frankle et al. continue from the rewound step with the optimizer state of
+    that step. The authors of Rare Gems reset the optimizer, as this class
+    does, and rewind weights but not moving averages.
 
     Args:
-        rate: Float in [0.001, 1), about what a round prunes.
-        epochs: Integer, how long a round is trained, or `None`: as long as
-            the task takes ("long" IMP). In "short" rounds, the learning rate
-            falls after the same fractions of the training.
+        rate: Float in [0.001, 1), the approximate fraction that a round prunes.
+        epochs: Integer, the epochs of a round, or `None` for the epochs of the
+            task ("long" IMP). In "short" rounds, the learning rate falls after
+            the same fractions of the training.
         rewind_step: Integer, at least 0.
 
     Reference:
@@ -50,9 +51,8 @@ class IMP(Finder):
     epochs: int | None = None
     rewind_step: int = 0
 
-    # What becomes of weights after a round.
-    keeps_weights = False
-    refused = PRUNED
+    keeps_weights = False  # after a round
+    unsupported_checks = UNSUPPORTED_IF_PRUNED
 
     def __post_init__(self):
         check_count("rewind_step", self.rewind_step, least=0)
@@ -61,16 +61,16 @@ class IMP(Finder):
 
     def search(self, sparse, request):
         size = request.size
-        num = pruning_counts.rounds(request.density, self.rate)
+        num = pruning_counts.num_rounds(request.density, self.rate)
         steps = pruning_counts.exponential(size, request.density, num)
-        fit, epochs = request.fit, request.epochs(self)
-        fit.compile(sparse, optimizers.of_task(fit, epochs))
+        trainer, epochs = request.trainer, request.epochs(self)
+        trainer.compile(sparse, optimizers.task_optimizer(trainer, epochs))
         fresh = _values(sparse.optimizer.variables)
         if self.rewind_step:
-            fit(
+            trainer(
                 sparse,
                 "search/0",
-                f"The first {self.rewind_step} steps, to rewind to",
+                f"Training for {self.rewind_step} steps, to rewind to",
                 epochs=1,
                 steps_per_epoch=self.rewind_step,
             )
@@ -80,7 +80,7 @@ class IMP(Finder):
         for number, (kept, count) in enumerate(pairs, start=1):
             _assign(fresh)
             density = kept / size
-            done = fit(
+            training = trainer(
                 sparse,
                 f"search/{number}",
                 f"Round {number} of {num}, at a density of {density:.4f}",
@@ -89,14 +89,14 @@ class IMP(Finder):
             )
             history["density"].append(density)
             for name in _KEPT:
-                for value in done.history.get(name, [])[-1:]:
+                for value in training.history.get(name, [])[-1:]:
                     history.setdefault(name, []).append(value)
             masks, scores = self._prune(sparse, count, request.seed)
             trained = get_weights(sparse)
             _assign(rewound)
             if self.keeps_weights:
                 set_weights(sparse, trained)
-            weights = get_weights(sparse)  # also those that are masked
+            weights = get_weights(sparse)  # including masked weights
             sparse.set_masks(masks)
         is_new = self.rewind_step > 0 or self.keeps_weights
         return Ticket(
@@ -108,23 +108,23 @@ class IMP(Finder):
 
     def _prune(self, sparse, count, seed):
         scores = {
-            kernel.name: mask_selection.only(
+            kernel.name: mask_selection.mask_scores(
                 tensors.as_array(kernel.mask),
                 abs(tensors.as_array(kernel.variable)),
             )
             for kernel in sparse.kernels
         }
-        return mask_selection.globally(
+        return mask_selection.global_top_k(
             scores, count, self.keep_alive, seed
         ), scores
 
     def num_epochs(self, density, epochs):
-        return pruning_counts.rounds(density, self.rate) * (
+        return pruning_counts.num_rounds(density, self.rate) * (
             self.epochs or epochs
         )
 
     def phases(self, density, epochs, num_examples, batch_size):
-        num = pruning_counts.rounds(density, self.rate)
+        num = pruning_counts.num_rounds(density, self.rate)
         each = (self.epochs or epochs) * num_examples
         rounds = [(each, density ** (j / num)) for j in range(num)]
         if self.rewind_step:
@@ -134,37 +134,36 @@ class IMP(Finder):
 
 @dataclasses.dataclass(frozen=True)
 class LearningRateRewinding(IMP):
-    """IMP that keeps trained weights and rewinds the learning rate alone.
+    """IMP that keeps the trained weights and rewinds only the learning rate.
 
-    Weights are trained where earlier rounds have left a connection and zero
-    elsewhere, so that masks that are shuffled or inverted meet zeros.
+    The weights of pruned connections are zero, so shuffled or inverted masks
+    would select zeros.
 
     Reference:
         [Renda et al., 2020](https://arxiv.org/abs/2003.02389), section 3.
     """
 
     keeps_weights = True
-    refused = PRUNED | {
-        "shuffle": "its weights are trained where it keeps connections and "
-        "zero where it has pruned them early, so that other connections meet "
-        "zeros"
+    unsupported_checks = UNSUPPORTED_IF_PRUNED | {
+        "shuffle": "the weights of connections that it pruned early are zero, "
+        "so a shuffled mask would select zeros"
     }
 
     def __post_init__(self):
         super().__post_init__()
         if self.rewind_step:
             raise ValueError(
-                "Weights are not rewound here. "
-                f"Received: rewind_step={self.rewind_step}."
+                "`rewind_step` must be 0: this finder does not rewind weights. "
+                f"Received: rewind_step={self.rewind_step}. Use `IMP` instead."
             )
 
     def num_epochs(self, density, epochs):
-        """With the training of the ticket: there is no result before it."""
+        """Includes the training of the ticket, which gives the result."""
         return super().num_epochs(density, epochs) + epochs
 
 
 def _values(variables):
-    """Pairs of variable and value."""
+    """Returns pairs of a variable and its value."""
     return [(v, tensors.as_array(v)) for v in variables]
 
 

@@ -1,4 +1,4 @@
-"""The mask that gradual pruning ends with, for untrained weights."""
+"""Tickets with the final mask of gradual pruning and initial weights."""
 
 import dataclasses
 from collections.abc import Callable
@@ -10,8 +10,8 @@ from rigl_tf.modeling.convert import sparsify
 from rigl_tf.sparsity import distributions
 from rigl_tf.sparsity.schedules import UpdateSchedule
 from rigl_tf.tickets import optimizers
-from rigl_tf.tickets.base import PRUNED
-from rigl_tf.tickets.base import Finder
+from rigl_tf.tickets.base import UNSUPPORTED_IF_PRUNED
+from rigl_tf.tickets.base import TicketFinder
 from rigl_tf.tickets.search import mask_selection
 from rigl_tf.tickets.ticket import Ticket
 from rigl_tf.utils import tensors
@@ -19,16 +19,16 @@ from rigl_tf.utils.validation import check_count
 
 
 @dataclasses.dataclass(frozen=True)
-class OneShotLottery(Finder):
-    """Prunes a network while it is trained; the weights begin anew.
+class OneShotLottery(TicketFinder):
+    """Prunes a network during training, then resets the weights.
 
     Args:
         algorithm: `GradualPruning`.
         distribution: Function of `rigl_tf.distributions`, or its name.
-        schedule: `UpdateSchedule` of the pruning: by default, after every
-            epoch in the first three quarters of training.
-        epochs: Integer, how long the pruned network is trained, or `None`: as
-            long as the task takes.
+        schedule: `UpdateSchedule` of the pruning. By default, the network is
+            pruned after every epoch in the first three quarters of training.
+        epochs: Integer, the epochs of the pruning, or `None` for the epochs of
+            the task.
 
     Reference:
         [Sundar & Dwaraknath, 2021](https://arxiv.org/abs/2103.15767),
@@ -40,7 +40,7 @@ class OneShotLottery(Finder):
     schedule: UpdateSchedule = UpdateSchedule(interval=None)
     epochs: int | None = None
 
-    refused = PRUNED
+    unsupported_checks = UNSUPPORTED_IF_PRUNED
 
     def __post_init__(self):
         if not isinstance(self.algorithm, GradualPruning):
@@ -59,27 +59,27 @@ class OneShotLottery(Finder):
             schedule=self.schedule,
             seed=request.seed,
         )
-        fit, epochs = request.fit, request.epochs(self)
-        fit.compile(pruned, optimizers.of_task(fit, epochs))
-        done = fit(
+        trainer, epochs = request.trainer, request.epochs(self)
+        trainer.compile(pruned, optimizers.task_optimizer(trainer, epochs))
+        training = trainer(
             pruned,
             "search",
-            "The search: pruning while training",
+            "Search: gradual pruning",
             epochs,
             [SparsityMonitor()],
         )
         scores = {
-            kernel.name: mask_selection.only(
+            kernel.name: mask_selection.mask_scores(
                 tensors.as_array(kernel.mask),
                 abs(tensors.as_array(kernel.variable)),
             )
             for kernel in pruned.kernels
         }
-        # What rounding, or too short a training, has left above the density.
-        masks = mask_selection.globally(
+        # Rounding or a short training may leave too many connections.
+        masks = mask_selection.global_top_k(
             scores, request.count, self.keep_alive, request.seed
         )
-        return Ticket(masks, scores=scores, history=done.history)
+        return Ticket(masks, scores=scores, history=training.history)
 
     def num_epochs(self, density, epochs):
         del density

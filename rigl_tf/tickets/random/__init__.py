@@ -1,1 +1,1 @@
-"""Finders that draw connections at random."""
+"""Finders that choose connections at random."""

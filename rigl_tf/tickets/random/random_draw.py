@@ -5,30 +5,29 @@ from collections.abc import Callable
 
 from rigl_tf.sparsity import distributions
 from rigl_tf.sparsity import masks
-from rigl_tf.tickets.base import Finder
+from rigl_tf.tickets.base import TicketFinder
 from rigl_tf.tickets.ticket import Ticket
 from rigl_tf.utils import tensors
 
-# Why tickets cannot be checked.
-RANDOM = {
-    "invert": "its connections are chosen at random, and there are no scores "
-    "that could be inverted"
+# Checks that do not apply to random tickets, and why.
+UNSUPPORTED_IF_RANDOM = {
+    "invert": "it chooses connections at random, without scores"
 }
 
 
 @dataclasses.dataclass(frozen=True)
-class Random(Finder):
-    """Keeps connections at random.
+class Random(TicketFinder):
+    """Keeps random connections.
 
     Args:
-        distribution: How layers share the sparsity, a function of
-            `rigl_tf.distributions` or its name. Its densities are scaled to
-            the total asked for.
+        distribution: Function of `rigl_tf.distributions`, or its name. It
+            gives the sparsity of each layer. The densities are scaled to the
+            requested total.
     """
 
     distribution: Callable | str = distributions.uniform_all
 
-    refused = RANDOM
+    unsupported_checks = UNSUPPORTED_IF_RANDOM
 
     def search(self, sparse, request):
         names = [kernel.name for kernel in sparse.kernels]
@@ -37,12 +36,12 @@ class Random(Finder):
             1 - request.density,
             names=names,
         )
-        densities = scale_to(
+        densities = scale_densities(
             [1 - sparsity for sparsity in sparsities],
             [kernel.size for kernel in sparse.kernels],
             request.density,
         )
-        return of_densities(sparse.kernels, densities, request.seed)
+        return ticket_from_densities(sparse.kernels, densities, request.seed)
 
     def num_epochs(self, density, epochs):
         del density, epochs
@@ -50,7 +49,7 @@ class Random(Finder):
 
 
 def random_ticket(kernels, counts, seed):
-    """A `Ticket` with as many random connections of each kernel."""
+    """Returns a `Ticket` with a number of random connections per kernel."""
     return Ticket(
         {
             kernel.name: tensors.as_array(
@@ -63,8 +62,8 @@ def random_ticket(kernels, counts, seed):
     )
 
 
-def of_densities(kernels, densities, seed):
-    """A random `Ticket` with the density of each kernel."""
+def ticket_from_densities(kernels, densities, seed):
+    """Returns a random `Ticket` with the given density of each kernel."""
     counts = distributions.budgets(
         [kernel.shape for kernel in kernels],
         [1 - density for density in densities],
@@ -73,15 +72,24 @@ def of_densities(kernels, densities, seed):
     return random_ticket(kernels, counts, seed)
 
 
-def scale_to(wanted, sizes, density):
-    """Densities in proportion to others, at most 1, with a given mean."""
+def scale_densities(proportions, sizes, density):
+    """Scales densities to a total density, and limits each of them to 1.
+
+    Args:
+        proportions: List of floats, the densities to scale.
+        sizes: List of integers, the connections of each layer.
+        density: Float in (0, 1), the density of all layers together.
+
+    Returns:
+        List of floats in (0, 1].
+    """
     left, result = density * sum(sizes), [None] * len(sizes)
     open_layers = set(range(len(sizes)))
     while open_layers:
-        factor = left / sum(wanted[i] * sizes[i] for i in open_layers)
-        full = {i for i in open_layers if factor * wanted[i] >= 1}
+        factor = left / sum(proportions[i] * sizes[i] for i in open_layers)
+        full = {i for i in open_layers if factor * proportions[i] >= 1}
         for i in full or open_layers:
-            result[i] = min(factor * wanted[i], 1.0)
+            result[i] = min(factor * proportions[i], 1.0)
         if not full:
             break
         left -= sum(sizes[i] for i in full)

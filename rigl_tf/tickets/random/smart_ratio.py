@@ -1,54 +1,55 @@
-"""Smart ratios: random tickets whose densities follow a formula."""
+"""Smart ratios: random tickets with layer densities from a formula."""
 
 import dataclasses
 import warnings
 
-from rigl_tf.tickets.base import Finder
-from rigl_tf.tickets.random.random_draw import RANDOM
-from rigl_tf.tickets.random.random_draw import of_densities
+from rigl_tf.tickets.base import TicketFinder
+from rigl_tf.tickets.random.random_draw import UNSUPPORTED_IF_RANDOM
+from rigl_tf.tickets.random.random_draw import ticket_from_densities
 from rigl_tf.utils.validation import check_choice
 from rigl_tf.utils.validation import check_number
 
 SHAPES = ("quadratic", "vgg")
-LAST = 0.3  # density of the last layer, of Su et al.
-MOST = 2 / 3  # of all connections kept, for the last layer
+LAST_DENSITY = 0.3  # density of the last layer, from Su et al.
+MAX_LAST_SHARE = 2 / 3  # of all kept connections, for the last layer
 
 
 @dataclasses.dataclass(frozen=True)
-class SmartRatio(Finder):
-    """Keeps random connections, fewer and fewer from layer to layer.
+class SmartRatio(TicketFinder):
+    """Keeps random connections, with a density that falls layer by layer.
 
-    The density of layer l of L is proportional to k^2 + k with k = L - l + 1,
-    and that of the last layer is fixed. The total is exact, where the authors
+    The density of layer l of L is proportional to k^2 + k with k = L - l + 1.
+    The density of the last layer is fixed. The total is exact; the authors
     round down in each layer. At high sparsity, the last layer alone may take
-    more than all connections that are kept. It gets at most two thirds of
-    them then, with a warning; the sources do not say what to do.
+    more connections than the whole network keeps. The layer then gets at most
+    two thirds of the connections, with a warning; the sources do not describe
+    this case.
 
     Rare Gems calls this version 1. In version 2, the first and last layers
-    have the densities that Gem-Miner finds, in version 3 they are dense. The
-    layers in between are those of version 1, so that the total is above the
-    density asked for: `Ticket.density` tells. `SmartRatioSearch` is version
-    4, and `SmartRatioTuned` versions 5 and 6.
+    have the densities that Gem-Miner finds; in version 3 they are dense. The
+    layers in between have the densities of version 1, so the total is above
+    the requested density; `Ticket.density` has the actual value.
+    `SmartRatioSearch` is version 4, and `SmartRatioTuned` versions 5 and 6.
 
     Args:
         last: Float in (0, 1], density of the last layer.
-        first: Float in (0, 1], density of the first, or `None`: as the
-            formula says. If it is given, the formula takes no notice of
+        first: Float in (0, 1], density of the first layer, or `None` for the
+            density of the formula. If `first` is given, the formula ignores
             `first` and `last`: the layers in between have the densities of
             `SmartRatio()`.
-        shape: `"quadratic"`, or `"vgg"`: divided by l^2, as Su et al. do for
-            VGG.
+        shape: `"quadratic"`, or `"vgg"`: the densities are also divided by
+            l^2, as Su et al. do for VGG.
 
     Reference:
         [Su et al., 2020](https://arxiv.org/abs/2009.11094), section 4.2;
         [Sreenivasan et al., 2022](https://arxiv.org/abs/2202.12002), appendix.
     """
 
-    last: float = LAST
+    last: float = LAST_DENSITY
     first: float | None = None
     shape: str = "quadratic"
 
-    refused = RANDOM
+    unsupported_checks = UNSUPPORTED_IF_RANDOM
 
     def __post_init__(self):
         check_choice("shape", self.shape, SHAPES)
@@ -61,30 +62,30 @@ class SmartRatio(Finder):
         wanted = densities(
             sizes, request.density, self.last, self.first, self.shape
         )
-        return of_densities(sparse.kernels, wanted, request.seed)
+        return ticket_from_densities(sparse.kernels, wanted, request.seed)
 
     def num_epochs(self, density, epochs):
         del density, epochs
         return 0
 
 
-def densities(sizes, density, last=LAST, first=None, shape="quadratic"):
-    """The densities of layers.
+def densities(sizes, density, last=LAST_DENSITY, first=None, shape="quadratic"):
+    """Computes the density of each layer.
 
-    What a layer has no room for goes to the next one that has some.
+    If a layer is full, the next layers with free connections take the rest.
 
     Args:
         sizes: List of integers, the connections of each layer, in order.
-        density: Float in (0, 1), of all together.
-        last: Float in (0, 1], of the last layer.
-        first: Float in (0, 1], of the first, or `None`.
+        density: Float in (0, 1), the density of all layers together.
+        last: Float in (0, 1], the density of the last layer.
+        first: Float in (0, 1], the density of the first layer, or `None`.
         shape: `"quadratic"` or `"vgg"`.
 
     Returns:
         List of floats in (0, 1]. Their mean is `density` if `first` is `None`.
 
     Raises:
-        ValueError: If the layers have no room for all connections.
+        ValueError: If the layers are too small for all connections.
 
     Example:
         >>> densities([100, 100, 10], 0.2)
@@ -93,15 +94,15 @@ def densities(sizes, density, last=LAST, first=None, shape="quadratic"):
     if len(sizes) == 1:
         return [density]
     if first is not None:
-        between = densities(sizes, density, LAST, None, shape)[1:-1]
+        between = densities(sizes, density, LAST_DENSITY, None, shape)[1:-1]
         return [first, *between, last]
     wanted = density * sum(sizes)
-    if last * sizes[-1] > MOST * wanted:
-        fixed, last = last, MOST * wanted / sizes[-1]
+    if last * sizes[-1] > MAX_LAST_SHARE * wanted:
+        fixed, last = last, MAX_LAST_SHARE * wanted / sizes[-1]
         warnings.warn(
             f"A density of {density} keeps {wanted:.0f} connections. The last "
-            f"layer gets two thirds of them, a density of {last:.4f} in the "
-            f"place of {fixed}.",
+            f"layer gets two thirds of these connections, a density of "
+            f"{last:.4f} instead of {fixed}.",
             stacklevel=2,
         )
     num = len(sizes)
@@ -117,8 +118,8 @@ def densities(sizes, density, last=LAST, first=None, shape="quadratic"):
         result.append(min(due / size, 1.0))
     if excess > 0.5:
         raise ValueError(
-            f"A density of {density} leaves {excess:.0f} connections that no "
-            "layer has room for. Lower `density`, or raise `last`. "
-            f"Received: last={last}."
+            "The layers must be large enough for all connections; "
+            f"{excess:.0f} connections are left. Received: density={density}, "
+            f"last={last}. Lower `density`, or raise `last`."
         )
     return [*result, last]

@@ -1,4 +1,4 @@
-"""Smart ratios around densities that are known to be good."""
+"""A search for smart ratios around known good densities."""
 
 import dataclasses
 import itertools
@@ -6,39 +6,39 @@ import itertools
 import numpy as np
 
 from rigl_tf.tickets import optimizers
-from rigl_tf.tickets.base import Finder
-from rigl_tf.tickets.random.random_draw import RANDOM
-from rigl_tf.tickets.random.random_draw import of_densities
-from rigl_tf.tickets.random.random_draw import scale_to
+from rigl_tf.tickets.base import TicketFinder
+from rigl_tf.tickets.random.random_draw import UNSUPPORTED_IF_RANDOM
+from rigl_tf.tickets.random.random_draw import scale_densities
+from rigl_tf.tickets.random.random_draw import ticket_from_densities
 from rigl_tf.utils.validation import check_count
 from rigl_tf.utils.validation import check_number
 
 
 @dataclasses.dataclass(frozen=True)
-class SmartRatioSearch(Finder):
+class SmartRatioSearch(TicketFinder):
     """Trains random tickets of several densities and keeps the best.
 
-    The densities are those that another method has found, such as IMP, scaled
-    to the density asked for, and all combinations of `tilts` of them. Tilted
-    densities are not scaled again: `Ticket.density` tells what the best has.
-    Rare Gems calls this version 4 of smart ratios.
+    The search tries the layer densities of another method, such as IMP, scaled
+    to the requested density, and all combinations of `tilts` applied to them.
+    Tilted densities are not scaled again; `Ticket.density` has the density of
+    the best ticket. Rare Gems calls this version 4 of smart ratios.
 
-    The best has the highest accuracy on validation data, or the lowest loss
-    where there is no accuracy. If there are no validation data, a tenth of the
-    training data is held out for the choice, as the authors do when they tune;
-    they choose these densities on the test data.
+    The best ticket has the highest validation accuracy, or the lowest
+    validation loss if the model has no accuracy. Without validation data, a
+    tenth of the training data is held out for the choice, as the authors do
+    for tuning; the authors choose these densities on the test data.
 
     Args:
-        centre: Dictionary from kernel to its density, such as `densities` of
-            a run's record, in the order of the kernels.
+        centre: Dictionary from kernel name to density, in the order of the
+            kernels, such as `densities` of a run's record.
         tilts: Tuple of triples `(layers, step, shifts)`: positions of layers
             in `centre`, a float, and integers. A shift k adds `step` to the
-            density of the first k of these layers and takes it from the last
-            k; a negative one the other way round.
-        num_trials: Integer, at most so many combinations are tried: the
-            centre and others at random.
-        epochs: Integer, how long each is trained, or `None`: as long as the
-            task takes.
+            density of the first k of these layers and subtracts it from the
+            last k. A negative shift does the opposite.
+        num_trials: Integer, the maximum number of combinations: the centre,
+            and others at random.
+        epochs: Integer, the epochs of each trial, or `None` for the epochs of
+            the task.
 
     Example:
         >>> finder = SmartRatioSearch(
@@ -57,7 +57,7 @@ class SmartRatioSearch(Finder):
     num_trials: int = 144
     epochs: int | None = None
 
-    refused = RANDOM
+    unsupported_checks = UNSUPPORTED_IF_RANDOM
 
     def __post_init__(self):
         for name, density in dict(self.centre).items():
@@ -67,30 +67,29 @@ class SmartRatioSearch(Finder):
             most = len(layers) // 2
             if not all(-most <= shift <= most for shift in shifts):
                 raise ValueError(
-                    f"{len(layers)} layers can be shifted by at most {most}. "
-                    f"Received: shifts={shifts!r}."
+                    f"`shifts` of {len(layers)} layers must be from {-most} to "
+                    f"{most}. Received: shifts={shifts!r}."
                 )
             if not all(layer in range(len(self.centre)) for layer in layers):
                 raise ValueError(
-                    "`tilts` must name layers by their positions in `centre`, "
-                    f"from 0 to {len(self.centre) - 1}. "
-                    f"Received: layers={layers!r}."
+                    "`layers` in `tilts` must be positions in `centre`, from 0 "
+                    f"to {len(self.centre) - 1}. Received: layers={layers!r}."
                 )
         check_count("num_trials", self.num_trials)
         check_count("epochs", self.epochs, optional=True)
 
     def patterns(self, centre, seed=0):
-        """The densities to try.
+        """Returns the densities to try.
 
         Args:
             centre: List of floats.
-            seed: Integer, for the choice if there are too many.
+            seed: Integer, for the choice among too many combinations.
 
         Returns:
             Array of shape (trials, layers), the centre first.
 
         Raises:
-            ValueError: If a density is not above 0.
+            ValueError: If a density is 0 or less.
         """
         tilted = []
         for shifts in itertools.product(*(tilt[2] for tilt in self.tilts)):
@@ -105,8 +104,8 @@ class SmartRatioSearch(Finder):
                 tilted.append(np.minimum(pattern, 1))
         if tilted and np.min(tilted) <= 0:
             raise ValueError(
-                "Tilted, a layer has a density of 0 or less. Lower the steps. "
-                f"Received: tilts={self.tilts!r}."
+                "`tilts` must leave every layer a density above 0. Received: "
+                f"tilts={self.tilts!r}. Lower the steps."
             )
         if len(tilted) >= self.num_trials:
             rng = np.random.default_rng(seed % 2**64)
@@ -118,15 +117,15 @@ class SmartRatioSearch(Finder):
         names = [kernel.name for kernel in sparse.kernels]
         if list(self.centre) != names:
             raise ValueError(
-                "`centre` must give a density for each of "
+                "`centre` must have a density for each of "
                 f"{', '.join(names)}, in this order. "
                 f"Received: centre={self.centre!r}."
             )
-        fit, epochs = request.fit, request.epochs(self)
-        fit = dataclasses.replace(
-            fit, dataset=_with_validation(request.dataset)
+        trainer, epochs = request.trainer, request.epochs(self)
+        trainer = dataclasses.replace(
+            trainer, dataset=_with_validation(request.dataset)
         )
-        centre = scale_to(
+        centre = scale_densities(
             list(self.centre.values()),
             [kernel.size for kernel in sparse.kernels],
             request.density,
@@ -135,21 +134,23 @@ class SmartRatioSearch(Finder):
         start = [v.numpy() for v in sparse.variables]
         tickets, results = [], []
         for trial, pattern in enumerate(patterns):
-            ticket = of_densities(sparse.kernels, pattern, request.seed)
+            ticket = ticket_from_densities(
+                sparse.kernels, pattern, request.seed
+            )
             for variable, value in zip(sparse.variables, start, strict=True):
                 variable.assign(value)
             sparse.set_masks(ticket.masks)
-            fit.compile(sparse, optimizers.of_task(fit, epochs))
-            done = fit(
+            trainer.compile(sparse, optimizers.task_optimizer(trainer, epochs))
+            training = trainer(
                 sparse,
                 f"search/{trial}",
                 f"Trial {trial + 1} of {len(patterns)}",
                 epochs,
             )
             name, sign = "val_accuracy", 1
-            if name not in done.history:
+            if name not in training.history:
                 name, sign = "val_loss", -1
-            results.append(done.history[name][-1])
+            results.append(training.history[name][-1])
             tickets.append(ticket)
         return dataclasses.replace(
             tickets[int(np.argmax(sign * np.array(results)))],
@@ -167,13 +168,13 @@ class SmartRatioSearch(Finder):
 
 
 def _with_validation(dataset):
-    """The data set, with a tenth held out if it has no validation data."""
+    """Holds out a tenth of a data set that has no validation data."""
     if dataset.validation is not None:
         return dataset
     if dataset.hold_out is None:
         raise ValueError(
-            "Densities are chosen on validation data. The data set "
-            f"{dataset.name!r} has none, and none can be held out. Pass "
-            "`validation_data`."
+            "The search chooses densities on validation data. The data set "
+            f"{dataset.name!r} has no validation data and cannot be split. "
+            "Received: validation_data=None. Pass `validation_data`."
         )
     return dataset.hold_out(max(dataset.num_train // 10, 1))

@@ -1,4 +1,4 @@
-"""Smart ratios that are tuned by gradient."""
+"""Smart ratios with layer densities from gradient descent."""
 
 import dataclasses
 import functools
@@ -8,48 +8,49 @@ import numpy as np
 
 from rigl_tf.modeling import sparse_wrapper
 from rigl_tf.tickets import optimizers
-from rigl_tf.tickets.base import Finder
-from rigl_tf.tickets.random.random_draw import RANDOM
-from rigl_tf.tickets.random.random_draw import of_densities
+from rigl_tf.tickets.base import TicketFinder
+from rigl_tf.tickets.random.random_draw import UNSUPPORTED_IF_RANDOM
+from rigl_tf.tickets.random.random_draw import ticket_from_densities
 from rigl_tf.tickets.random.smart_ratio import SmartRatio
 from rigl_tf.tickets.search.score_model import ScoreModel
-from rigl_tf.tickets.search.score_rules import Drawn
+from rigl_tf.tickets.search.score_rules import BernoulliScores
 from rigl_tf.utils import tensors
 from rigl_tf.utils.validation import check_count
 from rigl_tf.utils.validation import check_function
 
 
 @dataclasses.dataclass(frozen=True)
-class SmartRatioTuned(Finder):
-    """Trains one density a layer; every step draws other connections.
+class SmartRatioTuned(TicketFinder):
+    """Trains one density per layer; every step draws new connections.
 
-    Nothing keeps the density of all layers together while densities are
-    trained: `Ticket.density` tells what it is in the end. Rare Gems calls this
-    version 5 of smart ratios if it starts from version 2, and 6 from 4; the
-    densities of its Table 16, 1.53 % and 1.47 %, have drifted from 1.44 %.
+    The training does not keep the total density fixed; `Ticket.density` has
+    the final value. Rare Gems calls this version 5 of smart ratios if it
+    starts from version 2, and version 6 if it starts from version 4. The
+    densities in Table 16 of Rare Gems, 1.53 % and 1.47 %, have drifted from
+    1.44 %.
 
     Args:
-        start: `SmartRatio` or `SmartRatioSearch`, for the first densities.
-        epochs: Integer, or `None`: as many as the task takes.
-        optimizer: Function of the number of steps to the optimizer of the
+        start: `SmartRatio` or `SmartRatioSearch`, for the initial densities.
+        epochs: Integer, or `None` for the epochs of the task.
+        optimizer: Function from the number of steps to the optimizer of the
             densities, as in `rigl_tf.tickets.optimizers`. The gradient of a
-            density is the sum of those of all connections.
+            density is the sum of the gradients of all connections.
 
     Reference:
         [Sreenivasan et al., 2022](https://arxiv.org/abs/2202.12002),
         equation 1.
     """
 
-    start: Finder = SmartRatio()
+    start: TicketFinder = SmartRatio()
     epochs: int | None = None
     optimizer: Callable = functools.partial(
         optimizers.sgd, learning_rate=1e-6, momentum=0.0
     )
 
-    refused = RANDOM
+    unsupported_checks = UNSUPPORTED_IF_RANDOM
 
     def __post_init__(self):
-        if not isinstance(self.start, Finder):
+        if not isinstance(self.start, TicketFinder):
             raise TypeError(
                 "`start` must be a `SmartRatio` or a `SmartRatioSearch`. "
                 f"Received: start={self.start!r}."
@@ -63,24 +64,26 @@ class SmartRatioTuned(Finder):
         sparse.set_masks({k.name: np.ones(k.mask.shape, bool) for k in kernels})
         model = ScoreModel(
             sparse.network,
-            Drawn([float(first.masks[k.name].mean()) for k in kernels]),
+            BernoulliScores(
+                [float(first.masks[k.name].mean()) for k in kernels]
+            ),
             request.seed,
         )
         epochs = request.epochs(self)
         num_steps = epochs * request.dataset.steps_per_epoch
-        request.fit.compile(model, self.optimizer(num_steps))
-        done = request.fit(
-            model, "search/tuning", "The search: densities are trained", epochs
+        request.trainer.compile(model, self.optimizer(num_steps))
+        training = request.trainer(
+            model, "search/tuning", "Search: training of densities", epochs
         )
         wanted = [float(tensors.as_array(score)) for score in model.scores]
         for kernel, density in zip(kernels, wanted, strict=True):
             if density == 0:
                 raise ValueError(
-                    f"The density of {kernel.name} went down to 0. Lower the "
-                    "learning rate of `optimizer`."
+                    f"The trained density of {kernel.name} must be above 0. "
+                    "Received: 0. Lower the learning rate of `optimizer`."
                 )
-        ticket = of_densities(kernels, wanted, request.seed)
-        return dataclasses.replace(ticket, history=done.history)
+        ticket = ticket_from_densities(kernels, wanted, request.seed)
+        return dataclasses.replace(ticket, history=training.history)
 
     def num_epochs(self, density, epochs):
         start = self.start.num_epochs(density, epochs)

@@ -1,1 +1,1 @@
-"""Finders that score connections before training."""
+"""Finders that score all connections before training."""

@@ -3,21 +3,21 @@
 import keras
 
 
-def outputs(network, values, x, training):
-    """Calls a network with other values in the place of variables.
+def call_with_values(network, values, x, training):
+    """Calls a network with tensors instead of some of its variables.
 
-    Nothing is assigned, so that gradients flow through the values, also those
-    of gradients.
+    No variable is assigned, so gradients flow through the tensors, including
+    gradients of gradients.
 
     Args:
         network: Built `keras.Model`.
-        values: List of pairs of `keras.Variable` and tensor.
-        x: What the network takes.
+        values: List of pairs of a `keras.Variable` and a tensor.
+        x: The inputs of the network.
         training: Boolean or `None`.
 
     Returns:
-        The outputs, and a list of pairs: each variable that the call would
-        have changed, such as a moving average, and its new value.
+        The outputs, and a list of pairs `(variable, new value)` for the
+        variables that an ordinary call would update, such as moving averages.
     """
     with keras.StatelessScope(state_mapping=values) as scope:
         y = network(x, training=training)

@@ -1,4 +1,4 @@
-"""GraSP: connections that carry the flow of the gradient."""
+"""GraSP: keeps connections that preserve the gradient flow."""
 
 import dataclasses
 
@@ -13,18 +13,18 @@ from rigl_tf.utils.validation import check_number
 class GraSP(loss_functional.ByGradient):
     """Keeps the connections with the largest w (Hg).
 
-    `g` is the gradient of the loss and `H` its Hessian, here multiplied by
-    differentiating twice. What is removed first are the connections with the
-    largest -w (Hg), without which the norm of the gradient would grow.
+    `g` is the gradient of the loss and `H` is its Hessian. The product is
+    computed by differentiating twice. GraSP first removes the connections
+    with the largest -w (Hg); the norm of the gradient would grow without them.
 
     Args:
-        num_batches: Integer, batches over which both are summed. The authors
-            take 10 examples of each class, or 25.
-        temperature: Number above 0, by which the logits of a softmax are
-            divided. The loss tells them: it is a cross entropy of classes
-            with `from_logits=True`. Outputs of any other kind, such as
-            probabilities, what a sigmoid takes, or numbers to regress, and
-            those of losses of your own stay as they are.
+        num_batches: Integer, number of batches to sum `g` and `H` over. The
+            authors use 10 examples of each class, or 25.
+        temperature: Number above 0. Logits of a softmax are divided by it.
+            Outputs are logits of a softmax if the loss is a cross entropy of
+            classes with `from_logits=True`. Other outputs, such as
+            probabilities, inputs of a sigmoid or regression values, and all
+            outputs with a custom loss are not divided.
 
     Reference:
         [Wang et al., 2020](https://arxiv.org/abs/2002.07376), equation 8.
@@ -39,13 +39,13 @@ class GraSP(loss_functional.ByGradient):
         check_number("temperature", self.temperature, "(0, inf)")
 
     def scores(self, sparse, request):
-        network = self.scoring(
+        network = self.make_functional(
             sparse,
             [kernel.variable for kernel in sparse.kernels],
             request,
             self.temperature,
         )
-        batches = loss_functional.batches(request, self.num_batches)
+        batches = loss_functional.first_batches(request, self.num_batches)
         values = network.values
         gradient = network.gradient(values, batches)
         products = network.times_hessian(values, gradient, batches)
@@ -55,5 +55,5 @@ class GraSP(loss_functional.ByGradient):
 
     def phases(self, density, epochs, num_examples, batch_size):
         del density, epochs, num_examples
-        # The gradient, and then the derivative of a gradient.
+        # One gradient, and one derivative of a gradient.
         return [((1 + 3) * self.num_batches * batch_size, 1.0)]

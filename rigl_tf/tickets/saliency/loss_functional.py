@@ -1,4 +1,4 @@
-"""Derivatives of the loss of a network that is not trained yet."""
+"""Derivatives of the loss of an untrained network."""
 
 import dataclasses
 import functools
@@ -9,47 +9,47 @@ import keras
 import tensorflow as tf
 from keras import tree
 
-from rigl_tf.tickets import second_derivatives
 from rigl_tf.tickets.saliency import functional_call
+from rigl_tf.tickets.saliency import second_derivatives
 from rigl_tf.tickets.saliency.one_shot import OneShot
 from rigl_tf.training import losses
 from rigl_tf.utils.validation import check_count
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Scoring:
-    """What is differentiated: the mean loss of a batch.
+class LossFunctional:
+    """The mean loss of a batch as a differentiable function of variables.
 
-    Moving averages of normalization stay as they are; the statistics of the
-    batch are used. Second derivatives go through these statistics, too. What
-    a layer holds constant by definition, as batch renormalization and
-    spectral normalization do, is constant here.
+    Normalization uses the statistics of the batch, and its moving averages do
+    not change. Second derivatives include these statistics. Values that a
+    layer treats as constants by definition, as in batch renormalization and
+    spectral normalization, are constants here.
 
     Attributes:
         network: `keras.Model`.
-        variables: List of variables, by which the loss is differentiated.
-        loss: Function of labels, outputs and weights of examples to a scalar.
+        variables: List of variables to differentiate the loss with respect to.
+        loss: Function from labels, outputs and sample weights to a scalar.
         examples_at_once: See `ByGradient`.
-        adds_up: Whether the loss is a sum over examples, not a mean.
+        is_sum: Boolean, whether the loss is a sum over examples, not a mean.
     """
 
     network: keras.Model
     variables: list
     loss: Callable
     examples_at_once: int | None = None
-    adds_up: bool = False
+    is_sum: bool = False
 
     @property
     def values(self):
-        """List of the variables' values."""
+        """List of tensors, the values of the variables."""
         return [tf.convert_to_tensor(v) for v in self.variables]
 
     def gradient(self, values, batches):
-        """The gradient, where variables have these values.
+        """Computes the gradient at the given values of the variables.
 
         Args:
-            values: List of tensors, one a variable.
-            batches: Batches as `fit` takes them, whose losses are added.
+            values: List of tensors, one for each variable.
+            batches: Batches as `fit` takes them. Their losses are added.
 
         Returns:
             List of tensors.
@@ -57,12 +57,12 @@ class Scoring:
         return self._sum(self._gradient, (values,), batches)
 
     def times_hessian(self, values, vector, batches):
-        """The product of the Hessian with a vector.
+        """Computes the product of the Hessian and a vector.
 
         Args:
-            values: List of tensors, one a variable.
-            vector: List of tensors, likewise.
-            batches: Batches as `fit` takes them, whose losses are added.
+            values: List of tensors, one for each variable.
+            vector: List of tensors, one for each variable.
+            batches: Batches as `fit` takes them. Their losses are added.
 
         Returns:
             List of tensors.
@@ -86,18 +86,18 @@ class Scoring:
         total = None
         for batch in batches:
             for part in self._parts(batch):
-                found = derivative(*args, *part)
-                total = found if total is None else add(found, total)
+                result = derivative(*args, *part)
+                total = result if total is None else add(result, total)
         return total
 
     def _parts(self, batch):
-        """Pairs of some examples of a batch and their share of the loss."""
+        """Yields parts of a batch, with the share of the loss of each."""
         size = len(tree.flatten(batch)[0])
         step = self.examples_at_once or size
         for start in range(0, size, step):
             stop = min(start + step, size)
             part = tree.map_structure(lambda t: t[start:stop], batch)
-            yield part, 1.0 if self.adds_up else (stop - start) / size
+            yield part, 1.0 if self.is_sum else (stop - start) / size
 
     def _derivative(self, values, batch, share):
         x, labels, weights = keras.utils.unpack_x_y_sample_weight(batch)
@@ -105,7 +105,7 @@ class Scoring:
         with tf.GradientTape() as tape:
             tape.watch(values)
             with second_derivatives.exact():
-                y, _ = functional_call.outputs(
+                y, _ = functional_call.call_with_values(
                     self.network, pairs, x, training=True
                 )
             outputs = tree.map_structure(_precise, y)
@@ -122,7 +122,7 @@ class Scoring:
             )
         )
 
-    # Graphs of their own: TensorFlow warns of functions traced too often.
+    # One graph per object: TensorFlow warns about repeated tracing.
     @functools.cached_property
     def _gradient(self):
         return tf.function(functools.partial(self._derivative))
@@ -134,14 +134,15 @@ class Scoring:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ByGradient(OneShot):
-    """Scores connections by derivatives of the loss.
+    """Base class of finders that score with derivatives of the loss.
 
     Args:
-        examples_at_once: Integer, how many examples of a batch are in memory
-            at once, or `None` for all. Derivatives are summed over such
-            parts, which is exact if examples do not depend on each other.
-            Batch normalization takes the statistics of a part, and dropout
-            draws for each part: scores are then others.
+        examples_at_once: Integer, the number of examples of a batch that are
+            in memory at the same time, or `None` for all. Derivatives are
+            summed over these parts. The sum is exact if examples do not
+            depend on each other. Batch normalization uses the statistics of a
+            part, and dropout draws a mask for each part, so the scores then
+            differ.
     """
 
     examples_at_once: int | None = None
@@ -150,31 +151,28 @@ class ByGradient(OneShot):
         super().__post_init__()
         check_count("examples_at_once", self.examples_at_once, optional=True)
 
-    def scoring(self, sparse, variables, request, temperature=1.0):
-        """What is differentiated, by variables of a sparse network.
+    def make_functional(self, sparse, variables, request, temperature=1.0):
+        """Returns the `LossFunctional` of a sparse model.
 
         Args:
             sparse: `SparseModel`.
             variables: List of variables of its network.
-            request: `Request`.
+            request: `SearchRequest`.
             temperature: See `losses.tempered`.
-
-        Returns:
-            `Scoring`.
         """
-        return Scoring(
+        return LossFunctional(
             sparse.network,
             variables,
-            request.fit.total_loss(temperature),
+            request.trainer.loss_function(temperature),
             self.examples_at_once,
-            losses.adds_up(request.fit.loss),
+            losses.is_sum_over_examples(request.trainer.loss),
         )
 
 
 def add(ones, others, factor=1.0):
-    """Lists of tensors: `factor * ones + others`.
+    """Returns `factor * ones + others` for two lists of tensors.
 
-    `others` is emptied, so that its memory is free for the sum.
+    The function empties `others`, so that the sum can use its memory.
     """
     return [factor * one + others.pop(0) for one in ones]
 
@@ -185,20 +183,20 @@ def _precise(output):
 
 
 def _dense(gradients):
-    """As tensors, those of embeddings, too."""
+    """Converts gradients to dense tensors; embeddings have sparse ones."""
     return [tf.convert_to_tensor(gradient) for gradient in gradients]
 
 
-def batches(request, num):
-    """The first batches that training would see.
+def first_batches(request, num):
+    """Returns the first batches of the training data.
 
     Raises:
-        ValueError: If an epoch has fewer.
+        ValueError: If an epoch has fewer than `num` batches.
     """
     available = request.dataset.steps_per_epoch
     if num > available:
         raise ValueError(
-            f"{num} batches are wanted to score connections, and the training "
-            f"data have {available}. Ask for fewer, or make batches smaller."
+            f"Scores need {num} batches in an epoch. Received: data with "
+            f"{available} batches. Use fewer batches, or make batches smaller."
         )
     return list(request.dataset.train(request.seed).take(num))

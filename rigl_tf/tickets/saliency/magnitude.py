@@ -1,4 +1,4 @@
-"""The largest weights of the untrained network."""
+"""Magnitude pruning before training."""
 
 import dataclasses
 
@@ -10,7 +10,7 @@ from rigl_tf.utils import tensors
 
 @dataclasses.dataclass(frozen=True)
 class Magnitude(OneShot):
-    """Keeps the largest weights, as they are before training."""
+    """Keeps the connections with the largest initial |w|."""
 
     def scores(self, sparse, request):
         del request

@@ -4,7 +4,7 @@ import abc
 import dataclasses
 
 from rigl_tf.sparsity import distributions
-from rigl_tf.tickets.base import Finder
+from rigl_tf.tickets.base import TicketFinder
 from rigl_tf.tickets.search import mask_selection
 from rigl_tf.tickets.ticket import Ticket
 from rigl_tf.utils.validation import check_choice
@@ -13,12 +13,14 @@ SCOPES = ("global", "layer")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class OneShot(Finder):
-    """Scores every connection once and keeps the highest.
+class OneShot(TicketFinder):
+    """Base class of finders that score every connection once.
+
+    The connections with the highest scores are kept.
 
     Args:
         scope: `"global"` ranks the connections of all layers together;
-            `"layer"` keeps the same fraction of each.
+            `"layer"` keeps the same fraction of each layer.
     """
 
     scope: str = "global"
@@ -28,29 +30,37 @@ class OneShot(Finder):
 
     @abc.abstractmethod
     def scores(self, sparse, request):
-        """List of arrays of floats, one for each of `sparse.kernels`."""
+        """Computes the scores.
+
+        Args:
+            sparse: `SparseModel` with dense masks.
+            request: `SearchRequest`.
+
+        Returns:
+            List of arrays of floats, one for each of `sparse.kernels`.
+        """
 
     def search(self, sparse, request):
         names = [kernel.name for kernel in sparse.kernels]
         scores = dict(zip(names, self.scores(sparse, request), strict=True))
         if not any(score.any() for score in scores.values()):
             raise ValueError(
-                f"{type(self).__name__} gives all connections the score 0. "
-                "Check that no layer has nothing but zeros as weights, and "
-                "that gradients are not too small for the dtype."
+                f"{type(self).__name__} needs a score other than 0. Received "
+                "only scores of 0. Check that every layer has weights other "
+                "than 0, and that gradients are not too small for the dtype."
             )
         if self.scope == "global":
-            masks = mask_selection.globally(
+            masks = mask_selection.global_top_k(
                 scores, request.count, self.keep_alive, request.seed
             )
         else:
             counts = same_fraction(sparse.kernels, request.density)
-            masks = mask_selection.by_layer(scores, counts, request.seed)
+            masks = mask_selection.layerwise_top_k(scores, counts, request.seed)
         return Ticket(masks, scores=scores)
 
 
 def same_fraction(kernels, density):
-    """Connections to keep of each kernel, the same fraction of all."""
+    """Returns how many connections to keep of each kernel: one fraction."""
     return distributions.budgets(
         [kernel.shape for kernel in kernels],
         [1 - density] * len(kernels),

@@ -1,4 +1,4 @@
-"""ProsPr: connections that matter to the loss after some training."""
+"""ProsPr: keeps connections that matter after a few training steps."""
 
 import dataclasses
 
@@ -15,21 +15,21 @@ from rigl_tf.utils.validation import check_number
 class ProsPr(loss_functional.ByGradient):
     """Keeps the connections with the largest |dL/dm| after K steps of SGD.
 
-    The network, its kernels multiplied by masks m that are one everywhere,
-    takes K steps of SGD on K batches; the loss of the next batch is then
-    differentiated with respect to m, through all the steps. With no step at
-    all, this is SNIP. Other trainable variables take the steps, too.
+    The kernels of the network are multiplied by masks m of ones. The network
+    takes K steps of SGD on K batches. Then the loss of the next batch is
+    differentiated with respect to m, through all the steps. With K = 0, this
+    is SNIP. The steps also train the other trainable variables.
 
-    The authors' code loses the gradient through the first step if there is
-    momentum; here it is exact.
+    With momentum, the authors' code drops the gradient through the first
+    step; here the gradient is exact.
 
     Args:
         num_steps: Integer, K.
-        learning_rate: Number above 0, of the inner steps.
-        momentum: Number in [0, 1), of the inner steps.
-        order: `"full"`, or `"first"`: what a step subtracts then counts as a
+        learning_rate: Number above 0, for the inner steps.
+        momentum: Number in [0, 1), for the inner steps.
+        order: `"full"`, or `"first"`: the update of a step then counts as a
             constant, which saves the time of second derivatives.
-        new_batches: Whether every step sees another batch.
+        new_batches: Boolean, whether every step uses a new batch.
 
     Reference:
         [Alizadeh et al., 2022](https://arxiv.org/abs/2202.08132), section 3.
@@ -52,9 +52,9 @@ class ProsPr(loss_functional.ByGradient):
         kernels = [kernel.variable for kernel in sparse.kernels]
         kept = set(map(id, kernels))
         others = [v for v in sparse.trainable_variables if id(v) not in kept]
-        network = self.scoring(sparse, [*kernels, *others], request)
+        network = self.make_functional(sparse, [*kernels, *others], request)
         num = self.num_steps + 1 if self.new_batches else 1
-        *steps, last = loss_functional.batches(request, num) * (
+        *steps, last = loss_functional.first_batches(request, num) * (
             1 if self.new_batches else self.num_steps + 1
         )
         adjoint = self._adjoint(network, steps, last)
@@ -64,11 +64,12 @@ class ProsPr(loss_functional.ByGradient):
         ]
 
     def _adjoint(self, network, steps, last):
-        """The last loss, differentiated by the values before the first step.
+        """Differentiates the last loss by the values before the first step.
 
-        The steps v' = momentum v + g(w), w' = w - learning_rate v' are taken,
-        then gone back with one product of the Hessian each: this needs the
-        memory of one step, and the weights before every step.
+        The forward pass takes the steps v' = momentum v + g(w),
+        w' = w - learning_rate v'. The backward pass needs one product with
+        the Hessian per step, the memory of one step and the weights before
+        every step.
         """
         before, now = self._trained(network, steps)
         adjoint = network.gradient(now, [last])
@@ -83,7 +84,7 @@ class ProsPr(loss_functional.ByGradient):
         return adjoint
 
     def _trained(self, network, steps):
-        """The values before every step, and those after the last."""
+        """Returns the values before every step, and the final values."""
         now, before = network.values, []
         velocity = [tf.zeros([], v.dtype) for v in now]
         for batch in steps:

@@ -1,4 +1,4 @@
-"""SNIP: connections whose removal would change the loss most."""
+"""SNIP: keeps connections whose removal would change the loss most."""
 
 import dataclasses
 
@@ -12,13 +12,12 @@ from rigl_tf.utils.validation import check_count
 class SNIP(loss_functional.ByGradient):
     """Keeps the connections with the largest |w dL/dw|.
 
-    The authors score the batch with normalization at inference, prune biases,
-    too, and train other weights than those that were scored. Here, batch
-    statistics are used, biases stay, and the ticket has the weights that were
-    scored.
+    The authors score with normalization in inference mode, also prune biases,
+    and train other weights than the scored weights. This class uses batch
+    statistics, keeps biases, and the ticket has the scored weights.
 
     Args:
-        num_batches: Integer, batches over which gradients are summed.
+        num_batches: Integer, number of batches to sum gradients over.
 
     Reference:
         [Lee et al., 2019](https://arxiv.org/abs/1810.02340), equation 6.
@@ -31,10 +30,10 @@ class SNIP(loss_functional.ByGradient):
         check_count("num_batches", self.num_batches)
 
     def scores(self, sparse, request):
-        network = self.scoring(
+        network = self.make_functional(
             sparse, [kernel.variable for kernel in sparse.kernels], request
         )
-        batches = loss_functional.batches(request, self.num_batches)
+        batches = loss_functional.first_batches(request, self.num_batches)
         gradient = network.gradient(network.values, batches)
         sizes = [
             np.abs((w * g).numpy())

@@ -1,4 +1,4 @@
-"""SynFlow: connections that much of the flow passes, without any data."""
+"""SynFlow: keeps connections with a large synaptic flow, without data."""
 
 import dataclasses
 
@@ -7,8 +7,8 @@ import tensorflow as tf
 from keras import tree
 
 from rigl_tf.modeling import sparse_wrapper
-from rigl_tf.tickets.base import PRUNED
-from rigl_tf.tickets.base import Finder
+from rigl_tf.tickets.base import UNSUPPORTED_IF_PRUNED
+from rigl_tf.tickets.base import TicketFinder
 from rigl_tf.tickets.saliency import functional_call
 from rigl_tf.tickets.search import mask_selection
 from rigl_tf.tickets.search import pruning_counts
@@ -24,20 +24,20 @@ _SCHEDULES = {
 
 
 @dataclasses.dataclass(frozen=True)
-class SynFlow(Finder):
-    """Prunes step by step what the least flow of |w| passes through.
+class SynFlow(TicketFinder):
+    """Iteratively prunes the connections with the smallest synaptic flow.
 
     The score of a connection is |w| dR/d|w|, where R is the sum of the
     outputs for an input of ones, with the absolute values of all variables.
-    Normalization is at inference. No data are needed, and with many
-    iterations no layer is emptied before all others.
+    Normalization is in inference mode. The search needs no data. With many
+    iterations, it does not empty a layer before all other layers.
 
     Args:
-        num_iterations: Integer. With one, layers may well be emptied.
-        schedule: `"exponential"` prunes the same fraction each time,
-            `"linear"` the same number.
-        dtype: `"float32"` or `"float64"`, in which flow is computed. It
-            multiplies from layer to layer: about 3e22 in ResNet-20.
+        num_iterations: Integer. With one iteration, layers may become empty.
+        schedule: `"exponential"` prunes the same fraction in each iteration,
+            `"linear"` the same number of connections.
+        dtype: `"float32"` or `"float64"`, the dtype of the flow. The flow
+            multiplies from layer to layer: it is about 3e22 in ResNet-20.
 
     Reference:
         [Tanaka et al., 2020](https://arxiv.org/abs/2006.05467), section 6.
@@ -53,12 +53,12 @@ class SynFlow(Finder):
         check_choice("dtype", self.dtype, ("float32", "float64"))
 
     @property
-    def refused(self):
-        return PRUNED if self.num_iterations > 1 else {}
+    def unsupported_checks(self):
+        return UNSUPPORTED_IF_PRUNED if self.num_iterations > 1 else {}
 
     def search(self, sparse, request):
         names = [kernel.name for kernel in sparse.kernels]
-        flow = Flow(sparse, request.dataset.input_shape, self.dtype)
+        flow = SynapticFlow(sparse, request.dataset.input_shape, self.dtype)
         masks = [np.ones(k.variable.shape, bool) for k in sparse.kernels]
         for count in _SCHEDULES[self.schedule](
             request.size, request.density, self.num_iterations
@@ -66,19 +66,21 @@ class SynFlow(Finder):
             _, scores = flow(masks)
             if not all(np.isfinite(score).all() for score in scores):
                 raise ValueError(
-                    "The flow through the network is more than "
-                    f"{self.dtype} holds. Pass `dtype='float64'`."
+                    "The synaptic flow of the network must be finite. Received "
+                    f"an overflow with dtype={self.dtype!r}. Pass "
+                    "`dtype='float64'`."
                 )
             if not any(score.any() for score in scores):
                 raise ValueError(
-                    "The sum of the outputs does not depend on any weight, as "
-                    "that of a softmax. Give SynFlow a network of logits."
+                    "The sum of the outputs must depend on the weights. "
+                    "Received a network with a constant sum, such as the sum "
+                    "of a softmax. Pass a network that returns logits."
                 )
             scores = {
-                name: mask_selection.only(mask, score)
+                name: mask_selection.mask_scores(mask, score)
                 for name, mask, score in zip(names, masks, scores, strict=True)
             }
-            chosen = mask_selection.globally(
+            chosen = mask_selection.global_top_k(
                 scores, count, self.keep_alive, request.seed
             )
             masks = list(chosen.values())
@@ -86,26 +88,26 @@ class SynFlow(Finder):
 
     def phases(self, density, epochs, num_examples, batch_size):
         del epochs, num_examples, batch_size
-        size = 2**53  # so that no rounding shows
+        size = 2**53  # makes rounding negligible
         kept = _SCHEDULES[self.schedule](size, density, self.num_iterations)
         # One input of ones in every iteration.
         return [(1, count / size) for count in (size, *kept[:-1])]
 
 
-class Flow:
-    """The flow of absolute weights through a network.
+class SynapticFlow:
+    """The synaptic flow of a network: absolute weights, an input of ones.
 
     Args:
         sparse: `SparseModel` with dense masks.
         input_shape: Tuple of integers, the shape of one example, or a
-            structure of them.
-        dtype: String, in which to compute.
+            structure of such tuples.
+        dtype: String, the dtype of the computation.
     """
 
     def __init__(self, sparse, input_shape, dtype="float32"):
         self._network = sparse.network
         if sparse.compute_dtype != dtype:
-            self._network = _of_dtype(sparse.network, dtype)
+            self._network = _copy_in_dtype(sparse.network, dtype)
         self._kernels = sparse_wrapper.sparse_kernels(self._network)
         self._ones = tree.map_shape_structure(
             lambda shape: tf.ones((1, *shape), dtype), input_shape
@@ -129,7 +131,7 @@ class Flow:
                 (kernel.variable, size)
                 for kernel, size in zip(self._kernels, sizes, strict=True)
             ]
-            y, _ = functional_call.outputs(
+            y, _ = functional_call.call_with_values(
                 self._network, values + others, self._ones, training=False
             )
             total = tf.add_n([tf.reduce_sum(one) for one in tree.flatten(y)])
@@ -140,10 +142,10 @@ class Flow:
         ]
 
     def __call__(self, masks):
-        """The flow, and each connection's part in it.
+        """Computes the flow, and the score of each connection.
 
         Args:
-            masks: List of boolean arrays, one a kernel.
+            masks: List of boolean arrays, one for each kernel.
 
         Returns:
             Float, and a list of arrays.
@@ -152,8 +154,8 @@ class Flow:
         return float(total), [score.numpy() for score in scores]
 
 
-def _of_dtype(network, dtype):
-    """A copy of a network that computes in another dtype."""
+def _copy_in_dtype(network, dtype):
+    """Returns a copy of a network that computes in another dtype."""
 
     def changed(config):
         if isinstance(config, dict):
@@ -166,6 +168,6 @@ def _of_dtype(network, dtype):
         return config
 
     copy = type(network).from_config(changed(network.get_config()))
-    for mine, variable in zip(copy.weights, network.weights, strict=True):
-        mine.assign(tensors.as_array(variable))
+    for target, variable in zip(copy.weights, network.weights, strict=True):
+        target.assign(tensors.as_array(variable))
     return copy

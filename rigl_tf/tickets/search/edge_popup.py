@@ -1,4 +1,4 @@
-"""Edge-Popup, and its steps towards Gem-Miner."""
+"""Edge-Popup, and its variants between Edge-Popup and Gem-Miner."""
 
 import dataclasses
 
@@ -6,26 +6,26 @@ from rigl_tf.tickets.saliency.one_shot import SCOPES
 from rigl_tf.tickets.saliency.one_shot import same_fraction
 from rigl_tf.tickets.search import mask_selection
 from rigl_tf.tickets.search import pruning_counts
-from rigl_tf.tickets.search.score_rules import Highest
-from rigl_tf.tickets.search.trained_scores import Scored
+from rigl_tf.tickets.search.score_rules import TopKScores
+from rigl_tf.tickets.search.trained_scores import TrainedScoresFinder
 from rigl_tf.utils.validation import check_choice
 from rigl_tf.utils.validation import check_number
 
 
 @dataclasses.dataclass(frozen=True)
-class EdgePopup(Scored):
-    """Trains scores; the connections with the largest |score| count.
+class EdgePopup(TrainedScoresFinder):
+    """Trains scores and selects the connections with the largest |score|.
 
     The four rows of Table 3 of Rare Gems are `EdgePopup()`,
-    `EdgePopup(scope="global")`, with `period=5`, and with `regularization`,
-    too.
+    `EdgePopup(scope="global")`, the same with `period=5`, and the same with
+    `regularization`.
 
     Args:
         scope: `"layer"` keeps the same fraction of each layer, `"global"`
             ranks the scores of all layers together.
-        period: Integer, with the scope `"global"`: after every `period`-th
-            epoch the density shrinks by the same fraction. `None` begins with
-            the final one.
+        period: Integer, only with the scope `"global"`: after every
+            `period`-th epoch, the density shrinks by the same fraction. With
+            `None`, the search uses the final density from the start.
         regularization: Float, at least 0: this times the sum of the squared
             scores is added to the loss.
 
@@ -44,8 +44,9 @@ class EdgePopup(Scored):
         check_number("regularization", self.regularization, "[0, inf)")
         if self.period is not None and self.scope != "global":
             raise ValueError(
-                "`period` is for scores of all layers together, with "
-                f'`scope="global"`. Received: period={self.period}.'
+                "`period` must be None unless all layers are ranked together. "
+                f"Received: period={self.period}, scope={self.scope!r}. Pass "
+                '`scope="global"`.'
             )
 
     def search(self, sparse, request):
@@ -57,7 +58,7 @@ class EdgePopup(Scored):
             steps = pruning_counts.within_epochs(
                 request.size, request.density, epochs, self.period
             )
-        rule = Highest(in_layers, self.regularization)
+        rule = TopKScores(in_layers, self.regularization)
         model = self.model(sparse, rule, request.seed)
         model.count.assign(steps[0])
         history = self.train(
@@ -65,9 +66,11 @@ class EdgePopup(Scored):
         )
         scores = self.scores(model)
         if self.scope == "layer":
-            masks = mask_selection.by_layer(scores, in_layers, request.seed)
+            masks = mask_selection.layerwise_top_k(
+                scores, in_layers, request.seed
+            )
         else:
-            masks = mask_selection.globally(
+            masks = mask_selection.global_top_k(
                 scores, request.count, self.keep_alive, request.seed
             )
         return self.ticket(model, masks, history, request)

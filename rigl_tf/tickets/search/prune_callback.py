@@ -1,18 +1,18 @@
-"""What a search does at the end of epochs."""
+"""Callback that prunes at the end of epochs."""
 
 import keras
 
 
-class Prunes(keras.callbacks.Callback):
+class PruningCallback(keras.callbacks.Callback):
     """Prunes a `ScoreModel` after every few epochs.
 
-    It adds to the logs the `sparsity` that there is, and the `bound` below
-    which it cannot be.
+    It adds to the logs the current `sparsity`, and its lower `bound`.
 
     Args:
-        counts: List of integers, connections to keep each time.
-        period: Integer, epochs from one time to the next.
-        prune: Function of such a count.
+        counts: List of integers, the connections to keep, one for each
+            pruning.
+        period: Integer, the number of epochs between two prunings.
+        prune: Function of one of the counts.
     """
 
     def __init__(self, counts, period, prune):

@@ -1,19 +1,19 @@
-"""How many connections a ticket keeps, in whole connections."""
+"""Numbers of connections to keep, as whole numbers."""
 
 import math
 
 from rigl_tf.utils.validation import is_number
 
 
-def total(size, density):
-    """The nearest integer to `size * density`.
+def count_to_keep(size, density):
+    """Returns the integer nearest to `size * density`.
 
     Args:
         size: Integer, connections of the dense network.
-        density: Float in (0, 1), the fraction kept.
+        density: Float in (0, 1), the fraction to keep.
 
     Raises:
-        ValueError: If the density is out of range, or keeps nothing.
+        ValueError: If the density is out of range, or keeps no connection.
     """
     if not is_number(density) or not 0 < density < 1:
         raise ValueError(
@@ -23,22 +23,23 @@ def total(size, density):
     count = math.floor(size * density + 0.5)
     if count < 1:
         raise ValueError(
-            f"A density of {density} keeps none of {size} connections."
+            f"`density` must keep at least one of {size} connections. "
+            f"Received: density={density}. Raise it."
         )
     return count
 
 
 def exponential(size, density, num):
-    """Counts that shrink by the same fraction each time.
+    """Returns counts that shrink by the same fraction each time.
 
     Args:
-        size: Integer, connections at the beginning.
-        density: Float in (0, 1), what the last count keeps of them.
-        num: Integer, at least 1, how many counts.
+        size: Integer, the initial number of connections.
+        density: Float in (0, 1), the fraction that the last count keeps.
+        num: Integer, at least 1, the number of counts.
 
     Returns:
-        List of integers: the nearest to `size * density ** (j / num)`, for j
-        from 1.
+        List of integers, the nearest to `size * density ** (j / num)` for j
+        from 1 to `num`.
     """
     return [
         math.floor(size * density ** (j / num) + 0.5) for j in range(1, num + 1)
@@ -46,7 +47,7 @@ def exponential(size, density, num):
 
 
 def linear(size, density, num):
-    """Counts that shrink by the same number; see `exponential`."""
+    """Returns counts that shrink by the same number; see `exponential`."""
     return [
         math.floor(size * (1 - (1 - density) * j / num) + 0.5)
         for j in range(1, num + 1)
@@ -54,41 +55,42 @@ def linear(size, density, num):
 
 
 def within_epochs(size, density, epochs, period):
-    """Counts of a search that prunes after every `period`-th epoch.
+    """Returns the counts of a search that prunes after every period.
 
-    At least one epoch follows the last pruning, so that there are
-    (epochs - 1) // period of them.
+    At least one epoch follows the last pruning, so the search prunes
+    (epochs - 1) // period times.
 
     Args:
-        size: Integer, connections at the beginning.
+        size: Integer, the initial number of connections.
         density: Float in (0, 1).
         epochs: Integer, epochs of the search.
-        period: Integer, at least 1.
+        period: Integer, at least 1, the epochs between two prunings.
 
     Returns:
-        List of integers, as of `exponential`.
+        List of integers, as from `exponential`.
 
     Raises:
-        ValueError: If there is no time to prune at all.
+        ValueError: If the search has too few epochs to prune.
     """
     if not isinstance(period, int) or not 1 <= period < epochs:
         raise ValueError(
-            "`period`, the epochs from one pruning to the next, must be an "
-            "integer of at least 1 and below the epochs of the search, "
-            f"{epochs}: the density cannot be reached otherwise. Search for "
-            f"more `epochs`, or prune more often. Received: period={period!r}."
+            "`period`, the epochs between two prunings, must be an integer of "
+            f"at least 1 and less than {epochs}, the epochs of the search. "
+            f"Received: period={period!r}. Search for more `epochs`, or prune "
+            "more often."
         )
     return exponential(size, density, (epochs - 1) // period)
 
 
-def rounds(density, rate):
-    """Rounds of pruning after which about `density` is left.
+def num_rounds(density, rate):
+    """Returns the number of pruning rounds that reach about `density`.
 
     Args:
         density: Float in (0, 1).
-        rate: Float in (0, 1), about what each round prunes of what is left.
+        rate: Float in (0, 1), the approximate fraction of the remaining
+            connections that each round prunes.
 
     Returns:
-        Integer, at least 1, the nearest.
+        Integer, at least 1: the nearest number of rounds.
     """
     return max(round(math.log(density) / math.log(1 - rate)), 1)

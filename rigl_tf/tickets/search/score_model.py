@@ -1,4 +1,4 @@
-"""Trains scores of connections while the weights stay as they are."""
+"""A model that trains scores of connections; the weights are fixed."""
 
 import dataclasses
 
@@ -16,24 +16,24 @@ from rigl_tf.tickets.saliency import functional_call
 
 @keras.saving.register_keras_serializable(package="rigl_tf")
 class ScoreModel(SparseModel):
-    """Finds connections by the gradient of their scores.
+    """Trains a score for every connection of a network with fixed weights.
 
-    A kernel counts as its weights times what a rule makes of the scores times
-    its mask. The gradient passes through the rule as if it were the identity.
-    Scores are what `fit` trains: `kernels` has them in the place of weights,
-    so that where a mask is `False` a score is zero, stays zero and gets no
-    gradient.
+    The effective kernel is the product of the weights, the mask and the
+    selection that a rule makes from the scores. The gradient passes straight
+    through the selection (a straight-through estimator). `fit` trains the
+    scores: the variables of `kernels` are scores instead of weights. A score
+    is zero and has no gradient where the mask is `False`.
 
     Args:
         network: A built `keras.Model` with `Sparse` layers.
-        rule: Of `rigl_tf.tickets.search.score_rules`.
-        seed: Integer, for the scores to begin with.
+        rule: `ScoreRule` of `rigl_tf.tickets.search.score_rules`.
+        seed: Integer, for the initial scores.
 
     Attributes:
         scores: List of variables.
-        size: Integer, connections in all.
-        count: int64 variable, how many of them may count, for rules that go
-            by it.
+        size: Integer, total number of connections.
+        count: int64 variable, the number of connections to select, for rules
+            that use it.
     """
 
     _OBJECTS = ("network", "rule")
@@ -52,7 +52,7 @@ class ScoreModel(SparseModel):
         )
 
     def _watch(self):
-        """Makes a score for every connection, in the place of weights."""
+        """Creates the scores, which replace the weights as variables."""
         for variable in self.network.weights:
             variable.trainable = False
         self.size = sum(self.budgets)
@@ -73,7 +73,7 @@ class ScoreModel(SparseModel):
                 regularizer=self.rule.regularizer(),
                 dtype=keras.config.floatx(),  # as losses are
             )
-            score.assign(self.rule.first_scores(kernel, (self.seed, i)))
+            score.assign(self.rule.initial_scores(kernel, (self.seed, i)))
             score.constraint = self.rule.constraint()
             if score.shape == kernel.mask.shape:
                 score.constraint = KeepZeros(kernel.mask, score.constraint)
@@ -83,7 +83,7 @@ class ScoreModel(SparseModel):
 
     @property
     def trains_itself(self):
-        """No: scores are trained, whatever the network's class does."""
+        """False: scores are trained, even if the network's class trains."""
         return False
 
     @property
@@ -94,35 +94,35 @@ class ScoreModel(SparseModel):
         }
         return [v for v in super().moving_averages if id(v) not in weights]
 
-    def chosen(self):
-        """The connections that count now, as a list of boolean tensors."""
+    def selected_masks(self):
+        """Returns the selected connections as a list of boolean tensors."""
         return [
             tf.logical_and(hard, tf.convert_to_tensor(kernel.mask))
             for hard, kernel in zip(
-                self.rule.choose(self),
+                self.rule.select(self),
                 sparse_wrapper.sparse_kernels(self.network),
                 strict=True,
             )
         ]
 
     def current_density(self):
-        """The fraction of connections that count now, a float."""
-        kept = sum(int(tf.math.count_nonzero(c)) for c in self.chosen())
-        return kept / self.size
+        """Returns the fraction of selected connections, a float."""
+        masks = self.selected_masks()
+        return sum(int(tf.math.count_nonzero(m)) for m in masks) / self.size
 
     def call(self, inputs, training=None):
         kernels = sparse_wrapper.sparse_kernels(self.network)
         values = []
-        for kernel, score, chosen in zip(
-            kernels, self.scores, self.chosen(), strict=True
+        for kernel, score, selected in zip(
+            kernels, self.scores, self.selected_masks(), strict=True
         ):
             weight = tf.convert_to_tensor(kernel.variable)
             gate = _gate(
-                self.rule.soft(tf.convert_to_tensor(score)),
-                tf.cast(chosen, weight.dtype),
+                self.rule.surrogate(tf.convert_to_tensor(score)),
+                tf.cast(selected, weight.dtype),
             )
             values.append((kernel.variable, weight * gate))
-        y, updates = functional_call.outputs(
+        y, updates = functional_call.call_with_values(
             self.network, values, inputs, training
         )
         for variable, value in updates:
@@ -139,11 +139,11 @@ class ScoreModel(SparseModel):
 
 @tf.custom_gradient
 def _gate(score, hard):
-    """`hard` itself, and for the gradient as if it were `score`."""
+    """Returns `hard`, with the gradient of `score`."""
 
     def gradient(upstream):
-        # A score for many connections has the gradient of all.
-        whole = upstream if score.shape.rank else tf.reduce_sum(upstream)
-        return tf.cast(whole, score.dtype), None
+        # The gradient of a scalar score is the sum over all connections.
+        total = upstream if score.shape.rank else tf.reduce_sum(upstream)
+        return tf.cast(total, score.dtype), None
 
     return hard, gradient

@@ -1,4 +1,4 @@
-"""What scores make of connections: which of them count."""
+"""Rules that select connections from trained scores."""
 
 import dataclasses
 
@@ -10,74 +10,76 @@ from rigl_tf.sparsity import masks
 from rigl_tf.utils.serialization import Config
 
 
-class Rule(Config):
-    """What a `ScoreModel` makes of its scores; here, what most have in common.
+class ScoreRule(Config, registered_name="Rule"):
+    """Base class of rules that select connections in a `ScoreModel`.
 
-    A rule gives `first_scores(kernel, seed)`, a tensor, and `choose(model)`,
-    a boolean tensor for each kernel.
+    A rule has two more methods: `initial_scores(kernel, seed)` returns a
+    tensor, and `select(model)` a boolean tensor for each kernel.
     """
 
     def shape(self, kernel):
-        """That of a kernel's scores."""
+        """Returns the shape of a kernel's scores."""
         return kernel.variable.shape
 
     def constraint(self):
-        """What projects scores after every step, or `None`."""
+        """Returns the constraint applied after every step, or `None`."""
 
     def regularizer(self):
-        """What is added to the loss, or `None`."""
+        """Returns the regularizer that adds to the loss, or `None`."""
 
-    def soft(self, scores):
-        """What the gradient takes the choice for."""
+    def surrogate(self, scores):
+        """Returns the function of scores that the gradient differentiates."""
         return scores
 
 
 @dataclasses.dataclass(frozen=True)
-class Rounded(Rule):
-    """A connection counts if its score is at least one half.
+class RoundedScores(ScoreRule, registered_name="Rounded"):
+    """Selects connections with a score of at least one half.
 
-    Scores begin uniform in [0, 1] and are projected back into it after every
-    step.
+    Initial scores are uniform in [0, 1]. After every step, scores are
+    projected to [0, 1].
 
     Args:
         regularization: Float, at least 0: this times the sum of the squared
-            scores, or of the scores, is added to the loss.
+            scores (`norm=2`) or of the scores (`norm=1`) is added to the loss.
         norm: Integer, 2 or 1.
     """
 
     regularization: float = 0.0
     norm: int = 2
 
-    def first_scores(self, kernel, seed):
+    def initial_scores(self, kernel, seed):
         return tf.random.stateless_uniform(kernel.variable.shape, seed)
 
     def constraint(self):
         return UnitInterval()
 
     def regularizer(self):
-        kind = {1: keras.regularizers.L1, 2: keras.regularizers.L2}[self.norm]
-        return kind(self.regularization) if self.regularization else None
+        if not self.regularization:
+            return None
+        cls = {1: keras.regularizers.L1, 2: keras.regularizers.L2}[self.norm]
+        return cls(self.regularization)
 
-    def choose(self, model):
+    def select(self, model):
         return [tf.convert_to_tensor(s) >= 0.5 for s in model.scores]
 
 
 @dataclasses.dataclass(frozen=True)
-class Highest(Rule):
-    """The connections with the largest |score| count.
+class TopKScores(ScoreRule, registered_name="Highest"):
+    """Selects the connections with the largest |score|.
 
-    Scores begin uniform within 1 / sqrt(inputs of a neuron).
+    Initial scores are uniform in +-1 / sqrt(fan_in).
 
     Args:
-        counts: List of integers, connections that count in each layer, or
-            `None`: as many as `model.count` says of all layers together.
-        regularization: As for `Rounded`.
+        counts: List of integers, the connections to select in each layer, or
+            `None` to select `model.count` connections of all layers together.
+        regularization: As for `RoundedScores`.
     """
 
     counts: list | None = None
     regularization: float = 0.0
 
-    def first_scores(self, kernel, seed):
+    def initial_scores(self, kernel, seed):
         bound = fan_in(kernel) ** -0.5
         return tf.random.stateless_uniform(
             kernel.variable.shape, seed, -bound, bound
@@ -88,10 +90,10 @@ class Highest(Rule):
             return None
         return keras.regularizers.L2(self.regularization)
 
-    def soft(self, scores):
+    def surrogate(self, scores):
         return tf.abs(scores)
 
-    def choose(self, model):
+    def select(self, model):
         sizes = [tf.abs(tf.convert_to_tensor(s)) for s in model.scores]
         counts = self.counts
         if counts is None:
@@ -109,14 +111,14 @@ class Highest(Rule):
 
 
 @dataclasses.dataclass(frozen=True)
-class Drawn(Rule):
-    """Connections count at random, each layer with a density of its own.
+class BernoulliScores(ScoreRule, registered_name="Drawn"):
+    """Selects random connections, with one trained density per layer.
 
-    The score of a layer is its density, kept in [0, 1]. At every step, other
-    connections are drawn.
+    The score of a layer is its density in [0, 1]. Every step draws new
+    connections.
 
     Args:
-        densities: List of floats, to begin with.
+        densities: List of floats, the initial densities.
     """
 
     densities: list
@@ -125,14 +127,14 @@ class Drawn(Rule):
         del kernel
         return ()
 
-    def first_scores(self, kernel, seed):
+    def initial_scores(self, kernel, seed):
         del kernel
         return self.densities[seed[1]]
 
     def constraint(self):
         return UnitInterval()
 
-    def choose(self, model):
+    def select(self, model):
         step = tf.cast(tf.convert_to_tensor(model.step), tf.int64)
         kernels = sparse_wrapper.sparse_kernels(model.network)
         return [
@@ -150,12 +152,12 @@ class Drawn(Rule):
 
 @keras.saving.register_keras_serializable(package="rigl_tf")
 class UnitInterval(keras.constraints.Constraint):
-    """Projects what it is given into [0, 1]."""
+    """Constraint that clips values to [0, 1]."""
 
     def __call__(self, w):
         return tf.clip_by_value(tf.convert_to_tensor(w), 0.0, 1.0)
 
 
 def fan_in(kernel):
-    """Integer, the connections that lead to an output of a kernel."""
+    """Returns the number of connections to one output of a kernel."""
     return kernel.layout.kernel_positions * kernel.layout.inputs

@@ -1,4 +1,4 @@
-"""The weights that a ticket is found in."""
+"""Fixed weights for searches that train scores."""
 
 import numpy as np
 
@@ -6,13 +6,13 @@ from rigl_tf.modeling import sparse_wrapper
 from rigl_tf.tickets.search.score_rules import fan_in
 from rigl_tf.utils import tensors
 
-KINDS = ("own", "signed_constant")
+WEIGHTS = ("own", "signed_constant")
 
 
 def make_signed_constant(sparse):
-    """Gives weights the standard deviation of He et al., and their own signs.
+    """Sets all weights of a kernel to sqrt(2 / fan_in) with their own signs.
 
-    All weights of a kernel are then plus or minus sqrt(2 / fan_in).
+    The value is the standard deviation of He et al.
 
     Args:
         sparse: `SparseModel`.

@@ -1,4 +1,4 @@
-"""Tickets whose connections are chosen by scores that are trained."""
+"""Base class of finders that train scores of connections."""
 
 import dataclasses
 from collections.abc import Callable
@@ -7,11 +7,11 @@ import numpy as np
 
 from rigl_tf.tickets import normalization
 from rigl_tf.tickets import optimizers
-from rigl_tf.tickets.base import Finder
+from rigl_tf.tickets.base import TicketFinder
 from rigl_tf.tickets.search import mask_selection
-from rigl_tf.tickets.search.prune_callback import Prunes
+from rigl_tf.tickets.search.prune_callback import PruningCallback
 from rigl_tf.tickets.search.score_model import ScoreModel
-from rigl_tf.tickets.search.signed_constant import KINDS
+from rigl_tf.tickets.search.signed_constant import WEIGHTS
 from rigl_tf.tickets.search.signed_constant import make_signed_constant
 from rigl_tf.tickets.ticket import Ticket
 from rigl_tf.tickets.ticket import get_weights
@@ -22,16 +22,16 @@ from rigl_tf.utils.validation import check_function
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Scored(Finder):
-    """Trains scores while weights stay as they are.
+class TrainedScoresFinder(TicketFinder):
+    """Base class of finders that train scores while weights are fixed.
 
     Args:
-        epochs: Integer, how long scores are trained, or `None`: as long as
-            the task takes.
-        optimizer: Function of the number of steps to the optimizer of the
+        epochs: Integer, the epochs of the search, or `None` for the epochs of
+            the task.
+        optimizer: Function from the number of steps to the optimizer of the
             scores, as in `rigl_tf.tickets.optimizers`.
-        weights: `"signed_constant"`, or `"own"`: those of the model, such as
-            pretrained ones.
+        weights: `"signed_constant"`, or `"own"` for the weights of the model,
+            such as pretrained weights.
     """
 
     epochs: int | None = None
@@ -41,45 +41,46 @@ class Scored(Finder):
     def __post_init__(self):
         check_count("epochs", self.epochs, optional=True)
         check_function("optimizer", self.optimizer, "the number of steps")
-        check_choice("weights", self.weights, KINDS)
+        check_choice("weights", self.weights, WEIGHTS)
 
     def model(self, sparse, rule, seed):
-        """The `ScoreModel` of a sparse model, whose weights are made so."""
+        """Returns the `ScoreModel` of a sparse model, and sets its weights."""
         if self.weights == "signed_constant":
             make_signed_constant(sparse)
         return ScoreModel(sparse.network, rule, seed)
 
-    def train(self, model, request, steps, period, prune):
-        """Trains scores, and prunes after every few epochs.
+    def train(self, model, request, counts, period, prune):
+        """Trains scores and prunes after every few epochs.
 
         Args:
             model: `ScoreModel`.
-            request: `Request`.
-            steps: List of integers, connections to keep each time.
-            period: Integer, epochs from one time to the next.
-            prune: Function of such a count.
+            request: `SearchRequest`.
+            counts: List of integers, the connections to keep, one for each
+                pruning.
+            period: Integer, the number of epochs between two prunings.
+            prune: Function of one of the counts.
 
         Returns:
             Dictionary, the history.
         """
         epochs = self._epochs(request)
         num_steps = epochs * request.dataset.steps_per_epoch
-        request.fit.compile(model, self.optimizer(num_steps))
-        return request.fit(
+        request.trainer.compile(model, self.optimizer(num_steps))
+        return request.trainer(
             model,
             "search",
-            "The search: scores are trained",
+            "Search: training of scores",
             epochs,
-            [Prunes(steps, period, prune)],
+            [PruningCallback(counts, period, prune)],
         ).history
 
     def scores(self, model):
-        """Dictionary from kernel to the sizes of its scores, as an array.
+        """Returns a dictionary from kernel name to the array of |score|.
 
-        Connections that are frozen have minus infinity.
+        Frozen connections have the score `-inf`.
         """
         return {
-            kernel.name: mask_selection.only(
+            kernel.name: mask_selection.mask_scores(
                 tensors.as_array(kernel.mask),
                 abs(tensors.as_array(kernel.variable)),
             )
@@ -87,17 +88,16 @@ class Scored(Finder):
         }
 
     def ticket(self, model, masks, history, request):
-        """The `Ticket` of a model whose scores are trained.
+        """Returns the `Ticket` of a model with trained scores.
 
-        If its masks are not the connections that counted in the search, the
-        statistics of normalization are gathered for them in a pass over the
-        training data.
+        If the masks differ from the connections of the search, a pass over
+        the training data recomputes the statistics of normalization.
         """
-        searched = [np.array(chosen) for chosen in model.chosen()]
+        searched = [np.array(mask) for mask in model.selected_masks()]
         if not all(map(np.array_equal, searched, masks.values())):
             data = request.dataset
             batches = data.train(request.seed).take(data.steps_per_epoch)
-            normalization.gather(model, masks, batches)
+            normalization.recompute_statistics(model, masks, batches)
         return Ticket(
             masks,
             weights=get_weights(model),
