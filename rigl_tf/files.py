@@ -1,5 +1,6 @@
 """Files from elsewhere are read with care, and ours are written with care."""
 
+import hashlib
 import json
 import os
 import pathlib
@@ -9,25 +10,31 @@ import urllib.parse
 from rigl_tf import durable
 
 MOST_BYTES = 2**26
-"""Of a file of JSON; the records of the largest networks have a megabyte."""
+"""Of a file of text; the records of the largest networks have a megabyte."""
+_LONGEST = 120  # characters of a name; file systems take 255 with all endings
 
 
 def name(text):
     """A file's name from any text, another one for each text.
 
     What is neither a letter, a digit nor one of `_-~.` is written as in the
-    address of a web page, and so is a dot at the beginning.
+    address of a web page, and so is a dot at the beginning. Of a long text,
+    the end becomes a digest.
 
     Args:
         text: String.
 
     Returns:
-        String, without separators, which leads nowhere and is not hidden.
+        String, without separators, which leads nowhere, is not hidden and is
+        no longer than file systems take.
 
     >>> name("digits_mlp"), name("../x y")
     ('digits_mlp', '%2E.%2Fx%20y')
     """
     quoted = urllib.parse.quote(text, safe="", errors="surrogatepass")
+    if len(quoted) > _LONGEST:
+        digest = hashlib.sha256(quoted.encode()).hexdigest()
+        quoted = f"{quoted[:_LONGEST]}%-{digest[:16]}"
     return f"%2E{quoted[1:]}" if quoted.startswith(".") else quoted
 
 
@@ -62,20 +69,43 @@ def write(path, text):
         partial.write_text(text, encoding="utf-8")
 
 
-def read_json(path, most_bytes=MOST_BYTES):
+def size(path):
+    """The bytes of an ordinary file.
+
+    Raises:
+        FileNotFoundError: If there is no file.
+        ValueError: If it is something else, such as a pipe, which may never
+            end.
+    """
+    found = os.stat(path)
+    if not stat.S_ISREG(found.st_mode):
+        raise ValueError(f"{path} is no ordinary file")
+    return found.st_size
+
+
+def read(path):
+    """Reads an ordinary file that is not too large.
+
+    Returns:
+        Bytes.
+
+    Raises:
+        FileNotFoundError: If there is no file.
+        ValueError: If it is something else.
+    """
+    if size(path) > MOST_BYTES:
+        raise ValueError(f"{path} has more than {MOST_BYTES:,} bytes")
+    return pathlib.Path(path).read_bytes()
+
+
+def read_json(path):
     """Reads JSON from an ordinary file that is not too large.
 
     Raises:
         FileNotFoundError: If there is no file.
         ValueError: If it is something else, or holds something else.
     """
-    if not stat.S_ISREG(os.stat(path).st_mode):  # such as a pipe
-        raise ValueError("it is no ordinary file")
-    with open(path, "rb") as file:
-        data = file.read(most_bytes + 1)
-    if len(data) > most_bytes:
-        raise ValueError(f"it has more than {most_bytes:,} bytes")
     try:
-        return json.loads(data)
+        return json.loads(read(path))
     except RecursionError:
         raise ValueError("it is nested too deeply") from None

@@ -233,7 +233,10 @@ def _check_same_config(directory, config):
     path = directory / CONFIG
     if config is None or not path.exists():
         return
-    there = _settings(path.read_text(encoding="utf-8"))
+    try:
+        there = _settings(files.read(path).decode())
+    except ValueError as error:
+        raise ValueError(f"{path} is no configuration: {error}.") from error
     here = _settings(config)
     if there and there != here:  # a power cut may have left nothing
         raise FileExistsError(

@@ -70,11 +70,11 @@ def show(directory, kernel=None, form="markdown"):
         tasks.setdefault(files.name(record.task), {})[path] = record
     for name, runs in sorted(tasks.items()):
         if len(kinds.settings(kinds.group(runs.values()))) > 1:
-            found[name] = reports.comparison(runs.values(), layout=layout)
+            free = _free(name, found)
+            found[free] = reports.comparison(runs.values(), layout=layout)
         if "LEARNING_RATE" in kinds.tuned(kinds.rated(runs.values())):
-            found[f"{name}_learning_rates"] = reports.learning_rates(
-                runs.values(), layout
-            )
+            free = _free(f"{name}_learning_rates", found)
+            found[free] = reports.learning_rates(runs.values(), layout)
     for name, text in found.items():
         if text:
             print(f"{name}:\n\n{text}\n")
@@ -87,6 +87,13 @@ def show(directory, kernel=None, form="markdown"):
         if kernel in _kernel_names(runs.values()):
             plots.masks(beside.kernels(runs, kernel), figures / "masks.png")
     print(f"Figures: {directory / 'figures'}")
+
+
+def _free(name, taken):
+    """A name like this that no other table has, whatever tasks are called."""
+    while name in taken:
+        name += "_"
+    return name
 
 
 def _drawn(draw, records, folder):

@@ -17,6 +17,7 @@ import time
 
 from absl import flags
 
+from rigl_tf import files
 from rigl_tf import kinds
 from rigl_tf import locks
 from rigl_tf import plots
@@ -91,9 +92,9 @@ def _tune(study, directory):
         records += reference + [record for _, runs in tried for record in runs]
     text = tables.markdown(rows)
     print(f"\n{text}")
-    (directory / "study.md").write_text(text + "\n", encoding="utf-8")
+    files.write(directory / "study.md", text + "\n")
     if len(study.ranges) == 2:
-        figure = directory / "figures" / "trials.png"
+        figure = files.folder(directory, "figures") / "trials.png"
         reference = [first[name] for name in study.ranges]
         plots.trials(records, figure, *study.ranges, reference)
         print(f"\nFigure: {figure}")

@@ -74,9 +74,9 @@ def read(path, most_bytes=None):
     Raises:
         ValueError: If the file is not what was written, or takes too much.
     """
+    allowed = loading.allowed_bytes(path)
+    most_bytes = allowed if most_bytes is None else most_bytes
     data = pathlib.Path(path).read_bytes()
-    if most_bytes is None:
-        most_bytes = loading.allowed_bytes(path)
     try:
         header, rest = _opened(data)
         weights = header["weights"]

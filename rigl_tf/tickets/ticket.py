@@ -197,27 +197,39 @@ def load(path):
     """
     facts, arrays = ticket_file.read(path)
     try:
-        masks, scores, weights = (
-            names and {name: arrays[f"{group}/{name}"] for name in names}
-            for group, names in (
-                (group, facts["names"][group])
-                for group in ("masks", "scores", "weights")
-            )
-        )
-        return Ticket(
-            masks=masks,
-            scores=scores,
-            weights=weights and list(weights.values()),
-            history=dict(facts["history"]),
-            signed_constant=facts["signed_constant"],
-            exclude=tuple(facts["exclude"]),
-            include=tuple(facts["include"]),
-            request=facts["request"],
-        )
-    except (KeyError, TypeError, ValueError) as error:
+        return _of(facts, arrays)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise ValueError(
             f"{path} cannot be read as a ticket: {error!r}."
         ) from None
+
+
+def _of(facts, arrays):
+    """The ticket that a file describes, if it describes one."""
+    masks, scores, weights = (
+        names and {name: arrays[f"{group}/{name}"] for name in names}
+        for group, names in (
+            (group, facts["names"][group])
+            for group in ("masks", "scores", "weights")
+        )
+    )
+    if not masks or any(mask.dtype != bool for mask in masks.values()):
+        raise ValueError("it has no masks")
+    if type(facts["signed_constant"]) is not bool:
+        raise TypeError("signed_constant is no boolean")
+    return Ticket(
+        masks=masks,
+        scores=scores,
+        weights=weights and list(weights.values()),
+        history={
+            name: list(map(float, values))
+            for name, values in facts["history"].items()
+        },
+        signed_constant=facts["signed_constant"],
+        exclude=tuple(_names("exclude", facts["exclude"])),
+        include=tuple(_names("include", facts["include"])),
+        request=dict(facts["request"]),
+    )
 
 
 def _names(argument, layers):
