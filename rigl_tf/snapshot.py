@@ -118,7 +118,7 @@ _OF_SPARSE_STEP = (
     "grow_init",
     "seed",
 )
-_OPEN = ("interval", "end_step")  # until a `fit` says them
+_OPEN = ("interval", "begin_step", "end_step")  # until a `fit` says them
 
 
 def _described(value):

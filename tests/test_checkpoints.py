@@ -98,6 +98,22 @@ def test_a_damaged_checkpoint_does_not_count_among_those_kept(tmp_path):
     ]
 
 
+def test_of_one_that_is_being_removed_nothing_stays(tmp_path, monkeypatch):
+    def killed(path, **kwargs):
+        (path / "facts.json").unlink()
+        raise KeyboardInterrupt
+
+    write(tmp_path / "epoch-1", keep=1)
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoints.shutil, "rmtree", killed)
+        with pytest.raises(KeyboardInterrupt):
+            write(tmp_path / "epoch-2", keep=1)
+
+    assert [p.name for p in checkpoints.paths(tmp_path)] == ["epoch-2"]
+    write(tmp_path / "epoch-3", keep=1)
+    assert [path.name for path in tmp_path.iterdir()] == ["epoch-3"]
+
+
 def test_a_name_that_is_taken_is_left_alone(saved):
     before = (saved / "manifest.json").read_bytes()
 

@@ -30,6 +30,7 @@ _MASKS = flags.DEFINE_string(
 
 
 _MOST_CURVES = 20  # in a panel
+_MOST_PANELS = 40  # in a figure
 
 
 def show(directory, kernel=None, form="markdown"):
@@ -110,7 +111,8 @@ def _figures(records):
     """The functions of `rigl_tf.plots` that say something about records."""
     groups = kinds.group(records)
     tuned = kinds.tuned(records)
-    if len(groups) <= _MOST_CURVES * len(kinds.settings(groups)):
+    panels = len(kinds.settings(groups))
+    if len(groups) <= _MOST_CURVES * panels and panels <= _MOST_PANELS:
         yield from (
             plots.accuracy,
             plots.flops,
