@@ -81,8 +81,7 @@ def write(path, specs, arrays, facts, keep):
     """
     directory = path.parent
     directory.mkdir(parents=True, exist_ok=True)
-    for left in directory.glob(f"{durable.PARTIAL}{_PATTERN}"):
-        shutil.rmtree(left, ignore_errors=True)  # by a process that was killed
+    durable.clear(directory)
     path = _free(path)
     before = _numbered(directory)
     facts = {
@@ -132,10 +131,9 @@ def remove_all(directory):
     for path in [*directory.rglob(_PATTERN)]:
         if 0 < _number(path) < math.inf:
             _remove(path)
-    for path in directory.rglob(f"{durable.PARTIAL}{_PATTERN}"):
-        shutil.rmtree(path, ignore_errors=True)
     folders = [path for path in directory.rglob("*") if path.is_dir()]
     for folder in [*sorted(folders, reverse=True), directory]:
+        durable.clear(folder)
         with contextlib.suppress(OSError):  # it is not empty
             folder.rmdir()
 

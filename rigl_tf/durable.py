@@ -2,12 +2,17 @@
 
 import contextlib
 import errno
+import glob
 import os
 import pathlib
 import shutil
+import time
+import uuid
 
 PARTIAL = ".partial-"
 """How the name begins of what is being written."""
+
+_HOUR = 3600  # seconds; what is not written to for as long has no writer
 
 
 @contextlib.contextmanager
@@ -16,7 +21,8 @@ def replacing(path):
 
     After the block, the new file or directory outlasts a power cut. If the
     block or the disk fails, the old file is as it was. A link at `path` is
-    replaced and not followed.
+    replaced and not followed. Of several who write at once, the last one's
+    stays.
 
     Args:
         path: Path of a file, or of a directory that does not exist, in a
@@ -32,8 +38,8 @@ def replacing(path):
     ...     _ = partial.write_text("all of it")
     """
     path = pathlib.Path(path)
-    partial = path.with_name(f"{PARTIAL}{path.name}")
-    _remove(partial)  # of a process that was killed
+    partial = path.with_name(f"{PARTIAL}{uuid.uuid4().hex[:8]}-{path.name}")
+    clear(path.parent, f"*-{glob.escape(path.name)}", age=_HOUR)
     try:
         yield partial
         sync(partial)
@@ -41,6 +47,20 @@ def replacing(path):
     finally:
         _remove(partial)
     _sync_names(path.parent)
+
+
+def clear(directory, names="*", age=0):
+    """Removes what processes that were killed have left of their writing.
+
+    Args:
+        directory: Path of a directory that no other process writes to.
+        names: String, a pattern of what they wrote.
+        age: Number, seconds that it must be old.
+    """
+    for path in pathlib.Path(directory).glob(f"{PARTIAL}{names}"):
+        with contextlib.suppress(OSError):  # somebody else has removed it
+            if time.time() - path.lstat().st_mtime >= age:
+                _remove(path)
 
 
 def sync(path):

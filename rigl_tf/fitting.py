@@ -160,6 +160,7 @@ class Fit:
         with Checkpoint(
             self.directory / place,
             every=self.checkpoint_every,
+            callbacks=callbacks,
             strategy=self.strategy,
             identity={
                 "purpose": self.purpose,

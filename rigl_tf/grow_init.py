@@ -7,6 +7,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from rigl_tf import masks
+from rigl_tf.algorithms import random_numbers
 from rigl_tf.config import Config
 
 _KINDS = ("zeros", "initial", "random", "gradient")
@@ -67,7 +69,7 @@ class GrowInit(Config):
         if self.kind == "gradient":
             values = gradient()
         elif self.kind == "random":
-            values = tf.random.stateless_normal(shape, seed, alg="philox")
+            values = random_numbers.normal(masks.random_scores(shape, seed))
             values *= _deviation_of_active(kernel)
         else:
             sample = _initial_sample(kernel)

@@ -110,34 +110,15 @@ def random_scores_slice(start, stop, seed):
     Returns:
         int32 tensor of shape (stop - start,).
     """
-    return philox_slice(
-        tf.raw_ops.StatelessRandomUniformFullIntV2, tf.int32, start, stop, seed
-    )
-
-
-def philox_slice(sampler, dtype, start, stop, seed):
-    """Draws a part of a long tensor of random numbers.
-
-    Args:
-        sampler: Function of `tf.raw_ops`, with arguments `shape`, `key`,
-            `counter`, `alg` and `dtype`, that makes 32-bit numbers.
-        dtype: `tf.DType` of the numbers.
-        start: Integer or integer scalar tensor, the first flat index.
-        stop: Integer or integer scalar tensor, the index after the last.
-        seed: Integer tensor of shape (2,).
-
-    Returns:
-        Tensor of shape (stop - start,).
-    """
     key, counter = tf.raw_ops.StatelessRandomGetKeyCounter(seed=seed)
     # Philox makes four numbers for every value of its counter.
     skipped = start // 4
-    values = sampler(
+    values = tf.raw_ops.StatelessRandomUniformFullIntV2(
         shape=[stop - 4 * skipped],
         key=key,
         counter=counter + tf.cast(tf.stack([skipped, 0]), tf.uint64),
         alg=_PHILOX,
-        dtype=dtype,
+        dtype=tf.int32,
     )
     return values[start - 4 * skipped :]
 

@@ -4,7 +4,9 @@ import keras
 import tensorflow as tf
 from keras import tree
 
+from rigl_tf import refusals
 from rigl_tf import replicas
+from rigl_tf import slots
 from rigl_tf import tensors
 
 
@@ -55,7 +57,14 @@ def mend(model):
 
     Returns:
         The model itself. It is saved as if nothing had been mended.
+
+    Raises:
+        ValueError: If TensorFlow cannot train it on several devices: with
+            accumulated gradients or, in one process, `jit_compile=True` or
+            `steps_per_execution`.
     """
+    num_batches = slots.accumulation_steps(model.optimizer)
+    refusals.refuse_on_several_devices(model, num_batches)
 
     def train_step(data):
         logs = type(model).train_step(model, data)

@@ -38,15 +38,28 @@ def refuse_lora(name):
     )
 
 
-def refuse_to_jit(jit_compile, strategy):
-    """Raises a ValueError where XLA cannot compile for a strategy's devices."""
-    replicas = strategy.num_replicas_in_sync
-    mirrored = isinstance(strategy, tf.distribute.MirroredStrategy)
-    if jit_compile is True and mirrored and replicas > 1:
+def refuse_on_several_devices(model, num_batches):
+    """Raises a ValueError for what TensorFlow cannot do on several devices.
+
+    Args:
+        model: `keras.Model`, compiled.
+        num_batches: Integer, those of an optimizer step.
+    """
+    strategy = model.distribute_strategy
+    in_one_process = isinstance(strategy, tf.distribute.MirroredStrategy)
+    loops = model.steps_per_execution != 1 and not model.run_eagerly
+    problem = None
+    if num_batches > 1:
+        problem = "accumulate gradients", "gradient_accumulation_steps"
+    elif in_one_process and model.jit_compile is True:
+        problem = "compile one step by XLA", "jit_compile=True"
+    elif in_one_process and loops:
+        problem = "execute several steps at once", "steps_per_execution"
+    if problem and strategy.num_replicas_in_sync > 1:
         raise ValueError(
-            "XLA cannot compile one step for several devices of a process. "
-            "Leave `jit_compile=True` out under MirroredStrategy with "
-            f"{replicas} devices."
+            f"TensorFlow cannot {problem[0]} on several devices. Leave "
+            f"`{problem[1]}` out under {type(strategy).__name__} with "
+            f"{strategy.num_replicas_in_sync} devices."
         )
 
 

@@ -108,7 +108,7 @@ class Record:
 
 
 def claim(directory, resume, config=None):
-    """Makes sure that a run may write to a directory.
+    """Makes sure that a run may write to a directory, alone.
 
     Args:
         directory: Path of the run.
@@ -139,7 +139,10 @@ def claim(directory, resume, config=None):
                 "--output_dir, or pass --resume to go on with it."
             )
         _check_same_config(directory, config)
-        return find(directory)
+        finished = find(directory)
+        if finished is None:
+            durable.clear(directory)
+        return finished
     directory.mkdir(parents=True, exist_ok=True)
     return None
 

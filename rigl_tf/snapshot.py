@@ -1,6 +1,8 @@
 """What a checkpoint holds of a model and of its training."""
 
 import dataclasses
+import importlib.metadata
+import itertools
 import math
 import re
 
@@ -13,6 +15,11 @@ from rigl_tf.checkpoints import Spec
 from rigl_tf.modeling.sparse_optimizer import find_sparse_step
 
 
+def _versions():
+    names = ("keras", "tensorflow", "numpy")
+    return {name: importlib.metadata.version(name) for name in names}
+
+
 @dataclasses.dataclass(frozen=True)
 class Facts:
     """What is saved beside arrays; checked when it is read.
@@ -23,9 +30,11 @@ class Facts:
         elapsed: Float, seconds that training has taken.
         history: Dictionary from metric to its value after each epoch.
         plan: Dictionary, `SparseModel.resolved_schedule`, or `None`.
-        versions: Dictionary from package to version.
         identity: Dictionary, what makes a run this one; see `identity`.
         stopped: Boolean, whether a callback has ended training.
+        changes: List of strings, what was changed on purpose, and when.
+        callbacks: Dictionary, what `memories.read` gives.
+        versions: Dictionary from package to version.
     """
 
     epoch: int
@@ -33,9 +42,25 @@ class Facts:
     elapsed: float
     history: dict
     plan: dict | None
-    versions: dict
     identity: dict
     stopped: bool
+    changes: list
+    callbacks: dict
+    versions: dict = dataclasses.field(default_factory=_versions)
+
+    def planned(self, schedule):
+        """Fills in what a schedule leaves open, a dictionary like `plan`."""
+        return {
+            name: self.plan[name] if value is None else value
+            for name, value in schedule.items()
+        }
+
+    def resolved(self):
+        """The identity, with the plan."""
+        schedule = self.identity.get("schedule")
+        if self.plan is None or not isinstance(schedule, dict):
+            return self.identity
+        return self.identity | {"schedule": schedule | self.plan}
 
     @classmethod
     def of(cls, values):
@@ -56,6 +81,8 @@ class Facts:
                 and all(isinstance(v, str) for v in facts.versions.values())
                 and isinstance(facts.identity, dict)
                 and isinstance(facts.stopped, bool)
+                and all(isinstance(v, str) for v in facts.changes)
+                and all(map(_are_numbers, facts.callbacks.values()))
             )
         except (KeyError, TypeError, AttributeError):
             is_right = False
@@ -85,7 +112,7 @@ def identity(model, dataset=None):
     return facts
 
 
-def check_same(there, here, inside=""):
+def check_same(there, here, changed=()):
     """Raises a ValueError that names a fact of another run.
 
     Facts that only one of them has are not compared, and neither are steps
@@ -94,18 +121,39 @@ def check_same(there, here, inside=""):
     Args:
         there: Dictionary, as `identity` gives it, of a checkpoint.
         here: Dictionary of the run that is to go on.
-        inside: String, the names of the facts that these are parts of.
+        changed: List of strings, the names of facts that may differ, or of
+            what they are parts of.
+
+    Returns:
+        List of strings, those that do.
     """
+    # What prunes to a sparsity can do so from any masks.
+    fixed = _OF_MASKS if here.get("sparsity") is None else ("granularity",)
+    taken = []
+    for names, then, now in _differences(there, here):
+        difference = f"{' '.join(names)} was {then} and is {now}"
+        if names[0] in fixed:
+            advice = "The masks of a checkpoint stay as they are"
+        else:
+            name = names[-2] if names[-1] == "class" else names[-1]
+            advice = f"`Checkpoint(..., changed=[{name!r}])` takes the change"
+        if names[0] in fixed or not set(names) & set(changed):
+            raise ValueError(
+                f"belongs to another model or run: {difference}. Make it as "
+                f"it was. {advice}"
+            )
+        taken.append(difference)
+    return taken
+
+
+def _differences(there, here, inside=()):
+    """Yields the names that lead to a difference, and both values."""
     for name in [name for name in here if name in there]:
         then, now = there[name], here[name]
         if isinstance(then, dict) and isinstance(now, dict):
-            check_same(then, now, f"{inside}{name} ")
+            yield from _differences(then, now, (*inside, name))
         elif then != now and not (name in _OPEN and None in (then, now)):
-            raise ValueError(
-                f"belongs to another model or run: {inside}{name} was {then} "
-                f"and is {now}. Make it as it was, and change it after "
-                "`restore` if it is meant to change"
-            )
+            yield (*inside, name), then, now
 
 
 _OF_SPARSE_STEP = (
@@ -118,6 +166,7 @@ _OF_SPARSE_STEP = (
     "grow_init",
     "seed",
 )
+_OF_MASKS = ("sparsity", "budgets", "granularity")
 _OPEN = ("interval", "begin_step", "end_step")  # until a `fit` says them
 
 
@@ -185,6 +234,15 @@ class Snapshot:
             yield tensors.as_array(variable)
         yield from self._seen()
 
+    def with_own_learning_rate(self, arrays):
+        """The same arrays with the learning rate that there is now."""
+        rate = slots.inner(self._model.optimizer).learning_rate
+        variables = self._variables(False)
+        return [
+            tensors.as_array(rate) if variable is rate else array
+            for array, variable in itertools.zip_longest(arrays, variables)
+        ]
+
     def put_back(self, arrays, within_epoch):
         """Gives every variable its value; for metrics, see `resume_epoch`."""
         state = self._variables(False)
@@ -224,6 +282,10 @@ def _is_count(value):
 
 def _are_floats(values):
     return isinstance(values, list) and all(type(v) is float for v in values)
+
+
+def _are_numbers(values):
+    return all(v is None or type(v) in (int, float) for v in values.values())
 
 
 def _is_plan(plan):

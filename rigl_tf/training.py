@@ -192,14 +192,12 @@ def train(
                 model = fit.compile(method.build(network, seed, task.extension))
             else:
                 model = fit.compile(network)
-        watching, monitor = _callbacks(model, written / "logs")
         before = {} if ticket is None else _test(model, task)
         done = fit(
             model,
             "checkpoints",
             ticket and "Training of the ticket",
-            callbacks=watching,
-            monitor=monitor,
+            callbacks=_watching(model, written / "logs"),
         )
         test = _test(model, task)
         record = recording.record(
@@ -267,10 +265,9 @@ def _draw(record, model, figures):
         plots.masks({sparsest.name: sparsest}, figures / "mask.png")
 
 
-def _callbacks(model, logs):
-    """The callbacks that watch, in their order, and the monitor of masks."""
-    board = keras.callbacks.TensorBoard(logs, write_graph=False)
-    if not hasattr(model, "kernels"):
-        return [board], None
-    monitor = SparsityMonitor(log_dir=logs / "masks")
-    return [monitor, board], monitor
+def _watching(model, logs):
+    """The callbacks that watch, in their order."""
+    watching = [keras.callbacks.TensorBoard(logs, write_graph=False)]
+    if hasattr(model, "kernels"):
+        watching.insert(0, SparsityMonitor(log_dir=logs / "masks"))
+    return watching

@@ -1,6 +1,7 @@
 """Tests of the callback that saves everything."""
 
 import os
+import re
 import shutil
 import signal
 
@@ -13,6 +14,7 @@ import rigl_tf
 from rigl_tf import callbacks
 from rigl_tf import checkpoints
 from rigl_tf import datasets
+from rigl_tf.callbacks import signals
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(60, 16))
@@ -136,17 +138,40 @@ def test_a_signal_in_the_last_step_of_an_epoch_waits_for_its_end(tmp_path):
     assert len(facts["history"]["loss"]) == 1
 
 
-def test_a_second_signal_exits_at_once(tmp_path):
-    def twice():
-        raise_signal()()
-        raise_signal()()
+def twice():
+    raise_signal()()
+    raise_signal()()
 
+
+def test_a_second_signal_exits_at_once(tmp_path, monkeypatch):
+    monkeypatch.setattr(signals, "_AT_ONCE", 0)
     with pytest.raises(SystemExit) as stop:
         with rigl_tf.Checkpoint(tmp_path) as checkpoint:
-            fit(compiled(), checkpoint, At(2, twice))
+            fit(compiled(run_eagerly=True), checkpoint, At(2, twice))
 
     assert stop.value.code == 128 + signal.SIGTERM
     assert checkpoints.paths(tmp_path) == []
+
+
+@pytest.mark.parametrize("when", ["together", "while saving"])
+def test_a_second_signal_costs_no_checkpoint(tmp_path, monkeypatch, when):
+    write = checkpoints.write
+
+    def interrupted(*args):
+        twice()
+        write(*args)
+
+    action = twice
+    if when == "while saving":
+        monkeypatch.setattr(signals, "_AT_ONCE", 0)
+        monkeypatch.setattr(checkpoints, "write", interrupted)
+        action = raise_signal()
+    with pytest.raises(SystemExit) as stop:
+        with rigl_tf.Checkpoint(tmp_path) as checkpoint:
+            fit(compiled(run_eagerly=True), checkpoint, At(2, action))
+
+    assert stop.value.code == callbacks.STOPPED
+    assert len(checkpoints.paths(tmp_path)) == 1
 
 
 @pytest.mark.parametrize(
@@ -262,6 +287,122 @@ def test_another_run_is_refused_by_what_differs(stopped, fact, change):
         rigl_tf.Checkpoint(stopped).restore(compiled(optimizer, **change), data)
 
 
+@pytest.mark.parametrize(
+    ("name", "change", "said"),
+    [
+        ("learning_rate", {"optimizer": 0.5}, "learning_rate was 0.001.* 0.5"),
+        ("optimizer", {"optimizer": 0.5}, "learning_rate was 0.001.* 0.5"),
+        (
+            "algorithm",
+            {"algorithm": "set"},
+            "algorithm class was RigL and is S",
+        ),
+        ("interval", {"schedule": 3}, "schedule interval was 2 and is 3"),
+        ("seed", {"seed": 7}, "seed was 0 and is 7"),
+    ],
+)
+def test_a_change_is_taken_on_purpose(stopped, name, change, said):
+    kwargs = {"optimizer": keras.optimizers.Adam(change.pop("optimizer", 1e-3))}
+    model = compiled(**kwargs, **change, run_eagerly=True)
+    with rigl_tf.Checkpoint(stopped, every=4, changed=[name]) as checkpoint:
+        assert checkpoint.restore(model, DATA.train(0))
+        assert int(model.step) == 8
+        fit(model, checkpoint)
+
+    rate = 0.5 if "optimizer" in name + str(change) or "rate" in name else 1e-3
+    assert float(model.optimizer.learning_rate) == pytest.approx(rate)
+    assert model.schedule.interval == change.get("schedule", 2)
+    assert model.schedule.end_step == 9
+    again = rigl_tf.Checkpoint(stopped)
+    again.restore(
+        compiled(keras.optimizers.Adam(rate), **change), DATA.train(0)
+    )
+    (change,) = again.changes
+    assert re.search(f"{said}.* after epoch 1, batch 2", change)
+
+
+def test_masks_of_another_sparsity_are_refused_in_any_case(stopped):
+    checkpoint = rigl_tf.Checkpoint(stopped, changed=["budgets"])
+
+    with pytest.raises(ValueError, match="budgets was .16. .*masks .* stay as"):
+        checkpoint.restore(compiled(sparsity=0.75), DATA.train(0))
+
+
+def test_an_interval_that_a_fit_has_filled_in_is_compared(tmp_path):
+    with rigl_tf.Checkpoint(tmp_path, every=6) as checkpoint:
+        fit(compiled(schedule=None, run_eagerly=True), checkpoint)
+
+    with pytest.raises(ValueError, match="schedule interval was 6 and is 4"):
+        rigl_tf.Checkpoint(tmp_path).restore(compiled(schedule=4))
+    assert rigl_tf.Checkpoint(tmp_path).restore(compiled(schedule=None))
+
+
+def test_a_name_in_place_of_a_list_is_refused(tmp_path):
+    with pytest.raises(TypeError, match="`changed` must be a list"):
+        rigl_tf.Checkpoint(tmp_path, changed="seed")
+
+
+def watched(directory, until=None, epochs=7):
+    """Trains with callbacks that lower the learning rate and stop."""
+    kinds = keras.callbacks
+    others = [
+        kinds.LearningRateScheduler(lambda epoch, rate: 0.9 * rate),
+        kinds.ReduceLROnPlateau("loss", 0.5, patience=2, min_delta=99),
+        kinds.EarlyStopping("loss", patience=4, min_delta=99),
+    ]
+    model = compiled(run_eagerly=True)
+    with rigl_tf.Checkpoint(directory, callbacks=others) as checkpoint:
+        checkpoint.restore(model, DATA.train(0))
+        stop = [] if until is None else [At(until, raise_signal())]
+        fit(model, checkpoint, *others, *stop, epochs=epochs)
+    return model
+
+
+@pytest.mark.parametrize("until", [12, 15])
+def test_callbacks_go_on_with_what_they_remember(tmp_path, until):
+    whole = watched(tmp_path / "whole")
+    with pytest.raises(SystemExit):
+        watched(tmp_path / "cut", until)
+
+    resumed = watched(tmp_path / "cut")
+
+    assert int(whole.step) == 5 * STEPS  # so it was stopped
+    assert float(whole.optimizer.learning_rate) < 0.5 * 0.9**5 * 0.001
+    assert_equal(resumed, whole)
+
+
+def test_callbacks_that_begin_anew_are_named(stopped):
+    kinds = keras.callbacks
+    others = [
+        kinds.TerminateOnNaN(),
+        kinds.EarlyStopping("loss", restore_best_weights=True),
+        kinds.ReduceLROnPlateau("loss"),  # of which it has nothing
+        kinds.LambdaCallback(),
+    ]
+    names = "EarlyStopping, ReduceLROnPlateau, LambdaCallback begin anew"
+    with rigl_tf.Checkpoint(stopped, callbacks=others) as checkpoint:
+        model = compiled(run_eagerly=True)
+        checkpoint.restore(model, DATA.train(0))
+        with pytest.warns(UserWarning, match=names):
+            fit(model, checkpoint, *others)
+
+
+def test_data_that_do_not_go_on_where_they_were_are_warned_of(stopped):
+    model = compiled(run_eagerly=True)
+    with rigl_tf.Checkpoint(stopped) as checkpoint:
+        checkpoint.restore(model, DATA.train(0))
+        with pytest.warns(UserWarning, match="2 batches .*checkpoint.batch"):
+            model.fit(
+                X,
+                (X[:, 0] > 0).astype(int),
+                batch_size=10,
+                epochs=2,
+                shuffle=False,
+                verbose=0,
+                callbacks=[checkpoint],
+            )
+
+
 def test_a_run_with_other_steps_in_an_epoch_is_refused(stopped):
     model = compiled()
     with rigl_tf.Checkpoint(stopped) as checkpoint:
@@ -297,6 +438,36 @@ def test_a_fit_that_has_nothing_to_train_says_so_and_the_next_trains(tmp_path):
     model.fit(DATA.train(0), steps_per_epoch=3, shuffle=False, verbose=0)
 
     assert int(model.step) == 2 * STEPS + 3
+
+
+def test_the_wish_to_stop_of_a_later_callback_is_saved(tmp_path):
+    with rigl_tf.Checkpoint(tmp_path, every=STEPS) as checkpoint:
+        model = compiled(run_eagerly=True)
+        model.fit(
+            DATA.train(0),
+            epochs=3,
+            steps_per_epoch=STEPS,
+            shuffle=False,
+            verbose=0,
+            callbacks=[checkpoint, StopAfter(0)],
+        )
+
+    again = rigl_tf.Checkpoint(tmp_path)
+    again.restore(compiled(), DATA.train(0))
+    assert (again.epoch, again.stopped) == (1, True)
+
+
+def test_the_best_weights_of_a_run_that_was_stopped_are_saved(tmp_path):
+    largest = keras.callbacks.EarlyStopping(
+        "loss", mode="max", min_delta=9, restore_best_weights=True
+    )
+    model, again = compiled(run_eagerly=True), compiled()
+    with rigl_tf.Checkpoint(tmp_path, every=STEPS) as checkpoint:
+        fit(model, checkpoint, largest, epochs=3)
+
+    assert largest.stopped_epoch == 1 and largest.best_epoch == 0
+    assert rigl_tf.Checkpoint(tmp_path).restore(again)
+    assert_equal(again, model)
 
 
 class StopAfter(keras.callbacks.Callback):
@@ -358,6 +529,9 @@ def test_an_empty_directory_is_no_checkpoint(tmp_path):
         {"versions": None},
         {"identity": None},
         {"stopped": 1},
+        {"changes": [1]},
+        {"callbacks": []},
+        {"callbacks": {"0 EarlyStopping": {"best": "high"}}},
     ],
 )
 def test_facts_of_the_wrong_kind_are_refused(stopped, change):

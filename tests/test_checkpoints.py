@@ -114,6 +114,20 @@ def test_of_one_that_is_being_removed_nothing_stays(tmp_path, monkeypatch):
     assert [path.name for path in tmp_path.iterdir()] == ["epoch-3"]
 
 
+@pytest.mark.parametrize("file", ["arrays.bin", "facts.json"])
+def test_with_one_to_keep_the_newest_whole_one_stays(tmp_path, file):
+    for number in (1, 2):
+        write(tmp_path / f"epoch-{number}", keep=2)
+    (tmp_path / "epoch-2" / file).write_bytes(b"")
+
+    for number in (3, 1):  # once under a name from before
+        write(tmp_path / f"epoch-{number}", keep=1)
+
+    (kept,) = {p.name for p in checkpoints.paths(tmp_path)} - {"epoch-2"}
+    read(tmp_path / kept)
+    assert kept == "epoch-1"  # the last that was written
+
+
 def test_a_name_that_is_taken_is_left_alone(saved):
     before = (saved / "manifest.json").read_bytes()
 

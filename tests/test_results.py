@@ -39,8 +39,10 @@ def test_a_finished_run_is_refused_or_read(tmp_path):
 
 def test_an_unfinished_run_may_be_resumed(tmp_path):
     results.begin(tmp_path)
+    (tmp_path / ".partial-1a-model.keras").write_text("killed while writing")
 
     assert results.claim(tmp_path, resume=True) is None
+    assert [path.name for path in tmp_path.iterdir()] == ["config.gin"]
 
 
 @pytest.mark.parametrize("finished", [False, True])

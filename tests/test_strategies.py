@@ -1,8 +1,12 @@
 """Tests of where a run computes."""
 
+from unittest import mock
+
+import keras
 import pytest
 import tensorflow as tf
 
+from rigl_tf import multi_worker
 from rigl_tf import strategies
 
 
@@ -33,3 +37,35 @@ def test_a_tpu_that_is_not_there_is_missed(monkeypatch):
 
     with pytest.raises(ValueError, match="found no TPU. Set .* TPU_NAME"):
         strategies.tpu()
+
+
+def two_devices(**kwargs):
+    kind = tf.distribute.MirroredStrategy
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
+    model.compile(loss="mse", **kwargs)
+    model._distribute_strategy = mock.Mock(kind, num_replicas_in_sync=2)
+    return model
+
+
+@pytest.mark.parametrize(
+    ("argument", "kwargs"),
+    [
+        ("jit_compile=True", {"jit_compile": True}),
+        ("steps_per_execution", {"steps_per_execution": 2}),
+        (
+            "gradient_accumulation_steps",
+            {"optimizer": keras.optimizers.SGD(gradient_accumulation_steps=2)},
+        ),
+    ],
+)
+def test_what_fails_on_several_devices_is_refused(argument, kwargs):
+    with pytest.raises(ValueError, match=f"Leave `{argument}` out under"):
+        multi_worker.mend(two_devices(**{"optimizer": "sgd", **kwargs}))
+
+
+def test_steps_in_a_python_loop_are_none_of_it():
+    model = two_devices(
+        optimizer="sgd", steps_per_execution=2, run_eagerly=True
+    )
+
+    assert multi_worker.mend(model) is model

@@ -48,8 +48,7 @@ class _Positions:
             stream: Integer >= 0. Streams are independent of each other.
 
         Returns:
-            float32 tensor, shape of `mask`. XLA, with `jit_compile=True`,
-            makes other numbers of the same seed.
+            float32 tensor, shape of `mask`.
         """
         return self._numbers.normal(stream)
 

@@ -1,12 +1,16 @@
 """Random numbers that belong to the positions of a kernel."""
 
+import functools
+import statistics
+
+import numpy as np
 import tensorflow as tf
 
 from rigl_tf import masks
 
-INTEGERS, NORMAL = "integers", "normal"
 # Folded into the seed. `GrowInit` folds in 2.
 _FOR_NORMAL, _FOR_UNIFORM, _FOR_STREAMS = 1, 3, 4
+_LEVELS = 2**12  # of each of two normal numbers that are added up
 
 
 class RandomNumbers:
@@ -41,7 +45,7 @@ class RandomNumbers:
         Returns:
             int32 tensor of the shape of the kernel or the tile.
         """
-        return self.sample(INTEGERS, self._folded(0, stream))
+        return self.sample(self._folded(0, stream))
 
     def uniform(self, stream: int = 0) -> tf.Tensor:
         """Draws float32 numbers that are uniform between 0 and 1.
@@ -53,12 +57,7 @@ class RandomNumbers:
             float32 tensor of the shape of the kernel or the tile. Neither 0
             nor 1 occurs, so that logarithms are finite.
         """
-        bits = self.sample(INTEGERS, self._folded(_FOR_UNIFORM, stream))
-        # The 23 highest bits, and a half, are exact in a 32-bit float.
-        high = tf.bitwise.bitwise_and(
-            tf.bitwise.right_shift(bits, 9), 2**23 - 1
-        )
-        return (tf.cast(high, tf.float32) + 0.5) * 2.0**-23
+        return uniform(self.sample(self._folded(_FOR_UNIFORM, stream)))
 
     def normal(self, stream: int = 0) -> tf.Tensor:
         """Draws float32 numbers with mean 0 and standard deviation 1.
@@ -67,35 +66,26 @@ class RandomNumbers:
             stream: Integer >= 0. Streams are independent of each other.
 
         Returns:
-            float32 tensor of the shape of the kernel or the tile. XLA, with
-            `jit_compile=True`, makes other numbers of the same seed.
+            float32 tensor of the shape of the kernel or the tile.
         """
-        return self.sample(NORMAL, self._folded(_FOR_NORMAL, stream))
+        return normal(self.sample(self._folded(_FOR_NORMAL, stream)))
 
-    def sample(self, distribution, seed) -> tf.Tensor:
-        """Draws the numbers of all positions. Subclasses draw for some of them.
+    def sample(self, seed) -> tf.Tensor:
+        """Draws integers for all positions. Subclasses do for some of them.
 
         Args:
-            distribution: `INTEGERS` or `NORMAL`.
             seed: Integer tensor of shape (2,).
 
         Returns:
-            Tensor of the shape of the kernel: int32 for `INTEGERS`, float32
-            for `NORMAL`.
+            int32 tensor of the shape of the kernel.
         """
-        if distribution == INTEGERS:
-            return masks.random_scores(self._shape, seed)
-        return tf.random.stateless_normal(self._shape, seed, alg="philox")
+        return masks.random_scores(self._shape, seed)
 
     def _folded(self, number, stream):
         """Returns a seed for one distribution and stream, all different."""
         if stream:
             seed = _fold_in(self._seed, _FOR_STREAMS + number)
             return _fold_in(seed, stream)
-        if number == _FOR_NORMAL:
-            # The noise of DeepR has always had the seed of this function's
-            # default, which in XLA is not Philox.
-            return tf.random.experimental.stateless_fold_in(self._seed, number)
         return _fold_in(self._seed, number) if number else self._seed
 
 
@@ -112,27 +102,55 @@ class SliceNumbers(RandomNumbers):
         super().__init__((), seed)
         self._range = start, stop
 
-    def sample(self, distribution, seed):
-        return sample_slice(distribution, *self._range, seed)
+    def sample(self, seed):
+        return masks.random_scores_slice(*self._range, seed)
 
 
-def sample_slice(distribution, start, stop, seed):
-    """Draws the numbers of a range of flat positions.
+def uniform(integers):
+    """Makes uniform float32 numbers between 0 and 1 of random integers.
 
     Args:
-        distribution: `INTEGERS` or `NORMAL`.
-        start: Integer or integer scalar tensor, the first position.
-        stop: Integer or integer scalar tensor, the position after the last.
-        seed: Integer tensor of shape (2,).
+        integers: int32 tensor, uniform from the lowest to the highest.
 
     Returns:
-        Tensor of shape (stop - start,).
+        float32 tensor of the same shape. Neither 0 nor 1 occurs.
     """
-    if distribution == INTEGERS:
-        return masks.random_scores_slice(start, stop, seed)
-    return masks.philox_slice(
-        tf.raw_ops.StatelessRandomNormalV2, tf.float32, start, stop, seed
+    # The 23 highest bits, and a half, are exact in a 32-bit float.
+    return (tf.cast(_bits(integers, 9, 23), tf.float32) + 0.5) * 2.0**-23
+
+
+def normal(integers):
+    """Makes normal float32 numbers of random integers.
+
+    Each is the sum of two numbers from a table of quantiles, and so the same
+    bits everywhere. A formula is rounded in other ways within vectors, and
+    TensorFlow's own normal numbers of a seed are others in XLA.
+
+    Args:
+        integers: int32 tensor, uniform from the lowest to the highest.
+
+    Returns:
+        float32 tensor of the same shape, with mean 0 and standard deviation
+        1, and none beyond 5.3.
+    """
+    table = tf.constant(_quantiles())
+    return tf.gather(table, _bits(integers, 20, 12)) + tf.gather(
+        table, _bits(integers, 8, 12)
     )
+
+
+@functools.cache
+def _quantiles():
+    """Of a normal distribution whose variance is a half, in equal steps."""
+    inverse = statistics.NormalDist().inv_cdf
+    values = np.array([inverse((i + 0.5) / _LEVELS) for i in range(_LEVELS)])
+    return (values / values.std() / 2**0.5).astype(np.float32)
+
+
+def _bits(integers, first, count):
+    """Some of the bits of each integer, as an integer of its own."""
+    shifted = tf.bitwise.right_shift(integers, first)
+    return tf.bitwise.bitwise_and(shifted, 2**count - 1)
 
 
 def _fold_in(seed, number):

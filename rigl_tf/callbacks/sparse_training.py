@@ -4,6 +4,7 @@ import keras
 import numpy as np
 
 from rigl_tf import distributions
+from rigl_tf import refusals
 from rigl_tf import slots
 from rigl_tf import tensors
 from rigl_tf.modeling import maskable
@@ -80,6 +81,8 @@ class SparseTraining(TrainingGuard):
                 f"{model.name!r} is sparse already and trains itself: leave "
                 "`SparseTraining` out of its `fit`."
             )
+        num_batches = slots.accumulation_steps(model.optimizer)
+        refusals.refuse_on_several_devices(model, num_batches)
         with model.distribute_strategy.scope():  # a mask on every replica
             if self._prepared is not model:
                 self._prepare(model)

@@ -298,15 +298,21 @@ def _of_all_replicas(optimizer, flows, owners):
 def count_non_finite(gradients):
     """How many gradients are not finite, as an int32 scalar.
 
-    A sum is finite only if what was added is, and it costs one read where
-    testing every number would cost three passes.
+    A sum that is finite has only finite terms, and costs one read where
+    testing every number costs three passes. That comes only where a sum is
+    not: it may have overflowed, which float16 does beyond 65,504.
     """
-    sums = [
-        tf.reduce_sum(getattr(gradient, "values", gradient))
-        for gradient in gradients
-    ]
-    bad = [tf.logical_not(tf.math.is_finite(total)) for total in sums]
-    return tf.reduce_sum(tf.cast(tf.stack(bad), tf.int32))
+    values = [getattr(gradient, "values", gradient) for gradient in gradients]
+
+    def count(are_finite):
+        return tf.reduce_sum(tf.cast(~tf.stack(are_finite), tf.int32))
+
+    def each():
+        finite = [tf.reduce_all(tf.math.is_finite(value)) for value in values]
+        return count(finite)
+
+    sums = [tf.math.is_finite(tf.reduce_sum(value)) for value in values]
+    return tf.cond(count(sums) == 0, lambda: tf.constant(0), each)
 
 
 class _own_constraints:

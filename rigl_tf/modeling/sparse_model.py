@@ -233,7 +233,10 @@ class SparseModel(
             self._compile_network(*args, **kwargs)
         else:
             super().compile(*args, **kwargs)
-        refusals.refuse_to_jit(self.jit_compile, self.distribute_strategy)
+        if self.optimizer is not None:
+            refusals.refuse_on_several_devices(
+                self, slots.accumulation_steps(self.optimizer)
+            )
         if self.built and self.optimizer is not None:
             slots.prepare(self.optimizer)
             # Not in the first step: a branch cannot create variables.

@@ -156,6 +156,6 @@ class _NumbersInBlocks(RandomNumbers):
         self._kernel = kernel
         self._active = active
 
-    def sample(self, distribution, seed):
-        numbers = super().sample(distribution, seed)
+    def sample(self, seed):
+        numbers = super().sample(seed)
         return self._kernel.split(numbers, self._active)

@@ -10,9 +10,7 @@ from rigl_tf import selection
 from rigl_tf.algorithms import CandidateTile
 from rigl_tf.algorithms import KernelView
 from rigl_tf.algorithms import RandomNumbers
-from rigl_tf.algorithms.random_numbers import INTEGERS
 from rigl_tf.algorithms.random_numbers import SliceNumbers
-from rigl_tf.algorithms.random_numbers import sample_slice
 from rigl_tf.storage import positions
 from rigl_tf.storage.stored import StoredKernel
 from rigl_tf.tensors import as_array
@@ -191,13 +189,12 @@ class _NumbersOfActive(RandomNumbers):
         self._kernel = kernel
         self._active = active
 
-    def sample(self, distribution, seed):
+    def sample(self, seed):
         def of_tile(number):
             start, stop = self._kernel.tile_range(number)
-            numbers = sample_slice(distribution, start, stop, seed)
+            numbers = masks.random_scores_slice(start, stop, seed)
             return positions.taken(self._active, start, numbers)
 
         # Tile by tile, so that there is never a number for every position.
-        dtype = tf.int32 if distribution == INTEGERS else tf.float32
-        numbers = positions.in_turn(self._kernel.num_tiles, of_tile, dtype)
+        numbers = positions.in_turn(self._kernel.num_tiles, of_tile, tf.int32)
         return positions.padded(numbers, self._kernel.capacity, padding=0)

@@ -80,14 +80,12 @@ class IMP(Finder):
         for number, (kept, count) in enumerate(pairs, start=1):
             _assign(fresh)
             density = kept / size
-            monitor = SparsityMonitor()
             done = fit(
                 sparse,
                 f"search/{number}",
                 f"Round {number} of {num}, at a density of {density:.4f}",
                 epochs,
-                [monitor],
-                monitor=monitor,
+                [SparsityMonitor()],
             )
             history["density"].append(density)
             for name in _KEPT:

@@ -61,14 +61,12 @@ class OneShotLottery(Finder):
         )
         fit, epochs = request.fit, request.epochs(self)
         fit.compile(pruned, optimizers.of_task(fit, epochs))
-        monitor = SparsityMonitor()
         done = fit(
             pruned,
             "search",
             "The search: pruning while training",
             epochs,
-            [monitor],
-            monitor=monitor,
+            [SparsityMonitor()],
         )
         scores = {
             kernel.name: choose.only(

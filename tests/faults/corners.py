@@ -75,8 +75,11 @@ CORNERS = {
 def trained(make, algorithm, directory):
     """It trains: weights are finite and zero under masks, counts exact."""
     del directory
-    model = make(algorithm)
-    fit(model)
+    try:
+        model = fit(make(algorithm))
+    except ValueError as error:
+        assert "keeps none as it is set" in str(error), error  # no momentum
+        return
     assert as_int(model.num_skipped) == 0, "Steps were skipped."
     for kernel in model.kernels:
         weight, mask = as_array(kernel.variable), as_array(kernel.mask)

@@ -12,6 +12,7 @@ import tensorflow as tf
 import rigl_tf
 from rigl_tf import grow_init
 from rigl_tf import schedules
+from rigl_tf.modeling import gradient_step
 from rigl_tf.modeling.sparse_optimizer import find_sparse_step
 from tests.modeling import doors
 
@@ -361,3 +362,16 @@ def test_a_training_lets_go_of_its_graphs():
 
     assert graphs
     assert [graph() for graph in graphs] == [None] * len(graphs)
+
+
+@pytest.mark.parametrize("jit_compile", [False, True])
+def test_finite_gradients_may_add_up_to_more_than_their_type_holds(jit_compile):
+    largest = [
+        tf.fill([8], tf.constant(dtype.max, dtype))
+        for dtype in (tf.float16, tf.bfloat16, tf.float32, tf.float64)
+    ]
+    count = tf.function(gradient_step.count_non_finite, jit_compile=jit_compile)
+
+    assert count(largest) == 0
+    assert count([*largest, tf.constant([0.0, np.nan])]) == 1
+    assert count([g * 2 for g in largest]) == 4

@@ -1,0 +1,73 @@
+"""What callbacks of Keras remember, so that they go on with it."""
+
+import warnings
+
+from keras import callbacks as kc
+
+from rigl_tf.monitor import SparsityMonitor
+
+_REMEMBERED = {
+    kc.EarlyStopping: ("best", "best_epoch", "stopped_epoch", "wait"),
+    kc.ReduceLROnPlateau: ("best", "cooldown_counter", "wait"),
+    kc.ModelCheckpoint: ("best",),
+}
+_NOTHING_TO_REMEMBER = (
+    kc.LearningRateScheduler,
+    kc.TensorBoard,
+    kc.TerminateOnNaN,
+    SparsityMonitor,  # a snapshot has what it has seen
+)
+
+
+def read(callbacks):
+    """Reads what callbacks remember.
+
+    Args:
+        callbacks: List of `keras.callbacks.Callback`.
+
+    Returns:
+        Dictionary from the place and class of a callback to a dictionary from
+        its attributes to their values, numbers or `None`.
+    """
+    return {
+        name: {key: _plain(getattr(callback, key)) for key in keys}
+        for name, callback, keys in _remembering(callbacks)
+    }
+
+
+def put_back(callbacks, values):
+    """Lets callbacks go on with what `read` has returned elsewhere.
+
+    It warns of those that begin anew.
+    """
+    remembering = set()
+    for name, callback, keys in _remembering(callbacks):
+        if name in values:
+            remembering.add(id(callback))
+            for key in keys:
+                setattr(callback, key, values[name][key])
+    anew = [
+        type(callback).__name__
+        for callback in callbacks
+        if id(callback) not in remembering
+        and not isinstance(callback, _NOTHING_TO_REMEMBER)
+    ]
+    if anew:
+        warnings.warn(
+            f"Training goes on, and {', '.join(anew)} begin anew: what they "
+            "remember is in no checkpoint.",
+            stacklevel=3,
+        )
+
+
+def _remembering(callbacks):
+    for place, callback in enumerate(callbacks):
+        if getattr(callback, "restore_best_weights", False):
+            continue  # which are in no checkpoint
+        for kind, keys in _REMEMBERED.items():
+            if isinstance(callback, kind):
+                yield f"{place} {type(callback).__name__}", callback, keys
+
+
+def _plain(value):
+    return value if value is None or type(value) is int else float(value)

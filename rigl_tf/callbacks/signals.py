@@ -1,0 +1,53 @@
+"""Signals that ask a process to end, heeded when its work is saved."""
+
+import contextlib
+import signal
+import sys
+import time
+
+_AT_ONCE = 1.0  # seconds in which signals are one, sent to a group and to each
+
+
+class Signals:
+    """Remembers SIGTERM or SIGINT (Ctrl-C) within a `with` block.
+
+    A second signal, more than a second later, ends the process with its own
+    exit code. Outside of the main thread, signals are left alone.
+
+    Attributes:
+        number: Integer, the signal that came first, or `None`.
+    """
+
+    def __init__(self):
+        self.number = None
+        self._came = None
+        self._waits = False
+        self._handlers = {}
+
+    def __enter__(self):
+        with contextlib.suppress(ValueError):  # not in the main thread
+            for number in (signal.SIGTERM, signal.SIGINT):
+                self._handlers[number] = signal.signal(number, self._note)
+        return self
+
+    def __exit__(self, *error):
+        for number, handler in self._handlers.items():
+            signal.signal(number, handler)
+        self._handlers = {}
+
+    @contextlib.contextmanager
+    def wait(self):
+        """Lets no signal end the process before the block is done."""
+        self._waits = True
+        try:
+            yield
+        finally:
+            self._waits = False
+
+    def _note(self, number, frame):
+        del frame
+        now = time.monotonic()
+        if self.number is None:
+            self.number, self._came = number, now
+        elif now - self._came > _AT_ONCE and not self._waits:
+            sys.exit(128 + number)
