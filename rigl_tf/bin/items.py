@@ -19,7 +19,9 @@ _PAPER = flags.DEFINE_string(
 _TABLE = flags.DEFINE_string("table", None, "A table of --paper, such as 2.")
 _FIGURE = flags.DEFINE_string("figure", None, "A figure of --paper, such as 1.")
 _ON = flags.DEFINE_string(
-    "on", None, "Another task than the paper's, such as digits_mlp."
+    "on",
+    None,
+    "Another task than the paper's, such as digits_mlp; a gin file is code.",
 )
 
 

@@ -76,11 +76,11 @@ def show(directory, kernel=None, form="markdown"):
         if "LEARNING_RATE" in kinds.tuned(kinds.rated(runs.values())):
             free = _free(f"{name}_learning_rates", found)
             found[free] = reports.learning_rates(runs.values(), layout)
+    found = {name: text for name, text in found.items() if text}
     for name, text in found.items():
-        if text:
-            print(f"{name}:\n\n{text}\n")
-            path = directory / f"{name}.{tables.ENDINGS[form]}"
-            files.write(path, text + "\n")
+        print(f"{name}:\n\n{text}\n", flush=True)
+    for name, text in found.items():  # if the disk lets itself be written to
+        files.write(directory / f"{name}.{tables.ENDINGS[form]}", text + "\n")
     for name, runs in sorted(tasks.items()):
         figures = files.folder(directory, "figures", name)
         for draw in _figures(list(runs.values())):

@@ -98,6 +98,23 @@ def test_no_task_has_the_name_of_a_table(tmp_path, capsys):
     assert len(written) == 1 + 2 * len(tasks)
 
 
+def test_where_nothing_can_be_written_all_is_printed(
+    tmp_path, monkeypatch, capsys
+):
+    def refuse(path, text):
+        raise OSError(f"Read-only file system: {path}")
+
+    leave(tmp_path / "one", sparsity=0.8)
+    leave(tmp_path / "two", sparsity=0.9)
+    monkeypatch.setattr(files, "write", refuse)
+
+    with pytest.raises(OSError, match="table.md"):
+        report.show(tmp_path)
+
+    printed = capsys.readouterr().out
+    assert "table:\n" in printed and "digits:\n" in printed
+
+
 def test_a_report_is_not_written_through_links(tmp_path):
     mine, runs = tmp_path / "mine", tmp_path / "runs"
     mine.mkdir()
