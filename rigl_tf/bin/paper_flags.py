@@ -12,7 +12,10 @@ _PAPER = flags.DEFINE_string(
 _TABLE = flags.DEFINE_string("table", None, "Table of --paper, such as 2.")
 _FIGURE = flags.DEFINE_string("figure", None, "Figure of --paper, such as 1.")
 _ON = flags.DEFINE_string(
-    "on", None, "Task that replaces the paper's tasks, such as digits_mlp."
+    "on",
+    None,
+    "Task that replaces the paper's tasks, such as digits_mlp; a gin file is "
+    "code.",
 )
 
 

@@ -30,6 +30,7 @@ _MASKS = flags.DEFINE_string(
 
 
 _MAX_CURVES = 20  # in a panel
+_MAX_PANELS = 40  # in a figure
 
 
 def show(directory, kernel=None, form="markdown"):
@@ -70,20 +71,20 @@ def show(directory, kernel=None, form="markdown"):
         tasks.setdefault(files.name(record.task), {})[path] = record
     for name, runs in sorted(tasks.items()):
         if len(grouping.settings(grouping.group(runs.values()))) > 1:
-            texts[name] = reports.comparison(
+            texts[_free_name(name, texts)] = reports.comparison(
                 runs.values(), formatter=format_table
             )
         if "LEARNING_RATE" in grouping.varied_settings(
             grouping.with_learning_rate(runs.values())
         ):
-            texts[f"{name}_learning_rates"] = reports.learning_rates(
-                runs.values(), format_table
-            )
+            free = _free_name(f"{name}_learning_rates", texts)
+            texts[free] = reports.learning_rates(runs.values(), format_table)
+    texts = {name: text for name, text in texts.items() if text}
     for name, text in texts.items():
-        if text:
-            print(f"{name}:\n\n{text}\n")
-            path = directory / f"{name}.{text_tables.ENDINGS[form]}"
-            files.write(path, text + "\n")
+        print(f"{name}:\n\n{text}\n", flush=True)
+    for name, text in texts.items():  # the disk may refuse
+        path = directory / f"{name}.{text_tables.ENDINGS[form]}"
+        files.write(path, text + "\n")
     for name, runs in sorted(tasks.items()):
         figures = files.folder(directory, "figures", name)
         for plot in _plots(list(runs.values())):
@@ -93,6 +94,13 @@ def show(directory, kernel=None, form="markdown"):
                 paper_report.load_kernels(runs, kernel), figures / "masks.png"
             )
     print(f"Figures: {directory / 'figures'}")
+
+
+def _free_name(name, taken):
+    """Returns a name like `name` that no other table has."""
+    while name in taken:
+        name += "_"
+    return name
 
 
 def _draw(plot, records, folder):
@@ -109,7 +117,8 @@ def _plots(records):
     """Yields the functions of `results.plots` that apply to the records."""
     groups = grouping.group(records)
     tuned = grouping.varied_settings(records)
-    if len(groups) <= _MAX_CURVES * len(grouping.settings(groups)):
+    panels = len(grouping.settings(groups))
+    if len(groups) <= _MAX_CURVES * panels and panels <= _MAX_PANELS:
         yield from (
             plots.accuracy,
             plots.flops,

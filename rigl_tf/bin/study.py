@@ -24,6 +24,7 @@ from rigl_tf.results import grouping
 from rigl_tf.results import plots
 from rigl_tf.results import reports
 from rigl_tf.utils import file_lock
+from rigl_tf.utils import files
 from rigl_tf.utils import text_tables
 
 _STUDY = flags.DEFINE_string(
@@ -98,9 +99,9 @@ def _tune(study, directory):
         ]
     text = text_tables.markdown(rows)
     print(f"\n{text}")
-    (directory / "study.md").write_text(text + "\n", encoding="utf-8")
+    files.write(directory / "study.md", text + "\n")
     if len(study.ranges) == 2:
-        figure = directory / "figures" / "trials.png"
+        figure = files.folder(directory, "figures") / "trials.png"
         reference = [first[name] for name in study.ranges]
         plots.trials(records, figure, *study.ranges, reference)
         print(f"\nFigure: {figure}")

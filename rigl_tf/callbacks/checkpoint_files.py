@@ -103,7 +103,7 @@ def write(path, specs, arrays, facts, keep):
     whole = 1
     for old in sorted(before, key=before.get, reverse=True):
         if whole >= keep:
-            shutil.rmtree(old, ignore_errors=True)
+            _remove(old)
         elif _is_whole(old):
             whole += 1
 
@@ -129,7 +129,7 @@ def remove_all(directory):
     directory = pathlib.Path(directory)
     for path in [*directory.rglob(_PATTERN)]:
         if 0 < _number(path) < math.inf:
-            shutil.rmtree(path, ignore_errors=True)
+            _remove(path)
     folders = [path for path in directory.rglob("*") if path.is_dir()]
     for folder in [*sorted(folders, reverse=True), directory]:
         durable.clear(folder)
@@ -186,6 +186,15 @@ def read_arrays(path, facts, expected):
         raise ValueError(f"{_ARRAYS} has another size than its arrays")
     with (path / _ARRAYS).open("rb") as file:
         return [spec.of(file.read(spec.num_bytes)) for spec in expected]
+
+
+def _remove(path):
+    """Removes a checkpoint, of which no half stays under its name."""
+    gone = path.with_name(f"{durable.PARTIAL}{path.name}")
+    with contextlib.suppress(OSError):
+        if not path.is_symlink():
+            os.replace(path, gone)
+            shutil.rmtree(gone)
 
 
 def _read_facts(path):

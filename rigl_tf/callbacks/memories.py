@@ -41,7 +41,7 @@ def put_back(callbacks, values):
     for name, callback, keys in _remembering(callbacks):
         if name in values:
             remembering.add(id(callback))
-            for key in keys:
+            for key in values[name].keys() & set(keys):
                 setattr(callback, key, values[name][key])
     anew = [
         type(callback).__name__

@@ -167,7 +167,7 @@ _OF_SPARSE_STEP = (
     "seed",
 )
 _OF_MASKS = ("sparsity", "budgets", "granularity")
-_OPEN = ("interval", "end_step")  # until a `fit` sets them
+_OPEN = ("interval", "begin_step", "end_step")  # until a `fit` sets them
 
 
 def _described(value):

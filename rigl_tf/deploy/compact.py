@@ -75,9 +75,9 @@ def read(path, max_bytes=None):
         ValueError: If the file was changed or is of another format, or if its
             weights take more than `max_bytes`.
     """
+    allowed = loading.allowed_bytes(path)
+    max_bytes = allowed if max_bytes is None else max_bytes
     data = pathlib.Path(path).read_bytes()
-    if max_bytes is None:
-        max_bytes = loading.allowed_bytes(path)
     try:
         header, rest = _split_file(data)
         weights = header["weights"]

@@ -3,13 +3,13 @@
 import copy
 import json
 import math
-import pathlib
 import zipfile
 
 import keras
 import tensorflow as tf
 
 from rigl_tf import _keras_compat
+from rigl_tf.utils import files
 
 _MAX_CONFIG_BYTES = 2**26
 
@@ -20,7 +20,7 @@ def allowed_bytes(path):
     1,000 times the size of the file, because zeros take no space in it, or
     2**28 bytes if that is more.
     """
-    return max(1000 * pathlib.Path(path).stat().st_size, 2**28)
+    return max(1000 * files.size(path), 2**28)
 
 
 def weights(config):

@@ -1,7 +1,9 @@
 """Tuning studies and their trials."""
 
 import dataclasses
+import os
 import statistics
+import urllib.parse
 
 from rigl_tf.experiments import sweep_grid
 from rigl_tf.gin_tools import config_files
@@ -137,13 +139,17 @@ def open_study(study, distribution, sparsity, directory):
     path = directory / DATABASE
     try:
         trials = optuna.create_study(
-            storage=f"sqlite:///{path}",
+            # An address, in which some signs have another meaning.
+            storage=f"sqlite:///{urllib.parse.quote(os.fsencode(path))}",
             study_name=f"{study.task} {study.method} {distribution} {sparsity}",
             direction="maximize",
             load_if_exists=True,
         )
         saved = trials.user_attrs.get("study")
         known = trials.get_trials(deepcopy=False)
+        numbers = [trial.number for trial in known]
+        if numbers != list(range(len(known))) or not trials.direction:
+            raise ValueError("its trials are not numbered from 0")
     except Exception as error:  # any error of the database
         raise ValueError(
             f"{path} cannot be read: {type(error).__name__}: {error}. Choose "
@@ -171,9 +177,15 @@ def _check_trial(trial, ranges, path):
     Names and values become gin bindings, and bindings are code.
     """
     planned = trial.system_attrs.get("fixed_params", {})
+    wanted = _distributions(ranges)
     for name, value in [*trial.params.items(), *planned.items()]:
         low, high, *_ = ranges.get(name, (1, 0))
-        if type(value) not in (int, float) or not low <= value <= high:
+        is_ours = trial.distributions.get(name) in (None, wanted.get(name))
+        if (
+            type(value) not in (int, float)
+            or not low <= value <= high
+            or not is_ours
+        ):
             raise ValueError(
                 f"{path} contains a trial with {name!r:.60} = {value!r:.60}, "
                 f"which is not in ranges={ranges!r}. Choose another "
@@ -205,10 +217,16 @@ def ask(study, trials):
     """
     seed = study.sampler_seed + len(completed(trials))
     trials.sampler = optuna.samplers.TPESampler(seed=seed)
-    trial = trials.ask()
-    return trial, {
-        name: trial.suggest_int(name, *ends[:2], step=ends[2])
+    trial = trials.ask(_distributions(study.ranges))
+    return trial, {name: trial.params[name] for name in study.ranges}
+
+
+def _distributions(ranges):
+    """Returns the distributions of Optuna for the ranges of a study."""
+    kinds = optuna.distributions
+    return {
+        name: kinds.IntDistribution(*ends[:2], step=ends[2])
         if len(ends) == 3
-        else trial.suggest_float(name, *ends)
-        for name, ends in study.ranges.items()
+        else kinds.FloatDistribution(*ends)
+        for name, ends in ranges.items()
     }

@@ -237,7 +237,10 @@ def _check_same_config(directory, config):
     path = directory / CONFIG
     if config is None or not path.exists():
         return
-    saved = _settings(path.read_text(encoding="utf-8"))
+    try:
+        saved = _settings(files.read(path).decode())
+    except ValueError as error:
+        raise ValueError(f"{path} is no configuration: {error}.") from error
     given = _settings(config)
     if saved and saved != given:  # the file is empty after a power cut
         raise FileExistsError(

@@ -206,27 +206,39 @@ def load(path):
     """
     metadata, arrays = ticket_file.read(path)
     try:
-        masks, scores, weights = (
-            names and {name: arrays[f"{group}/{name}"] for name in names}
-            for group, names in (
-                (group, metadata["names"][group])
-                for group in ("masks", "scores", "weights")
-            )
-        )
-        return Ticket(
-            masks=masks,
-            scores=scores,
-            weights=weights and list(weights.values()),
-            history=dict(metadata["history"]),
-            signed_constant=metadata["signed_constant"],
-            exclude=tuple(metadata["exclude"]),
-            include=tuple(metadata["include"]),
-            request=metadata["request"],
-        )
-    except (KeyError, TypeError, ValueError) as error:
+        return _parse(metadata, arrays)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise ValueError(
             f"{path} cannot be read as a ticket: {error!r}."
         ) from None
+
+
+def _parse(metadata, arrays):
+    """Returns the ticket in the contents of a file."""
+    masks, scores, weights = (
+        names and {name: arrays[f"{group}/{name}"] for name in names}
+        for group, names in (
+            (group, metadata["names"][group])
+            for group in ("masks", "scores", "weights")
+        )
+    )
+    if not masks or any(mask.dtype != bool for mask in masks.values()):
+        raise ValueError("it has no masks")
+    if type(metadata["signed_constant"]) is not bool:
+        raise TypeError("signed_constant is no boolean")
+    return Ticket(
+        masks=masks,
+        scores=scores,
+        weights=weights and list(weights.values()),
+        history={
+            name: list(map(float, values))
+            for name, values in metadata["history"].items()
+        },
+        signed_constant=metadata["signed_constant"],
+        exclude=tuple(_names("exclude", metadata["exclude"])),
+        include=tuple(_names("include", metadata["include"])),
+        request=dict(metadata["request"]),
+    )
 
 
 def _names(argument, layers):

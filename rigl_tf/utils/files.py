@@ -1,5 +1,6 @@
 """Files from elsewhere are read with care, and ours are written with care."""
 
+import hashlib
 import json
 import os
 import pathlib
@@ -9,25 +10,30 @@ import urllib.parse
 from rigl_tf.utils import durable
 
 MOST_BYTES = 2**26
-"""Largest JSON file that is read. The largest records have a megabyte."""
+"""Largest text file that is read. The largest records have a megabyte."""
+_LONGEST = 120  # characters; file systems allow 255 with all suffixes
 
 
 def name(text):
     """Returns a safe file name for any text, different for each text.
 
     Characters other than letters, digits and `_-~.` are percent-encoded, and
-    so is a leading dot.
+    so is a leading dot. The end of a long text is replaced by a digest.
 
     Args:
         text: String.
 
     Returns:
-        String without separators, not hidden and not a parent directory.
+        String without separators, not hidden, not a parent directory, and no
+        longer than file systems allow.
 
     >>> name("digits_mlp"), name("../x y")
     ('digits_mlp', '%2E.%2Fx%20y')
     """
     quoted = urllib.parse.quote(text, safe="", errors="surrogatepass")
+    if len(quoted) > _LONGEST:
+        digest = hashlib.sha256(quoted.encode()).hexdigest()
+        quoted = f"{quoted[:_LONGEST]}%-{digest[:16]}"
     return f"%2E{quoted[1:]}" if quoted.startswith(".") else quoted
 
 
@@ -62,20 +68,43 @@ def write(path, text):
         partial.write_text(text, encoding="utf-8")
 
 
-def read_json(path, most_bytes=MOST_BYTES):
+def size(path):
+    """The bytes of an ordinary file.
+
+    Raises:
+        FileNotFoundError: If there is no file.
+        ValueError: If it is something else, such as a pipe, which may never
+            end.
+    """
+    found = os.stat(path)
+    if not stat.S_ISREG(found.st_mode):
+        raise ValueError(f"{path} is not an ordinary file")
+    return found.st_size
+
+
+def read(path):
+    """Reads an ordinary file that is not too large.
+
+    Returns:
+        Bytes.
+
+    Raises:
+        FileNotFoundError: If there is no file.
+        ValueError: If it is something else.
+    """
+    if size(path) > MOST_BYTES:
+        raise ValueError(f"{path} has more than {MOST_BYTES:,} bytes")
+    return pathlib.Path(path).read_bytes()
+
+
+def read_json(path):
     """Reads JSON from an ordinary file that is not too large.
 
     Raises:
         FileNotFoundError: If there is no file.
         ValueError: If it is something else, or holds something else.
     """
-    if not stat.S_ISREG(os.stat(path).st_mode):  # such as a pipe
-        raise ValueError("it is no ordinary file")
-    with open(path, "rb") as file:
-        data = file.read(most_bytes + 1)
-    if len(data) > most_bytes:
-        raise ValueError(f"it has more than {most_bytes:,} bytes")
     try:
-        return json.loads(data)
+        return json.loads(read(path))
     except RecursionError:
         raise ValueError("it is nested too deeply") from None

@@ -6,7 +6,8 @@ import re
 
 # What would be taken for something else than text.
 _MARKDOWN = {sign: f"\\{sign}" for sign in "|\\<[`"}
-_FORMULA = re.compile(r"[=@]|[+-](?![\d.,%± ]*$)")
+# Also after what some languages separate cells by.
+_FORMULA = re.compile(r"(?<![^;])(?=[=@＝＠＋－]|[+-](?![\d.,%± ]*(?:;|$)))")
 _LATEX = {
     **{sign: f"\\{sign}" for sign in "&%#_${}"},
     **{sign: f"{{{sign}}}" for sign in "[*"},  # after a line's end
@@ -61,8 +62,7 @@ def csv(rows):
     """
     text = io.StringIO()
     csv_format.writer(text, lineterminator="\n").writerows(
-        ["'" * bool(_FORMULA.match(cell)) + shown(cell) for cell in row]
-        for row in rows
+        [_FORMULA.sub("'", shown(cell)) for cell in row] for row in rows
     )
     return text.getvalue().rstrip("\n")
 

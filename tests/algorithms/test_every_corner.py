@@ -15,6 +15,10 @@ X = np.random.default_rng(0).normal(size=(8, 6))
 Y = np.arange(8) % 3
 
 
+FAST = {  # to change masks within these steps
+    "deepr": algorithms.DeepR(l1=0.01, temperature=0.01),
+    "dsr": algorithms.DSR(threshold=0.2),
+}
 POLICIES = ("float64", "float16", "bfloat16", "mixed_float16", "mixed_bfloat16")
 OPTIMIZERS = {
     "SGD": keras.optimizers.SGD(0.1, momentum=0.9).get_config(),
@@ -36,14 +40,12 @@ def made(name, corner):
             keras.layers.Dense(3),
         ]
     )
-    algorithm = algorithms.get(name)
-    if name == "deepr":  # a walk that crosses zero within a few steps
-        algorithm = algorithms.DeepR(l1=0.01, temperature=0.01)
     model = rigl_tf.sparsify(
         network,
-        algorithm,
+        FAST.get(name, name),
         sparsity=0.6,
         schedule=schedules.UpdateSchedule(2, end_step=STEPS),
+        drop_fraction=schedules.Constant(0.5),
     )
     if corner == "frozen":
         model.kernels[0].layer.trainable = False

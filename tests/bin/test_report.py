@@ -1,6 +1,7 @@
 """Tests of reports."""
 
 import dataclasses
+import itertools
 import shutil
 
 import pytest
@@ -75,6 +76,43 @@ def test_a_task_whose_name_is_a_path_stays_in_the_directory(task, tmp_path):
     assert {path.parent for path in made if path.suffix == ".png"} == {
         runs / "figures" / files.name(task.format(mine))
     }
+
+
+def test_no_task_has_the_name_of_a_table(tmp_path, capsys):
+    tasks = ("table", "tickets", "x", "x_learning_rates")
+    for task in tasks:
+        for sparsity, rate in itertools.product((0.8, 0.9), (0.1, 0.2)):
+            leave(
+                tmp_path / task / f"{sparsity} {rate}",
+                task=task,
+                sparsity=sparsity,
+                settings={"LEARNING_RATE": rate},
+            )
+
+    report.show(tmp_path)
+
+    printed = capsys.readouterr().out
+    written = {path.stem: path.read_text() for path in tmp_path.glob("*.md")}
+    assert all(text in printed for text in written.values())
+    assert all(f"| {task} " in written["table"] for task in tasks)
+    assert len(written) == 1 + 2 * len(tasks)
+
+
+def test_where_nothing_can_be_written_all_is_printed(
+    tmp_path, monkeypatch, capsys
+):
+    def refuse(path, text):
+        raise OSError(f"Read-only file system: {path}")
+
+    leave(tmp_path / "one", sparsity=0.8)
+    leave(tmp_path / "two", sparsity=0.9)
+    monkeypatch.setattr(files, "write", refuse)
+
+    with pytest.raises(OSError, match="table.md"):
+        report.show(tmp_path)
+
+    printed = capsys.readouterr().out
+    assert "table:\n" in printed and "digits:\n" in printed
 
 
 def test_a_report_is_not_written_through_links(tmp_path):

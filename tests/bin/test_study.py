@@ -1,7 +1,9 @@
-"""Tests of studies. Nothing is trained: a run's accuracy is made up."""
+"""Tests of tuning. Nothing is trained: a run's accuracy is made up."""
 
+import contextlib
 import dataclasses
 import os
+import sqlite3
 
 import optuna
 import pytest
@@ -168,10 +170,44 @@ def test_what_others_have_tried_must_be_in_the_ranges(
             )
         )
 
-    with pytest.raises(ValueError, match="studies.db contains a trial with"):
+    with pytest.raises(ValueError, match="tuning.db contains a trial with"):
         program.tune(STUDY, tmp_path)
 
     assert not any(run.settings for run in trained)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE trials SET number = number + 1",
+        "DELETE FROM study_directions",
+        "UPDATE trial_params SET distribution_json = replace("
+        "distribution_json, '0.6', '0.9')",
+    ],
+)
+def test_a_database_that_optuna_would_not_write_is_named(
+    statement, trained, tmp_path
+):
+    trials = tuning.open_study(STUDY, "uniform", 0.9, tmp_path)
+    trial, _ = tuning.ask(STUDY, trials)
+    trials.tell(trial, 0.5)
+    with contextlib.closing(
+        sqlite3.connect(tmp_path / tuning.DATABASE)
+    ) as database:
+        assert database.execute(statement).rowcount
+        database.commit()
+
+    with pytest.raises(ValueError, match="tuning.db (cannot be|has a trial)"):
+        program.tune(STUDY, tmp_path)
+
+
+@pytest.mark.parametrize("name", ["a?b", "a%41b", "a#b&mode=ro", "a b\n"])
+def test_a_directory_may_have_any_name(name, tmp_path):
+    directory = tmp_path / name
+    directory.mkdir()
+    tuning.open_study(STUDY, "uniform", 0.9, directory)
+    assert (directory / tuning.DATABASE).is_file()
+    assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
 @pytest.mark.parametrize("share", [0.0, 0.5])
@@ -182,5 +218,5 @@ def test_a_database_that_is_damaged_is_named(share, trained, tmp_path):
     kept = int(share * len(data))
     path.write_bytes(data[:kept] + b"\xff" * (len(data) - kept))
 
-    with pytest.raises(ValueError, match="studies.db cannot be read"):
+    with pytest.raises(ValueError, match="tuning.db cannot be read"):
         program.tune(STUDY, tmp_path)

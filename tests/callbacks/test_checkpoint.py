@@ -208,6 +208,14 @@ def test_training_goes_on_in_the_middle_of_an_epoch(
     assert checkpoint.history == expected  # metrics of the cut epoch, too
 
 
+def test_a_model_that_was_trained_may_go_back(tmp_path):
+    model = compiled()
+    with rigl_tf.Checkpoint(tmp_path, every=1) as checkpoint:
+        fit(model, checkpoint, epochs=1)
+    with rigl_tf.Checkpoint(tmp_path) as checkpoint:
+        assert checkpoint.restore(model, DATA.train(0))
+
+
 def test_what_was_planned_of_updates_comes_back(stopped):
     model = compiled()
 

@@ -98,6 +98,22 @@ def test_a_damaged_checkpoint_does_not_count_among_those_kept(tmp_path):
     ]
 
 
+def test_of_one_that_is_being_removed_nothing_stays(tmp_path, monkeypatch):
+    def killed(path, **kwargs):
+        (path / "facts.json").unlink()
+        raise KeyboardInterrupt
+
+    write(tmp_path / "epoch-1", keep=1)
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoint_files.shutil, "rmtree", killed)
+        with pytest.raises(KeyboardInterrupt):
+            write(tmp_path / "epoch-2", keep=1)
+
+    assert [p.name for p in checkpoint_files.paths(tmp_path)] == ["epoch-2"]
+    write(tmp_path / "epoch-3", keep=1)
+    assert [path.name for path in tmp_path.iterdir()] == ["epoch-3"]
+
+
 @pytest.mark.parametrize("file", ["arrays.bin", "facts.json"])
 def test_with_one_to_keep_the_newest_whole_one_stays(tmp_path, file):
     for number in (1, 2):

@@ -31,6 +31,8 @@ SUITES = {
     "two_devices": ("devices", {"DEVICES": "2"}),
     "four_devices": ("devices", {"DEVICES": "4"}),
     "workers": ("workers", {}),
+    "corners": ("corners", {}),
+    "runs": ("runs", {}),
     "corruption": ("corruption", {}),
     "security": ("security", {}),
     "elsewhere": ("elsewhere", {}),

@@ -42,7 +42,7 @@ def network(input_shape, num_classes):
     return keras.Model(inputs, keras.layers.Dense(num_classes, name="out")(x))
 
 
-def task(epochs=4):
+def task(epochs=4, batch_size=16):
     rng = np.random.default_rng(0)
     x = rng.normal(size=(95, 8))
     y = (x[:, 0] > 0).astype(int)
@@ -54,7 +54,7 @@ def task(epochs=4):
             validation=(x[63:79], y[63:79]),
             test=(x[79:], y[79:]),
             num_classes=2,
-            batch_size=16,
+            batch_size=batch_size,
         ),
         model=network,
         optimizer=lambda: keras.optimizers.Adam(0.01),

@@ -31,7 +31,7 @@ SAVES = {
     "while a file is written": "fsync:13:before",
     "before the rename": "replace:4:before",
     "after the rename": "replace:4:after",
-    "before old ones go": "rmtree:1:before",
+    "while an old one goes": "rmtree:1:before",
 }
 
 

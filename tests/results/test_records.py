@@ -3,7 +3,6 @@
 import dataclasses
 import json
 import math
-import os
 import shutil
 
 import pytest
@@ -197,16 +196,6 @@ def test_a_network_that_diverged_has_a_record(tmp_path):
     found = results.read(tmp_path / "record.json")
     assert math.isnan(found.history["loss"][0])
     assert found.test == diverged.test
-
-
-@pytest.mark.parametrize(
-    "make", [os.mkfifo, lambda path: path.symlink_to("/dev/zero")]
-)
-def test_what_is_no_ordinary_file_is_not_read(tmp_path, make):
-    make(tmp_path / "record.json")
-
-    with pytest.raises(ValueError, match="record.json.*no ordinary file"):
-        results.read_all(tmp_path)
 
 
 def test_a_record_nested_too_deeply_is_named(tmp_path):

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import struct
 import zipfile
 
 import keras
@@ -160,6 +161,14 @@ def rewritten(path, change):
         (lambda f: f["names"]["masks"].append("more"), "masks/more"),
         (lambda f: f.update(dtypes=[]), "cannot be read"),
         (lambda f: f.update(history=3), "cannot be read"),
+        (lambda f: f.update(history={"loss": [None]}), "cannot be read"),
+        (lambda f: f["names"].update(masks=None), "has no masks"),
+        (
+            lambda f: f["dtypes"].update({"masks/first": "uint8"}),
+            "has no masks",
+        ),
+        (lambda f: f.update(signed_constant=1), "no boolean"),
+        (lambda f: f.update(exclude=[3]), "names of layers"),
     ],
 )
 def test_another_version_or_content_is_refused(path, change, problem):
@@ -178,6 +187,35 @@ def test_what_is_not_a_ticket_is_refused(tmp_path):
     with path.open("wb") as file:
         np.savez(file, masks=np.ones(3))
     with pytest.raises(ValueError, match="has no ticket.json"):
+        tickets.load(path)
+
+
+def described(header):
+    """A file of NumPy's that says of its array what it likes."""
+    data = header.encode("latin1")
+    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(data)) + data
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        described(
+            f"{{'descr': '|b1', 'fortran_order': False, 'shape': ({2**39},)}}"
+        ),
+        described("'''"),  # NumPy's error is one of `tokenize`
+        described("\n  x\n y"),
+        described("{'descr': '|O', 'fortran_order': False, 'shape': (1,)}"),
+        b"\x93NUMPY\x03\x00",
+    ],
+)
+def test_an_array_is_not_what_it_says_of_itself(path, header):
+    with zipfile.ZipFile(path) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    parts["weights/0.npy"] = header
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in parts.items():
+            archive.writestr(name, content)
+    with pytest.raises(ValueError, match=f"{path} cannot be read as a ticket"):
         tickets.load(path)
 
 

@@ -56,6 +56,8 @@ def test_a_cell_stays_in_its_place_whatever_it_says():
         ("\t=1", r"\t=1"),
         ("+0.35", "+0.35"),
         ("-0.30 ± 0.10", "-0.30 ± 0.10"),
+        ("x;=1+1;-2;+y", "x;'=1+1;-2;'+y"),  # where ; parts cells
+        ("＝1+1", "'＝1+1"),
     ],
 )
 def test_a_spreadsheet_computes_no_cell(cell, written):
