@@ -102,7 +102,10 @@ def prepare_dataset(name, archives=(), data_dir=None):
     import tensorflow_datasets as tfds
 
     try:
-        _check_tars([path for path in paths if path.suffix == ".tar"])
+        for path in paths:
+            if path.suffix == ".tar":
+                with tarfile.open(path) as archive:
+                    _check_tar(archive)
         builder.download_and_prepare(
             download_config=tfds.download.DownloadConfig(manual_dir=manual)
         )
@@ -124,13 +127,14 @@ def prepare_dataset(name, archives=(), data_dir=None):
     return builder.data_path
 
 
-def _check_tars(paths):
+def _check_tar(archive):
     """Raises for links and for files larger than their content."""
-    for path in paths:
-        with tarfile.open(path) as archive:
-            for member in archive:
-                if not member.isreg() or member.issparse():
-                    raise ValueError(f"{member.name!r} is not a regular file")
+    for member in archive:
+        if not member.isreg() or member.issparse():
+            raise ValueError(f"{member.name!r} is not a regular file")
+        if member.name.endswith(".tar"):
+            with tarfile.open(fileobj=archive.extractfile(member)) as inner:
+                _check_tar(inner)
 
 
 def _check_network(source):

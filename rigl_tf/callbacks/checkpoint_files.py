@@ -147,6 +147,9 @@ def read_facts(path):
         ValueError: If a file is missing or is not what was written.
     """
     facts, digests = _read_facts(path)
+    # Before all of it is read, which may be more than anybody has written.
+    if _check_file(path / _ARRAYS) != _num_bytes(_specs(facts)):
+        raise ValueError(f"{_ARRAYS} is not what was written")
     _check_digest(path / _ARRAYS, digests)
     return facts
 
@@ -167,10 +170,7 @@ def read_arrays(path, facts, expected):
     Raises:
         ValueError: If the checkpoint has others.
     """
-    try:
-        found = [Spec(n, d, tuple(s)) for n, d, s in facts["arrays"]]
-    except (KeyError, TypeError, ValueError):
-        raise ValueError("does not say what arrays it has") from None
+    found = _specs(facts)
     for there, here in zip(found, expected, strict=False):
         if there != here:
             raise ValueError(
@@ -182,10 +182,24 @@ def read_arrays(path, facts, expected):
             f"{len(expected)} here"
         )
     size = (path / _ARRAYS).stat().st_size
-    if size != sum(spec.num_bytes for spec in expected):
+    if size != _num_bytes(expected):
         raise ValueError(f"{_ARRAYS} has another size than its arrays")
     with (path / _ARRAYS).open("rb") as file:
         return [spec.of(file.read(spec.num_bytes)) for spec in expected]
+
+
+def _specs(facts):
+    """List of `Spec`, of the arrays that a checkpoint says it has."""
+    try:
+        found = [Spec(n, d, tuple(s)) for n, d, s in facts["arrays"]]
+        _num_bytes(found)
+        return found
+    except (KeyError, TypeError, ValueError):
+        raise ValueError("does not say what arrays it has") from None
+
+
+def _num_bytes(specs):
+    return sum(spec.num_bytes for spec in specs)
 
 
 def _remove(path):
@@ -207,8 +221,9 @@ def _read_facts(path):
             f"{SCHEMA_VERSION}"
         )
     digests = manifest.get("sha256")
+    facts = _read_json(path / _FACTS)  # or says at once that it is too large
     _check_digest(path / _FACTS, digests)
-    return _read_json(path / _FACTS), digests
+    return facts, digests
 
 
 def _check_digest(path, digests):

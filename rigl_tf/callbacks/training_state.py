@@ -75,12 +75,14 @@ class Facts:
             is_right = (
                 _is_count(facts.epoch)
                 and _is_count(facts.batch)
-                and math.isfinite(facts.elapsed)
+                and type(facts.elapsed) is float
+                and 0 <= facts.elapsed < math.inf
                 and all(map(_are_floats, facts.history.values()))
                 and (facts.plan is None or _is_plan(facts.plan))
                 and all(isinstance(v, str) for v in facts.versions.values())
                 and isinstance(facts.identity, dict)
                 and isinstance(facts.stopped, bool)
+                and isinstance(facts.changes, list)
                 and all(isinstance(v, str) for v in facts.changes)
                 and all(map(_are_numbers, facts.callbacks.values()))
             )

@@ -317,6 +317,20 @@ def test_an_archive_with_more_than_files_is_refused(kind, to, small, tmp_path):
         small("imagenet2012", *archives)
 
 
+def test_archives_within_an_archive_have_only_files_too(small, tmp_path):
+    archives = official.imagenet2012(tmp_path, ["n01440764"])
+    info = tarfile.TarInfo("n01440764_9.JPEG")
+    info.type = tarfile.GNUTYPE_SPARSE  # of a gigabyte, and no data
+    inner = bytearray(info.tobuf(tarfile.GNU_FORMAT))
+    inner[483:495] = b"%011o\0" % 2**30
+    inner[148:156] = b" " * 8
+    inner[148:156] = b"%06o\0 " % sum(inner)
+    inner += bytes(2 * len(inner))
+    official.tar(archives[0], {"n01440764.tar": bytes(inner)})
+    with pytest.raises(ValueError, match="_9.JPEG' is no ordinary file"):
+        small("imagenet2012", *archives)
+
+
 @pytest.mark.parametrize(
     "name", [name for name, s in prepared.SOURCES.items() if not s.by_hand]
 )

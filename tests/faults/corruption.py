@@ -1,6 +1,7 @@
 """Checkpoints that are damaged, cut short, mixed up or of another model."""
 
 import functools
+import json
 import pathlib
 import random
 import shutil
@@ -13,7 +14,9 @@ import rigl_tf
 from rigl_tf.callbacks import checkpoint_files
 from rigl_tf.utils.tensors import as_array
 from tests.faults import child
+from tests.faults import elsewhere
 from tests.faults import harness
+from tests.faults import security
 
 FILES = ("arrays.bin", "facts.json", "manifest.json")
 
@@ -108,6 +111,24 @@ def swap(file, path):
     shutil.copy(other / file, path / file)
 
 
+def strange_facts(number, directory):
+    """Whole and none of ours: used or refused, and then nothing has changed."""
+    place = shutil.copytree(saved(), directory / "checkpoints")
+    for path in checkpoints.paths(place):
+
+        def change(facts):
+            arrays = facts.pop("arrays")
+            facts |= json.loads(elsewhere.mutated(json.dumps(facts), number))
+            facts["arrays"] = arrays
+
+        security.rewrite(path, change)
+    before = values(), model().resolved_schedule
+    try:
+        rigl_tf.Checkpoint(place).restore(model())
+    except ValueError:
+        assert (values(), model().resolved_schedule) == before
+
+
 def other_model(directory):
     place = shutil.copytree(saved(), directory / "checkpoints")
     other = compiled(width=17)
@@ -155,6 +176,9 @@ def faults(few):
                         both=both,
                     ),
                 )
+    for number in range(5 if few else 200):
+        inject = functools.partial(strange_facts, number)
+        yield "strange checkpoint", f"seed {number}", inject
     yield "checkpoint of another model", "one more unit", other_model
 
 

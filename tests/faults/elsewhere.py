@@ -14,6 +14,7 @@ import struct
 import zipfile
 
 import keras
+import numpy as np
 import optuna
 import tensorflow_datasets as tfds
 
@@ -167,20 +168,40 @@ def compact_file(number, directory):
     refused(path, lambda: deploy.read_compact(path))
 
 
+def change_part(path, name, number):
+    """Changes what a file of JSON in an archive says."""
+    with zipfile.ZipFile(path) as archive:
+        parts = {each: archive.read(each) for each in archive.namelist()}
+    deep = b"[" * 100_000
+    parts[name] = mutated(parts[name], number) if number else deep
+    with zipfile.ZipFile(path, "w") as archive:
+        for each, data in parts.items():
+            archive.writestr(each, data)
+
+
 def keras_file(number, directory):
     path = directory / "model.keras"
     rigl_tf.sparsify(network(), rigl_tf.algorithms.SET(), sparsity=0.5).save(
         path
     )
-    with zipfile.ZipFile(path) as archive:
-        parts = {name: archive.read(name) for name in archive.namelist()}
-    parts["config.json"] = mutated(parts["config.json"], number)
-    if number == 0:
-        parts["config.json"] = b"[" * 100_000
-    with zipfile.ZipFile(path, "w") as archive:
-        for name, data in parts.items():
-            archive.writestr(name, data)
+    change_part(path, "config.json", number)
     refused(path, lambda: loading.read_keras(path))
+
+
+def ticket_file(number, directory):
+    path = directory / "ticket.npz"
+    masks = {"dense": np.eye(4, 2, dtype=bool)}
+    weights = [np.ones((4, 2), "float32"), np.zeros(2, "float32")]
+    ticket = rigl_tf.tickets.Ticket(masks, weights, history={"loss": [0.5]})
+    ticket.save(path)
+    change_part(path, "ticket.json", number)
+
+    def use():
+        found = rigl_tf.tickets.load(path)
+        found.save(path)
+        assert 0 < found.density <= 1
+
+    refused(path, use)
 
 
 def archive(change, directory):
@@ -277,6 +298,7 @@ def faults(few):
     for kind, inject, count in (
         ("strange compact file", compact_file, 5 if few else 200),
         ("strange .keras file", keras_file, 3 if few else 50),
+        ("strange ticket", ticket_file, 3 if few else 100),
     ):
         for number in range(count):
             yield kind, f"seed {number}", functools.partial(inject, number)
