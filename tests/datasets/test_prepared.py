@@ -327,7 +327,7 @@ def test_archives_within_an_archive_have_only_files_too(small, tmp_path):
     inner[148:156] = b"%06o\0 " % sum(inner)
     inner += bytes(2 * len(inner))
     official.tar(archives[0], {"n01440764.tar": bytes(inner)})
-    with pytest.raises(ValueError, match="_9.JPEG' is no ordinary file"):
+    with pytest.raises(ValueError, match="_9.JPEG' is not a regular file"):
         small("imagenet2012", *archives)
 
 

@@ -114,7 +114,7 @@ def swap(file, path):
 def strange_facts(number, directory):
     """Whole and none of ours: used or refused, and then nothing has changed."""
     place = shutil.copytree(saved(), directory / "checkpoints")
-    for path in checkpoints.paths(place):
+    for path in checkpoint_files.paths(place):
 
         def change(facts):
             arrays = facts.pop("arrays")
