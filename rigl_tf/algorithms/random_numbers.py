@@ -45,7 +45,7 @@ class RandomNumbers:
         Returns:
             int32 tensor of the shape of the kernel or the tile.
         """
-        return self.sample(self._folded(0, stream))
+        return self.sample(self._fold(0, stream))
 
     def uniform(self, stream: int = 0) -> tf.Tensor:
         """Draws float32 numbers that are uniform between 0 and 1.
@@ -57,7 +57,7 @@ class RandomNumbers:
             float32 tensor of the shape of the kernel or the tile. Neither 0
             nor 1 occurs, so that logarithms are finite.
         """
-        return uniform(self.sample(self._folded(_FOR_UNIFORM, stream)))
+        return uniform(self.sample(self._fold(_FOR_UNIFORM, stream)))
 
     def normal(self, stream: int = 0) -> tf.Tensor:
         """Draws float32 numbers with mean 0 and standard deviation 1.
@@ -68,7 +68,7 @@ class RandomNumbers:
         Returns:
             float32 tensor of the shape of the kernel or the tile.
         """
-        return normal(self.sample(self._folded(_FOR_NORMAL, stream)))
+        return normal(self.sample(self._fold(_FOR_NORMAL, stream)))
 
     def sample(self, seed) -> tf.Tensor:
         """Draws integers for all positions. Subclasses do for some of them.

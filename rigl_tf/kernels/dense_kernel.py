@@ -45,8 +45,8 @@ class DenseKernel(SparseKernel):
         self.impose()
 
     def impose(self):
-        known = [v is self.variable for v in self.layer.variables]
-        if not any(known) or getattr(self.layer, "lora_enabled", False):
+        is_quantized = getattr(self.layer, "quantization_mode", None)
+        if is_quantized or getattr(self.layer, "lora_enabled", False):
             raise ValueError(
                 f"{self.name or self.layer.name!r} is quantized or has LoRA "
                 "since `densify` gave its layer back, and no longer computes "

@@ -196,7 +196,7 @@ def test_lora_and_quantization_are_refused_until_it_is_plain():
     first, last = rigl_tf.densify(model).layers
     first.enable_lora(2)
     assert first.lora_enabled
-    with pytest.raises(ValueError, match="LoRA since.*with the plain model"):
+    with pytest.raises(ValueError, match="LoRA since.*Train the plain model"):
         model.evaluate(*examples(), verbose=0)
 
 
