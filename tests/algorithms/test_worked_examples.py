@@ -402,7 +402,7 @@ def test_rewire_knows_what_it_needs():
         (lambda: algorithms.DSR(num_wanted=0), "num_wanted=0"),
         (lambda: algorithms.DeepR(l1=-1.0), "l1=-1.0"),
         (lambda: algorithms.DeepR(temperature=np.nan), "temperature=nan"),
-        (lambda: algorithms.Rewire(drop_by="size"), "no score 'size'"),
+        (lambda: algorithms.Rewire(drop_by="size"), "Received: 'size'"),
         (lambda: algorithms.Rewire(grow_by="random"), "grow_by='random'"),
     ],
 )
