@@ -8,6 +8,7 @@ Without --archive, TFDS downloads it, if it can. Archives whose checksums TFDS
 knows are compared with them.
 """
 
+import errno
 import pathlib
 import tarfile
 import urllib.error
@@ -113,7 +114,8 @@ def prepare(name, archives=(), data_dir=None):
             f"all of it: its checksum is another. Download it again. {error}"
         ) from error
     except Exception as error:  # each kind of archive has its own
-        if isinstance(error, OSError) and error.errno:
+        number = getattr(error, "errno", None)
+        if number not in (None, errno.EINVAL):  # for places not in the file
             raise  # such as a full disk
         raise ValueError(
             f"{name} cannot be prepared from "
