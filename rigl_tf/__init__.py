@@ -1,11 +1,17 @@
 """Sparse training for Keras 3 on TensorFlow."""
 
+# Saved models may name classes of all packages; importing registers them.
 from rigl_tf import algorithms as algorithms
+from rigl_tf import condensing as condensing
 from rigl_tf import distributions as distributions
+from rigl_tf import extension as extension
 from rigl_tf import flops as flops
 from rigl_tf import granularity as granularity
 from rigl_tf import grow_init as grow_init
+from rigl_tf import learning_rates as learning_rates
+from rigl_tf import losses as losses
 from rigl_tf import masks as masks
+from rigl_tf import models as models
 from rigl_tf import multi_worker as multi_worker
 from rigl_tf import schedules as schedules
 from rigl_tf import strategies as strategies

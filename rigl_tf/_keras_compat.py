@@ -37,6 +37,51 @@ def unregistered_gradients():
             del registered[name]
 
 
+def made_again(layer, config, kind=None):
+    """Makes a layer from a configuration, with the functions of another.
+
+    Those of Keras's layers are the same objects, so that Keras need not know
+    them by name.
+
+    Args:
+        layer: `keras.Layer`, whose functions are taken.
+        config: Dictionary, its configuration or one like it.
+        kind: Class of the new layer; by default, that of `layer`.
+
+    Raises:
+        ValueError: If Keras does not know what the configuration names.
+    """
+    kind = kind or type(layer)
+    functions = {}
+    if _is_of_keras(kind):
+        functions = {
+            name: value
+            for name, value in vars(layer).items()
+            if name in config
+            and callable(value)
+            and not isinstance(value, keras.Layer)
+            and not _is_of_keras(type(value))
+        }
+    if kind is keras.layers.Lambda:  # it needs its function at once
+        return kind(**config | functions)
+    try:
+        made = kind.from_config(config | dict.fromkeys(functions))
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"Layer {layer.name!r} of type {kind.__name__} cannot be made "
+            "again from its configuration. If it has a function or class of "
+            "your own, name it in `keras.saving.custom_object_scope`, or "
+            "register it with `keras.saving.register_keras_serializable`."
+        ) from error
+    for name, value in functions.items():
+        setattr(made, name, value)
+    return made
+
+
+def _is_of_keras(kind):
+    return kind.__module__.partition(".")[0] == keras.__name__
+
+
 def _create_unallocated_states(layer, batch_size):
     """As Keras does for stateful layers, but not from values."""
     specs = compute_output_spec(lambda: layer.get_initial_state(batch_size))

@@ -115,15 +115,22 @@ class Fit:
                 multi_worker.mend(model)
         return model
 
-    def total_loss(self):
+    def total_loss(self, temperature=1.0):
         """The loss as a function, as `losses.total` gives it.
+
+        Args:
+            temperature: See `losses.tempered`.
+
+        Returns:
+            Function of labels, outputs and weights of examples to a scalar.
 
         Raises:
             ValueError: If it is not known, or not one of such labels.
         """
         labels = self.dataset.train(self.seed).element_spec[1]
         losses.check(self.loss, labels)
-        return losses.total(self.loss, self.loss_weights, self.output_names)
+        loss = losses.tempered(self.loss, temperature)
+        return losses.total(loss, self.loss_weights, self.output_names)
 
     def __call__(
         self, model, place, title=None, epochs=None, callbacks=(), **kwargs

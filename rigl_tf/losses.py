@@ -53,6 +53,37 @@ def takes_logits_of_softmax(loss):
     return isinstance(loss, _OF_SOFTMAX) and loss.from_logits
 
 
+class _Tempered(keras.losses.Loss):
+    """A loss of logits that are divided by a number first."""
+
+    def __init__(self, loss, temperature):
+        super().__init__(loss.name, loss.reduction, loss.dtype)
+        self.loss = loss
+        self.temperature = temperature
+
+    def call(self, y_true, y_pred):
+        return self.loss.call(y_true, y_pred / self.temperature)
+
+
+def tempered(loss, temperature):
+    """A loss whose logits of a softmax are divided by a number.
+
+    Args:
+        loss: Loss, as `compile` takes it. Of several, only those are others
+            that take logits of a softmax.
+        temperature: Number above 0.
+
+    Returns:
+        Loss, as `compile` takes it.
+    """
+    return tree.map_structure(
+        lambda one: (
+            _Tempered(one, temperature) if takes_logits_of_softmax(one) else one
+        ),
+        loss,
+    )
+
+
 def adds_up(loss):
     """Whether a compiled loss is a sum over examples instead of a mean."""
     losses = tree.flatten(loss)
@@ -91,7 +122,8 @@ def of_network(network, labels):
         return network.loss, loss_weights_of(network)
     head = head_of(network)
     if head is not None and not tree.is_nested(labels):
-        loss = _for_head(_activation(head), network.output_shape, labels)
+        outputs = network.output_shape
+        loss = _for_head(_activation(head, outputs), outputs, labels)
         if loss is not None:
             return loss, None
     problem = (
@@ -101,10 +133,13 @@ def of_network(network, labels):
     return Unknown(problem), None
 
 
-def _activation(head):
+def _activation(head, outputs):
     """The name of what makes the outputs of the last layer, or `None`."""
-    if type(head).__name__ in ("Softmax", "Sigmoid"):  # layer or operation
-        return type(head).__name__.lower()
+    kind = type(head).__name__  # of a layer or an operation
+    if kind == "Softmax" and head.axis not in (-1, len(outputs) - 1):
+        return None  # not over classes
+    if kind in ("Softmax", "Sigmoid"):
+        return kind.lower()
     return getattr(getattr(head, "activation", None), "__name__", None)
 
 
@@ -144,8 +179,10 @@ def accuracy(loss, labels, outputs):
     Returns:
         `keras.metrics.Metric`, or `None` for a regression or several outputs.
     """
-    if tree.is_nested(loss) or tree.is_nested(labels):
+    ones = tree.flatten(loss)
+    if len(ones) != 1 or tree.is_nested(labels):
         return None
+    (loss,) = ones
     kind = _kind(loss)
     if "binarycrossentropy" in kind or "binaryfocal" in kind:
         threshold = 0.0 if _takes_logits(loss) else 0.5
@@ -168,12 +205,7 @@ def check(loss, labels):
         raise ValueError(
             f"{loss.problem} Call `model.compile(optimizer, loss)` first."
         )
-    pairs = [(loss, labels)]
-    if isinstance(loss, dict) and isinstance(labels, dict):
-        pairs = [(loss[name], labels[name]) for name in loss if name in labels]
-    for one, spec in pairs:
-        if tree.is_nested(one) or tree.is_nested(spec):
-            continue
+    for one, spec in _pairs(loss, labels):
         if "sparsecategorical" in _kind(one) and spec.dtype.is_floating:
             raise ValueError(
                 "Sparse categorical cross entropy is of integer labels. "
@@ -209,12 +241,22 @@ def total(loss, weights=None, output_names=None):
     return scalar
 
 
+def _pairs(loss, labels):
+    """Pairs of a loss and the specification of its labels, if they tell."""
+    if isinstance(loss, dict) and isinstance(labels, dict):
+        return [(loss[name], labels[name]) for name in loss if name in labels]
+    ones, specs = tree.flatten(loss), tree.flatten(labels)
+    return zip(ones, specs, strict=True) if len(ones) == len(specs) else []
+
+
 def _kind(loss):
     """The names of a loss and what it is derived from, run together."""
+    if isinstance(loss, str):
+        loss = keras.losses.get(loss)  # "bce" is one of its names
     if isinstance(loss, keras.losses.Loss):
         name = " ".join(kind.__name__ for kind in type(loss).__mro__)
     else:
-        name = loss if isinstance(loss, str) else getattr(loss, "__name__", "")
+        name = getattr(loss, "__name__", "")
     return name.replace("_", "").lower()
 
 

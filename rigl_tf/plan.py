@@ -84,20 +84,28 @@ def check_finite(variables):
     Args:
         variables: List of `keras.Variable`; those of floats are looked at.
     """
+    for path in not_finite(variables):
+        raise ValueError(
+            f"Training cannot start from {path!r}, which holds NaN or "
+            "infinity. Load weights from before it did, or make the model "
+            "anew."
+        )
+
+
+def not_finite(variables):
+    """Returns the paths of the variables of floats that are not finite."""
     floats = tensors.floats(variables)
+    if not floats:
+        return []
     finite = tf.stack(
         [
             tf.reduce_all(tf.math.is_finite(tf.convert_to_tensor(v)))
             for v in floats
         ]
     )
-    for variable, is_finite in zip(floats, finite.numpy(), strict=True):
-        if not is_finite:
-            raise ValueError(
-                f"Training cannot start from {variable.path!r}, which holds "
-                "NaN or infinity. Load weights from before it did, or make "
-                "the model anew."
-            )
+    return [
+        v.path for v, ok in zip(floats, finite.numpy(), strict=True) if not ok
+    ]
 
 
 def _check_known(updates):

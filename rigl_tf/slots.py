@@ -154,7 +154,16 @@ def prepare(optimizer):
     Adafactor's second moment of a weight is a product of one for its row and
     one for its column. Where neither has an active connection, both are
     `epsilon_1`, and the square of the default, 1e-30, is 0 in float32.
+
+    Raises:
+        ValueError: If it hands its variables to several optimizers.
     """
     optimizer = inner(optimizer)
+    if hasattr(optimizer, "optimizers"):
+        raise ValueError(
+            f"A {type(optimizer).__name__} has no learning rate and no slots "
+            "of its own, which masks need. Use one optimizer for the sparse "
+            f"model. Received: optimizer={optimizer!r}."
+        )
     if isinstance(optimizer, keras.optimizers.Adafactor):
         optimizer.epsilon_1 = max(optimizer.epsilon_1, 1e-18)

@@ -1,12 +1,14 @@
 """What the masks of a model look like."""
 
 import dataclasses
+import warnings
 
 import tensorflow as tf
 
 from rigl_tf import flops
 from rigl_tf import tables
 from rigl_tf.modeling import sparse_wrapper
+from rigl_tf.storage import DenseKernel
 
 
 @dataclasses.dataclass(frozen=True)
@@ -124,11 +126,28 @@ def summary(model):
             f"{model.name!r} has no masks to look at. Make it sparse with "
             "`rigl_tf.sparsify`."
         )
+    _warn_of_lost_zeros(kernels)
     try:
         costs = {k.name: k.flops() for k in flops.inference(model).kernels}
     except ValueError:  # the input shape is not known
         costs = {}
     return Summary(tuple(_look(k, costs.get(k.name)) for k in kernels))
+
+
+def _warn_of_lost_zeros(kernels):
+    names = [
+        kernel.name
+        for kernel in kernels
+        if isinstance(kernel, DenseKernel)
+        and tf.reduce_any((kernel.variable != 0) & ~kernel.mask.value)
+    ]
+    if names:
+        warnings.warn(
+            f"Weights were set from outside in {', '.join(names)}, also where "
+            "masks are `False`. They become zero when `rigl_tf` next trains "
+            "or densifies the model; until then it computes with them.",
+            stacklevel=3,
+        )
 
 
 def _look(kernel, cost):

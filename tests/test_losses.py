@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from rigl_tf import losses
 
@@ -49,3 +50,50 @@ def test_only_cross_entropy_of_classes_takes_logits_of_a_softmax(
     loss, expected
 ):
     assert losses.takes_logits_of_softmax(loss) is expected
+
+
+BINARY = keras.losses.BinaryCrossentropy(from_logits=True)
+ONE, THREE = (
+    tf.TensorSpec((None, 1), tf.int64),
+    tf.TensorSpec((None,), tf.int64),
+)
+
+
+@pytest.mark.parametrize(
+    ("loss", "labels", "outputs", "expected"),
+    [
+        ("bce", ONE, 1, "BinaryAccuracy"),
+        ("BCE", ONE, 1, "BinaryAccuracy"),
+        ([BINARY], ONE, 1, "BinaryAccuracy"),
+        ({"head": "bce"}, ONE, 1, "BinaryAccuracy"),
+        (
+            "SparseCategoricalCrossentropy",
+            THREE,
+            3,
+            "SparseCategoricalAccuracy",
+        ),
+        (["mse"], ONE, 1, "NoneType"),
+        (["mse", "mse"], THREE, 3, "NoneType"),
+    ],
+)
+def test_the_accuracy_is_that_of_the_loss_however_it_is_said(
+    loss, labels, outputs, expected
+):
+    found = losses.accuracy(loss, labels, lambda: (None, outputs))
+    assert type(found).__name__ == expected
+
+
+@pytest.mark.parametrize("kind", [list, dict])
+def test_labels_of_every_loss_are_checked(kind):
+    whole, broken = (tf.TensorSpec((None,), t) for t in (tf.int64, tf.float32))
+    loss = ["mse", "sparse_categorical_crossentropy"]
+    names = "numbers", "classes"
+    for labels, is_right in (([broken, whole], True), ([whole, broken], False)):
+        given = loss, labels
+        if kind is dict:
+            given = [dict(zip(names, of, strict=True)) for of in given]
+        if is_right:
+            losses.check(*given)
+            continue
+        with pytest.raises(ValueError, match="integer labels.*float32"):
+            losses.check(*given)

@@ -6,11 +6,13 @@ import re
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import rigl_tf
 from rigl_tf import storage
 from rigl_tf import tensors
 from rigl_tf.exporting import litert
+from rigl_tf.modeling import sparse_wrapper
 
 README = pathlib.Path(__file__).parent.parent / "README.md"
 DEPLOY = README.parent / "docs" / "deploy.md"
@@ -164,3 +166,38 @@ def test_the_table_of_names_lists_every_public_name():
     text = pathlib.Path(rigl_tf.__file__).read_text()
 
     assert listed == set(re.findall(r" as (\w+)$", text, re.M))
+
+
+# Ways to train one network with one optimizer.
+ALIKE = ["`fit`", "own `train_step`", "`GradientTape`", "`tf.function`"]
+
+
+@pytest.fixture
+def same_batches(monkeypatch):
+    """No shuffling, no noise, and operations one by one, rounded alike."""
+    original = keras.Model.fit
+
+    def fit(self, *args, **kwargs):
+        return original(self, *args, **kwargs | {"shuffle": False})
+
+    monkeypatch.setattr(keras.Model, "fit", fit)
+    monkeypatch.setattr(tf.random, "normal", tf.zeros)
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
+@pytest.mark.usefixtures("same_batches")
+@pytest.mark.filterwarnings("ignore:Even though the `tf.config")
+def test_ways_of_training_end_with_the_same_masks(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    found = {}
+    for title in [*ALIKE, "callback"]:
+        keras.utils.set_random_seed(0)
+        model = block(list(MODELS).index(title), LOOPS)["model"]
+        kernels = sparse_wrapper.sparse_kernels(model)
+        found[title] = [np.array(kernel.mask) for kernel in kernels]
+
+    for masks in found.values():
+        for mask, expected in zip(masks, found["`fit`"], strict=True):
+            np.testing.assert_array_equal(mask, expected)

@@ -255,6 +255,7 @@ def test_a_custom_loop_keeps_the_zeros_and_warns_that_masks_stay():
             ValueError,
             "one of uniform.*distribution='erdos'",
         ),
+        ({"grow_init": "random"}, TypeError, "GrowInit.*grow_init='random'"),
         ({"model": "net"}, TypeError, "keras.Model.*model='net'"),
     ],
 )

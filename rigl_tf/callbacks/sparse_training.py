@@ -26,9 +26,11 @@ class SparseTraining(TrainingGuard):
     without this library. `rigl_tf.summary(model)` shows the masks.
 
     A `fit` with the same callback goes on. A loaded model goes on from its
-    zeros with `masks="magnitude"`. A callback that puts back weights of
-    another epoch, such as `EarlyStopping(restore_best_weights=True)`, comes
-    before this one in the list; the masks then follow the weights.
+    zeros with `masks="magnitude"`. If another callback puts back the weights
+    of an earlier epoch, as `EarlyStopping(restore_best_weights=True)` does,
+    the masks follow them. Between two fits, the model is an ordinary one:
+    weights that `set_weights` or `load_weights` gives it under masks become
+    zero when the next `fit` begins.
 
     Args:
         algorithm: `Algorithm`, its class or its name, as for `sparsify`.
@@ -93,8 +95,7 @@ class SparseTraining(TrainingGuard):
     def on_epoch_begin(self, epoch, logs=None):
         if not self._is_resolved:
             # Another callback may have put back the weights of a backup.
-            followed = [_follow_weights(k) for k in self.sparse_step.kernels]
-            if any(followed):
+            if self._follow_weights():
                 self.sparse_step.step.assign(self.model.optimizer.iterations)
         super().on_epoch_begin(epoch, logs)
 
@@ -102,9 +103,31 @@ class SparseTraining(TrainingGuard):
         del logs
         self.model.optimizer = self.model.optimizer.inner_optimizer
         self.model.train_function = None
-        for kernel in self.sparse_step.kernels:
-            _follow_weights(kernel)
+        self._follow_weights()
         look_back(self.sparse_step, self)
+        # A callback after this one may put back weights. `History` is last.
+        if getattr(self.model, "history", None) is not None:
+            self.model.history.on_train_end = self._on_fit_end
+
+    def _on_fit_end(self, logs=None):
+        del logs
+        del self.model.history.on_train_end
+        if self._follow_weights():
+            look_back(self.sparse_step, self)
+
+    def _follow_weights(self):
+        """Takes the zeros of weights that another callback has put back.
+
+        Returns:
+            Whether there were other zeros than those of the masks.
+        """
+        is_other = False
+        for kernel in self.sparse_step.kernels:
+            weights = tensors.as_array(kernel.variable)
+            if np.any(weights[~tensors.as_array(kernel.mask)]):
+                kernel.set_mask(weights != 0)
+                is_other = True
+        return is_other
 
     def _prepare(self, model):
         if not model.weights:
@@ -148,17 +171,3 @@ _DEFAULTS = {
     "masks": "random",
     "seed": 0,
 }
-
-
-def _follow_weights(kernel):
-    """Takes the zeros of weights that another callback has put back.
-
-    Returns:
-        Whether there were other zeros than those of the mask.
-    """
-    weights = tensors.as_array(kernel.variable)
-    mask = tensors.as_array(kernel.mask)
-    is_other = bool(np.any(weights[~mask]))
-    if is_other:
-        kernel.set_mask(weights != 0)
-    return is_other

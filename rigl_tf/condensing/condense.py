@@ -4,6 +4,7 @@ import keras
 import numpy as np
 from keras import layers as kl
 
+from rigl_tf._keras_compat import made_again
 from rigl_tf.condensing.layer import Condensed
 from rigl_tf.exporting import measuring
 from rigl_tf.exporting import signatures
@@ -98,7 +99,7 @@ def _condensed(layer):
                 name=layer.name,
             )
             return copied, [*_listed(kernel, fan_in, bias)]
-    return type(layer).from_config(layer.get_config()), weights
+    return made_again(layer, layer.get_config()), weights
 
 
 def _listed(kernel, fan_in, bias):

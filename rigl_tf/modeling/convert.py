@@ -21,6 +21,19 @@ from rigl_tf.modeling.copying import copy_model
 from rigl_tf.modeling.setup import resolve
 from rigl_tf.modeling.sparse_model import SparseModel
 
+# Methods that a model calls and a sparse model around it does not.
+_OF_TRAINING = (
+    "fit",
+    "evaluate",
+    "predict",
+    "train_on_batch",
+    "test_on_batch",
+    "predict_on_batch",
+    "make_train_function",
+    "make_test_function",
+    "make_predict_function",
+)
+
 
 def sparsify(
     model: keras.Model,
@@ -266,7 +279,7 @@ def _check_model(model):
             f"{model.name!r} is sparse already. To start over, pass "
             "`rigl_tf.densify(model)`."
         )
-    for name in ("fit", "evaluate", "predict"):
+    for name in _OF_TRAINING:
         if getattr(type(model), name) is not getattr(keras.Model, name):
             raise TypeError(
                 f"{type(model).__name__} has a `{name}` of its own, which a "

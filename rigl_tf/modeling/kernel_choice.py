@@ -28,7 +28,7 @@ def choose_kernels(model, exclude, include, kept=()) -> list[MaskableKernel]:
         ValueError: If there is none, or a name matches none.
     """
     layers = list(maskable.layers_of(model))
-    _declare_weights(layers, match_layers(include, _named(model), "include"))
+    _declare_weights(model, match_layers(include, _named(model), "include"))
     named = _named(model)
     excluded = match_layers(exclude, named, "exclude")
     included = match_layers(include, named, "include")
@@ -101,10 +101,11 @@ def _named(model):
     return named
 
 
-def _declare_weights(layers, included):
+def _declare_weights(model, included):
     """Makes kernels of the weights of layers that are asked for by name."""
-    for path, layer in layers:
-        if path in included and not maskable.has_kernels(layer):
+    known = {id(kernel.layer) for kernel in maskable.maskable_kernels(model)}
+    for path, layer in maskable.layers_of(model):
+        if path in included and id(layer) not in known:
             weights = {id(w) for w in maskable.own_weights(layer)}
             names = tuple(
                 name
@@ -141,8 +142,9 @@ def _warn(model, layers, chosen, excluded):
         warnings.warn(
             f"Large weights stay dense: {', '.join(dense)}. To mask them, "
             "name the attributes that hold them on the class of their layer, "
-            '`sparse_kernels = ("w",)`, or pass the layer to `include`. To '
-            "leave them dense, pass it to `exclude`.",
+            '`sparse_kernels = ("w",)`, or pass the layer to `include`; one '
+            "in a list or a dictionary needs an attribute of its own. To "
+            "leave them dense, pass the layer to `exclude`.",
             stacklevel=4,
         )
 

@@ -14,6 +14,7 @@ from rigl_tf import plan
 from rigl_tf import schedules
 from rigl_tf import storage as kernel_storage
 from rigl_tf import stores
+from rigl_tf import tensors
 from rigl_tf._keras_compat import is_graph
 from rigl_tf.grow_init import GrowInit
 from rigl_tf.modeling import arguments
@@ -24,6 +25,8 @@ from rigl_tf.modeling import placement
 from rigl_tf.modeling import sparse_wrapper
 from rigl_tf.modeling.layer_sparsities import call_distribution
 from rigl_tf.storage import DenseKernel
+
+_MANY_ZEROS = 0.1  # of a kernel; fewer may be chance
 
 
 @dataclasses.dataclass(frozen=True)
@@ -110,6 +113,11 @@ def resolve(
             f"`Blocks(16, 16)`. Received: granularity={granularity!r}."
         )
     grow_init = grow_init or GrowInit()
+    if not isinstance(grow_init, GrowInit):
+        raise TypeError(
+            "`grow_init` must be a `rigl_tf.grow_init.GrowInit`, such as "
+            f"`GrowInit('random')`. Received: grow_init={grow_init!r}."
+        )
     initial_masks.check_masks(masks)
     _check_fits(algorithm, schedule, granularity, grow_init, wanted)
     kept = sparse_wrapper.sparse_kernels(model)
@@ -148,13 +156,16 @@ def resolve(
         choose = None
     if choose is not None:
         units = {i: choose(kernels[i], budgets[i], granularity) for i in new}
+    if algorithm.follows_sparsity and granularity.single:
+        _warn_of_lost_zeros([kernels[i] for i in new if np.all(units[i])])
     if isinstance(masks, Mapping):
         for i in new:
             if kernels[i].name in masks:
                 units[i] = initial_masks.units_of_mask(
                     masks[kernels[i].name], kernels[i], granularity
                 )
-                budgets[i] = int(np.count_nonzero(units[i]))
+                if not algorithm.follows_sparsity:
+                    budgets[i] = int(np.count_nonzero(units[i]))
     masked = kernel_choice.by_leaf(model, chosen)
     _store_active(
         model,
@@ -207,10 +218,7 @@ def _check_fits(algorithm, schedule, granularity, grow_init, sparsity):
             f"start with it. Received: grow_init={grow_init}."
         )
     plan.check_interval(algorithm, schedule)
-    if (
-        isinstance(sparsity, schedules.PolynomialSparsity)
-        and sparsity.final < sparsity.initial
-    ):
+    if algorithm.follows_sparsity and schedules.falls(sparsity):
         raise ValueError(
             f"{name} grows no connections, so that the sparsity cannot fall. "
             "Train the densified model, or use `sparsity` schedules that rise. "
@@ -290,6 +298,23 @@ def _store_active(
         if id(kernel.layer) in stored:
             capacity, active = stored[id(kernel.layer)]
             kernel_storage.store_active(kernel.layer, capacity, active, block)
+
+
+def _warn_of_lost_zeros(kernels):
+    """Warns of zeros, if not of zeros alone, that pruning does not keep."""
+    names = []
+    for kernel in kernels:
+        is_zero = tensors.as_array(kernel.variable) == 0
+        if np.mean(is_zero) >= _MANY_ZEROS and not np.all(is_zero):
+            names.append(kernel.name)
+    if names:
+        warnings.warn(
+            f"Pruning does not keep the zeros of {', '.join(names)}, where a "
+            "lower sparsity is asked for: all connections start active. Ask "
+            "for more there, for example with "
+            f"`sparsity={{{names[0]!r}: 0.9, '*': 0.9}}`.",
+            stacklevel=4,
+        )
 
 
 def _warn_of_kept(kernels, is_new, masks):

@@ -154,6 +154,9 @@ class SparseModel(
             return self.network.compute_output_spec(inputs, training=training)
         return self.network.compute_output_spec(inputs)
 
+    def compute_output_shape(self, *args, **kwargs):
+        return self.network.compute_output_shape(*args, **kwargs)
+
     # Training.
 
     def train_step(self, data):

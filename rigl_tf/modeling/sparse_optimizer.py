@@ -2,6 +2,8 @@
 
 import keras
 
+from rigl_tf import slots
+
 
 @keras.saving.register_keras_serializable(package="rigl_tf")
 class SparseOptimizer(keras.optimizers.Optimizer):
@@ -26,9 +28,10 @@ class SparseOptimizer(keras.optimizers.Optimizer):
 
     Raises:
         TypeError: If the model has no masks that an algorithm moves.
-        ValueError: Before the first step, if the algorithm needs what this
-            optimizer or this way of training cannot give. In `compile`, if
-            the loss would be scaled twice.
+        ValueError: If the optimizer is a `MultiOptimizer`. Before the first
+            step, if the algorithm needs what this optimizer or this way of
+            training cannot give. In `compile`, if the loss would be scaled
+            twice.
 
     Example:
 
@@ -45,6 +48,7 @@ class SparseOptimizer(keras.optimizers.Optimizer):
         inner_optimizer = keras.optimizers.get(inner_optimizer)
         if isinstance(inner_optimizer, SparseOptimizer):
             inner_optimizer = inner_optimizer.inner_optimizer
+        slots.prepare(inner_optimizer)
         super().__init__(learning_rate=0.0, name=name or inner_optimizer.name)
         self.inner_optimizer = inner_optimizer
         self.sparse_step = _sparse_step_of(model)

@@ -158,7 +158,7 @@ class SparseStep:
     def set_masks(self, masks):
         """Replaces masks; weights that become inactive become zero.
 
-        Each layer then has the connections of its new mask.
+        Each layer has the connections of its new mask; pruning goes on there.
 
         Args:
             masks: Dictionary from the name of a kernel, as in `kernels`, to a
@@ -189,7 +189,8 @@ class SparseStep:
                     "moves as one."
                 )
             kernel.set_mask(mask)
-            self.budgets[i] = int(np.count_nonzero(part))
+            if not self.algorithm.follows_sparsity:
+                self.budgets[i] = int(np.count_nonzero(part))
         self.impose_masks()
 
     # The schedules.

@@ -122,7 +122,8 @@ class TrainingGuard(keras.callbacks.Callback):
                 f"In epoch {epoch + 1}, {skipped} of {steps} steps were "
                 "skipped: their gradients were NaN or infinite. Look for NaN "
                 "in the data, or lower the learning rate."
-                + (advice if scaled else ""),
+                + (advice if scaled else "")
+                + self._lost_averages(),
                 stacklevel=2,
             )
         self._check_bad_steps()
@@ -130,6 +131,15 @@ class TrainingGuard(keras.callbacks.Callback):
             self._agreement.check()
         if self.sparse_step.sparsity is not None:
             self.sparsity = current_sparsity(self.sparse_step)
+
+    def _lost_averages(self):
+        lost = plan.not_finite(self.model.non_trainable_variables)
+        if not lost:
+            return ""
+        return (
+            f" {', '.join(lost)} took in NaN: only the train step of a sparse "
+            "model undoes what a skipped batch has changed in moving averages."
+        )
 
     def _is_time(self, what, period):
         self._unseen[what] += self.model.steps_per_execution

@@ -21,5 +21,6 @@ from rigl_tf.schedules.sparsities import (
     PolynomialSparsity as PolynomialSparsity,
 )
 from rigl_tf.schedules.sparsities import decides_when as decides_when
+from rigl_tf.schedules.sparsities import falls as falls
 from rigl_tf.schedules.sparsities import final_sparsity as final_sparsity
 from rigl_tf.schedules.updates import UpdateSchedule as UpdateSchedule

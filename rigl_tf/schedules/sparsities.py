@@ -11,6 +11,8 @@ from rigl_tf.distributions import check_sparsity
 from rigl_tf.schedules.steps import check_range
 from rigl_tf.schedules.steps import progress
 
+_LAST_STEP = 2**30
+
 
 @dataclasses.dataclass(frozen=True)
 class ConstantSparsity(Config):
@@ -87,8 +89,26 @@ def final_sparsity(schedule):
     """The sparsity that a pruning schedule ends with, a float."""
     if isinstance(schedule, PolynomialSparsity):
         return float(schedule.final)
+    return _wanted(schedule, _LAST_STEP)
+
+
+def falls(schedule):
+    """Whether a pruning schedule ends below a sparsity that it had before.
+
+    A callable that is not of this module is asked at steps 0, 1, 2, 4, 8 ...
+    """
+    if isinstance(schedule, PolynomialSparsity):
+        return schedule.final < schedule.initial
+    steps = [0]
+    while steps[-1] < _LAST_STEP:
+        steps.append(max(2 * steps[-1], 1))
+    largest = max(_wanted(schedule, step) for step in steps)
+    return largest > final_sparsity(schedule) + 1e-6
+
+
+def _wanted(schedule, step):
     with tf.init_scope():  # a number even where a graph is being built
-        wanted = schedule(np.int32(2**30))
+        wanted = schedule(np.int32(step))
     if not decides_when(schedule):
         return float(wanted)
     if not isinstance(wanted, tuple | list) or len(wanted) != 2:

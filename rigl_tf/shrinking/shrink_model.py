@@ -6,6 +6,7 @@ import keras
 
 from rigl_tf import flops
 from rigl_tf import tables
+from rigl_tf._keras_compat import made_again
 from rigl_tf.exporting import measuring
 from rigl_tf.exporting import signatures
 from rigl_tf.exporting import unwrapping
@@ -132,7 +133,7 @@ def _rebuilt(model, names, rules, kept):
         config = layer.get_config()
         keep = kept[id(rule.call.outputs[0])]
         config.update(rule.config(keep), name=names[id(layer)])
-        copied = type(layer).from_config(config)
+        copied = made_again(layer, config)
         keep_inputs = [kept[id(tensor)] for tensor in rule.call.inputs]
         copies.append((copied, layer, rule.weights(keep_inputs, keep)))
         return copied

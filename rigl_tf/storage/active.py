@@ -9,6 +9,7 @@ from keras import layers as kl
 
 from rigl_tf import layout
 from rigl_tf import tensors
+from rigl_tf._keras_compat import made_again
 from rigl_tf.granularity import Blocks
 from rigl_tf.storage import flow
 from rigl_tf.storage import positions
@@ -245,16 +246,8 @@ def dense_copy(layer):
     kind = next(
         kind for kind, active in _KINDS.items() if type(layer) is active
     )
-    config = layer.plain_config()
-    functions = {
-        name: getattr(layer, name)
-        for name in config
-        if callable(getattr(layer, name, None))
-    }
-    copy = kind.from_config(config | dict.fromkeys(functions))
+    copy = made_again(layer, layer.plain_config(), kind)
     copy.build_from_config(layer.get_build_config())
-    for name, function in functions.items():
-        setattr(copy, name, function)
     copy.kernel.assign(layer.sparse_kernel().weights())
     if copy.bias is not None:
         copy.bias.assign(layer.bias)

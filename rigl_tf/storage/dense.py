@@ -45,6 +45,13 @@ class DenseKernel(SparseKernel):
         self.impose()
 
     def impose(self):
+        known = [v is self.variable for v in self.layer.variables]
+        if not any(known) or getattr(self.layer, "lora_enabled", False):
+            raise ValueError(
+                f"{self.name or self.layer.name!r} is quantized or has LoRA "
+                "since `densify` gave its layer back, and no longer computes "
+                "with the kernel that has a mask. Go on with the plain model."
+            )
         self.variable.assign(self.weights())
 
     def view(self, inputs):

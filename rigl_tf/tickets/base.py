@@ -3,7 +3,6 @@
 import abc
 import contextlib
 import dataclasses
-import functools
 import numbers
 import re
 
@@ -46,11 +45,6 @@ class Request:
     count: int
     seed: int
     fit: Fit
-
-    @functools.cached_property
-    def loss(self):
-        """Function of labels, outputs and weights of examples to a scalar."""
-        return self.fit.total_loss()
 
     def epochs(self, finder):
         """Integer, how long a finder trains: as it says, or as the task.

@@ -4,7 +4,6 @@ import dataclasses
 
 import numpy as np
 
-from rigl_tf import losses
 from rigl_tf.checks import check_count
 from rigl_tf.checks import check_number
 from rigl_tf.tickets import scoring
@@ -40,12 +39,11 @@ class GraSP(scoring.ByGradient):
         check_number("temperature", self.temperature, "(0, inf)")
 
     def scores(self, sparse, request):
-        scaled = losses.takes_logits_of_softmax(request.fit.loss)
         network = self.scoring(
             sparse,
             [kernel.variable for kernel in sparse.kernels],
             request,
-            self.temperature if scaled else 1.0,
+            self.temperature,
         )
         batches = scoring.batches(request, self.num_batches)
         values = network.values

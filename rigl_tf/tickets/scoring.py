@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import re
 from collections.abc import Callable
 
 import keras
@@ -10,7 +11,7 @@ from keras import tree
 
 from rigl_tf import losses
 from rigl_tf.checks import check_count
-from rigl_tf.tickets import moments
+from rigl_tf.tickets import second_derivatives
 from rigl_tf.tickets import substitution
 from rigl_tf.tickets.one_shot import OneShot
 
@@ -30,7 +31,6 @@ class Scoring:
         loss: Function of labels, outputs and weights of examples to a scalar.
         examples_at_once: See `ByGradient`.
         adds_up: Whether the loss is a sum over examples, not a mean.
-        temperature: Number by which outputs are divided.
     """
 
     network: keras.Model
@@ -38,7 +38,6 @@ class Scoring:
     loss: Callable
     examples_at_once: int | None = None
     adds_up: bool = False
-    temperature: float = 1.0
 
     @property
     def values(self):
@@ -67,8 +66,21 @@ class Scoring:
 
         Returns:
             List of tensors.
+
+        Raises:
+            ValueError: If TensorFlow cannot differentiate an operation twice.
         """
-        return self._sum(self._times_hessian, (values, vector), batches)
+        try:
+            return self._sum(self._times_hessian, (values, vector), batches)
+        except Exception as error:  # a LookupError, or AutoGraph's of it
+            missing = re.search(r"registry has no entry for: (\w+)", str(error))
+            if missing is None:
+                raise
+            raise ValueError(
+                f"TensorFlow cannot differentiate {missing[1]} of "
+                f"{self.network.name!r}. Score connections by first "
+                'derivatives: with `SNIP`, or `ProsPr(order="first")`.'
+            ) from error
 
     def _sum(self, derivative, args, batches):
         total = None
@@ -92,17 +104,13 @@ class Scoring:
         pairs = list(zip(self.variables, values, strict=True))
         with tf.GradientTape() as tape:
             tape.watch(values)
-            with moments.exact():
+            with second_derivatives.exact():
                 y, _ = substitution.outputs(
                     self.network, pairs, x, training=True
                 )
-            outputs = tree.map_structure(self._scaled, y)
+            outputs = tree.map_structure(_precise, y)
             loss = share * self.loss(labels, outputs, weights)
         return _dense(tape.gradient(loss, values, unconnected_gradients="zero"))
-
-    def _scaled(self, output):
-        dtype = keras.backend.result_type(output.dtype, "float32")
-        return tf.cast(output, dtype) / self.temperature
 
     def _product(self, values, vector, batch, share):
         with tf.GradientTape() as tape:
@@ -143,14 +151,23 @@ class ByGradient(OneShot):
         check_count("examples_at_once", self.examples_at_once, optional=True)
 
     def scoring(self, sparse, variables, request, temperature=1.0):
-        """What is differentiated, by variables of a sparse network."""
+        """What is differentiated, by variables of a sparse network.
+
+        Args:
+            sparse: `SparseModel`.
+            variables: List of variables of its network.
+            request: `Request`.
+            temperature: See `losses.tempered`.
+
+        Returns:
+            `Scoring`.
+        """
         return Scoring(
             sparse.network,
             variables,
-            request.loss,
+            request.fit.total_loss(temperature),
             self.examples_at_once,
             losses.adds_up(request.fit.loss),
-            temperature,
         )
 
 
@@ -160,6 +177,11 @@ def add(ones, others, factor=1.0):
     `others` is emptied, so that its memory is free for the sum.
     """
     return [factor * one + others.pop(0) for one in ones]
+
+
+def _precise(output):
+    dtype = keras.backend.result_type(output.dtype, "float32")
+    return tf.cast(output, dtype)
 
 
 def _dense(gradients):

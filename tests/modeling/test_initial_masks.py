@@ -118,3 +118,40 @@ def test_pruning_starts_from_the_zeros_that_are_there():
 
     assert found[0] == min(found) == rigl_tf.summary(before).sparsity
     assert found[-1] == pytest.approx(0.9, abs=0.02)
+
+
+def test_zeros_that_pruning_does_not_keep_are_named():
+    model = trained()
+    model.layers[1].kernel.assign(np.eye(8))
+
+    with pytest.warns(UserWarning, match="the zeros of large, where a lower"):
+        sparse = rigl_tf.sparsify(model, "gradual_pruning", sparsity=0.5)
+
+    assert all(np.all(kernel.mask) for kernel in sparse.kernels)
+
+
+@pytest.mark.parametrize("when", ["at once", "later"])
+def test_pruning_goes_on_from_masks_that_are_given(when):
+    half = {n: np.arange(64).reshape(8, 8) % 2 > 0 for n in ("small", "large")}
+    sparse = rigl_tf.sparsify(
+        trained(),
+        "gradual_pruning",
+        sparsity=0.9,
+        schedule=schedules.UpdateSchedule(2, end_step=10),
+        masks=half if when == "at once" else "random",
+    )
+    if when == "later":
+        sparse.set_masks(half)
+    sparse.compile("sgd", "mse", run_eagerly=True)
+    x = np.ones((4, 8))
+
+    found = [
+        rigl_tf.summary(sparse).sparsity
+        for _ in range(12)
+        if sparse.train_on_batch(x, x) is not None
+    ]
+
+    assert found[0] == min(found) == 0.5
+    assert found[-1] == pytest.approx(0.9, abs=0.02)
+    for kernel in sparse.kernels:
+        assert not np.any(np.array(kernel.mask) & ~half[kernel.name])

@@ -36,6 +36,18 @@ class Named(Scale):
     sparse_kernels = ("w",)
 
 
+class ScaleOfLayer(Scale):
+    """Has a layer, too."""
+
+    def build(self, input_shape):
+        super().build(input_shape)
+        self.inner = kl.Dense(12, name="inner")
+        self.inner.build((None, 12))
+
+    def call(self, x):
+        return self.inner(super().call(x))
+
+
 class Block(kl.Layer):
     """A Transformer block."""
 
@@ -132,6 +144,11 @@ def test_recurrent_kernels_are_masked(layer, shape, expected):
 def test_weights_of_ones_own_are_masked_where_they_are_named():
     assert masked(Named(name="own")) == ["own", "head"]
     assert masked(Scale(name="own"), include="own") == ["own", "head"]
+    assert masked(ScaleOfLayer(name="own"), include="own") == [
+        "own",
+        "own/inner",
+        "head",
+    ]
     wrapped = rigl_tf.Sparse(built(Scale(name="own")), kernels=("w",))
     assert masked(wrapped) == ["own"]  # those that are wrapped by hand only
     with pytest.raises(ValueError, match="'own' has no kernel 'v'"):

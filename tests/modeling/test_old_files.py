@@ -1,6 +1,10 @@
 """Files that version 0.1 has written."""
 
+import json
 import pathlib
+import subprocess
+import sys
+import zipfile
 
 import keras
 import numpy as np
@@ -29,3 +33,66 @@ def test_a_file_of_version_0_1_loads_and_trains_on(storage):
     model.fit(x, np.arange(8) % 3, batch_size=2, verbose=0)
     assert [int(k.count()) for k in model.kernels] == model.budgets
     assert not rigl_tf.sparse_layers(rigl_tf.densify(model))
+
+
+SAVED = ["active", "condensed", "dense", "scores"]
+# Bases of other classes, and an optimizer that is not saved by itself.
+NOT_SAVED = {"Algorithm", "Granularity", "Groups", "Rule", "SparseOptimizer"}
+
+# A process of its own: nothing but `import rigl_tf` registers the classes.
+LOADS = """
+import json, pathlib, sys
+import keras, numpy as np
+import rigl_tf
+
+def without_module(config):
+    if isinstance(config, dict):
+        items = config.items()
+        return {k: without_module(v) for k, v in items if k != "module"}
+    return config
+
+folder = pathlib.Path(sys.argv[1])
+rng = np.random.default_rng(0)
+x = [
+    rng.normal(size=(4, *shape)).astype("float32")
+    for shape in ((2, 2, 2, 4), (4, 4, 4), (4, 4), (4,))
+]
+for config in json.loads((folder / "registered.json").read_text()).values():
+    loaded = keras.saving.deserialize_keras_object(config)
+    saved = json.dumps(keras.saving.serialize_keras_object(loaded))
+    again = json.loads(saved, object_hook=without_module)
+    assert again == without_module(config), (again, config)
+for name in sys.argv[2:]:
+    model = keras.saving.load_model(folder / f"registered_{name}.keras")
+    inputs = x if len(model.inputs) > 1 else x[3]
+    expected = np.load(folder / f"registered_{name}.npy")
+    np.testing.assert_allclose(
+        model.predict(inputs, verbose=0), expected, atol=1e-6
+    )
+    if name in ("active", "dense"):
+        model.fit(x, np.arange(4) % 3, batch_size=2, verbose=0)
+print(*(k for k in keras.saving.get_custom_objects() if k[:8] == "rigl_tf>"))
+"""
+
+
+def test_every_registered_class_is_in_a_file_that_loads():
+    process = subprocess.run(
+        [sys.executable, "-c", LOADS, FILES, *SAVED],
+        capture_output=True,
+        text=True,
+    )
+
+    assert process.returncode == 0, process.stderr[-2000:]
+    texts = [(FILES / "registered.json").read_text()]
+    for name in SAVED:
+        with zipfile.ZipFile(FILES / f"registered_{name}.keras") as file:
+            texts.append(file.read("config.json").decode())
+    registered = {
+        name.removeprefix("rigl_tf>") for name in process.stdout.split()
+    }
+    missing = {
+        name
+        for name in registered
+        if not any(json.dumps(f"rigl_tf>{name}") in text for text in texts)
+    }
+    assert missing == NOT_SAVED

@@ -193,9 +193,24 @@ def test_lora_and_quantization_are_refused_until_it_is_plain():
     with pytest.raises(ValueError, match="densify"):
         layer.quantize("int8")
 
-    plain = rigl_tf.densify(model)
-    plain.layers[0].enable_lora(2)
-    assert plain.layers[0].lora_enabled
+    first, last = rigl_tf.densify(model).layers
+    first.enable_lora(2)
+    assert first.lora_enabled
+    with pytest.raises(ValueError, match="LoRA since.*with the plain model"):
+        model.evaluate(*examples(), verbose=0)
+
+
+def test_a_model_that_was_quantized_is_sparse_no_more():
+    model = sparse()
+    model.compile("sgd", "sparse_categorical_crossentropy", run_eagerly=True)
+    last = rigl_tf.densify(model).layers[-1]
+    last.quantize("int8")
+
+    for use in (model.fit, model.evaluate):
+        with pytest.raises(ValueError, match="quantized or has LoRA since"):
+            use(*examples(), verbose=0)
+    with pytest.raises(ValueError, match="quantized or has LoRA since"):
+        rigl_tf.densify(model)
 
 
 def test_a_sparse_model_goes_on_after_it_was_made_plain(tmp_path):
@@ -228,8 +243,8 @@ def test_no_wrapper_is_left_in_a_model_around_a_sparse_one(tmp_path):
             keras.Input((16,)),
             kl.Reshape((2, 8)),
             kl.TimeDistributed(rigl_tf.Sparse(kl.Dense(8))),
-            kl.Flatten(),
-            backbone,
+            kl.Reshape((1, 16)),
+            kl.TimeDistributed(backbone),
             kl.Dense(2),
         ]
     )

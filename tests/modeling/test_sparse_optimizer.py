@@ -241,3 +241,31 @@ def test_a_loss_is_not_scaled_twice():
 def test_a_model_without_masks_has_no_use_for_it():
     with pytest.raises(TypeError, match="`model` must be a sparse model"):
         rigl_tf.SparseOptimizer("sgd", doors.network())
+
+
+def test_adafactor_divides_no_zeros_without_a_sparse_model():
+    """No first neuron has a connection: a row and its column are zero."""
+    model = doors.network(l2=None)
+    model.compile(keras.optimizers.Adafactor(0.01), doors.LOSS)
+    model.run_eagerly = True
+    mask = np.ones((16, 12), bool)
+    mask[0] = mask[:, 0] = False
+    training = rigl_tf.SparseTraining(
+        "static", sparsity=0.5, masks={"first": mask}
+    )
+
+    model.fit(doors.dataset(), shuffle=False, verbose=0, callbacks=[training])
+
+    assert int(training.sparse_step.num_skipped) == 0
+    assert all(np.all(np.isfinite(value)) for value in doors.weights(model))
+
+
+def test_several_optimizers_are_refused():
+    several = keras.optimizers.MultiOptimizer(
+        keras.optimizers.OptimizerMap(keras.optimizers.SGD())
+    )
+
+    with pytest.raises(ValueError, match="MultiOptimizer has no learning rate"):
+        student().compile(several)
+    with pytest.raises(ValueError, match="MultiOptimizer has no learning rate"):
+        rigl_tf.SparseOptimizer(several, student())

@@ -135,7 +135,8 @@ def test_the_model_is_what_it_was():
     assert model.layers == layers
 
 
-def test_weights_of_another_epoch_bring_their_zeros():
+@pytest.mark.parametrize("is_last", [False, True])
+def test_weights_of_another_epoch_bring_their_zeros(is_last):
     model = doors.compiled(doors.network())
     epochs = {}
     copy = keras.callbacks.LambdaCallback(
@@ -148,7 +149,9 @@ def test_weights_of_another_epoch_bring_their_zeros():
         "loss", mode="max", patience=9, restore_best_weights=True
     )
 
-    fit(model, largest, training(schedule=LONG), copy, epochs=4)
+    both = [largest, training(schedule=LONG)]
+
+    fit(model, *(reversed(both) if is_last else both), copy, epochs=4)
 
     assert any(
         np.any((old != 0) != (new != 0))
@@ -160,6 +163,29 @@ def test_weights_of_another_epoch_bring_their_zeros():
     summary = rigl_tf.summary(model)
     zeros = sum(np.sum(old == 0) for old in epochs[0])
     assert abs(summary.sparsity - zeros / sum(o.size for o in epochs[0])) < 0.02
+
+
+def test_weights_from_outside_become_zero_under_masks_in_the_next_fit():
+    model = doors.compiled(doors.network())
+    again = training("static")
+    fit(model, again)
+
+    model.set_weights([values + 1 for values in model.get_weights()])
+
+    with pytest.warns(UserWarning, match="from outside in first, last, also"):
+        rigl_tf.summary(model)
+    fit(model, again)
+    for kernel in doors.kernels(model):
+        assert not np.array(kernel.variable)[~np.array(kernel.mask)].any()
+
+
+def test_moving_averages_that_a_skipped_batch_has_spoilt_are_named():
+    model = doors.compiled(doors.network())
+    x, y = doors.batches(1)
+    x[0, 0, 0] = np.nan
+
+    with pytest.warns(UserWarning, match="norm/moving_variance took in NaN"):
+        model.fit(x[0], y[0], verbose=0, callbacks=[training("static")])
 
 
 def test_it_needs_no_second_mask():

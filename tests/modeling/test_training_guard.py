@@ -90,8 +90,14 @@ def test_a_loss_scale_that_a_bad_example_brings_down_is_warned_of():
     assert "In epoch 3," in third and "loss scale, which is 0.25." in third
 
 
-def test_a_schedule_that_falls_is_refused():
-    falling = schedules.PolynomialSparsity(0.3, 0.9, allow_decrease=True)
-
+@pytest.mark.parametrize(
+    "falling",
+    [
+        schedules.PolynomialSparsity(0.3, 0.9, allow_decrease=True),
+        lambda step: (step % 2 == 0, max(0.9 - 0.001 * step, 0.3)),
+    ],
+    ids=["ours", "any callable"],
+)
+def test_a_schedule_that_falls_is_refused(falling):
     with pytest.raises(ValueError, match="grows no connections"):
         rigl_tf.sparsify(model().network, "gradual_pruning", sparsity=falling)

@@ -130,7 +130,7 @@ def test_the_arguments_of_compile_are_those_of_the_networks_class():
     assert made.network.extra == 3
 
 
-@pytest.mark.parametrize("name", ["fit", "evaluate", "predict"])
+@pytest.mark.parametrize("name", ["fit", "evaluate", "make_train_function"])
 def test_a_class_that_fits_by_itself_is_trained_in_place(name):
     kind = type("Mine", (keras.Model,), {name: lambda self: None})
     x = keras.Input((16,))

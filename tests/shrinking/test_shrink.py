@@ -10,6 +10,7 @@ import tensorflow as tf
 from keras import layers as kl
 
 import rigl_tf
+from rigl_tf import condensing
 from rigl_tf import shrinking
 
 
@@ -364,6 +365,40 @@ def test_what_a_layer_was_adapted_to_is_kept(name):
     np.testing.assert_allclose(
         smaller(tf.constant(samples)), model(tf.constant(samples)), rtol=1e-5
     )
+
+
+@pytest.mark.parametrize("make", [rigl_tf.shrink, condensing.condense])
+def test_functions_of_ones_own_are_kept(make):
+    def relu(x):  # has the name of one of Keras's
+        return keras.ops.clip(x, 0, 0.1)
+
+    def double(x):
+        return 2 * x
+
+    model = keras.Sequential(
+        [
+            keras.Input((8,)),
+            kernel(np.eye(8)[:, :4], activation=relu),
+            kl.Lambda(double),
+            kl.Dense(4, kernel_regularizer=keras.ops.sum),
+        ]
+    )
+
+    made = make(model)
+    smaller = made[0] if isinstance(made, tuple) else made
+
+    x = np.ones((2, 8))
+    np.testing.assert_allclose(smaller(x), model(x), rtol=1e-5)
+    with pytest.raises(ValueError, match="'lstm'.*custom_object_scope"):
+        make(
+            keras.Sequential(
+                [
+                    keras.Input((3, 8)),
+                    kl.LSTM(2, activation=double, name="lstm"),
+                    kernel(np.eye(8)[:2, :4]),
+                ]
+            )
+        )
 
 
 def test_the_layers_of_a_nested_model_are_left_alone():

@@ -106,6 +106,44 @@ def test_the_temperature_divides_the_logits_of_a_softmax():
     )
 
 
+@pytest.mark.parametrize("kind", [list, dict])
+def test_the_temperature_divides_the_logits_of_each_loss(kind):
+    """Like weights a tenth as large; those of a regression stay."""
+    inputs = keras.Input((2,))
+    heads = {
+        name: keras.layers.Dense(2, use_bias=False, name=name)(inputs)
+        for name in ("classes", "numbers")
+    }
+    one = {"classes": SPARSE(from_logits=True), "numbers": "mse"}
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(20, 2)), rng.integers(0, 2, 20)
+    labels = {"classes": y, "numbers": x}
+    weights = [np.array([[1.0, -2.0], [3.0, 0.5]])] * 2
+    found = []
+    for temperature, divisor in ((10, 1), (1, 10)):
+        outputs, loss, given = heads, one, labels
+        if kind is list:
+            outputs, loss, given = (
+                list(of.values()) for of in (heads, one, labels)
+            )
+        model = keras.Model(inputs, outputs)
+        model.set_weights([weights[0] / divisor, weights[1]])
+        model.compile("sgd", loss)
+        ticket = tickets.GraSP(1, temperature).find(
+            model, (x, given), 0.5, batch_size=20
+        )
+        found.append([*ticket.scores.values()])
+
+    (warm, numbers), (cold, same) = found
+    np.testing.assert_allclose(warm / warm.sum(), cold / cold.sum(), 1e-4)
+    np.testing.assert_allclose(numbers / numbers.sum(), same / same.sum(), 1e-4)
+    # A factor 1/10 for each derivative by weights, of which there are three,
+    # and 10 for the weights.
+    assert 100 * warm.sum() / numbers.sum() == pytest.approx(
+        cold.sum() / same.sum(), rel=1e-4
+    )
+
+
 @pytest.fixture
 def peak():
     """A function that gives the bytes that finding a ticket needs at most."""

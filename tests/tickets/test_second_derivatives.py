@@ -11,8 +11,8 @@ from tensorflow.python.ops import nn_impl
 
 from rigl_tf import datasets
 from rigl_tf import tickets
-from rigl_tf.tickets import moments
 from rigl_tf.tickets import scoring
+from rigl_tf.tickets import second_derivatives
 
 
 @pytest.fixture(autouse=True)
@@ -137,13 +137,69 @@ def test_hessians_are_those_of_finite_differences(name, shape):
         np.testing.assert_allclose(product, expected, 0, 1e-5 * size + 1e-7)
 
 
+class Product(kl.Layer):
+    """Resizing as a product with a matrix, that of what it makes of ones."""
+
+    def __init__(self, resizing, shape):
+        super().__init__()
+        size = int(np.prod(shape))
+        rows = resizing(np.eye(size).reshape(size, *shape))
+        self.shape, self.matrix = rows.shape[1:], tf.reshape(rows, (size, -1))
+
+    def call(self, x):
+        flat = tf.reshape(x, (-1, len(self.matrix)))
+        flat = flat @ tf.cast(self.matrix, x.dtype)
+        return tf.reshape(flat, (-1, *self.shape))
+
+
+@pytest.mark.usefixtures("eager")
+@pytest.mark.parametrize(
+    "resizing",
+    [
+        kl.UpSampling2D(2, interpolation="bilinear"),
+        kl.UpSampling2D(2, interpolation="nearest"),
+        kl.Resizing(2, 5),
+    ],
+    ids=str,
+)
+def test_hessians_go_through_what_resizes(resizing):
+    rng = np.random.default_rng(0)
+    x, found = tf.constant(rng.normal(size=(4, 3, 4, 2))), []
+    weights, vector = rng.normal(size=(2, 2, 2))
+    for layer in (resizing, Product(resizing, (3, 4, 2))):
+        first = kl.Dense(2, "tanh", use_bias=False)
+        model = keras.Sequential([keras.Input((3, 4, 2)), first, layer])
+        network = scoring.Scoring(
+            model, [first.kernel], lambda *args: tf.reduce_sum(args[1] ** 2)
+        )
+        batches = [(x, tf.zeros(4))]
+        values = [tf.constant(weights)], [tf.constant(vector)]
+        found.append(network.gradient(values[0], batches))
+        found.append(network.times_hessian(*values, batches))
+
+    np.testing.assert_allclose(found[:2], found[2:], 1e-5)
+
+
+def test_what_cannot_be_differentiated_twice_is_refused():
+    model = keras.Sequential([keras.Input((4,)), kl.Dense(3, "softsign")])
+    model.compile("sgd", "mse")
+    data = np.ones((8, 4)), np.ones((8, 3))
+    for finder in (tickets.GraSP(num_batches=1), tickets.ProsPr(1)):
+        with pytest.raises(ValueError, match=r"Softsign.*`SNIP`.*order="):
+            finder.find(model, data, 0.5, batch_size=4)
+    ticket = tickets.ProsPr(1, order="first").find(
+        model, data, 0.5, batch_size=4
+    )
+    assert ticket.density == 0.5
+
+
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
 @pytest.mark.parametrize("keepdims", [False, True])
 def test_exact_moments_have_the_values_of_others(dtype, keepdims):
     x = np.random.default_rng(0).normal(size=(5, 4, 3)).astype(dtype)
     expected = tf.nn.moments(tf.constant(x), [0, 2], keepdims=keepdims)
 
-    with moments.exact():
+    with second_derivatives.exact():
         found = tf.nn.moments(tf.constant(x), [0, 2], keepdims=keepdims)
 
     for one, other in zip(found, expected, strict=True):
@@ -154,7 +210,11 @@ def test_exact_moments_have_the_values_of_others(dtype, keepdims):
 def test_moments_are_exact_in_their_context_alone():
     before = nn_impl.moments
 
-    with pytest.raises(KeyError), moments.exact(), moments.exact():
+    with (
+        pytest.raises(KeyError),
+        second_derivatives.exact(),
+        second_derivatives.exact(),
+    ):
         assert nn_impl.moments is not before
         raise KeyError
 
@@ -166,11 +226,11 @@ def test_moments_are_as_before_when_two_threads_overlap():
     exact = []
 
     def second():
-        with moments.exact():
+        with second_derivatives.exact():
             entered.set()
             exact.append(nn_impl.moments is not before)
 
-    with moments.exact():
+    with second_derivatives.exact():
         thread = threading.Thread(target=second)
         thread.start()
         assert not entered.wait(0.05)

@@ -273,8 +273,16 @@ def test_heads_are_seen_through_layers_and_models():
         loss, _ = rigl_tf.losses.of_network(keras.Model(x, head), labels)
         assert loss.get_config()["from_logits"] == from_logits
     reshaped = keras.layers.Reshape((3,))(keras.ops.softmax(inner(x)))
-    loss, _ = rigl_tf.losses.of_network(keras.Model(x, reshaped), labels)
-    assert isinstance(loss, rigl_tf.losses.Unknown)
+    over_positions = keras.layers.Softmax(axis=1)(
+        keras.layers.Dense(3)(keras.layers.Reshape((2, 2))(x))
+    )
+    for head, labels_of_it in (
+        (reshaped, labels),
+        (over_positions, tf.TensorSpec((None, 2), tf.int64)),
+    ):
+        model = keras.Model(x, head)
+        loss, _ = rigl_tf.losses.of_network(model, labels_of_it)
+        assert isinstance(loss, rigl_tf.losses.Unknown)
 
 
 @pytest.mark.parametrize("head", ["logits", "sigmoid"])
