@@ -15,6 +15,7 @@ SCHEMA_VERSION = 1
 RECORD = "record.json"
 MODEL = "model.keras"
 CONFIG = "config.gin"
+FOLDERS = ("figures", "logs", "checkpoints", "search", "checks")
 TRIALS = "trials"  # a directory of runs that settings are chosen by
 
 
@@ -123,6 +124,8 @@ def claim(directory, resume, config=None):
         FileExistsError: If the directory holds other things and no run, or a
             run that may not go on, because `resume` is not set or it began
             with another configuration.
+        ValueError: If one of `FOLDERS` in it is a link: what is written and
+            removed there would be somebody else's.
     """
     directory = pathlib.Path(directory)
     there = {path.name for path in directory.glob("*")} - {locks.NAME}
@@ -142,6 +145,8 @@ def claim(directory, resume, config=None):
         finished = find(directory)
         if finished is None:
             durable.clear(directory)
+            for name in FOLDERS:
+                files.refuse_link(directory / name)
         return finished
     directory.mkdir(parents=True, exist_ok=True)
     return None

@@ -6,6 +6,7 @@ import sys
 import textwrap
 import traceback
 import types
+import warnings
 
 from absl import app
 from absl import flags
@@ -77,6 +78,7 @@ def run(main, argument=None, goes_on="--resume goes on"):
             raise
 
     logging.set_verbosity(logging.WARNING)
+    warnings.formatwarning = _warning
     try:
         app.run(guarded)
     except BrokenPipeError:  # such as `| head`
@@ -124,6 +126,15 @@ def one_line(error):
     parts = [str(error), *getattr(error, "__notes__", ())]
     message = " ".join(" ".join(parts).split())
     return tables.shown(re.sub(r" \(<[^<>]* at 0x[^<>]*>\)", "", message))
+
+
+def _warning(message, *where):
+    """A warning as Python prints it, whatever names of files are in it."""
+    lines = _as_python_does(message, *where).splitlines()
+    return "".join(f"{tables.shown(line)}\n" for line in lines)
+
+
+_as_python_does = warnings.formatwarning
 
 
 def _fail(message):

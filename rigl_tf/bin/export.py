@@ -15,6 +15,7 @@ import pathlib
 from absl import flags
 
 from rigl_tf import exporting
+from rigl_tf import files
 from rigl_tf import results
 from rigl_tf import shrinking
 from rigl_tf import xnnpack
@@ -34,9 +35,12 @@ _SHRINK = flags.DEFINE_bool(
 def main(run_dir):
     """Exports a run as the flags say."""
     run_dir = pathlib.Path(run_dir)
-    directory = pathlib.Path(_EXPORT_DIR.value or run_dir / "export")
     formats = command.formats(exporting.FORMATS)
     model = results.load_model(run_dir)
+    if _EXPORT_DIR.value:
+        directory = pathlib.Path(_EXPORT_DIR.value)
+    else:
+        directory = files.folder(run_dir, "export")
     if _SHRINK.value:
         model, shrunk = shrinking.shrink(model)
         print(f"{shrunk.table()}\n")
