@@ -6,6 +6,7 @@ import sys
 import textwrap
 import traceback
 import types
+import warnings
 
 from absl import app
 from absl import flags
@@ -83,6 +84,7 @@ def run(main, argument=None, resume_hint="continue it with --resume"):
             raise
 
     logging.set_verbosity(logging.WARNING)
+    warnings.formatwarning = _warning
     try:
         app.run(guarded)
     except BrokenPipeError:  # such as `| head`
@@ -131,6 +133,15 @@ def one_line(error):
     parts = [str(error), *getattr(error, "__notes__", ())]
     message = " ".join(" ".join(parts).split())
     return text_tables.shown(re.sub(r" \(<[^<>]* at 0x[^<>]*>\)", "", message))
+
+
+def _warning(message, *where):
+    """Formats a warning like Python, with control characters escaped."""
+    lines = _as_python_does(message, *where).splitlines()
+    return "".join(f"{text_tables.shown(line)}\n" for line in lines)
+
+
+_as_python_does = warnings.formatwarning
 
 
 def _fail(message):

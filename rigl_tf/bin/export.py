@@ -19,6 +19,7 @@ from rigl_tf.bin import cli
 from rigl_tf.deploy import litert
 from rigl_tf.deploy import shrinking
 from rigl_tf.experiments.run_model import load_model
+from rigl_tf.utils import files
 
 _EXPORT_DIR = flags.DEFINE_string(
     "export_dir", None, "Output directory; by default `export/` in the run."
@@ -33,9 +34,12 @@ _SHRINK = flags.DEFINE_bool(
 def main(run_dir):
     """Exports a run as described by the flags."""
     run_dir = pathlib.Path(run_dir)
-    directory = pathlib.Path(_EXPORT_DIR.value or run_dir / "export")
     formats = cli.formats(deploy.FORMATS)
     model = load_model(run_dir)
+    if _EXPORT_DIR.value:
+        directory = pathlib.Path(_EXPORT_DIR.value)
+    else:
+        directory = files.folder(run_dir, "export")
     if _SHRINK.value:
         model, shrunk = shrinking.shrink(model)
         print(f"{shrunk.table()}\n")

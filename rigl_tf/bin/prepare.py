@@ -8,6 +8,7 @@ Without --archive, TFDS downloads the data set if possible. Checksums of
 archives are verified if TFDS knows them.
 """
 
+import errno
 import pathlib
 import tarfile
 import urllib.error
@@ -117,7 +118,8 @@ def prepare_dataset(name, archives=(), data_dir=None):
             f"but its checksum differs. Download it again. {error}"
         ) from error
     except Exception as error:  # each archive format raises its own
-        if isinstance(error, OSError) and error.errno:
+        number = getattr(error, "errno", None)
+        if number not in (None, errno.EINVAL):  # positions outside the file
             raise  # such as a full disk
         raise ValueError(
             f"{name} cannot be prepared from "

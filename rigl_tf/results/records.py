@@ -14,6 +14,7 @@ SCHEMA_VERSION = 1
 RECORD = "record.json"
 MODEL = "model.keras"
 CONFIG = "config.gin"
+FOLDERS = ("figures", "logs", "checkpoints", "search", "checks")
 TRIALS = "trials"  # a directory of runs for the choice of settings
 
 
@@ -123,6 +124,7 @@ def acquire_run_dir(directory, resume, config=None):
         FileExistsError: If the directory contains other files but no run, or
             a run that cannot be resumed: `resume` is `False`, or the run has
             another configuration.
+        ValueError: If one of `FOLDERS` in the directory is a link.
     """
     directory = pathlib.Path(directory)
     names = {path.name for path in directory.glob("*")} - {file_lock.NAME}
@@ -142,6 +144,8 @@ def acquire_run_dir(directory, resume, config=None):
         finished = find(directory)
         if finished is None:
             durable.clear(directory)
+            for name in FOLDERS:
+                files.refuse_link(directory / name)
         return finished
     directory.mkdir(parents=True, exist_ok=True)
     return None

@@ -53,13 +53,17 @@ def folder(root, *names):
     path = pathlib.Path(root)
     for each in names:
         path /= each
-        if path.is_symlink():
-            raise ValueError(
-                f"{path} is a link, and nothing is written through one. "
-                "Remove it."
-            )
+        refuse_link(path)
         path.mkdir(exist_ok=True)
     return path
+
+
+def refuse_link(path):
+    """Raises a ValueError if there is a link at a path."""
+    if pathlib.Path(path).is_symlink():
+        raise ValueError(
+            f"{path} is a link, and nothing is written through one. Remove it."
+        )
 
 
 def write(path, text):

@@ -33,6 +33,17 @@ def test_files_and_a_table_come_out(run_dir, parsed_flags, capsys):
     assert np.count_nonzero(plain.layers[-1].kernel) == 48
 
 
+def test_nothing_is_exported_through_a_link(run_dir, parsed_flags, tmp_path):
+    (tmp_path / "mine").mkdir()
+    (run_dir / "export").symlink_to(tmp_path / "mine")
+    parsed_flags()
+
+    with pytest.raises(ValueError, match="export is a link"):
+        export.main(run_dir)
+
+    assert not list((tmp_path / "mine").iterdir())
+
+
 def test_a_keras_file_is_written_where_one_says(
     run_dir, parsed_flags, tmp_path
 ):

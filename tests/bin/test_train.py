@@ -221,3 +221,9 @@ def test_messages_lose_line_breaks_and_addresses():
     message = cli.one_line(error)
 
     assert message == "Bad. In call to configurable 'train'"
+
+
+def test_a_warning_does_not_steer_the_terminal():
+    text = cli._warning("epoch-\x1b[2J is\nnot whole", UserWarning, "f", 1)
+
+    assert text.startswith("f:1: UserWarning: epoch-\\x1b[2J is\nnot whole\n")

@@ -291,9 +291,14 @@ def test_only_what_is_in_an_archive_becomes_data(
 @pytest.mark.parametrize("size", [0, 100, 2000])
 def test_an_archive_cut_off_is_named(size, small, tmp_path):
     archives = official.tiny_imagenet(tmp_path, ["n01"])
-    archives.write_bytes(archives.read_bytes()[:size])
+    whole = archives.read_bytes()
+    archives.write_bytes(whole[:size])
     with pytest.raises(ValueError, match=f"{archives}: "):
         small("tiny_imagenet", archives)
+    archives.write_bytes(whole[size:])
+    if size:  # now places are before the file's beginning
+        with pytest.raises(ValueError, match=f"{archives}: "):
+            small("tiny_imagenet", archives)
     archives = official.imagenet2012(tmp_path, ["n01440764"])
     archives[0].write_bytes(archives[0].read_bytes()[:size])
     with pytest.raises(ValueError, match=f"{archives[0]}.*: "):

@@ -234,3 +234,15 @@ def test_a_record_replaces_a_link_and_is_not_written_through_it(tmp_path):
     assert (tmp_path / "mine.txt").read_text() == "mine"
     assert results.find(tmp_path / "run") == record()
     assert [p.name for p in (tmp_path / "run").iterdir()] == ["record.json"]
+
+
+@pytest.mark.parametrize("name", results.records.FOLDERS)
+def test_a_run_does_not_go_on_through_a_link(tmp_path, name):
+    mine, run = tmp_path / "mine", tmp_path / "run"
+    mine.mkdir()
+    results.acquire_run_dir(run, resume=False)
+    results.mark_run_dir(run)
+    (run / name).symlink_to(mine)
+
+    with pytest.raises(ValueError, match=f"{name} is a link"):
+        results.acquire_run_dir(run, resume=True)
