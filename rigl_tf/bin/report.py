@@ -149,7 +149,7 @@ def _kernel_names(records):
 def main():
     """Reports on the records that the flags select."""
     name, paper = paper_flags.paper()
-    form = cli.formats(text_tables.FORMATS, most=1)[0]
+    form = cli.formats(text_tables.FORMATS, max_formats=1)[0]
     if paper is None:
         show(_RUNS.value, _MASKS.value, form)
         return

@@ -157,7 +157,7 @@ def resolve(
         choose = None
     if choose is not None:
         units = {i: choose(kernels[i], budgets[i], granularity) for i in new}
-    if algorithm.follows_sparsity and granularity.single:
+    if algorithm.follows_sparsity and granularity.is_unstructured:
         _warn_of_lost_zeros([kernels[i] for i in new if np.all(units[i])])
     if isinstance(masks, Mapping):
         for i in new:

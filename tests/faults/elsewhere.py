@@ -104,7 +104,7 @@ def strange_record(way, value, directory):
                 reports.comparison,
                 reports.learning_rates,
             ):
-                text = table([found], layout=layout)
+                text = table([found], formatter=layout)
                 assert text.replace("\n", "").isprintable(), text
 
     refused(path, use)
