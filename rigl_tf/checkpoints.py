@@ -15,6 +15,7 @@ import os
 import pathlib
 import shutil
 import stat
+import time
 from typing import NamedTuple
 
 import numpy as np
@@ -64,8 +65,8 @@ class Spec(NamedTuple):
 def write(path, specs, arrays, facts, keep):
     """Writes one checkpoint and removes old ones in the same directory.
 
-    A checkpoint knows its number, one more than that of the last before it,
-    and its name, so that a copy that somebody has made is none of these.
+    A checkpoint knows its number, higher than those before it, and its name,
+    so that a copy that somebody has made is none of these.
     Removed are those with lower numbers, once `keep` whole ones are there.
 
     Args:
@@ -88,7 +89,8 @@ def write(path, specs, arrays, facts, keep):
         **facts,
         "arrays": specs,
         "name": path.name,
-        "number": max(before.values(), default=0) + 1,
+        # Higher than that of one which just now cannot be read, too.
+        "number": max([time.time_ns(), *before.values()]) + 1,
     }
     with durable.replacing(path) as partial:
         partial.mkdir()
