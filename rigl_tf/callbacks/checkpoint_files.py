@@ -15,6 +15,7 @@ import os
 import pathlib
 import shutil
 import stat
+import time
 from typing import NamedTuple
 
 import numpy as np
@@ -64,7 +65,7 @@ class Spec(NamedTuple):
 def write(path, specs, arrays, facts, keep):
     """Writes one checkpoint and removes old ones in the same directory.
 
-    A checkpoint holds its number, one more than the number of the previous
+    A checkpoint holds its number, higher than the number of any earlier
     checkpoint, and its name, so that copies made by hand are not counted.
     Checkpoints with lower numbers are removed once `keep` valid ones exist.
 
@@ -87,7 +88,8 @@ def write(path, specs, arrays, facts, keep):
         **facts,
         "arrays": specs,
         "name": path.name,
-        "number": max(before.values(), default=0) + 1,
+        # Higher than that of one which just now cannot be read, too.
+        "number": max([time.time_ns(), *before.values()]) + 1,
     }
     with durable.replacing(path) as partial:
         partial.mkdir()

@@ -9,6 +9,7 @@ import pytest
 from rigl_tf import papers
 from rigl_tf import results
 from rigl_tf.analysis import flops
+from rigl_tf.bin import paper_flags
 from rigl_tf.bin import papers as listing
 from rigl_tf.bin import report
 from rigl_tf.bin import sweep
@@ -86,10 +87,10 @@ def test_every_item_reports_a_run_in_its_row_and_in_no_other(
     name, item, tmp_path, monkeypatch, capsys, parsed_flags
 ):
     paper = PAPERS[name].items[item]
-    monkeypatch.setattr(table_runs, "described", described)
+    monkeypatch.setattr(table_runs, "describe", described)
     # Drawing is tested elsewhere; one sparsity tells as much as all.
     monkeypatch.setattr(
-        table_runs,
+        paper_flags,
         "item",
         lambda of: dataclasses.replace(
             of.items[item], figures=(), rows=tuple(map(first, paper.rows))

@@ -54,7 +54,7 @@ def trained(monkeypatch):
                 ),
             )
 
-    monkeypatch.setattr(parallel_runs, "trained", train)
+    monkeypatch.setattr(parallel_runs, "train_all", train)
     return done
 
 

@@ -2,6 +2,7 @@
 
 import errno
 import json
+import math
 import os
 import random
 import shutil
@@ -126,6 +127,14 @@ def test_with_one_to_keep_the_newest_whole_one_stays(tmp_path, file):
     (kept,) = {p.name for p in checkpoint_files.paths(tmp_path)} - {"epoch-2"}
     read(tmp_path / kept)
     assert kept == "epoch-1"  # the last that was written
+
+
+def test_one_that_could_not_be_read_for_a_while_is_older(saved, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoints, "_number", lambda path: math.inf)
+        last = write(saved.parent / "epoch-0", keep=1)
+
+    assert checkpoints.paths(saved.parent) == [saved, last]
 
 
 def test_a_name_that_is_taken_is_left_alone(saved):

@@ -307,7 +307,7 @@ def test_a_run_with_nothing_but_one_epoch_left_only_tests(
     task, rigl_run, tmp_path, monkeypatch
 ):
     with monkeypatch.context() as patch:
-        patch.setattr(run_record, "record", lambda *args: 1 / 0)
+        patch.setattr(run_record, "build", lambda *args: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             experiments.train(
                 tmp_path, task, RIGL, verbose=0, checkpoint_every=1

@@ -12,6 +12,7 @@ from keras import layers as kl
 import rigl_tf
 from rigl_tf import kernels
 from rigl_tf.algorithms import RigL
+from rigl_tf.kernels import ops
 from rigl_tf.kernels.ops import csr_matmul
 from rigl_tf.sparsity.structures import Blocks
 from rigl_tf.sparsity.structures import Filters
@@ -315,7 +316,7 @@ def test_it_multiplies_without_numba(monkeypatch):
     monkeypatch.delitem(
         sys.modules, "rigl_tf.kernels.ops.numba_csr_matmul", raising=False
     )
-    monkeypatch.delattr(kernels, "numba_product", raising=False)
+    monkeypatch.delattr(ops, "numba_csr_matmul", raising=False)
     model = sparse((16,), kl.Dense(12, name="layer"), "active")
     x = np.ones((3, 16), "float32")
     (kernel,) = model.kernels

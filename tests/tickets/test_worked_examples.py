@@ -231,12 +231,12 @@ def test_synflow_never_brings_back_what_it_has_pruned(monkeypatch):
     """Not even where what is left carries no flow."""
     rounds = []
 
-    def globally(*args, choose_globally=mask_selection.global_top_k):
-        masks = choose_globally(*args)
+    def select(*args, global_top_k=mask_selection.global_top_k):
+        masks = global_top_k(*args)
         rounds.append(masks["w1"])
         return masks
 
-    monkeypatch.setattr(mask_selection, "globally", globally)
+    monkeypatch.setattr(mask_selection, "global_top_k", select)
     model = small.linear([[1.0], *[[0.0]] * 15])
     data = small.given(np.eye(16), np.ones((16, 1)))
 
