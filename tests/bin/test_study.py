@@ -170,7 +170,7 @@ def test_what_others_have_tried_must_be_in_the_ranges(
             )
         )
 
-    with pytest.raises(ValueError, match="tuning.db contains a trial with"):
+    with pytest.raises(ValueError, match="studies.db contains a trial with"):
         program.tune(STUDY, tmp_path)
 
     assert not any(run.settings for run in trained)
@@ -197,7 +197,7 @@ def test_a_database_that_optuna_would_not_write_is_named(
         assert database.execute(statement).rowcount
         database.commit()
 
-    with pytest.raises(ValueError, match="tuning.db (cannot be|has a trial)"):
+    with pytest.raises(ValueError, match="studies.db (cannot be|contains a trial)"):
         program.tune(STUDY, tmp_path)
 
 
@@ -218,5 +218,5 @@ def test_a_database_that_is_damaged_is_named(share, trained, tmp_path):
     kept = int(share * len(data))
     path.write_bytes(data[:kept] + b"\xff" * (len(data) - kept))
 
-    with pytest.raises(ValueError, match="tuning.db cannot be read"):
+    with pytest.raises(ValueError, match="studies.db cannot be read"):
         program.tune(STUDY, tmp_path)

@@ -131,10 +131,10 @@ def test_with_one_to_keep_the_newest_whole_one_stays(tmp_path, file):
 
 def test_one_that_could_not_be_read_for_a_while_is_older(saved, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr(checkpoints, "_number", lambda path: math.inf)
+        patch.setattr(checkpoint_files, "_number", lambda path: math.inf)
         last = write(saved.parent / "epoch-0", keep=1)
 
-    assert checkpoints.paths(saved.parent) == [saved, last]
+    assert checkpoint_files.paths(saved.parent) == [saved, last]
 
 
 def test_a_name_that_is_taken_is_left_alone(saved):
