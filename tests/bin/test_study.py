@@ -197,7 +197,8 @@ def test_a_database_that_optuna_would_not_write_is_named(
         assert database.execute(statement).rowcount
         database.commit()
 
-    with pytest.raises(ValueError, match="studies.db (cannot be|contains a trial)"):
+    problem = "studies.db (cannot be|contains a trial)"
+    with pytest.raises(ValueError, match=problem):
         program.tune(STUDY, tmp_path)
 
 

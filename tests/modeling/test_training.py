@@ -448,7 +448,7 @@ def test_end_step_is_three_quarters_of_the_first_fit(data):
     model = compiled(make(schedule=schedules.UpdateSchedule(2)))
 
     fit(model, data, epochs=4)
-    with pytest.warns(UserWarning, match="here at step 30, and this `fit` beg"):
+    with pytest.warns(UserWarning, match="here at step 30, and this `fit` sta"):
         fit(model, data, epochs=4)
 
     assert model.schedule.end_step == 30
@@ -573,5 +573,5 @@ def test_what_an_algorithm_keeps_survives_saving(algorithm, data, tmp_path):
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adagrad"])
 def test_an_optimizer_without_momentum_is_refused_where_it_is_needed(optimizer):
-    with pytest.raises(ValueError, match=r"keeps none.*SGD\(momentum=0.9\)"):
+    with pytest.raises(ValueError, match=r"has none.*SGD\(momentum=0.9\)"):
         compiled(make("rigl_sm"), optimizer)
