@@ -602,7 +602,7 @@ def test_the_rest_of_an_epoch_takes_its_steps(stopped):
     model = compiled()
     with rigl_tf.Checkpoint(stopped) as checkpoint:
         checkpoint.restore(model, DATA.train(0))
-        with pytest.raises(ValueError, match="takes `steps_per_epoch`"):
+        with pytest.raises(ValueError, match="larger `steps_per_epoch`"):
             model.fit(DATA.train(0), shuffle=False, callbacks=[checkpoint])
 
 

@@ -119,7 +119,7 @@ def no_run_here(directory):
         lambda: experiments.train(
             directory, child.task(), child.method("rigl"), resume=True
         ),
-        "holds other files",
+        "contains other files",
         directory,
     )
 
@@ -240,7 +240,7 @@ def second_fit(directory):
                     callbacks=[checkpoint],
                 )
             assert (weights(model) != before) == trains
-            said = any("nothing to train" in str(w.message) for w in caught)
+            said = any("Nothing is left to train" in str(w.message) for w in caught)
             assert said != trains
     before = weights(model)
     model.fit(data.train(0), epochs=1, steps_per_epoch=2, verbose=0)

@@ -296,7 +296,7 @@ FAULTS = {
     "5-nothing-left-of-a-layer": (
         lambda: sparse(sparsity=0.999, distribution=distributions.uniform),
         ValueError,
-        r"(?s)Lower it, or .*`custom`.*layer +\| shape .*\(16, 24\)",
+        r"(?s)Lower the sparsity, or .*`custom`.*layer +\| shape .*\(16, 24\)",
     ),
     "6-custom-unknown": (
         lambda: distributions.uniform(
@@ -328,7 +328,7 @@ FAULTS = {
     "6-names-too-few": (
         lambda: distributions.uniform([(4, 4)] * 2, 0.5, names=["a"]),
         ValueError,
-        r"`names` must give each shape a name.*\['a'\] for 2 shapes",
+        r"`names` must be unique, one for each shape.*\['a'\] for 2 shapes",
     ),
     "6-names-twice": (
         lambda: distributions.budgets([(4, 4)] * 2, [0.5] * 2, names="aa"),
@@ -465,7 +465,7 @@ FAULTS = {
     "16-unused-macro": (
         lambda: run("", "EPOCS = 3"),
         ValueError,
-        'EPOCS .* used nowhere. .*EPOCHS[?].* In file "a.gin", line 2 EPOCS',
+        'EPOCS .* not used. .*EPOCHS[?].* In file "a.gin", line 2 EPOCS',
     ),
     "16-unset-macro": (
         lambda: run(bindings=()),
@@ -537,17 +537,17 @@ FAULTS = {
     "21-bad-steps-in-a-row": (
         stop_after_bad_steps,
         FloatingPointError,
-        "last 1[0-9]+ steps were NaN or infinite.*weights are those of the",
+        "last 1[0-9]+ steps were NaN or infinite.*weights are from the last",
     ),
     "33-weight-nan": (
         lambda: start_from(NAN, "shared/kernel"),
         ValueError,
-        "cannot start from 'shared/kernel', .* NaN or infinity. Load weights",
+        "cannot start from 'shared/kernel', .* NaN or infinity. Load earlier weights",
     ),
     "33-bias-infinite": (
         lambda: start_from(np.inf, "shared/bias"),
         ValueError,
-        "cannot start from 'shared/bias', .* NaN or infinity. Load weights",
+        "cannot start from 'shared/bias', .* NaN or infinity. Load earlier weights",
     ),
     "33-moving-average-nan": (
         lambda: start_from(NAN, "moving_mean"),
