@@ -78,7 +78,7 @@ def trained(make, algorithm, directory):
     try:
         model = fit(make(algorithm))
     except ValueError as error:
-        assert "needs the optimizer's momentum" in str(error), error  # no momentum
+        assert "needs the optimizer's momentum" in str(error), error
         return
     assert as_int(model.num_skipped) == 0, "Steps were skipped."
     for kernel in model.kernels:

@@ -542,12 +542,12 @@ FAULTS = {
     "33-weight-nan": (
         lambda: start_from(NAN, "shared/kernel"),
         ValueError,
-        "cannot start from 'shared/kernel', .* NaN or infinity. Load earlier weights",
+        "cannot start from 'shared/kernel', .* NaN or infinity. Load earlier",
     ),
     "33-bias-infinite": (
         lambda: start_from(np.inf, "shared/bias"),
         ValueError,
-        "cannot start from 'shared/bias', .* NaN or infinity. Load earlier weights",
+        "cannot start from 'shared/bias', .* NaN or infinity. Load earlier",
     ),
     "33-moving-average-nan": (
         lambda: start_from(NAN, "moving_mean"),
