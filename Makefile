@@ -47,7 +47,7 @@ clean:  ## Remove the environment, caches and builds; runs/ stays
 
 # The file marks an environment that is complete and as requirements.txt says.
 # A pip as old as Debian's is replaced first.
-$(INSTALLED): requirements.txt setup.py | $(BIN)/python
+$(INSTALLED): requirements.txt pyproject.toml setup.py | $(BIN)/python
 	@echo "Installing requirements.txt into .venv; this takes some minutes."
 	@$(BIN)/python -m pip install -qq pip==26.3
 	@$(BIN)/python -m pip install -qq --requirement requirements.txt

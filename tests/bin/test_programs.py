@@ -4,6 +4,7 @@ import importlib
 import pkgutil
 import re
 import sys
+import tomllib
 
 import pytest
 from absl import flags
@@ -24,10 +25,12 @@ PROGRAMS = sorted(
 
 
 def test_programs_are_installed():
-    setup = (config_files.folder().parent / "setup.py").read_text()
+    path = config_files.folder().parent / "pyproject.toml"
+    scripts = tomllib.loads(path.read_text())["project"]["scripts"]
     assert len(PROGRAMS) >= 6
-    for name in PROGRAMS:
-        assert f'"rigl-{name} = rigl_tf.bin.{name}:run"' in setup
+    assert scripts == {
+        f"rigl-{name}": f"rigl_tf.bin.{name}:run" for name in PROGRAMS
+    }
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
