@@ -49,6 +49,7 @@ setuptools.setup(
         "tfmot": ["tensorflow-model-optimization>=0.8.1"],
         "dev": [
             "hypothesis>=6",
+            "import-linter>=2.17",
             "ipykernel>=7",
             "nbclient>=0.10",
             "nbformat>=5.10",

@@ -11,9 +11,9 @@ import numpy as np
 import tensorflow as tf
 
 import rigl_tf
-from rigl_tf import condensing
-from rigl_tf import granularity
-from rigl_tf.exporting import measuring
+from rigl_tf.analysis import equivalence
+from rigl_tf.deploy import condensing
+from rigl_tf.sparsity import structures
 
 WIDTHS = (1024, 4096)
 BATCHES = (1, 8, 64)
@@ -27,7 +27,7 @@ def sparse(width, sparsity):
         rigl_tf.algorithms.Static(),
         sparsity=sparsity,
         distribution="uniform_all",
-        granularity=granularity.ConstantFanIn(),
+        granularity=structures.ConstantFanIn(),
     )
 
 
@@ -55,8 +55,8 @@ def main():
             x = np.random.default_rng(0).normal(size=(batch, width))
             cells = []
             for pair in pairs:
-                times = measuring.latency(
-                    [measuring.runner(model) for model in pair],
+                times = equivalence.latency(
+                    [equivalence.runner(model) for model in pair],
                     [x.astype("float32")],
                 )
                 cells.append(f"{times[0] / times[1]:.1f}")

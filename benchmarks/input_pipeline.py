@@ -1,6 +1,6 @@
-"""How many pictures a second the CIFAR pipeline delivers, and a network takes.
+"""How many images a second the CIFAR pipeline delivers, and a network takes.
 
-Random pictures of the size of CIFAR-10, cropped and mirrored, in batches of
+Random images of the size of CIFAR-10, cropped and mirrored, in batches of
 128, beside training WRN-22-2 on them; rounds alternate. `--quick` takes fewer.
 """
 
@@ -27,7 +27,7 @@ def delivered(batches, num):
 def main():
     """Prints the table."""
     rounds = 2 if "--quick" in sys.argv[1:] else 7
-    with prepared.faked(NUM):
+    with prepared.mock_data(NUM):
         data = datasets.cifar10()
     model = models.wide_resnet(data.input_shape, data.num_classes)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
@@ -43,7 +43,7 @@ def main():
             model.train_on_batch(*batch)
         training.append(2 * len(batch[1]) / (time.perf_counter() - start))
     ours, theirs = map(statistics.median, (pipeline, training))
-    print("| | pictures a second |")
+    print("| | images a second |")
     print("|---|---|")
     print(f"| pipeline | {ours:,.0f} |")
     print(f"| WRN-22-2, trained on one batch | {theirs:,.0f} |")

@@ -20,10 +20,10 @@ import tensorflow as tf
 
 import rigl_tf
 from rigl_tf import algorithms
-from rigl_tf import masks
 from rigl_tf import models
-from rigl_tf import schedules
 from rigl_tf.modeling import gradient_step
+from rigl_tf.sparsity import masks
+from rigl_tf.sparsity import schedules
 
 ROUNDS = 5
 UPDATES = 20

@@ -30,7 +30,7 @@ def measure(name, num_kernels, rows, columns, jit):
     import tensorflow as tf
 
     import rigl_tf
-    from rigl_tf import schedules
+    from rigl_tf.sparsity import schedules
 
     memory = tf.config.experimental
     device = "GPU:0" if tf.config.list_physical_devices("GPU") else "CPU:0"

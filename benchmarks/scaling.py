@@ -25,12 +25,12 @@ import numpy as np
 import tensorflow as tf
 
 import rigl_tf
-from rigl_tf import masks
 from rigl_tf import models
-from rigl_tf import schedules
-from rigl_tf import strategies
-from rigl_tf import tables
+from rigl_tf.distribute import strategies
 from rigl_tf.modeling import gradient_step
+from rigl_tf.sparsity import masks
+from rigl_tf.sparsity import schedules
+from rigl_tf.utils import text_tables
 
 BATCH, WIDTH, SPARSITY = 256, 1024, 0.9
 ROUNDS = 10 if "--quick" in sys.argv else 40
@@ -175,7 +175,7 @@ def measured_table():
                 f"{found['active'] / 1e6:.2f}",
             )
         )
-    return tables.markdown(rows)
+    return text_tables.markdown(rows)
 
 
 def passes_of_selection():
@@ -246,7 +246,7 @@ def reckoned_table(passes):
                         f"{updating / sum(parts):.2%}",
                     )
                 )
-    return tables.markdown(rows)
+    return text_tables.markdown(rows)
 
 
 def main():

@@ -1,7 +1,7 @@
 """What is left of models without the channels that do nothing, and its speed.
 
 Two tables. Structured: networks trained for a moment by RigL with whole neurons
-and channels (`granularity.Outputs`), as fast as their FLOPs promise, or not:
+and channels (`structures.Filters`), as fast as their FLOPs promise, or not:
 time for a batch of the model with its zeros over that of the shrunk one.
 Applications: Keras's own networks with random half of their channels masked,
 batch norm and biases at random. `--quick` measures one network of each.
@@ -13,9 +13,9 @@ import keras
 import numpy as np
 
 import rigl_tf
-from rigl_tf import granularity
 from rigl_tf import models
-from rigl_tf.exporting import measuring
+from rigl_tf.analysis import equivalence
+from rigl_tf.sparsity import structures
 
 BATCH = 128
 SPARSITIES = (0.5, 0.75, 0.9)
@@ -53,7 +53,7 @@ def trained(build, sparsity):
         rigl_tf.algorithms.RigL(),
         sparsity=sparsity,
         distribution="uniform_all",
-        granularity=granularity.Outputs(),
+        granularity=structures.Filters(),
         exclude=[last],
         schedule=rigl_tf.schedules.UpdateSchedule(2),
     )
@@ -90,11 +90,11 @@ def with_random_channels(name, size):
 def row(title, model):
     """Prints what shrinking a model was worth."""
     plain = rigl_tf.densify(model)
-    x = measuring.samples(plain, None)
+    x = equivalence.samples(plain, None)
     x = [np.repeat(each[:1], BATCH, axis=0) for each in x]
     smaller, report = rigl_tf.shrink(plain)
-    times = measuring.latency(
-        [measuring.runner(plain), measuring.runner(smaller)], x
+    times = equivalence.latency(
+        [equivalence.runner(plain), equivalence.runner(smaller)], x
     )
     units = [sum(counts) for counts in zip(*report.units.values())]
     cells = [

@@ -51,11 +51,11 @@ def sparse_layer(width, sparsity, block):
     import numpy as np
     import tensorflow as tf
 
-    from rigl_tf import storage
+    from rigl_tf import kernels
 
     units = (width // block) ** 2
     capacity = round((1 - sparsity) * units)
-    layer = storage.ActiveDense(
+    layer = kernels.ActiveDense(
         width,
         use_bias=False,
         capacity=capacity,
@@ -64,7 +64,7 @@ def sparse_layer(width, sparsity, block):
     layer.build((None, width))
     kernel = layer.sparse_kernel()
     kernel.active.assign(
-        storage.random_positions(units, capacity, tf.constant([0, 0], tf.int64))
+        kernels.random_positions(units, capacity, tf.constant([0, 0], tf.int64))
     )
     rng = np.random.default_rng(0)
     kernel.variable.assign(
@@ -113,7 +113,7 @@ def updater(layer, batch, width, block):
         rigl_tf.schedules.Constant(0.3),
         None,
         [layer.capacity],
-        granularity=rigl_tf.granularity.Blocks(block, block)
+        granularity=rigl_tf.structures.Blocks(block, block)
         if block > 1
         else None,
     )

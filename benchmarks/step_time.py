@@ -19,7 +19,7 @@ import tensorflow as tf
 import rigl_tf
 from rigl_tf import algorithms
 from rigl_tf import models
-from rigl_tf import schedules
+from rigl_tf.sparsity import schedules
 
 NETWORKS = {
     "MLP 3 x 2048": (

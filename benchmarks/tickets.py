@@ -1,7 +1,7 @@
 """How long connections of ResNet-20 take to be scored.
 
 Finds a ticket of density 0.0144 with every finder that trains nothing, on
-random pictures of 32 x 32 pixels in batches of 128; building and compiling
+random images of 32 x 32 pixels in batches of 128; building and compiling
 graphs is part of it. `--quick` takes 10 iterations of SynFlow.
 """
 
@@ -18,7 +18,7 @@ from rigl_tf import tickets
 DENSITY = 0.0144
 
 
-def pictures():
+def images():
     rng = np.random.default_rng(0)
     x = rng.normal(size=(512, 32, 32, 3))
     y = rng.integers(0, 10, 512)
@@ -31,7 +31,7 @@ def main():
     """Prints the table."""
     keras.utils.set_random_seed(0)
     num = 10 if "--quick" in sys.argv[1:] else 100
-    data = pictures()
+    data = images()
     network = models.resnet((32, 32, 3), 10, affine=False, bias=False)
     finders = {
         "Random": tickets.Random(),

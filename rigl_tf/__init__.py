@@ -1,32 +1,92 @@
-"""Sparse training for Keras 3 on TensorFlow."""
+"""Sparse training for Keras 3 on TensorFlow.
 
-# Saved models may name classes of all packages; importing registers them.
-from rigl_tf import algorithms as algorithms
-from rigl_tf import condensing as condensing
-from rigl_tf import distributions as distributions
-from rigl_tf import extension as extension
-from rigl_tf import flops as flops
-from rigl_tf import granularity as granularity
-from rigl_tf import grow_init as grow_init
-from rigl_tf import learning_rates as learning_rates
-from rigl_tf import losses as losses
-from rigl_tf import masks as masks
-from rigl_tf import models as models
-from rigl_tf import multi_worker as multi_worker
-from rigl_tf import schedules as schedules
-from rigl_tf import strategies as strategies
-from rigl_tf import tickets as tickets
-from rigl_tf.callbacks import Checkpoint as Checkpoint
-from rigl_tf.callbacks import SparseTraining as SparseTraining
-from rigl_tf.exporting import export as export
-from rigl_tf.modeling.convert import densify as densify
-from rigl_tf.modeling.convert import sparsify as sparsify
-from rigl_tf.modeling.sparse_model import SparseModel as SparseModel
-from rigl_tf.modeling.sparse_optimizer import SparseOptimizer as SparseOptimizer
-from rigl_tf.modeling.sparse_wrapper import Sparse as Sparse
-from rigl_tf.modeling.sparse_wrapper import sparse_layers as sparse_layers
-from rigl_tf.monitor import SparsityMonitor as SparsityMonitor
-from rigl_tf.shrinking import shrink as shrink
-from rigl_tf.summary import summary as summary
+Train a model sparse:
+    sparsify, densify, SparseModel, SparseOptimizer, SparseTraining, Sparse,
+    sparse_layers
+Choose how:
+    algorithms, distributions, schedules, structures, grow_init, masks
+Find a sparse network before it is trained:
+    tickets
+Look at it and resume it:
+    summary, flops, SparsityMonitor, Checkpoint
+Take it away:
+    export, shrink, condense, deploy
+Train on several devices:
+    strategies, distribute
+Run whole experiments:
+    experiments, datasets, models, training, results, papers
+"""
 
+import importlib
+
+from rigl_tf import algorithms
+from rigl_tf import models
+from rigl_tf import tickets
+from rigl_tf import training
+from rigl_tf.analysis import flops
+from rigl_tf.analysis.model_summary import summary
+from rigl_tf.callbacks import Checkpoint
+from rigl_tf.callbacks import SparseTraining
+from rigl_tf.callbacks import SparsityMonitor
+from rigl_tf.deploy import export
+from rigl_tf.deploy.condensing import condense
+from rigl_tf.deploy.shrinking import shrink
+from rigl_tf.distribute import strategies
+from rigl_tf.modeling import grow_init
+from rigl_tf.modeling.convert import densify
+from rigl_tf.modeling.convert import sparsify
+from rigl_tf.modeling.sparse_model import SparseModel
+from rigl_tf.modeling.sparse_optimizer import SparseOptimizer
+from rigl_tf.modeling.sparse_wrapper import Sparse
+from rigl_tf.modeling.sparse_wrapper import sparse_layers
+from rigl_tf.sparsity import distributions
+from rigl_tf.sparsity import masks
+from rigl_tf.sparsity import schedules
+from rigl_tf.sparsity import structures
+
+# What needs more than `fit` does is imported when it is asked for.
+
+_LAZY = {"datasets", "deploy", "distribute", "experiments", "papers", "results"}
+__all__ = [
+    "Checkpoint",
+    "Sparse",
+    "SparseModel",
+    "SparseOptimizer",
+    "SparseTraining",
+    "SparsityMonitor",
+    "algorithms",
+    "condense",
+    "datasets",
+    "densify",
+    "deploy",
+    "distribute",
+    "distributions",
+    "experiments",
+    "export",
+    "flops",
+    "grow_init",
+    "masks",
+    "models",
+    "papers",
+    "results",
+    "schedules",
+    "shrink",
+    "sparse_layers",
+    "sparsify",
+    "strategies",
+    "structures",
+    "summary",
+    "tickets",
+    "training",
+]
 __version__ = "0.1.0"
+
+
+def __getattr__(name):
+    if name in _LAZY:
+        return importlib.import_module(f"rigl_tf.{name}")
+    raise AttributeError(f"module 'rigl_tf' has no attribute {name!r}")
+
+
+def __dir__():
+    return [*__all__, "__version__"]

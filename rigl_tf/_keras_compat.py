@@ -40,13 +40,13 @@ def unregistered_gradients():
 def made_again(layer, config, kind=None):
     """Makes a layer from a configuration, with the functions of another.
 
-    Those of Keras's layers are the same objects, so that Keras need not know
-    them by name.
+    For layers of Keras, the functions are the same objects, so that Keras does
+    not need to find them by name.
 
     Args:
-        layer: `keras.Layer`, whose functions are taken.
-        config: Dictionary, its configuration or one like it.
-        kind: Class of the new layer; by default, that of `layer`.
+        layer: `keras.Layer`, the source of the functions.
+        config: Dictionary, a configuration of such a layer.
+        kind: Class of the new layer; by default, the class of `layer`.
 
     Raises:
         ValueError: If Keras does not know what the configuration names.
@@ -126,7 +126,7 @@ def graph_of(model):
 
 
 def is_graph(model):
-    """Whether a model is defined by its graph and saved as that graph."""
+    """Returns whether a model is defined by its graph and saved as one."""
     kind = type(model)
     if isinstance(model, keras.Sequential):
         return kind.get_config is keras.Sequential.get_config
@@ -153,16 +153,16 @@ def loss_weights_of(model):
 
 
 def is_saving_as_h5():
-    """Whether Keras asks for configurations for its HDF5 format."""
+    """Returns whether Keras asks for configurations for its HDF5 format."""
     return get_global_attribute("use_legacy_config", False)
 
 
 def show_in_graph(model, swaps):
     """Lets one model show wrappers as its layers, without running them.
 
-    The graph goes on calling the wrapped layers, so that other models that
-    share these layers stay as they are. Only where a wrapped layer makes an
-    output of the model, its calls become the wrapper's: Keras looks there for
+    The graph still calls the wrapped layers, so that other models that share
+    these layers do not change. Only if a wrapped layer produces an output of
+    the model, the wrapper takes over its calls, because Keras looks there for
     the layer of an output.
 
     Args:

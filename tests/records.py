@@ -10,7 +10,7 @@ def record(
     accuracy=0.9,
     task="digits",
     distribution="erdos_renyi_kernel",
-    extension=1,
+    training_multiplier=1,
     **more,
 ):
     return results.Record(
@@ -18,7 +18,7 @@ def record(
         method=method,
         distribution="" if method == "dense" else distribution,
         sparsity=sparsity,
-        extension=extension,
+        training_multiplier=training_multiplier,
         seed=seed,
         test={"accuracy": accuracy, "loss": float("inf")},
         history=more.pop("history", {"val_accuracy": [0.5, accuracy]}),

@@ -6,14 +6,14 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from rigl_tf import granularity
-from rigl_tf import storage
-from rigl_tf import update
-from rigl_tf import views
+from rigl_tf import kernels
 from rigl_tf.algorithms import Algorithm
 from rigl_tf.algorithms import Request
-from rigl_tf.grow_init import GrowInit
+from rigl_tf.modeling import kernel_views
+from rigl_tf.modeling import mask_update
 from rigl_tf.modeling import sparse_wrapper
+from rigl_tf.modeling.grow_init import GrowInit
+from rigl_tf.sparsity import structures
 
 STORAGES = ("dense", "active", "blocks")
 
@@ -81,17 +81,17 @@ def _masks_after_update(algorithm, layers, stored, fraction, seed):
         kernels.append(_kernel(weight[:, None], mask, stored))
         values = map(layer.get, ("gradient", "momentum", "sign"))
         inputs.append(_inputs(kernels[-1], *values))
-    seen = views.KernelViews(
+    seen = kernel_views.KernelViews(
         kernels=kernels,
         indices=list(range(len(kernels))),
-        granularity=granularity.Blocks(1, 1)
+        granularity=structures.Blocks(1, 1)
         if stored == "blocks"
-        else granularity.Connections(),
+        else structures.Unstructured(),
         seed=seed,
         step=tf.constant(1, tf.int64),
         inputs=inputs,
     )
-    update.move_connections(
+    mask_update.move_connections(
         seen,
         algorithm,
         Request(
@@ -155,7 +155,7 @@ def _kernel(weight, mask, stored):
         sparse.set_masks([mask[:, None]])
         return sparse.kernels[0]
     block = (1, 1) if stored == "blocks" else None
-    layer = storage.ActiveDense(1, use_bias=False, capacity=size, block=block)
+    layer = kernels.ActiveDense(1, use_bias=False, capacity=size, block=block)
     layer.build((None, size))
     layer.fill(weight, np.flatnonzero(mask).astype("int32"))
     return layer.sparse_kernel()
@@ -168,15 +168,15 @@ def _inputs(kernel, gradient, momentum, sign):
         return tf.constant(np.array(values, "float32")[:, None])
 
     gradient = column(gradient)
-    if isinstance(kernel, storage.DenseKernel):
-        return storage.UpdateInputs(gradient, column(momentum), column(sign))
+    if isinstance(kernel, kernels.DenseKernel):
+        return kernels.UpdateInputs(gradient, column(momentum), column(sign))
     if gradient is None:
-        return storage.UpdateInputs()
+        return kernels.UpdateInputs()
     # One example, whose gradient with respect to the only output is 1.
-    flow = storage.Flow(
+    flow = kernels.Flow(
         kernel.variable, tf.transpose(gradient), tf.ones([1, 1])
     )
     last = len(gradient) - 1
     stored = tf.gather(gradient, tf.minimum(kernel.active, last))
     shape = tuple(kernel.variable.shape)
-    return storage.UpdateInputs(tf.reshape(stored, shape), flows=[flow])
+    return kernels.UpdateInputs(tf.reshape(stored, shape), flows=[flow])

@@ -1,4 +1,4 @@
-"""Rules for moving connections, one per file."""
+"""Sparse training algorithms, one per file."""
 
 from rigl_tf.algorithms.base import Algorithm as Algorithm
 from rigl_tf.algorithms.base import Request as Request
@@ -40,13 +40,21 @@ ALGORITHMS = {
 def get(name, **hyperparameters):
     """Builds a registered algorithm by name.
 
+    Args:
+        name: String, a key of `ALGORITHMS`.
+        **hyperparameters: Fields of the algorithm.
+
+    Returns:
+        `Algorithm`.
+
     Raises:
         ValueError: If the name is not registered.
     """
     if name not in ALGORITHMS:
         raise ValueError(
-            f"Unknown algorithm {name!r}. Registered algorithms: "
-            f"{', '.join(sorted(ALGORITHMS))}. To add one, give it a module "
-            "in `rigl_tf/algorithms/` and an entry in `ALGORITHMS`."
+            "The name of an algorithm must be one of "
+            f"{', '.join(sorted(ALGORITHMS))}. Received: name={name!r}. To add "
+            "an algorithm, write a module in `rigl_tf/algorithms/` and an "
+            "entry in `ALGORITHMS`."
         )
     return ALGORITHMS[name](**hyperparameters)

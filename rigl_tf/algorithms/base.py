@@ -1,4 +1,4 @@
-"""The base class of algorithms, and the request of an update."""
+"""The base class of algorithms, and the targets of an update."""
 
 import abc
 import dataclasses
@@ -9,24 +9,24 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from rigl_tf import masks
-from rigl_tf import schedules
 from rigl_tf.algorithms import scores
 from rigl_tf.algorithms.kernel_view import CandidateTile
 from rigl_tf.algorithms.kernel_view import KernelView
-from rigl_tf.config import Config
+from rigl_tf.sparsity import masks
+from rigl_tf.sparsity import schedules
+from rigl_tf.utils.serialization import Config
 
 
 class Request(NamedTuple):
-    """The numbers that an update has to follow.
+    """The targets of one mask update.
 
     Attributes:
-        fractions: List of scalars in [0, 1], the drop fraction of each kernel
-            at this step, of its active connections. Zeros if a sparsity
-            schedule is followed.
-        budgets: List of int64 scalars, the connections that the sparsity
-            schedule grants each kernel at this step.
-        state: Dictionary from name to float32 scalar, the algorithm's own.
+        fractions: List of scalars in [0, 1], for each kernel the fraction of
+            active connections to drop at this step. Zeros if the algorithm
+            follows a sparsity schedule.
+        budgets: List of int64 scalars, for each kernel the active connections
+            after this step by the sparsity schedule.
+        state: Dictionary from name to float32 scalar, the algorithm's state.
     """
 
     fractions: Sequence[Any]
@@ -36,18 +36,18 @@ class Request(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Algorithm(Config, abc.ABC):
-    """A rule for moving connections, made of pure functions.
+    """A rule for dropping and growing connections, as pure functions.
 
-    Subclasses must define `grow`. They may override `drop`, and
-    `redistribute`, which shares the connections that were dropped.
-    Hyperparameters are dataclass fields.
+    Subclasses must define `grow`. They may override `drop`, and `redistribute`,
+    which shares the dropped connections among layers. Hyperparameters are
+    dataclass fields.
 
-    All functions but `grow` see a `KernelView`, or a sequence of them. `grow`
-    sees a `CandidateTile`, which may be a part of a kernel. Random numbers
-    come from either: `view.random()`, `tile.uniform()`, `tile.normal()`.
+    All functions except `grow` receive a `KernelView`, or a sequence of views.
+    `grow` receives a `CandidateTile`, which may be a part of a kernel. Both
+    provide random numbers: `view.random()`, `tile.uniform()`, `tile.normal()`.
 
-    `views` are read-only sequences that build a view when it is asked for, so
-    that only one layer's temporaries are held at a time.
+    `views` are read-only sequences that build each view on access, so that
+    memory holds the temporaries of one layer only.
 
     Example:
 
@@ -61,44 +61,44 @@ class Algorithm(Config, abc.ABC):
 
     # Whether views and tiles need the dense gradient of the current batch.
     needs_gradient = False
-    # Whether views and tiles need the optimizer's running gradient.
+    # Whether views and tiles need the optimizer's momentum.
     needs_momentum = False
-    # Whether `track` sees the dense gradient of every batch.
+    # Whether `track` receives the dense gradient of every batch.
     tracks_gradient = False
     # Whether every connection has a sign that its weight must keep.
     fixes_signs = False
     # Whether connections move at all.
     updates_masks = True
-    # Whether the sparsity follows a schedule, so that `budgets` change.
+    # Whether the sparsity follows a schedule, which changes `budgets`.
     follows_sparsity = False
-    # The schedules that `sparsify` takes by default.
+    # The default schedules of `sparsify`.
     default_schedule = schedules.UpdateSchedule()
     default_drop_fraction = schedules.Cosine()
 
     @property
     def replaces_step(self) -> bool:
-        """Boolean, whether an update takes the place of the optimizer step.
+        """Boolean, whether an update replaces the optimizer step.
 
-        If not, the optimizer steps first and the update follows. By default
-        an update that needs the gradient spends the batch on it (RigL paper,
-        Algorithm 1).
+        If not, the update follows the optimizer step. By default, an update
+        that needs the gradient uses the batch only for that gradient (RigL
+        paper, Algorithm 1).
         """
         return self.needs_gradient
 
     @property
     def moves_between_layers(self) -> bool:
-        """Boolean, whether the counts of layers may change in an update."""
+        """Boolean, whether an update may change the counts of layers."""
         return type(self).redistribute is not Algorithm.redistribute
 
     def drop(self, view: KernelView) -> tf.Tensor:
-        """Scores connections to keep: the lowest active ones are dropped.
+        """Scores active connections; the lowest are dropped.
 
         Args:
             view: `KernelView`.
 
         Returns:
             Tensor of the shape of `view.mask`, of floats or of integers that
-            int32 holds. By default |weight|.
+            fit in int32. By default, |weight|.
         """
         return scores.magnitude(view)
 
@@ -106,17 +106,17 @@ class Algorithm(Config, abc.ABC):
     def grow(
         self, tile: CandidateTile
     ) -> tf.Tensor | list[Callable[[], tf.Tensor]]:
-        """Scores connections to add: the highest inactive ones are grown.
+        """Scores inactive connections; the highest are grown.
 
         Args:
             tile: `CandidateTile`. It may be a part of a kernel, so a score
-                must follow from the values at its position.
+                must depend only on the values at its position.
 
         Returns:
             Tensor of the shape of `tile.mask`, of floats or of integers that
-            int32 holds. Or a list of functions that return such scores. Each
-            grows an equal part; the earlier ones choose first and have the
-            odd ones.
+            fit in int32. Or a list of functions that return such scores: each
+            grows an equal share; earlier functions choose first and get the
+            remainder.
         """
 
     def num_drop(
@@ -130,13 +130,15 @@ class Algorithm(Config, abc.ABC):
 
         Returns:
             List of int64 scalars, one for each layer. The last connection of
-            a layer is kept in any case. By default floor(fraction x active),
-            in 64-bit floats, which are exact for kernels of any size.
+            a layer is always kept. By default, floor(fraction x active),
+            computed in float64, which is exact for kernels of any size.
         """
         num_active = masks.count_each(view.mask for view in views)
         return [
             tf.cast(
-                tf.floor(schedules.exactly(fraction) * tf.cast(num, "float64")),
+                tf.floor(
+                    schedules.as_float64(fraction) * tf.cast(num, "float64")
+                ),
                 tf.int64,
             )
             for fraction, num in zip(request.fractions, num_active, strict=True)
@@ -157,7 +159,7 @@ class Algorithm(Config, abc.ABC):
 
         Returns:
             List of int64 scalars, each at most the inactive connections of
-            the layer. By default `num_dropped`.
+            the layer. By default, `num_dropped`.
         """
         del views, request
         return num_dropped
@@ -165,7 +167,7 @@ class Algorithm(Config, abc.ABC):
     # Optional hooks.
 
     def initial_state(self) -> dict[str, float]:
-        """Returns the algorithm's own state by name. By default none."""
+        """Returns the initial state by name. By default, there is no state."""
         return {}
 
     def next_state(
@@ -174,11 +176,11 @@ class Algorithm(Config, abc.ABC):
         request: Request,
         num_dropped: list[tf.Tensor],
     ) -> dict[str, tf.Tensor]:
-        """Returns the state after an update. By default it stays the same.
+        """Returns the state after an update. By default, it does not change.
 
         Args:
             views: Sequence of `KernelView`, after the drop.
-            request: `Request`, with the state before.
+            request: `Request`, with the state before the update.
             num_dropped: List of int64 scalars, one for each layer.
 
         Returns:
@@ -188,20 +190,20 @@ class Algorithm(Config, abc.ABC):
         return request.state
 
     def track(self, view: KernelView) -> tf.Tensor:
-        """Returns the running gradient after a batch.
+        """Returns the moving average of gradients after a batch.
 
-        It is called for every batch if the class sets `tracks_gradient`.
+        `track` is called for every batch if the class sets `tracks_gradient`.
 
         Args:
-            view: `KernelView`, with the running gradient so far in `momentum`
+            view: `KernelView` with the previous moving average in `momentum`
                 and the dense gradient of the batch in `gradient`.
 
         Returns:
             Float tensor of kernel shape.
         """
         raise NotImplementedError(
-            f"{type(self).__name__} sets `tracks_gradient` and must say what "
-            "it keeps of `view.gradient` in `view.momentum`: override `track`."
+            f"{type(self).__name__} sets `tracks_gradient` and must override "
+            "`track`, which updates `view.momentum` by `view.gradient`."
         )
 
     def perturb(
@@ -211,10 +213,10 @@ class Algorithm(Config, abc.ABC):
 
         Args:
             view: `KernelView`.
-            learning_rate: Scalar, the optimizer's.
+            learning_rate: Scalar, learning rate of the optimizer.
 
         Returns:
-            Float tensor of the shape of `view.weight`, of which only active
-            positions count, or `None` for nothing, which is the default.
+            Float tensor of the shape of `view.weight`, used only at active
+            positions, or `None` for no term, the default.
         """
         del view, learning_rate

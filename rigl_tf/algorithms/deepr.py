@@ -4,32 +4,32 @@ import dataclasses
 
 import tensorflow as tf
 
-from rigl_tf import masks
-from rigl_tf import schedules
 from rigl_tf.algorithms import scores
 from rigl_tf.algorithms.base import Algorithm
+from rigl_tf.sparsity import masks
+from rigl_tf.sparsity import schedules
 
 
 @dataclasses.dataclass(frozen=True)
 class DeepR(Algorithm):
-    """Drops connections whose weight changes sign, grows others at random.
+    """Drops connections whose weights change sign; grows at random.
 
     Every connection has a fixed sign: the sign of its first weight, or a
     random one if it starts inactive. Every step adds to the gradient of
-    active connections an L1 pull towards zero and the noise of a random walk.
-    A connection whose weight has crossed zero is dropped, and as many are
-    grown in its layer, each with weight zero and the sign that it always had.
-    The drop fraction plays no part. By default, every step updates the masks.
+    active connections an L1 term and the noise of a random walk. A connection
+    whose weight crosses zero is dropped. The same number of connections grows
+    in its layer, each with weight zero and its fixed sign. The drop fraction
+    is ignored. By default, every step updates the masks.
 
-    Noise and pull are scaled for SGD without momentum, as the paper trains;
-    other optimizers change their size.
+    The noise and the L1 term are scaled for SGD without momentum, as in the
+    paper; other optimizers change their size.
 
     Args:
-        l1: Float >= 0, the pull: the paper's alpha.
-        temperature: Float >= 0, of the random walk: the paper's T. A step of
-            learning rate eta adds sqrt(2 eta T) times a standard normal
-            variable to a weight. The default is the value of the authors'
-            MNIST script at its first learning rate, 0.5.
+        l1: Float >= 0, strength of the L1 term, alpha in the paper.
+        temperature: Float >= 0, temperature of the random walk, T in the
+            paper. A step with learning rate eta adds sqrt(2 eta T) times a
+            standard normal variable to a weight. The default is the value of
+            the authors' MNIST script at its first learning rate, 0.5.
 
     Reference:
         [Bellec et al., 2018](https://arxiv.org/abs/1711.05136), Algorithm 1.

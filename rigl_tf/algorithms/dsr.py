@@ -4,26 +4,26 @@ import dataclasses
 
 import tensorflow as tf
 
-from rigl_tf import masks
-from rigl_tf import schedules
 from rigl_tf.algorithms import redistribution
 from rigl_tf.algorithms import scores
 from rigl_tf.algorithms.base import Algorithm
+from rigl_tf.sparsity import masks
+from rigl_tf.sparsity import schedules
 
 
 @dataclasses.dataclass(frozen=True)
 class DSR(Algorithm):
-    """Drops below one threshold for all layers, which adapts; grows at random.
+    """Drops below a global adaptive threshold; grows at random.
 
-    The threshold is doubled after an update that dropped too few connections,
-    less than 90 % of the number wanted, and halved after one that dropped
-    more than 110 %. Layers grow in proportion to the connections that survive
-    in them, at random positions, also at positions just dropped.
+    The threshold is doubled after an update that drops less than 90 % of the
+    wanted number of connections, and halved after an update that drops more
+    than 110 %. Layers grow in proportion to their connections after the drop,
+    at random positions. Connections dropped in the same update can grow.
 
     Args:
-        threshold: Float > 0, where the threshold starts, in units of |w|.
+        threshold: Float > 0, initial threshold of |weight|.
         num_wanted: Integer, connections to drop in an update, or `None` for
-            the drop fraction of all active connections.
+            the drop fraction times all active connections.
 
     Reference:
         [Mostafa & Wang, 2019](https://arxiv.org/abs/1902.05967), Algorithm 1.
@@ -82,12 +82,12 @@ class DSR(Algorithm):
 
 
 def _mean_fraction(fractions, active, num_dropped):
-    """The drop fraction of all layers, by their connections before the drop."""
+    """Returns the mean drop fraction, weighted by connections of layers."""
     before = tf.stack(
         [
             tf.cast(kept + dropped, tf.float64)
             for kept, dropped in zip(active, num_dropped, strict=True)
         ]
     )
-    fractions = tf.stack([schedules.exactly(each) for each in fractions])
+    fractions = tf.stack([schedules.as_float64(each) for each in fractions])
     return tf.reduce_sum(fractions * before) / tf.reduce_sum(before)

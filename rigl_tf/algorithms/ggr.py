@@ -4,25 +4,26 @@ import dataclasses
 
 import tensorflow as tf
 
-from rigl_tf import masks
-from rigl_tf import schedules
 from rigl_tf.algorithms import redistribution
 from rigl_tf.algorithms import scores
 from rigl_tf.algorithms.base import Algorithm
+from rigl_tf.sparsity import masks
+from rigl_tf.sparsity import schedules
 
 
 @dataclasses.dataclass(frozen=True)
 class GGR(Algorithm):
-    """Grows in each layer as many as it has of the largest gradients.
+    """Shares connections among layers by the globally largest gradients.
 
-    All layers together drop k connections. A layer grows as many as it has
-    among the k largest |gradient| of all inactive connections, those just
-    dropped included: half of them by |gradient| (the odd one too), the other
-    half at random among the rest. The k largest are counted layer by layer,
-    never sorted and never held together. If fewer than k gradients are not
-    zero, layers share what is left in proportion to what they dropped. By
-    default, masks are updated at the beginning of every epoch but the first,
-    in the first half of training, and the drop fraction falls from 0.1.
+    Let all layers together drop k connections. The number that a layer grows
+    is its number of connections among the k largest |gradient| of all inactive
+    connections, connections dropped in this update included. A layer grows one
+    half (rounded up) by |gradient|, and the other half at random among the
+    remaining connections. The k largest are counted layer by layer, without
+    sorting or joining layers. If fewer than k gradients are nonzero, layers
+    share the rest in proportion to their dropped connections. By default,
+    masks are updated at the start of every epoch except the first, in the first
+    half of training, and the drop fraction decreases from 0.1.
 
     Reference:
         [Parger et al., 2022](https://arxiv.org/abs/2210.14012), section 3.
@@ -44,7 +45,7 @@ class GGR(Algorithm):
         num_tiles = [view.num_tiles for view in views]
         total = tf.cast(tf.add_n(num_dropped), tf.int64)
         counts = masks.count_in_top_k(layers, total, num_tiles)
-        with tf.control_dependencies(counts):  # not at the same time
+        with tf.control_dependencies(counts):  # to save memory
             active = masks.count_each(view.mask for view in views)
         room = [
             view.size - a - count
@@ -58,7 +59,7 @@ class GGR(Algorithm):
 
 @dataclasses.dataclass(frozen=True)
 class GGRSET(GGR):
-    """GGR that grows at random only (table 3)."""
+    """GGR that grows only at random (table 3)."""
 
     def grow(self, tile):
         return scores.random(tile)
@@ -66,7 +67,7 @@ class GGRSET(GGR):
 
 @dataclasses.dataclass(frozen=True)
 class GGRRigL(GGR):
-    """GGR that grows by gradient only (table 3)."""
+    """GGR that grows only by gradient (table 3)."""
 
     def grow(self, tile):
         return scores.gradient(tile)
@@ -74,7 +75,7 @@ class GGRRigL(GGR):
 
 @dataclasses.dataclass(frozen=True)
 class SETRigL(Algorithm):
-    """Grows half by gradient and half at random, as many as a layer dropped.
+    """Grows half by gradient and half at random, without redistribution.
 
     Reference:
         [Parger et al., 2022](https://arxiv.org/abs/2210.14012), table 3.
@@ -93,5 +94,5 @@ def _half_and_half(tile):
 
 
 def _candidates(tile):
-    size = scores.gradient(tile)
-    return size, tf.logical_and(tf.logical_not(tile.mask), size > 0)
+    magnitude = scores.gradient(tile)
+    return magnitude, tf.logical_and(tf.logical_not(tile.mask), magnitude > 0)

@@ -4,21 +4,21 @@ import dataclasses
 
 import tensorflow as tf
 
-from rigl_tf import masks
 from rigl_tf.algorithms import scores
 from rigl_tf.algorithms.base import Algorithm
+from rigl_tf.sparsity import masks
 
 
 @dataclasses.dataclass(frozen=True)
 class GradualPruning(Algorithm):
-    """Drops the smallest weights until the sparsity schedule is met.
+    """Drops the smallest weights to follow a sparsity schedule.
 
-    Nothing grows: a pruned connection stays pruned.
+    No connection grows: a pruned connection stays pruned.
 
     Args:
-        scope: `"layer"` prunes each layer to its own budget; `"global"`
-            ranks the weights of all layers together and keeps the strongest
-            of each layer in any case.
+        scope: `"layer"` prunes each layer to its budget; `"global"` ranks
+            the weights of all layers together and always keeps the strongest
+            weight of each layer.
 
     Reference:
         [Zhu & Gupta, 2017](https://arxiv.org/abs/1710.01878), section 3.
@@ -48,7 +48,7 @@ class GradualPruning(Algorithm):
         if self.scope == "global":
             total = tf.minimum(tf.add_n(budgets), tf.add_n(active))
             layers = [
-                lambda tile, i=i: _strongest_first(views[i])
+                lambda tile, i=i: _scores_and_candidates(views[i])
                 for i in range(len(views))
             ]
             budgets = masks.count_in_top_k(
@@ -64,13 +64,13 @@ class GradualPruning(Algorithm):
         return [0] * len(num_dropped)
 
 
-def _strongest_first(view):
-    """|w|, with the layer's largest raised above all other layers' weights."""
-    strongest = masks.top_k_mask(_size(view), 1, candidates=view.mask)
-    # Computed again, because the first tensor would stay in memory.
+def _scores_and_candidates(view):
+    """Returns |weight|, with the largest weight of the layer set to `inf`."""
+    strongest = masks.top_k_mask(_magnitude(view), 1, candidates=view.mask)
+    # Recomputed, because the first tensor would stay in memory.
     with tf.control_dependencies([strongest]):
-        return tf.where(strongest, float("inf"), _size(view)), view.mask
+        return tf.where(strongest, float("inf"), _magnitude(view)), view.mask
 
 
-def _size(view):
+def _magnitude(view):
     return tf.abs(tf.cast(view.weight, tf.float32))

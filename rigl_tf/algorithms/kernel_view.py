@@ -1,4 +1,4 @@
-"""The two things that an algorithm may see: a kernel, a tile of candidates."""
+"""The inputs of an algorithm: views of kernels and tiles of candidates."""
 
 import dataclasses
 from typing import Any
@@ -20,7 +20,7 @@ class _Positions:
     random_numbers: RandomNumbers | None = None
 
     def random(self, stream: int = 0) -> tf.Tensor:
-        """Draws int32 scores; the same for a position however it is stored.
+        """Draws int32 scores that do not depend on the storage of the kernel.
 
         Args:
             stream: Integer >= 0. Streams are independent of each other.
@@ -65,17 +65,17 @@ class _Positions:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class CandidateTile(_Positions):
-    """A tile of a kernel where connections may grow, for `grow`.
+    """The candidates of `grow`: a tile of a kernel.
 
-    With `storage="dense"`, one tile is the whole kernel and has its shape; or
-    the shape of its groups, if connections move in groups. With
-    `storage="active"`, `grow` sees a kernel in several flat tiles, one after
-    another. So a score must follow from the values at its position and not from
-    the whole tile, and tensors are best made with `tf.zeros_like(tile.mask)`,
-    because the length of a flat tile is known only when it is computed.
+    With `storage="dense"`, one tile is the whole kernel and has its shape, or
+    the shape of its units if connections move in units. With
+    `storage="active"`, `grow` receives a kernel as several flat tiles, one
+    after another. So a score must depend on the values at its position and not
+    on the whole tile. Create tensors with `tf.zeros_like(tile.mask)`, because
+    the length of a flat tile is known only at run time.
 
     Random numbers must come from `random`, `uniform` and `normal`, which
-    differ from tile to tile. A seed that is fixed repeats in every tile.
+    differ between tiles. A fixed seed would repeat in every tile.
 
     Example:
 
@@ -88,34 +88,35 @@ class CandidateTile(_Positions):
     array([0. , 0.1, 0.9], dtype=float32)
 
     Attributes:
-        weight: Float tensor. Zero where a connection is inactive, except one
-            that this update has dropped, which has its weight.
+        weight: Float tensor. Zero for inactive connections, except for
+            connections that this update dropped, which have their weight.
         mask: Boolean tensor. `False` marks the candidates: connections that
             are inactive after the drop.
         gradient: Float tensor, d(loss)/d(weight), averaged over the batch of
             all replicas. `None` unless the algorithm sets `needs_gradient`.
-        momentum: Float tensor, the running gradient that `track` keeps, or the
-            optimizer's if the algorithm sets `needs_momentum`, which is zero
-            where a connection was inactive before the update. `None` otherwise.
+        momentum: Float tensor, the moving average of `track`, or, if the
+            algorithm sets `needs_momentum`, the optimizer's momentum, which is
+            zero for connections that were inactive before the update. `None`
+            otherwise.
         sign: Float tensor of -1 and 1. `None` unless the algorithm sets
             `fixes_signs`.
-        random_numbers: `RandomNumbers`, from which `random`, `uniform` and
-            `normal` draw.
+        random_numbers: `RandomNumbers`, the source of `random`, `uniform` and
+            `normal`.
     """
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class KernelView(_Positions):
-    """One kernel: for all of an algorithm's functions but `grow`.
+    """A view of one kernel, for all functions of an algorithm except `grow`.
 
     With `storage="dense"`, tensors have the shape of the kernel. With
-    `storage="active"`, they are flat and have an entry for each connection
-    that is stored, all of them active. Entries of weight zero whose `mask` is
-    `False` fill up the rest. Where connections move in groups,
-    `drop`, `num_drop`, `redistribute` and `next_state` see one entry for each
-    group: the mean of its magnitudes, and whether it is active.
+    `storage="active"`, tensors are flat and have an entry for each stored
+    connection; stored connections are active. Entries with weight zero and
+    `mask` `False` are padding. If connections move in units, `drop`,
+    `num_drop`, `redistribute` and `next_state` receive one entry for each unit:
+    the mean of its magnitudes, and whether the unit is active.
 
-    Floats are float64 if the kernel is, and float32 otherwise.
+    Floats are float64 if the kernel is float64, and float32 otherwise.
 
     Example:
 
@@ -133,17 +134,17 @@ class KernelView(_Positions):
         gradient: Float tensor, d(loss)/d(weight), averaged over the batch of
             all replicas. `None` unless the algorithm sets `needs_gradient` or
             `tracks_gradient`.
-        momentum: Float tensor, the running gradient that `track` keeps, or the
-            optimizer's if the algorithm sets `needs_momentum`, which is zero
-            where nothing is active. `None` otherwise.
+        momentum: Float tensor, the moving average of `track`, or, if the
+            algorithm sets `needs_momentum`, the optimizer's momentum, which is
+            zero for inactive connections. `None` otherwise.
         sign: Float tensor of -1 and 1, fixed for each connection. `None`
             unless the algorithm sets `fixes_signs`.
-        random_numbers: `RandomNumbers`, from which `random`, `uniform` and
-            `normal` draw.
-        total: Integer, connections or groups of the whole kernel, or `None`
-            for as many as `mask` has entries.
-        num_tiles: Integer, the number of tiles that `grow` sees.
-        tiles: Function from this view and the number of a tile to a
+        random_numbers: `RandomNumbers`, the source of `random`, `uniform` and
+            `normal`.
+        total: Integer, connections or units of the whole kernel, or `None` if
+            it is the number of entries of `mask`.
+        num_tiles: Integer, the number of tiles that `grow` receives.
+        tiles: Function from this view and the index of a tile to a
             `CandidateTile`, or `None` if the whole view is the only tile.
     """
 
@@ -153,7 +154,7 @@ class KernelView(_Positions):
 
     @property
     def size(self) -> tf.Tensor:
-        """Connections or groups of the whole kernel, as an int64 scalar."""
+        """Connections or units of the whole kernel, as an int64 scalar."""
         if self.total is None:
             return tf.size(self.mask, out_type=tf.int64)
         return tf.constant(self.total, tf.int64)

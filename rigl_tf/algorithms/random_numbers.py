@@ -1,4 +1,4 @@
-"""Random numbers that belong to the positions of a kernel."""
+"""Random numbers of the positions of a kernel."""
 
 import functools
 import statistics
@@ -6,7 +6,7 @@ import statistics
 import numpy as np
 import tensorflow as tf
 
-from rigl_tf import masks
+from rigl_tf.sparsity import masks
 
 # Folded into the seed. `GrowInit` folds in 2.
 _FOR_NORMAL, _FOR_UNIFORM, _FOR_STREAMS = 1, 3, 4
@@ -16,9 +16,9 @@ _LEVELS = 2**12  # of each of two normal numbers that are added up
 class RandomNumbers:
     """The random numbers of one kernel at one step, one for each position.
 
-    A number depends on the seed, the step and the position alone. It is the
-    same whether the kernel is stored dense or not, on every replica, and
-    whether the kernel is seen as a whole or tile by tile.
+    A number depends only on the seed, the step and the position. It does not
+    depend on the storage of the kernel, on the replica, or on the division of
+    the kernel into tiles.
 
     Args:
         shape: Tuple of integers, the shape of the kernel.
@@ -45,7 +45,7 @@ class RandomNumbers:
         Returns:
             int32 tensor of the shape of the kernel or the tile.
         """
-        return self.sample(self._folded(0, stream))
+        return self.sample(self._fold(0, stream))
 
     def uniform(self, stream: int = 0) -> tf.Tensor:
         """Draws float32 numbers that are uniform between 0 and 1.
@@ -57,7 +57,7 @@ class RandomNumbers:
             float32 tensor of the shape of the kernel or the tile. Neither 0
             nor 1 occurs, so that logarithms are finite.
         """
-        return uniform(self.sample(self._folded(_FOR_UNIFORM, stream)))
+        return uniform(self.sample(self._fold(_FOR_UNIFORM, stream)))
 
     def normal(self, stream: int = 0) -> tf.Tensor:
         """Draws float32 numbers with mean 0 and standard deviation 1.
@@ -68,7 +68,7 @@ class RandomNumbers:
         Returns:
             float32 tensor of the shape of the kernel or the tile.
         """
-        return normal(self.sample(self._folded(_FOR_NORMAL, stream)))
+        return normal(self.sample(self._fold(_FOR_NORMAL, stream)))
 
     def sample(self, seed) -> tf.Tensor:
         """Draws integers for all positions. Subclasses do for some of them.
@@ -81,8 +81,8 @@ class RandomNumbers:
         """
         return masks.random_scores(self._shape, seed)
 
-    def _folded(self, number, stream):
-        """Returns a seed for one distribution and stream, all different."""
+    def _fold(self, number, stream):
+        """Returns a distinct seed for each distribution and stream."""
         if stream:
             seed = _fold_in(self._seed, _FOR_STREAMS + number)
             return _fold_in(seed, stream)

@@ -1,25 +1,26 @@
-"""Sharing of connections among layers, in exact whole numbers."""
+"""Functions that share connections among layers, in exact integers."""
 
 import math
 
 import tensorflow as tf
 
-from rigl_tf import masks
+from rigl_tf.sparsity import masks
 
 
 def in_proportion(shares, total, capacities):
-    """Shares connections among layers, in proportion and within capacity.
+    """Shares connections among layers in proportion, within capacities.
 
-    Connections that a full layer cannot take go to the others in proportion.
-    Each layer gets its part rounded down, and the layers with the largest
-    remainders get one more. Where no layer that has room has a share, the
-    parts are in proportion to the room.
+    Connections beyond the capacity of a layer go to the other layers in
+    proportion. Each layer gets its part rounded down; the layers with the
+    largest remainders get one more. If all layers that are not full have a
+    share of 0, the parts are in proportion to the capacities.
 
     Args:
-        shares: List of float scalars, one a layer. Negative shares, and
-            shares that are not finite, count as 0.
-        total: int64 scalar, connections to share, at most all capacities.
-        capacities: List of int64 scalars, the most that each layer can take.
+        shares: List of float scalars, one for each layer. Negative shares and
+            shares that are not finite count as 0.
+        total: int64 scalar, connections to share, at most the sum of
+            capacities.
+        capacities: List of int64 scalars, maximum for each layer.
 
     Returns:
         List of int64 scalars that add up to `total`.
@@ -33,12 +34,12 @@ def in_proportion(shares, total, capacities):
     none = tf.zeros_like(capacities)
 
     def due(full):
-        """Returns the parts of the layers that are not full, and their sum."""
+        """Returns the parts of layers that are not full, and their sum."""
         left = total - tf.reduce_sum(tf.where(full, capacities, none))
         by_share = tf.where(full, tf.zeros_like(room), shares)
         by_room = tf.where(full, tf.zeros_like(room), room)
         parts = tf.where(tf.reduce_any(by_share > 0), by_share, by_room)
-        # Relative to the largest, so that no sum over- or underflows.
+        # Relative to the largest part, so that no sum over- or underflows.
         parts = tf.math.divide_no_nan(parts, tf.reduce_max(parts))
         parts = tf.math.divide_no_nan(parts, tf.reduce_sum(parts))
         return parts * tf.cast(left, tf.float64), left
@@ -63,23 +64,23 @@ def in_proportion(shares, total, capacities):
 
 
 def in_whole_units(counts, sizes, total, room):
-    """Scales counts of units so that they have a number of connections.
+    """Scales counts of units to a total number of connections.
 
-    Connections are shared in proportion to those that the counts stand for,
-    and each layer gets as many whole units as its part has room for. What is
-    left goes to layers that have a part of a unit, one more each, then to any
-    layer, those with large units first.
+    Connections are shared in proportion to the connections of `counts` units.
+    Each layer gets as many whole units as fit in its part. Remaining
+    connections go to layers whose part is not a whole number of units, one
+    unit each, then to any layer; layers with large units come first.
 
     Args:
         counts: List of int64 scalars, the units of each layer.
-        sizes: List of numbers, the connections in a unit of each layer; what
-            is not whole is rounded up.
-        total: int64 scalar, connections.
-        room: List of int64 scalars, the most units that each layer can take.
+        sizes: List of numbers, the connections in a unit of each layer,
+            rounded up to integers.
+        total: int64 scalar, number of connections.
+        room: List of int64 scalars, the maximum of units for each layer.
 
     Returns:
-        List of int64 scalars. Together they have `total` connections, or less
-        by fewer than the smallest unit of the layers that have room.
+        List of int64 scalars. These units have `total` connections, or fewer
+        by less than the smallest unit of the layers that have room.
 
     Example:
 
@@ -91,8 +92,8 @@ def in_whole_units(counts, sizes, total, room):
     [2, 2]
     """
     sizes = [math.ceil(size) for size in sizes]
-    room = [tf.cast(most, tf.int64) for most in room]
-    capacities = [most * size for most, size in zip(room, sizes, strict=True)]
+    room = [tf.cast(num, tf.int64) for num in room]
+    capacities = [num * size for num, size in zip(room, sizes, strict=True)]
     total = tf.clip_by_value(
         tf.cast(total, tf.int64), tf.zeros([], tf.int64), tf.add_n(capacities)
     )
@@ -115,14 +116,14 @@ def in_whole_units(counts, sizes, total, room):
 
 
 def by_mean_over_active(views, num_dropped, attribute):
-    """Shares all dropped connections by a mean over active connections.
+    """Shares dropped connections by mean magnitudes of active connections.
 
-    Where every mean is zero, layers keep what they dropped.
+    If every mean is zero, each layer grows what it dropped.
 
     Args:
         views: Sequence of `KernelView`, after the drop.
         num_dropped: List of int64 scalars.
-        attribute: String, the values to average the magnitude of:
+        attribute: String, the values whose magnitude is averaged:
             `"gradient"` or `"momentum"`.
 
     Returns:
@@ -130,7 +131,7 @@ def by_mean_over_active(views, num_dropped, attribute):
     """
     shares, capacities = [], []
     for i in range(len(views)):
-        # In turn, so that only one layer's temporaries are held at a time.
+        # One after another, so that memory holds temporaries of one layer.
         with tf.control_dependencies(shares[-1:]):
             view = views[i]
             values = tf.abs(tf.cast(getattr(view, attribute), tf.float32))

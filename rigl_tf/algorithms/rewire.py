@@ -1,4 +1,4 @@
-"""Any combination of scores."""
+"""Drop and grow by any combination of scores."""
 
 import dataclasses
 import functools
@@ -9,13 +9,13 @@ from rigl_tf.algorithms.scores import SCORES
 
 @dataclasses.dataclass(frozen=True)
 class Rewire(Algorithm):
-    """Drops and grows by scores chosen by name.
+    """Drops and grows by named scores.
 
     Args:
         drop_by: String: `"magnitude"`, `"gradient"`, `"momentum"`,
             `"saliency"` (|weight x gradient|) or `"random"`.
-        grow_by: Tuple of such strings. Each grows an equal part; the earlier
-            ones choose first and have the odd ones.
+        grow_by: Tuple of such strings. Each score grows an equal share;
+            earlier scores choose first and get the remainder.
     """
 
     drop_by: str = "magnitude"
@@ -31,7 +31,8 @@ class Rewire(Algorithm):
         for name in (self.drop_by, *self.grow_by):
             if name not in SCORES:
                 raise ValueError(
-                    f"There is no score {name!r}. Scores: {', '.join(SCORES)}."
+                    f"Scores must be in {', '.join(SCORES)}. "
+                    f"Received: {name!r}."
                 )
 
     @property

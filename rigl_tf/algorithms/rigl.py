@@ -1,4 +1,4 @@
-"""RigL, and RigL that shares connections among layers."""
+"""RigL, and RigL with redistribution between layers."""
 
 import dataclasses
 
@@ -23,10 +23,10 @@ class RigL(Algorithm):
 
 @dataclasses.dataclass(frozen=True)
 class RigLSG(RigL):
-    """RigL whose layers share in proportion to their mean |gradient|.
+    """RigL with redistribution in proportion to the mean |gradient|.
 
-    The mean is over the connections that survive the drop; the paper takes it
-    before.
+    The mean is over the active connections after the drop; in the paper, before
+    the drop.
 
     Reference:
         [Sundar & Dwaraknath, 2021](https://arxiv.org/abs/2103.15767),
@@ -42,10 +42,10 @@ class RigLSG(RigL):
 
 @dataclasses.dataclass(frozen=True)
 class RigLSM(RigL):
-    """RigL whose layers share in proportion to their mean |momentum|.
+    """RigL with redistribution in proportion to the mean |momentum|.
 
-    The momentum is the optimizer's: the velocity of SGD, the first moment of
-    Adam. The mean is over the connections that survive the drop.
+    The momentum is the velocity of SGD or the first moment of Adam. The mean is
+    over the active connections after the drop.
 
     Reference:
         [Sundar & Dwaraknath, 2021](https://arxiv.org/abs/2103.15767),

@@ -1,6 +1,6 @@
-"""Scores that several algorithms drop or grow by.
+"""Scores for dropping and growing connections.
 
-Each is a function of a `KernelView` or a `CandidateTile`.
+Each score is a function of a `KernelView` or a `CandidateTile`.
 """
 
 from keras import ops
@@ -27,7 +27,7 @@ def saliency(view):
 
 
 def random(view):
-    """Returns random scores: any connection is as likely as any other."""
+    """Returns random scores, so that all connections are equally likely."""
     return view.random()
 
 

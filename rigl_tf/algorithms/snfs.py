@@ -9,16 +9,16 @@ from rigl_tf.algorithms.base import Algorithm
 
 @dataclasses.dataclass(frozen=True)
 class SNFS(Algorithm):
-    """Grows and shares by a running mean of the dense gradient.
+    """Grows and redistributes by a moving average of the dense gradient.
 
-    The mean is kept for every connection, active or not, and takes in every
-    batch; it is not the optimizer's momentum. Layers share in
-    proportion to its mean magnitude over the connections that survive the
-    drop. The update follows the optimizer step.
+    The moving average covers every connection, active or not, and every batch;
+    it is not the optimizer's momentum. Layers share connections in proportion
+    to the mean magnitude of the moving average over their active connections
+    after the drop. The update follows the optimizer step.
 
     Args:
-        decay: Float in [0, 1), how much of the running mean stays at a step.
-            It starts from zero, without bias correction.
+        decay: Float in [0, 1), decay of the moving average in a step. The
+            moving average starts from zero, without bias correction.
 
     Reference:
         [Dettmers & Zettlemoyer, 2019](https://arxiv.org/abs/1907.04840),

@@ -10,8 +10,8 @@ from rigl_tf.algorithms.base import Algorithm
 class SET(Algorithm):
     """Grows connections at random, after the optimizer step.
 
-    Drops the smallest |w|, as the RigL papers do; the original splits the
-    drop between the smallest positive and the largest negative weights.
+    SET drops the smallest |weight|, as in the RigL papers; the original drops
+    the smallest positive and the largest negative weights.
 
     Reference:
         [Mocanu et al., 2018](https://arxiv.org/abs/1707.04780), Algorithm 1.

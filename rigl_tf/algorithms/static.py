@@ -8,7 +8,7 @@ from rigl_tf.algorithms.base import Algorithm
 
 @dataclasses.dataclass(frozen=True)
 class Static(Algorithm):
-    """Keeps the connections that it starts with."""
+    """Keeps the initial connections during training."""
 
     updates_masks = False
 

@@ -1,12 +1,12 @@
-"""Lists the tables and figures of the papers, and the runs that they take.
+"""Lists the tables and figures of the papers, and their runs.
 
 rigl-papers
 rigl-papers --paper=rare_gems
 rigl-papers --paper=rigl_reproduction --table=2
 
-The list says which data a table needs and which sweep shows the same at small
-scale. With --paper, also how many FLOPs all of its runs take, as the papers
-count them; with --table or --figure, the command of every run.
+The list shows the data that a table needs and the sweep that shows the same at
+small scale. With --paper, it also shows the FLOPs of all runs, counted as in
+the papers; with --table or --figure, the command of every run.
 """
 
 import contextlib
@@ -16,42 +16,43 @@ import sys
 
 import gin
 
-from rigl_tf import costs
-from rigl_tf import estimates
+from rigl_tf import experiments
 from rigl_tf import papers
-from rigl_tf import smoke
-from rigl_tf import tables
-from rigl_tf import training
-from rigl_tf.bin import command
-from rigl_tf.bin import configs
-from rigl_tf.bin import items
-from rigl_tf.bin import studies
+from rigl_tf.analysis import flops_estimates
+from rigl_tf.bin import cli
+from rigl_tf.bin import paper_flags
 from rigl_tf.datasets import prepared
+from rigl_tf.experiments import run_costs
+from rigl_tf.experiments import smoke_test
+from rigl_tf.experiments import tuning
+from rigl_tf.gin_tools import config_files
+from rigl_tf.papers import table_runs
+from rigl_tf.utils import text_tables
 
-_RUNS = "runs"  # where commands put runs and look for them
+_RUNS = "runs"  # directory of runs in the printed commands
 
 
 def main():
-    """Prints what the flags ask for."""
-    name, paper = items.paper()
-    if items.given():
-        print(commands(name, paper, items.item(paper)))
+    """Prints the list or the commands that the flags select."""
+    name, paper = paper_flags.paper()
+    if paper_flags.has_item():
+        print(commands(name, paper, paper_flags.item(paper)))
         return
-    for other, path in items.files().items():
+    for other, path in table_runs.table_files().items():
         if name in (None, other):
             paper = papers.read(path)
-            text = listed(paper, has_flops=name is not None)
+            text = paper_table(paper, has_flops=name is not None)
             about = f"--paper={other}: {paper.title}, {paper.url}"
             print(f"{about}\n\n{text}\n", flush=True)
 
 
-def listed(paper, has_flops=False):
-    """A table of what a paper shows.
+def paper_table(paper, has_flops=False):
+    """Returns a table of the tables and figures of a paper.
 
     Args:
         paper: `Paper`.
-        has_flops: Whether it says what all runs take: networks are built to
-            be counted, which is minutes for large ones.
+        has_flops: Boolean, whether to add the FLOPs of all runs. For that,
+            networks are built, which takes minutes for large networks.
 
     Returns:
         String.
@@ -67,32 +68,36 @@ def listed(paper, has_flops=False):
         rows.append(
             (
                 item.name,
-                item.about,
+                item.description,
                 str(len(runs)) if runs else "",
-                ", ".join(dict.fromkeys(_state(row) for row in item.rows)),
-                item.here or item.test or "",
+                ", ".join(
+                    dict.fromkeys(_data_status(row) for row in item.rows)
+                ),
+                item.small_scale or item.test or "",
                 total,
             )
         )
     if sys.stderr.isatty():
         sys.stderr.write("\033[K")
-    return tables.markdown(rows if has_flops else [row[:-1] for row in rows])
+    return text_tables.markdown(
+        rows if has_flops else [row[:-1] for row in rows]
+    )
 
 
 def commands(name, paper, item):
-    """The commands of every run of a table or figure.
+    """Returns the commands of all runs of a table or figure.
 
     Args:
-        name: String, the paper's.
+        name: String, name of the paper.
         paper: `Paper`.
-        item: `Item` of it.
+        item: `PaperItem` of it.
 
     Returns:
         String.
     """
-    lines = [f"# {item.name} of {paper.title}: {item.about}."]
+    lines = [f"# {item.name} of {paper.title}: {item.description}."]
     if item.test:
-        lines.append(f"# It takes no training: {item.test} has its numbers.")
+        lines.append(f"# No training is needed: {item.test} has its numbers.")
     several = len({row.task for row in item.rows}) > 1
     for row in item.rows:
         for number, set_ in enumerate(row.settings):
@@ -101,25 +106,25 @@ def commands(name, paper, item):
             words += [row.task] if several else []
             if row.sparsity:
                 words.append(f"sparsity {row.sparsity[number]:g}")
-            lines.append(f"\n# {', '.join(words)}: {cost:.2g} FLOPs a seed")
+            lines.append(f"\n# {', '.join(words)}: {cost:.2g} FLOPs per seed")
             if row.source is not None:
                 lines.append(
-                    f"# It starts from {row.source}: train that first."
+                    f"# This run starts from {row.source}: train that first."
                 )
-            one = items.run(row, number, 0, rows=item.rows)
+            one = table_runs.make_run(row, number, 0, rows=item.rows)
             parts = [f"--task={row.task}", f"--method={row.method}"]
             for setting in one.bindings(_RUNS):
                 parts += ["--set", shlex.quote(setting)]
             parts.append(shlex.quote(f"--output_dir={_RUNS}/{one.path}"))
             lines.append(" ".join(["rigl-train", *parts]))
     if item.rows:
-        kind, _, number = item.name.partition(" ")
-        which = f"--{kind.lower()}={number}"
-        if kind not in ("Table", "Figure"):
+        category, _, number = item.name.partition(" ")
+        which = f"--{category.lower()}={number}"
+        if category not in ("Table", "Figure"):
             which = f"--table={item.name!r}"
         lines.append(
-            f"\n# {item.seeds} seeds each. To try a run, --smoke instead of "
-            "--output_dir.\n\n# All of them, and the table:\n"
+            f"\n# {item.seeds} seeds each. To try a run, replace --output_dir "
+            "by --smoke.\n\n# All runs, and the table:\n"
             f"rigl-sweep --paper={name} {which} --output_dir={_RUNS}\n"
             f"rigl-report --paper={name} {which} --runs={_RUNS}"
         )
@@ -128,31 +133,31 @@ def commands(name, paper, item):
         total = sum(_flops(paper, *run) for run in runs)
         lines.append(
             f"\n# The study that tunes {', '.join(_tuned(item))}: {len(runs)} "
-            f"runs, {total:.2g} FLOPs. The table then has the best of all "
+            f"runs, {total:.2g} FLOPs. The table then shows the best of all "
             f"trials:\nrigl-study --study={item.study} --output_dir={_RUNS}"
         )
     return "\n".join(lines)
 
 
-def _state(row):
-    """What a row's data are, and whether they are there."""
-    name = _data_of(row.task, _weights(row.settings[0]))
+def _data_status(row):
+    """Returns the data set of a row, and whether it must be prepared."""
+    name = _data_set(row.task, _weights(row.settings[0]))
     if name not in prepared.SOURCES or prepared.is_prepared(name):
         return name
     return f"{name} (not prepared)"
 
 
 @functools.cache
-def _data_of(task, settings):
+def _data_set(task, settings):
     with _configured(task, "dense", settings):
-        return gin.get_configurable(training.Task)().dataset.name
+        return gin.get_configurable(experiments.Task)().dataset.name
 
 
 def _all_runs(item):
-    """Pairs of a row and its settings, one for each run that an item takes.
+    """Returns pairs of a row and its settings, one for each run of an item.
 
-    A study has trials instead of the rows that it tunes. Trials cost what the
-    method's own settings do: their values are not known.
+    A study replaces the rows that it tunes by trials. The values of trials are
+    unknown, so their cost is computed with the default settings of the method.
     """
     runs = [
         (row, set_)
@@ -162,9 +167,9 @@ def _all_runs(item):
     ] * item.seeds
     if not item.study:
         return runs
-    study = studies.read(item.study)
+    study = tuning.read(item.study)
     for distribution, sparsity in study.spaces:
-        trial = papers.Row(
+        trial = papers.TableRow(
             name="trial",
             task=study.task,
             method=study.method,
@@ -190,48 +195,51 @@ def cost(task, method, settings, examples):
     """Returns the `RunCost` of a run that was not trained.
 
     Args:
-        task: String, a task's name.
-        method: String, a method's.
+        task: String, name of a task.
+        method: String, name of a method.
         settings: Tuple of bindings.
-        examples: Integer, in an epoch.
+        examples: Integer, examples in an epoch.
     """
     with _configured(task, method, settings):
         include = getattr(_method(), "include", ())
     network = _network_cost(task, _weights(settings), tuple(include))
     with _configured(task, method, settings):
-        made_task = gin.get_configurable(training.Task)()
-        return costs.run_cost(network, made_task, _method(), examples)
+        built_task = gin.get_configurable(experiments.Task)()
+        return run_costs.run_cost(network, built_task, _method(), examples)
 
 
 def _method():
-    made = gin.query_parameter("training.train.method")
-    return made and made.scoped_configurable_fn()
+    reference = gin.query_parameter("experiments.train.method")
+    return reference and reference.scoped_configurable_fn()
 
 
 @functools.cache
 def _network_cost(task, settings, include):
     with _configured(task, "dense", settings):
-        return estimates.maskable(
-            gin.get_configurable(training.Task)().network(), include
+        return flops_estimates.prunable_cost(
+            gin.get_configurable(experiments.Task)().network(), include
         )
 
 
 def _weights(settings):
-    """What a task cannot do without; the rest does not change its network."""
-    return tuple(one for one in settings if one.startswith("WEIGHTS"))
+    """Returns the settings that a task needs to build its network."""
+    return tuple(s for s in settings if s.startswith("WEIGHTS"))
 
 
 @contextlib.contextmanager
 def _configured(task, method, settings):
-    files = [configs.find("tasks", task), configs.find("methods", method)]
-    with prepared.faked(smoke.EXAMPLES):
-        with configs.parsed(files, list(settings)):
+    files = [
+        config_files.find("tasks", task),
+        config_files.find("methods", method),
+    ]
+    with prepared.mock_data(smoke_test.EXAMPLES):
+        with config_files.parsed(files, list(settings)):
             yield
 
 
 def run():
     """Entry point of `rigl-papers`."""
-    command.run(main)
+    cli.run(main)
 
 
 if __name__ == "__main__":

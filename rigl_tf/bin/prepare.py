@@ -1,11 +1,11 @@
-"""Prepares a data set, once, for all later runs.
+"""Prepares a data set once for all later runs.
 
 rigl-prepare
 rigl-prepare --dataset=cifar10 --archive=~/Downloads/cifar-10-binary.tar.gz
 rigl-prepare --dataset=cifar10
 
-Without --archive, TFDS downloads it, if it can. Archives whose checksums TFDS
-knows are compared with them.
+Without --archive, TFDS downloads the data set if possible. Checksums of
+archives are verified if TFDS knows them.
 """
 
 import errno
@@ -16,62 +16,61 @@ import urllib.request
 
 from absl import flags
 
-from rigl_tf import tables
-from rigl_tf.bin import command
+from rigl_tf.bin import cli
 from rigl_tf.datasets import prepared
+from rigl_tf.utils import text_tables
 
 _DATASET = flags.DEFINE_string(
-    "dataset", None, "Which one; without it, all are listed."
+    "dataset", None, "Name of the data set; by default, all are listed."
 )
 _ARCHIVE = flags.DEFINE_multi_string(
-    "archive", [], "Path of a file that was downloaded. May be repeated."
+    "archive", [], "Path of a downloaded archive. May be repeated."
 )
 _DATA_DIR = flags.DEFINE_string(
-    "data_dir", None, "Where to; by default, where TFDS keeps its data."
+    "data_dir", None, "Output directory; by default, TFDS's data directory."
 )
 
 
 def main():
-    """Lists or prepares data sets as the flags say."""
+    """Lists or prepares data sets as described by the flags."""
     if _DATASET.value is None:
-        print(listed(_DATA_DIR.value))
+        print(dataset_table(_DATA_DIR.value))
         return
     if _DATASET.value not in prepared.SOURCES:
         raise ValueError(
             f"--dataset must be one of {', '.join(prepared.SOURCES)}. "
             f"Received: --dataset={_DATASET.value}."
         )
-    place = prepare(_DATASET.value, _ARCHIVE.value, _DATA_DIR.value)
-    print(f"{_DATASET.value} is prepared in {place}.")
+    path = prepare_dataset(_DATASET.value, _ARCHIVE.value, _DATA_DIR.value)
+    print(f"{_DATASET.value} is prepared in {path}.")
 
 
-def listed(data_dir=None):
-    """A table of the data sets and of what is prepared."""
+def dataset_table(data_dir=None):
+    """Returns a table of the data sets and whether they are prepared."""
     rows = [("data set", "prepared", "archives", "from")]
     for name, source in prepared.SOURCES.items():
-        there = prepared.is_prepared(name, data_dir)
-        files = ", ".join(source.files)
-        rows.append((name, "yes" if there else "no", files, source.url))
-    return tables.markdown(rows)
+        status = "yes" if prepared.is_prepared(name, data_dir) else "no"
+        rows.append((name, status, ", ".join(source.files), source.url))
+    return text_tables.markdown(rows)
 
 
-def prepare(name, archives=(), data_dir=None):
-    """Prepares a data set unless it is.
+def prepare_dataset(name, archives=(), data_dir=None):
+    """Prepares a data set unless it is prepared already.
 
     Args:
-        name: String, of `prepared.SOURCES`.
-        archives: List of paths of the files that it is made of; without any,
-            they are downloaded.
+        name: String, a key of `prepared.SOURCES`.
+        archives: List of paths of the archives. If empty, the archives are
+            downloaded.
         data_dir: Where TFDS keeps prepared data, or `None` for its default.
 
     Returns:
         Path of the prepared data.
 
     Raises:
-        ValueError: If other files are needed, or one is not what it should
-            be: cut off, with links or more bytes than it can hold in it, or
-            simply another. Nothing outside of the archives is read.
-        FileNotFoundError: If a file is not there.
+        ValueError: If other archives are needed, or if an archive is
+            truncated, contains links or files larger than their content, or
+            is a different file. No file outside of the archives is read.
+        FileNotFoundError: If an archive does not exist.
     """
     source = prepared.SOURCES[name]
     builder = prepared.make_builder(name, prepared.directory(data_dir))
@@ -80,19 +79,24 @@ def prepare(name, archives=(), data_dir=None):
     if paths:
         if sorted(path.name for path in paths) != sorted(source.files):
             raise ValueError(
-                f"{name} is made of {' and '.join(source.files)}. Received: "
-                f"--archive={', '.join(map(str, paths))}."
+                f"{name} needs the archives {' and '.join(source.files)}. "
+                f"Received: --archive={', '.join(map(str, paths))}."
             )
         missing = [path for path in paths if not path.is_file()]
         if missing:
-            raise FileNotFoundError(f"There is no file {missing[0]}.")
+            raise FileNotFoundError(
+                f"The archive must exist. Received: --archive={missing[0]}."
+            )
         if len({path.parent for path in paths}) > 1:
-            raise ValueError("Put the archives into one directory.")
+            raise ValueError(
+                "All archives must be in one directory. Received: "
+                f"--archive={', '.join(map(str, paths))}."
+            )
         manual = paths[0].parent
     elif source.by_hand:
         raise ValueError(
             f"Download {' and '.join(source.files)} from {source.url} and "
-            f"say where: --archive=path/to/{source.files[0]}."
+            f"pass --archive=path/to/{source.files[0]}."
         )
     else:
         _check_network(source)
@@ -110,12 +114,12 @@ def prepare(name, archives=(), data_dir=None):
         tfds.core.download.download_manager.NonMatchingChecksumError
     ) as error:
         raise ValueError(
-            f"{' '.join(source.files)} is not the official archive, or not "
-            f"all of it: its checksum is another. Download it again. {error}"
+            f"{' '.join(source.files)} must be the complete official archive, "
+            f"but its checksum differs. Download it again. {error}"
         ) from error
-    except Exception as error:  # each kind of archive has its own
+    except Exception as error:  # each archive format raises its own
         number = getattr(error, "errno", None)
-        if number not in (None, errno.EINVAL):  # for places not in the file
+        if number not in (None, errno.EINVAL):  # positions outside the file
             raise  # such as a full disk
         raise ValueError(
             f"{name} cannot be prepared from "
@@ -126,32 +130,32 @@ def prepare(name, archives=(), data_dir=None):
 
 
 def _check_tar(archive):
-    """Raises for links and for files that are larger than what they hold."""
+    """Raises for links and for files larger than their content."""
     for member in archive:
         if not member.isreg() or member.issparse():
-            raise ValueError(f"{member.name!r} is no ordinary file")
+            raise ValueError(f"{member.name!r} is not a regular file")
         if member.name.endswith(".tar"):
             with tarfile.open(fileobj=archive.extractfile(member)) as inner:
                 _check_tar(inner)
 
 
 def _check_network(source):
-    """Raises a ConnectionError at once; TFDS would try for minutes."""
+    """Raises a ConnectionError at once; TFDS would retry for minutes."""
     try:
         urllib.request.urlopen(source.url, timeout=10).close()
     except urllib.error.HTTPError:
-        pass  # somebody has answered
+        pass  # a server has answered
     except OSError as error:
         raise ConnectionError(
-            f"{source.url} does not answer: {error}. Download "
-            f"{' and '.join(source.files)} elsewhere and say where: "
+            f"Cannot reach {source.url}: {error}. Download "
+            f"{' and '.join(source.files)} manually and pass "
             f"--archive=path/to/{source.files[0]}."
         ) from error
 
 
 def run():
     """Entry point of `rigl-prepare`."""
-    command.run(main)
+    cli.run(main)
 
 
 if __name__ == "__main__":

@@ -4,93 +4,100 @@ rigl-study --study=digits_updates --output_dir=runs/updates
 rigl-study --study=digits_updates --output_dir=runs/updates --jobs=2
 rigl-study --study=rigl_reproduction/updates --output_dir=runs/updates
 
-A study is a file in gin_configs/studies. Every trial trains with several seeds
-and counts by the mean of their validation accuracies after the last epoch;
-test data decide nothing. Trials are kept in studies.db: a study that was
-stopped goes on where it was, and ends like one that was not.
+A study is a file in gin_configs/studies. Every trial trains with several seeds.
+Its score is the mean of their validation accuracies after the last epoch; test
+data are not used for decisions. Trials are stored in studies.db: a study that
+was stopped resumes where it was, with the same result as an uninterrupted one.
 
-A study's file is code: run only those that you have read. Of studies.db, values
-in the study's ranges count, and nothing else.
+The file of a study is code: run only files that you have read. From studies.db,
+only values in the ranges of the study are used.
 """
 
 import time
 
 from absl import flags
 
-from rigl_tf import files
-from rigl_tf import kinds
-from rigl_tf import locks
-from rigl_tf import plots
-from rigl_tf import reports
-from rigl_tf import tables
-from rigl_tf.bin import command
-from rigl_tf.bin import pool
-from rigl_tf.bin import studies
+from rigl_tf.bin import cli
+from rigl_tf.bin import parallel_runs
+from rigl_tf.experiments import tuning
+from rigl_tf.results import grouping
+from rigl_tf.results import plots
+from rigl_tf.results import reports
+from rigl_tf.utils import file_lock
+from rigl_tf.utils import files
+from rigl_tf.utils import text_tables
 
 _STUDY = flags.DEFINE_string(
-    "study", None, "In gin_configs/studies, or a path."
+    "study", None, "Name of a file in gin_configs/studies, or a path."
 )
 
 
 def main():
-    """Runs the study that the flags name."""
+    """Runs the study in --study."""
     if _STUDY.value is None:
-        raise ValueError("Say which study: --study=digits_updates. See --help.")
-    study = studies.read(_STUDY.value)
-    tune(study, pool.output_dir("studies"))
+        raise ValueError(
+            "Pass a study, such as --study=digits_updates. See --help."
+        )
+    study = tuning.read(_STUDY.value)
+    tune(study, parallel_runs.output_dir("studies"))
 
 
 def tune(study, directory):
-    """Trains the trials that are left; prints and draws all there are.
+    """Trains the remaining trials; prints and plots all trials.
 
     Args:
-        study: `studies.Study`.
+        study: `tuning.Study`.
         directory: Path.
 
     Raises:
-        FileExistsError: If another process is tuning there.
+        FileExistsError: If another process tunes in the directory.
     """
-    with locks.Lock(directory):
+    with file_lock.Lock(directory):
         _tune(study, directory)
 
 
 def _tune(study, directory):
-    begin, left = time.monotonic(), study.num_trials * len(study.spaces)
+    start, left = time.monotonic(), study.num_trials * len(study.spaces)
     rows, records, trained = [_HEAD], [], 0
     for space in study.spaces:
         reference = _records(study, space, {}, directory)
-        trials = studies.opened(study, *space, directory)
-        left -= len(studies.done(trials))
-        while len(studies.done(trials)) < study.num_trials:
-            trial, values = studies.ask(study, trials)
+        trials = tuning.open_study(study, *space, directory)
+        left -= len(tuning.completed(trials))
+        while len(tuning.completed(trials)) < study.num_trials:
+            trial, values = tuning.ask(study, trials)
             runs = _records(study, space, values, directory)
-            trials.tell(trial, studies.score(runs))
+            trials.tell(trial, tuning.score(runs))
             trained, left = trained + 1, left - 1
-            seconds = (time.monotonic() - begin) / trained * left
+            seconds = (time.monotonic() - start) / trained * left
             print(
-                f"[{len(studies.done(trials))}/{study.num_trials}] "
-                f"{kinds.of(runs[0])}  {_words(values)}  validation accuracy "
+                f"[{len(tuning.completed(trials))}/{study.num_trials}] "
+                f"{grouping.group_key(runs[0])}  {_format_values(values)}  "
+                "validation accuracy "
                 f"{100 * trials.trials[trial.number].value:.2f} %, best "
                 f"{100 * trials.best_value:.2f} %, about {seconds:.0f} s left",
                 flush=True,
             )
-        tried = [
+        scored_trials = [
             (values, _records(study, space, values, directory))
-            for values in studies.done(trials)
+            for values in tuning.completed(trials)
         ]
-        best = max(tried, key=lambda pair: studies.score(pair[1]))
+        best = max(scored_trials, key=lambda pair: tuning.score(pair[1]))
         first = reference[0].settings
         rows.append(
             (
-                str(kinds.of(reference[0])),
-                _words({name: first.get(name) for name in study.ranges}),
+                str(grouping.group_key(reference[0])),
+                _format_values(
+                    {name: first.get(name) for name in study.ranges}
+                ),
                 *_accuracies(reference),
-                _words(best[0]),
+                _format_values(best[0]),
                 *_accuracies(best[1]),
             )
         )
-        records += reference + [record for _, runs in tried for record in runs]
-    text = tables.markdown(rows)
+        records += reference + [
+            record for _, runs in scored_trials for record in runs
+        ]
+    text = text_tables.markdown(rows)
     print(f"\n{text}")
     files.write(directory / "study.md", text + "\n")
     if len(study.ranges) == 2:
@@ -113,24 +120,28 @@ _HEAD = (
 
 def _records(study, space, values, directory):
     runs = study.runs(*space, values)
-    return [record for _, record in pool.trained(runs, directory)]
+    return [record for _, record in parallel_runs.train_all(runs, directory)]
 
 
-def _words(values):
+def _format_values(values):
     return ", ".join(f"{name} {value:.3g}" for name, value in values.items())
 
 
 def _accuracies(records):
-    """Mean and deviation of validation and test accuracy."""
+    """Returns mean and deviation of validation and test accuracy."""
     return (
-        reports.spread([100 * record.validated for record in records]),
-        reports.spread([100 * record.test["accuracy"] for record in records]),
+        reports.format_mean_std(
+            [100 * record.final_val_accuracy for record in records]
+        ),
+        reports.format_mean_std(
+            [100 * record.test["accuracy"] for record in records]
+        ),
     )
 
 
 def run():
     """Entry point of `rigl-study`."""
-    command.run(main, goes_on="the same command goes on")
+    cli.run(main, resume_hint="continue it with the same command")
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@
       --seed=0 --output_dir=runs/mine
 
 --task and --method name files in gin_configs/tasks and gin_configs/methods;
---set fills in what those files leave open. The same, spelt out:
+--set gives values that these files leave open. The same run in full:
 
   rigl-train --gin_file=gin_configs/tasks/digits_mlp.gin \\
       --gin_file=gin_configs/methods/rigl.gin \\
@@ -17,10 +17,10 @@ A run of a paper, first for a few steps on random data:
   rigl-train --task=rigl_reproduction/cifar10 --method=rigl_reproduction/rigl \\
       --set 'SPARSITY = 0.9' --output_dir=runs/mine
 
-A run that was stopped goes on with --resume. After SIGTERM or Ctrl-C it saves
+--resume continues a run that was stopped. After SIGTERM or Ctrl-C, a run saves
 at the next step and exits with code 75.
 
-A gin file is code, and so is a binding: run only those that you have read.
+Gin files and bindings are code: run only files that you have read.
 """
 
 import contextlib
@@ -31,17 +31,17 @@ import gin
 import keras
 from absl import flags
 
-from rigl_tf import reports
-from rigl_tf import smoke as smoke_test
-from rigl_tf import strategies
-from rigl_tf import training
-from rigl_tf.bin import command
-from rigl_tf.bin import configs
+from rigl_tf import experiments
+from rigl_tf.bin import cli
 from rigl_tf.datasets import prepared
+from rigl_tf.distribute import strategies
+from rigl_tf.experiments import smoke_test as smoke_test
+from rigl_tf.gin_tools import config_files
+from rigl_tf.results import reports
 
 
 class Progress(enum.Enum):
-    """What a run shows of itself, as Keras's `verbose`."""
+    """The progress output of a run; values are Keras's `verbose`."""
 
     NONE = 0
     BAR = 1
@@ -49,15 +49,15 @@ class Progress(enum.Enum):
 
 
 _TASK = flags.DEFINE_string(
-    "task", None, "What to learn: a task's name, or a gin file's path."
+    "task", None, "Name of a task, or the path of a gin file."
 )
 _METHOD = flags.DEFINE_string(
-    "method", None, "How to be sparse: a method's name, or dense."
+    "method", None, "Name of a sparse method, or dense."
 )
 _SMOKE = flags.DEFINE_bool(
     "smoke",
     False,
-    "Try it for a few steps, on random data where others are not prepared.",
+    "Train for a few steps; data sets that need preparation are random data.",
 )
 _SET = flags.DEFINE_multi_string(
     "set", [], "A binding, such as 'SPARSITY = 0.9'. May be repeated."
@@ -70,32 +70,32 @@ _GIN_BINDINGS = flags.DEFINE_multi_string(
 )
 flags.DEFINE_alias("gin_param", "gin_bindings")
 _OUTPUT_DIR = flags.DEFINE_string(
-    "output_dir", None, "Directory of the run; must not hold another."
+    "output_dir", None, "Directory of the run; must not contain another run."
 )
 _SEED = flags.DEFINE_integer(
-    "seed", None, "Weights, masks, data order and updates follow it."
+    "seed", None, "Seed of weights, masks, data order and updates."
 )
 _RESUME = flags.DEFINE_bool(
-    "resume", False, "Go on with the run that --output_dir holds."
+    "resume", False, "Continue the run in --output_dir."
 )
 _STRATEGY = flags.DEFINE_enum(
     "strategy",
     "none",
     list(strategies.STRATEGIES),
-    "Where to compute: on one device; on all of this machine (mirrored); on "
-    "all machines in TF_CONFIG (multi_worker); on a TPU, in bfloat16.",
+    "Devices to train on: one (none), all of this machine (mirrored), all "
+    "machines in TF_CONFIG (multi_worker), or a TPU, in bfloat16 (tpu).",
 )
 _CHECKPOINT_EVERY = flags.DEFINE_integer(
     "checkpoint_every",
     None,
-    "Steps between two checkpoints; 30 seconds by default.",
+    "Steps between two checkpoints; by default, every 30 seconds.",
     1,
 )
 _VERBOSE = flags.DEFINE_enum_class(
     "progress",
     Progress.BAR,
     Progress,
-    "What to show: nothing, a bar, or a line an epoch.",
+    "Progress output: nothing, a bar, or one line per epoch.",
 )
 
 
@@ -106,24 +106,24 @@ def run_one(files, bindings, output_dir, smoke=False, **kwargs):
         files: List of paths of gin files.
         bindings: List of strings.
         output_dir: Directory of the run.
-        smoke: Whether to try it for a few steps, on random data where others
-            would have to be prepared.
-        **kwargs: Further arguments of `rigl_tf.training.train`.
+        smoke: Boolean, whether to train for a few steps only. Data sets that
+            need preparation are replaced by random data.
+        **kwargs: Further arguments of `rigl_tf.experiments.run.train`.
 
     Returns:
         `Record`.
     """
-    fake = (
-        prepared.faked(smoke_test.EXAMPLES)
+    mocked = (
+        prepared.mock_data(smoke_test.EXAMPLES)
         if smoke
         else contextlib.nullcontext()
     )
-    with configs.parsed(files, bindings), fake:
-        train = gin.get_configurable(training.train)
+    with config_files.parsed(files, bindings), mocked:
+        train = gin.get_configurable(experiments.train)
         return train(
             output_dir,
             config=gin.config_str(),
-            settings=configs.macros(),
+            settings=config_files.macros(),
             smoke=smoke,
             **kwargs,
         )
@@ -136,30 +136,32 @@ def main():
         if _SMOKE.value:
             if output_dir is not None:
                 raise ValueError(
-                    "--smoke leaves nothing behind: leave out --output_dir."
+                    "--smoke writes no files. Remove --output_dir."
                 )
             output_dir = stack.enter_context(tempfile.TemporaryDirectory())
         elif output_dir is None:
-            raise ValueError("Say where the run goes: --output_dir=runs/mine.")
+            raise ValueError(
+                "Pass a directory for the run: --output_dir=runs/mine."
+            )
         record = _train(output_dir)
     print(reports.table([record]))
     if record.ticket:
         print(f"\n{reports.tickets([record])}")
     if _SMOKE.value:
-        print("\nIt works. After a few steps, these numbers mean nothing.")
+        print("\nThe run works. Its numbers have no meaning after a few steps.")
 
 
 def _train(output_dir):
-    """The record of the run that the flags describe."""
+    """Returns the record of the run that the flags describe."""
     files = list(_GIN_FILE.value)
     if _TASK.value:
-        files.append(configs.find("tasks", _TASK.value))
+        files.append(config_files.find("tasks", _TASK.value))
     if _METHOD.value:
-        files.append(configs.find("methods", _METHOD.value))
+        files.append(config_files.find("methods", _METHOD.value))
     if not _TASK.value and not _GIN_FILE.value:
         raise ValueError(
-            "Say what to train: --task=digits_mlp --method=rigl, or "
-            "--gin_file. See --help."
+            "Pass a task and a method, such as --task=digits_mlp "
+            "--method=rigl, or --gin_file. See --help."
         )
     bindings = _SET.value + _GIN_BINDINGS.value
     if _SEED.value is not None:
@@ -180,7 +182,7 @@ def _train(output_dir):
 
 def run():
     """Entry point of `rigl-train`."""
-    command.run(main)
+    cli.run(main)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,8 @@
 """Callbacks for `fit`."""
 
-from rigl_tf.callbacks.checkpoint import STOPPED as STOPPED
-from rigl_tf.callbacks.checkpoint import Checkpoint as Checkpoint
-from rigl_tf.callbacks.sparse_training import SparseTraining as SparseTraining
+from rigl_tf.callbacks.checkpoint import STOPPED
+from rigl_tf.callbacks.checkpoint import Checkpoint
+from rigl_tf.callbacks.sparse_training import SparseTraining
+from rigl_tf.callbacks.sparsity_monitor import SparsityMonitor
+
+__all__ = ["STOPPED", "Checkpoint", "SparseTraining", "SparsityMonitor"]

@@ -1,4 +1,4 @@
-"""A callback that saves everything, so that training can go on bit for bit."""
+"""A callback that saves the whole state of training, to resume it exactly."""
 
 import dataclasses
 import pathlib
@@ -9,22 +9,22 @@ import warnings
 import keras
 import numpy as np
 
-from rigl_tf import checkpoints
-from rigl_tf import locks
-from rigl_tf import strategies
+from rigl_tf.callbacks import checkpoint_files
 from rigl_tf.callbacks import memories
 from rigl_tf.callbacks.signals import Signals
-from rigl_tf.checks import check_count
-from rigl_tf.monitor import SparsityMonitor
-from rigl_tf.snapshot import Facts
-from rigl_tf.snapshot import Snapshot
-from rigl_tf.snapshot import check_same
-from rigl_tf.snapshot import identity
+from rigl_tf.callbacks.sparsity_monitor import SparsityMonitor
+from rigl_tf.callbacks.training_state import Facts
+from rigl_tf.callbacks.training_state import Snapshot
+from rigl_tf.callbacks.training_state import check_same
+from rigl_tf.callbacks.training_state import identity
+from rigl_tf.distribute import strategies
+from rigl_tf.utils import file_lock
+from rigl_tf.utils.validation import check_count
 
 STOPPED = 75
-"""Exit code of a process that was told to stop and has saved its work."""
+"""Exit code of a process that saved its work because it received a signal."""
 
-_EPOCH_ENDS = "this epoch alone"  # which is true, as Keras has it
+_EPOCH_ENDS = "this epoch alone"  # a true value of `stop_training`
 
 
 class Checkpoint(keras.callbacks.Callback):
@@ -37,59 +37,60 @@ class Checkpoint(keras.callbacks.Callback):
             data.train(seed, checkpoint.epoch, checkpoint.batch),
             epochs=100,
             steps_per_epoch=data.steps_per_epoch,
-            shuffle=False,  # the data have an order of their own
+            shuffle=False,  # the dataset decides the order
             callbacks=[checkpoint],
         )
     ```
 
     A `fit` that was stopped, even by force in the middle of an epoch or of a
-    save, goes on from the last checkpoint and ends with the weights that it
-    would have ended with, bit for bit. For that, the data have to go on where
-    they were: an endless dataset whose order depends on nothing but a seed
-    and where it begins, such as those of `rigl_tf.datasets`. In the list of
-    callbacks, this comes last, so that it saves what the others have done.
+    save, resumes from the last checkpoint. Its final weights are the weights
+    of an uninterrupted run, bit for bit, if the data resume at the same batch:
+    pass an endless dataset whose order depends only on a seed and on its first
+    batch, such as the datasets of `rigl_tf.datasets`. Put this callback last
+    in the list, so that it saves the effects of the other callbacks.
 
-    A checkpoint of another run is refused by what differs, such as a seed.
+    A checkpoint of a different run is refused. The error names the
+    difference, such as the seed.
 
-    Within the `with` block, no other process may use the directory, and after
-    SIGTERM or SIGINT (Ctrl-C) the process saves at the next step and exits
-    with code 75; in the last step of an epoch, after its validation. A second
-    signal, more than a second later, exits at once if nothing is being saved.
-    A full disk is warned of, and training goes on.
+    Inside the `with` block, no other process may use the directory. After
+    SIGTERM or SIGINT (Ctrl-C), the process saves at the next step and exits
+    with code 75; in the last step of an epoch, it first validates. A second
+    signal, more than a second later, ends the process at once unless a save is
+    running. If the disk is full, a warning says so and training continues.
 
     Args:
-        directory: Path, for checkpoints alone.
-        every: Integer, steps between two checkpoints. By default, as many as
-            `seconds` takes.
-        seconds: Number, least time between two checkpoints where `every` is
+        directory: Path of a directory that holds nothing but checkpoints.
+        every: Integer, steps between two checkpoints. By default, `seconds`
+            decides.
+        seconds: Number, minimum seconds between two checkpoints if `every` is
             not given.
-        keep: Integer, at least 1, how many of the last checkpoints stay.
-        callbacks: List of the callbacks that `fit` gets, too. What the
-            `SparsityMonitor`, `EarlyStopping`, `ReduceLROnPlateau` and
-            `ModelCheckpoint` among them remember is saved. A warning names
-            those that begin anew when training goes on.
-        strategy: `tf.distribute.Strategy` of the model, or `None`. Of several
-            workers, who all see the directory, the chief writes. Their clocks
-            differ, so that without `every` they save at the end of epochs;
-            signals are heeded only when they save.
-        identity: Dictionary from name to what JSON can hold, or `None`: what
-            else a run may go on with only if it is the same, such as the seed
-            of the data's order.
-        changed: List of strings, the facts that may differ from those of the
-            checkpoint, as an error names them: `["learning_rate"]`. Training
-            goes on with what they are now. Masks stay.
+        keep: Integer, at least 1, number of checkpoints to keep.
+        callbacks: List of the callbacks passed to `fit`. The checkpoint saves
+            the state of `SparsityMonitor`, `EarlyStopping`,
+            `ReduceLROnPlateau` and `ModelCheckpoint`. When training resumes, a
+            warning names the other callbacks, whose state is lost.
+        strategy: `tf.distribute.Strategy` of the model, or `None`. All workers
+            must see the directory; the chief writes. The clocks of workers
+            differ: without `every`, they save at the end of each epoch, and
+            they react to signals only when they save.
+        identity: Dictionary from string to JSON values, or `None`: further
+            facts that must be equal when the run resumes, such as the seed of
+            the order of the data.
+        changed: List of strings, names of facts that may differ from the
+            checkpoint, as the error gives them: `["learning_rate"]`. Training
+            continues with the new values. Masks do not change.
 
     Attributes:
-        epoch: Integer, epochs done; like the others, from the beginning of
-            the run and not from when it went on.
-        batch: Integer, batches done of the epoch after those.
+        epoch: Integer, completed epochs. Like all attributes, it counts from
+            the start of the run, also after the run was resumed.
+        batch: Integer, completed batches of the current epoch.
         history: Dictionary from metric to its value after each epoch; the
             density of a kernel is the metric `density/` and its name.
-        elapsed: Float, seconds that training has taken.
+        elapsed: Float, seconds of training so far.
         stopped: Boolean, whether a callback had ended training when the
-            checkpoint was written, so that there is nothing to go on with;
-            set it to `False` to train on nevertheless.
-        changes: List of strings, what was `changed` since the beginning.
+            checkpoint was written. Set it to `False` to train further.
+        changes: List of strings, the differences accepted through `changed`
+            since the start of the run.
 
     Raises:
         FileExistsError: On entry, if another process uses the directory.
@@ -124,19 +125,19 @@ class Checkpoint(keras.callbacks.Callback):
         self.changed = list(changed)
         self.changes = []
         self.epoch = self._batch = 0
-        self._was_asked = False  # where the rest of an epoch begins
+        self._was_asked = False  # whether the caller has read `batch`
         self.stopped = False
         self.history = {}
         self.elapsed = 0.0
         self._several = strategies.has_several_workers(strategy)
         self._is_chief = strategies.is_chief(strategy)
-        self._lock = locks.Lock(directory)
+        self._lock = file_lock.Lock(directory)
         self._signals = None  # outside of the `with` block
         self._snapshot = None
         monitors = [c for c in callbacks if isinstance(c, SparsityMonitor)]
         self._monitor = monitors[0] if monitors else None
-        self._arrays = None  # of a checkpoint, for when its epoch goes on
-        self._memories = None  # of its callbacks
+        self._arrays = None  # of the checkpoint whose epoch resumes
+        self._memories = None  # state of its callbacks
         self._skip = 0  # batches of this epoch that were done before
         self._saved = self._position()  # of the last checkpoint
         self._since = 0  # steps since then
@@ -153,7 +154,7 @@ class Checkpoint(keras.callbacks.Callback):
         self._begin_at(None)
         if self._is_chief:
             self._lock.__exit__()
-        last = checkpoints.paths(self.directory)[-1:]
+        last = checkpoint_files.paths(self.directory)[-1:]
         if isinstance(error, Exception) and last:
             error.add_note(f"The last checkpoint is {last[0]}.")
 
@@ -163,31 +164,30 @@ class Checkpoint(keras.callbacks.Callback):
         return self._batch
 
     def restore(self, model, dataset=None):
-        """Goes back to the last checkpoint that is whole, if there is one.
+        """Restores the last valid checkpoint, if the directory has any.
 
         Args:
-            model: Compiled `keras.Model`, made as the saved one was. Nothing
-                in it changes unless everything can.
-            dataset: `tf.data.Dataset` like the one to train on; only the
-                types and shapes of its batches matter. Without it, an epoch
-                that had begun cannot go on.
+            model: Compiled `keras.Model`, created like the saved model. If the
+                checkpoint does not fit, the model does not change.
+            dataset: `tf.data.Dataset` with batches of the types and shapes of
+                the training data. Needed to resume inside an epoch.
 
         Returns:
-            Whether there was one.
+            Boolean, whether a checkpoint was restored.
 
         Raises:
-            ValueError: If there are checkpoints and none of them will do.
+            ValueError: If the directory has checkpoints and all are invalid.
         """
         snapshot = Snapshot(model, self._monitor, dataset)
         here = {**identity(model, dataset), **self.identity}
         problems = []
-        for path in reversed(checkpoints.paths(self.directory)):
+        for path in reversed(checkpoint_files.paths(self.directory)):
             try:
-                values = checkpoints.read_facts(path)
+                values = checkpoint_files.read_facts(path)
                 facts = Facts.of(values)
                 changes = check_same(facts.resolved(), here, self.changed)
                 specs = snapshot.specs(facts.batch > 0)
-                arrays = checkpoints.read_arrays(path, values, specs)
+                arrays = checkpoint_files.read_arrays(path, values, specs)
             except (ValueError, OSError) as error:
                 problems.append(f"{path} {error}")
                 continue
@@ -203,7 +203,7 @@ class Checkpoint(keras.callbacks.Callback):
         if problems:
             raise ValueError(
                 f"No checkpoint can be used: {'; '.join(problems)}. Choose "
-                "another directory, or remove them to begin anew."
+                "another directory, or remove them to start over."
             )
         self._snapshot = snapshot
         self.identity = here
@@ -228,7 +228,7 @@ class Checkpoint(keras.callbacks.Callback):
         self.changes += [f"{change} {where}" for change in changes]
 
     def save(self):
-        """Saves training as it is now, or warns that it could not."""
+        """Saves the state of training; warns if the disk refuses."""
         with self._signals.wait():
             self._save()
 
@@ -254,7 +254,7 @@ class Checkpoint(keras.callbacks.Callback):
             callbacks=memories.read(self.callbacks),
         )
         try:
-            checkpoints.write(
+            checkpoint_files.write(
                 self.directory / f"epoch-{self.epoch:06d}-{self._batch:09d}",
                 self._snapshot.specs(self._batch > 0),
                 arrays,
@@ -264,13 +264,13 @@ class Checkpoint(keras.callbacks.Callback):
         except OSError as error:
             warnings.warn(
                 f"Epoch {self.epoch}, batch {self._batch} could not be saved: "
-                f"{error}. Training goes on; stopped now, it would go on from "
-                "an earlier checkpoint.",
+                f"{error}. Training continues; if it is stopped now, it "
+                "resumes from an earlier checkpoint.",
                 stacklevel=2,
             )
 
     def finish(self):
-        """Saves training as it is now, unless that has been done."""
+        """Saves the state of training unless the last save is current."""
         if self._saved != self._position():
             self.save()
 
@@ -281,15 +281,15 @@ class Checkpoint(keras.callbacks.Callback):
     def on_train_begin(self, logs=None):
         if self._signals is None:
             raise ValueError(
-                "Training with a `Checkpoint` goes into a `with` block: "
+                "Training with a `Checkpoint` needs a `with` block: "
                 "`with rigl_tf.Checkpoint(directory) as checkpoint:`."
             )
         steps = self.params["steps"]
         if self._skip and (steps is None or steps <= self._skip):
             raise ValueError(
-                f"To go on after {self._skip} batches of an epoch takes "
-                "`steps_per_epoch`, more than those, and a dataset that does "
-                f"not end. Received: steps_per_epoch={steps}."
+                f"To resume after {self._skip} batches of an epoch, pass a "
+                "larger `steps_per_epoch` and an endless dataset. "
+                f"Received: steps_per_epoch={steps}."
             )
         if steps and steps % self.model.steps_per_execution:
             raise ValueError(
@@ -298,11 +298,11 @@ class Checkpoint(keras.callbacks.Callback):
                 f"Received: {self.model.steps_per_execution}."
             )
         if self._snapshot is None:
-            if checkpoints.paths(self.directory):
+            if checkpoint_files.paths(self.directory):
                 raise ValueError(
                     f"{self.directory} holds checkpoints of an earlier run. "
                     "Call `checkpoint.restore(model, dataset)` before `fit` to "
-                    "go on with it, or choose another directory."
+                    "resume it, or choose another directory."
                 )
             self._snapshot = Snapshot(self.model, self._monitor)
             self.identity = {**identity(self.model), **self.identity}
@@ -314,20 +314,21 @@ class Checkpoint(keras.callbacks.Callback):
         self.identity |= now
         if self._skip and not self._was_asked:
             warnings.warn(
-                f"{self._skip} batches of the epoch are done, and nothing has "
-                "asked for `checkpoint.batch`, where the data must go on.",
+                f"{self._skip} batches of the epoch are done, but "
+                "`checkpoint.batch` was not read. The data must resume at "
+                "that batch.",
                 stacklevel=2,
             )
         epochs = self.params["epochs"]
         if self.stopped or self.epoch >= epochs:
             warnings.warn(
-                f"There is nothing to train: {self.epoch} epochs are done, "
+                f"Nothing is left to train: {self.epoch} epochs are done, "
                 + (
                     "and then a callback ended training. Set "
-                    "`checkpoint.stopped = False` to train on."
+                    "`checkpoint.stopped = False` to train further."
                     if self.stopped
-                    else f"and `epochs={epochs}` counts from the beginning of "
-                    "the run. Pass more to train on."
+                    else f"and `epochs={epochs}` counts from the start of "
+                    "the run. Pass a larger number to train further."
                 ),
                 stacklevel=2,
             )
@@ -341,7 +342,7 @@ class Checkpoint(keras.callbacks.Callback):
             memories.put_back(self.callbacks, self._memories)
             self._memories = None
         if self._arrays is not None:
-            # Also what other callbacks do when an epoch begins, once more.
+            # Undoes the changes of other callbacks at the start of an epoch.
             self._snapshot.put_back(self._arrays, within_epoch=True)
             self._snapshot.resume_epoch(self._arrays, within_epoch=True)
             self._arrays = None
@@ -350,8 +351,8 @@ class Checkpoint(keras.callbacks.Callback):
         self._batch = self._skip + batch + 1
         self._since += self.model.steps_per_execution
         if self._batch == self.params["steps"]:
-            # Saved with what ends the epoch. If some of it was done before,
-            # Keras has to be told that it is over.
+            # `on_epoch_end` saves. Keras does not know that some batches
+            # were done before, and has to stop here.
             if self._skip and not self.model.stop_training:
                 self.model.stop_training = _EPOCH_ENDS
         elif not self.model.stop_training and self._is_due(epoch_ends=False):
@@ -377,10 +378,10 @@ class Checkpoint(keras.callbacks.Callback):
         self._begin_at(None)
         now = self._position()
         if now[-1] and self._saved[:2] == now[:2]:
-            self.save()  # with what others do when they end training
+            self.save()  # with the changes of other callbacks
 
     def _begin_at(self, epoch):
-        """Says where the next `fit` begins."""
+        """Sets the initial epoch of the next `fit`."""
         if self.model is not None:
             self.model._initial_epoch = epoch or None
 

@@ -1,10 +1,10 @@
-"""What callbacks of Keras remember, so that they go on with it."""
+"""Saves and restores the state of Keras callbacks."""
 
 import warnings
 
 from keras import callbacks as kc
 
-from rigl_tf.monitor import SparsityMonitor
+from rigl_tf.callbacks.sparsity_monitor import SparsityMonitor
 
 _REMEMBERED = {
     kc.EarlyStopping: ("best", "best_epoch", "stopped_epoch", "wait"),
@@ -15,19 +15,19 @@ _NOTHING_TO_REMEMBER = (
     kc.LearningRateScheduler,
     kc.TensorBoard,
     kc.TerminateOnNaN,
-    SparsityMonitor,  # a snapshot has what it has seen
+    SparsityMonitor,  # its state is among the arrays
 )
 
 
 def read(callbacks):
-    """Reads what callbacks remember.
+    """Reads the state of callbacks.
 
     Args:
         callbacks: List of `keras.callbacks.Callback`.
 
     Returns:
-        Dictionary from the place and class of a callback to a dictionary from
-        its attributes to their values, numbers or `None`.
+        Dictionary from the position and class of a callback to a dictionary
+        from its attributes to their values, numbers or `None`.
     """
     return {
         name: {key: _plain(getattr(callback, key)) for key in keys}
@@ -36,10 +36,7 @@ def read(callbacks):
 
 
 def put_back(callbacks, values):
-    """Lets callbacks go on with what `read` has returned elsewhere.
-
-    It warns of those that begin anew.
-    """
+    """Restores the state that `read` has returned; warns of missing state."""
     remembering = set()
     for name, callback, keys in _remembering(callbacks):
         if name in values:
@@ -54,8 +51,8 @@ def put_back(callbacks, values):
     ]
     if anew:
         warnings.warn(
-            f"Training goes on, and {', '.join(anew)} begin anew: what they "
-            "remember is in no checkpoint.",
+            f"Training resumes without the state of {', '.join(anew)}, which "
+            "checkpoints do not hold.",
             stacklevel=3,
         )
 
@@ -63,7 +60,7 @@ def put_back(callbacks, values):
 def _remembering(callbacks):
     for place, callback in enumerate(callbacks):
         if getattr(callback, "restore_best_weights", False):
-            continue  # which are in no checkpoint
+            continue  # checkpoints do not hold the best weights
         for kind, keys in _REMEMBERED.items():
             if isinstance(callback, kind):
                 yield f"{place} {type(callback).__name__}", callback, keys

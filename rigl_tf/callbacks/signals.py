@@ -5,14 +5,14 @@ import signal
 import sys
 import time
 
-_AT_ONCE = 1.0  # seconds in which signals are one, sent to a group and to each
+_AT_ONCE = 1.0  # seconds; a signal may reach a process twice
 
 
 class Signals:
     """Remembers SIGTERM or SIGINT (Ctrl-C) within a `with` block.
 
-    A second signal, more than a second later, ends the process with its own
-    exit code. Outside of the main thread, signals are left alone.
+    A second signal, more than a second later, ends the process with the exit
+    code of the signal. Outside of the main thread, this class does nothing.
 
     Attributes:
         number: Integer, the signal that came first, or `None`.

@@ -3,10 +3,6 @@
 import keras
 import numpy as np
 
-from rigl_tf import distributions
-from rigl_tf import refusals
-from rigl_tf import slots
-from rigl_tf import tensors
 from rigl_tf.modeling import maskable
 from rigl_tf.modeling.setup import resolve
 from rigl_tf.modeling.sparse_model import SparseModel
@@ -16,26 +12,31 @@ from rigl_tf.modeling.sparse_wrapper import Sparse
 from rigl_tf.modeling.sparse_wrapper import sparse_kernels
 from rigl_tf.modeling.training_guard import TrainingGuard
 from rigl_tf.modeling.training_guard import look_back
+from rigl_tf.sparsity import distributions
+from rigl_tf.utils import optimizer_slots
+from rigl_tf.utils import refusals
+from rigl_tf.utils import tensors
 
 
 class SparseTraining(TrainingGuard):
     """Makes a model sparse while its own `fit` trains it.
 
-    The model stays the object that it is, with its own class, `train_step` and
-    layers. What it saves is a plain Keras file, with exact zeros, that loads
-    without this library. `rigl_tf.summary(model)` shows the masks.
+    The model keeps its class, its `train_step` and its layers. `model.save`
+    writes a plain Keras file, with exact zeros, that loads without this
+    library. `rigl_tf.summary(model)` shows the masks.
 
-    A `fit` with the same callback goes on. A loaded model goes on from its
-    zeros with `masks="magnitude"`. If another callback puts back the weights
-    of an earlier epoch, as `EarlyStopping(restore_best_weights=True)` does,
-    the masks follow them. Between two fits, the model is an ordinary one:
-    weights that `set_weights` or `load_weights` gives it under masks become
-    zero when the next `fit` begins.
+    Another `fit` with the same callback continues the training. With
+    `masks="magnitude"`, a loaded model starts from the zeros of its kernels.
+    If another callback restores the weights of an earlier epoch, as
+    `EarlyStopping(restore_best_weights=True)` does, the masks follow the
+    restored weights. Between two fits, the model is an ordinary model: weights
+    that `set_weights` or `load_weights` sets under masks become zero at the
+    start of the next `fit`.
 
     Args:
         algorithm: `Algorithm`, its class or its name, as for `sparsify`.
-        sparsity: Float in [0, 1), the fraction of zeros, and what else
-            `sparsify` takes.
+        sparsity: Float in [0, 1), the fraction of zeros, or anything else
+            that `sparsify` accepts.
         **options: Any of `sparsify`: `distribution`, `schedule`,
             `drop_fraction`, `exclude`, `include`, `granularity`, `grow_init`,
             `masks`, `seed`.
@@ -44,9 +45,9 @@ class SparseTraining(TrainingGuard):
         sparse_step: `SparseStep`, with the masks and counters.
 
     Raises:
-        TypeError: At the beginning of `fit`, if the model is a `SparseModel`,
+        TypeError: At the start of `fit`, if the model is a `SparseModel`,
             which needs no callback, or an option is unknown.
-        ValueError: At the beginning of `fit`, as `sparsify`.
+        ValueError: At the start of `fit`, as `sparsify`.
 
     Example:
 
@@ -83,7 +84,7 @@ class SparseTraining(TrainingGuard):
                 f"{model.name!r} is sparse already and trains itself: leave "
                 "`SparseTraining` out of its `fit`."
             )
-        num_batches = slots.accumulation_steps(model.optimizer)
+        num_batches = optimizer_slots.accumulation_steps(model.optimizer)
         refusals.refuse_on_several_devices(model, num_batches)
         with model.distribute_strategy.scope():  # a mask on every replica
             if self._prepared is not model:
@@ -94,7 +95,7 @@ class SparseTraining(TrainingGuard):
 
     def on_epoch_begin(self, epoch, logs=None):
         if not self._is_resolved:
-            # Another callback may have put back the weights of a backup.
+            # Another callback may have restored a backup.
             if self._follow_weights():
                 self.sparse_step.step.assign(self.model.optimizer.iterations)
         super().on_epoch_begin(epoch, logs)
@@ -105,7 +106,7 @@ class SparseTraining(TrainingGuard):
         self.model.train_function = None
         self._follow_weights()
         look_back(self.sparse_step, self)
-        # A callback after this one may put back weights. `History` is last.
+        # A later callback may restore weights. `History` is the last one.
         if getattr(self.model, "history", None) is not None:
             self.model.history.on_train_end = self._on_fit_end
 
@@ -116,10 +117,10 @@ class SparseTraining(TrainingGuard):
             look_back(self.sparse_step, self)
 
     def _follow_weights(self):
-        """Takes the zeros of weights that another callback has put back.
+        """Sets masks to the zeros of weights that a callback has restored.
 
         Returns:
-            Whether there were other zeros than those of the masks.
+            Boolean, whether any weight under a mask was not zero.
         """
         is_other = False
         for kernel in self.sparse_step.kernels:
@@ -141,12 +142,12 @@ class SparseTraining(TrainingGuard):
             if not model.optimizer.built:
                 model.optimizer.build(model.trainable_variables)
             for variable in model.trainable_variables:
-                slots.momentum(model.optimizer, variable)
+                optimizer_slots.momentum(model.optimizer, variable)
         layers = {"": model, **dict(maskable.layers_of(model))}
-        # They stand in no graph: what is saved does not have them.
+        # The wrappers are in no graph; saved files do not have them.
         for path, kernels in setup.masked:
             wrapper = Sparse(layers[path], kernels)
-            if not wrapper.built:  # a model whose parts alone are built
+            if not wrapper.built:  # only the layers of the model are built
                 wrapper.add_masks()
         self._variables = keras.layers.Layer()
         self.sparse_step = SparseStep(

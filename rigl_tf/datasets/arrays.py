@@ -1,4 +1,4 @@
-"""A `Dataset` of arrays in memory."""
+"""Data sets from arrays in memory."""
 
 import numpy as np
 import tensorflow as tf
@@ -6,7 +6,7 @@ from keras import tree
 
 from rigl_tf.datasets.dataset import Dataset
 from rigl_tf.datasets.dataset import check_integer
-from rigl_tf.datasets.dataset import check_place
+from rigl_tf.datasets.dataset import check_position
 
 
 def from_arrays(
@@ -20,26 +20,27 @@ def from_arrays(
     transform=None,
     augment=None,
 ):
-    """Makes a `Dataset` of arrays, which are kept in memory.
+    """Builds a `Dataset` from arrays, which are kept in memory.
 
-    The training order is computed by TensorFlow alone, so that an iterator
-    over it can be saved in a checkpoint and distributed by a strategy.
+    The training order is computed by TensorFlow operations, so that an
+    iterator can be saved in a checkpoint and distributed by a strategy.
 
     Args:
         name: String.
         train: Pair of arrays: `x` of shape (examples, ...), any numbers that
-            are finite as float32, and `y` of shape (examples,) or that of
-            `x`, integers in [0, num_classes).
-        test: Pair of arrays, likewise; same `x.shape[1:]` as in `train`.
-        validation: Pair of arrays, likewise, or `None`.
+            are finite as float32, and `y` of shape (examples,) or the shape
+            of `x`, integers in [0, num_classes).
+        test: Pair of arrays like `train`, with the same `x.shape[1:]`.
+        validation: Pair of arrays like `test`, or `None`.
         num_classes: Integer, at least 2.
         batch_size: Integer, at least 1, examples in a batch.
-        transform: Function of a batch of `x` to what a network sees, or
-            `None`. With it, arrays are kept in their own dtype, such as the
-            uint8 of pixels.
-        augment: Function of a batch of `x` for training and a seed, a tensor
-            of two integers, to one of the same shape, or `None`. It comes
-            before `transform`; its seeds follow that of the order.
+        transform: Function from a batch of `x` to the inputs of a network, or
+            `None`. With a function, arrays keep their dtype, such as uint8
+            for pixels; with `None`, they become float32.
+        augment: Function from a training batch of `x` and a seed, a tensor of
+            two integers, to a batch of the same shape, or `None`. It is
+            applied before `transform`; its seeds depend on the seed of the
+            order.
 
     Returns:
         `Dataset`.
@@ -51,11 +52,11 @@ def from_arrays(
     check_integer(num_classes, "num_classes", least=2)
     check_integer(batch_size, "batch_size", least=1)
     dtype = np.float32 if transform is None else None
-    train = _checked_pair(train, "train", num_classes, dtype)
-    test = _checked_pair(test, "test", num_classes, dtype)
+    train = _check_pair(train, "train", num_classes, dtype)
+    test = _check_pair(test, "test", num_classes, dtype)
     _check_same_shape(test, "test", train)
     if validation is not None:
-        validation = _checked_pair(validation, "validation", num_classes, dtype)
+        validation = _check_pair(validation, "validation", num_classes, dtype)
         _check_same_shape(validation, "validation", train)
         validation = _in_order(validation, batch_size, transform)
 
@@ -86,7 +87,7 @@ def from_arrays(
 
 
 def _shuffled_by_epoch(arrays, batch_size, transform, augment):
-    """The function `train` of a `Dataset`."""
+    """Returns the function `train` of a `Dataset`."""
 
     def change(batch, seeds):
         x, y = batch
@@ -98,13 +99,13 @@ def _shuffled_by_epoch(arrays, batch_size, transform, augment):
 
 
 def shuffled_by_epoch(arrays, batch_size, change=None):
-    """Endless batches whose order follows a seed and the number of the epoch.
+    """Returns endless batches, shuffled by a seed and the epoch number.
 
     Args:
         arrays: Structure of tensors of shape (examples, ...).
         batch_size: Integer.
-        change: Function of a batch and a seed, a tensor of two integers, to
-            a batch, or `None`.
+        change: Function from a batch and a seed, a tensor of two integers,
+            to a batch, or `None`.
 
     Returns:
         Function `train` of a `Dataset`.
@@ -112,7 +113,7 @@ def shuffled_by_epoch(arrays, batch_size, change=None):
     num_examples = len(tree.flatten(arrays)[0])
 
     def train(seed, epoch=0, batch=0):
-        check_place(seed, epoch, batch)
+        check_position(seed, epoch, batch)
 
         def one_epoch(number):
             seeds = tf.stack([tf.constant(seed, tf.int64), number])
@@ -123,18 +124,18 @@ def shuffled_by_epoch(arrays, batch_size, change=None):
             return (
                 batches.batch(batch_size)
                 .enumerate()
-                .map(lambda index, chosen: (chosen, seeds, index))
+                .map(lambda index, indices: (indices, seeds, index))
             )
 
-        def look_up(chosen, seeds, index):
-            batch = tree.map_structure(lambda a: tf.gather(a, chosen), arrays)
+        def look_up(indices, seeds, index):
+            batch = tree.map_structure(lambda a: tf.gather(a, indices), arrays)
             if change is None:
                 return batch
             return change(
                 batch, tf.random.experimental.stateless_fold_in(seeds, index)
             )
 
-        # Batches are cut within an epoch: no batch spans two of them.
+        # Batches are formed within an epoch: no batch spans two epochs.
         return (
             tf.data.Dataset.counter(epoch)
             .flat_map(one_epoch)
@@ -156,9 +157,9 @@ def _in_order(arrays, batch_size, transform):
 
 
 def _by_example():
-    """Options by which workers share examples, as there are no files."""
+    """Returns options that shard examples over workers instead of files."""
     options = tf.data.Options()
-    # There is little to tune, and an iterator waits for its tuner to end.
+    # There is little to tune, and an iterator waits for its tuner to stop.
     options.autotune.enabled = False
     options.experimental_distribute.auto_shard_policy = (
         tf.data.experimental.AutoShardPolicy.DATA
@@ -171,8 +172,8 @@ def _on_host(arrays):
         return tuple(tf.constant(array) for array in arrays)
 
 
-def _checked_pair(arrays, name, num_classes, dtype):
-    """Arrays `x`, of a dtype, and `y`, int32, or an error."""
+def _check_pair(arrays, name, num_classes, dtype):
+    """Returns checked arrays `x`, in a dtype, and `y`, int32."""
     if not isinstance(arrays, tuple | list) or len(arrays) != 2:
         raise ValueError(
             f"`{name}` must be a pair of arrays `(x, y)`. "
@@ -182,8 +183,8 @@ def _checked_pair(arrays, name, num_classes, dtype):
     if x.ndim < 2 or (y.ndim != 1 and y.shape != x.shape):
         raise ValueError(
             f"`{name}` must have `x` of shape (examples, ...), with at least "
-            "one dimension per example, and `y` of shape (examples,), or of "
-            "that of `x`: labels, "
+            "one dimension per example, and `y` of shape (examples,) or the "
+            "shape of `x`: labels, "
             f"not one-hot vectors. Received: x.shape={x.shape}, "
             f"y.shape={y.shape}."
         )
@@ -196,12 +197,10 @@ def _checked_pair(arrays, name, num_classes, dtype):
         raise ValueError(
             f"`{name}` must not be empty. Received: x.shape={x.shape}."
         )
-    return _checked_inputs(x, name, dtype), _checked_labels(
-        y, name, num_classes
-    )
+    return _check_inputs(x, name, dtype), _check_labels(y, name, num_classes)
 
 
-def _checked_inputs(x, name, dtype):
+def _check_inputs(x, name, dtype):
     with np.errstate(over="ignore"):  # reported below
         x = x.astype(dtype or x.dtype, copy=False)
     num_bad = x.size - np.count_nonzero(np.isfinite(x))
@@ -213,7 +212,7 @@ def _checked_inputs(x, name, dtype):
     return x
 
 
-def _checked_labels(y, name, num_classes):
+def _check_labels(y, name, num_classes):
     if not np.issubdtype(y.dtype, np.integer):
         raise ValueError(
             f"`y` of `{name}` must have an integer dtype. Received: "
@@ -232,6 +231,6 @@ def _check_same_shape(arrays, name, train):
     expected, received = train[0].shape[1:], arrays[0].shape[1:]
     if expected != received:
         raise ValueError(
-            f"`x` of `{name}` must have examples of the same shape as those of "
-            f"`train`, {expected}. Received: examples of shape {received}."
+            f"`x` of `{name}` must have examples of the same shape as `train`, "
+            f"{expected}. Received: examples of shape {received}."
         )

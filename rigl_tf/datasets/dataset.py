@@ -1,4 +1,4 @@
-"""What every pipeline returns."""
+"""The result of every data pipeline."""
 
 import dataclasses
 from collections.abc import Callable
@@ -9,11 +9,11 @@ import tensorflow as tf
 
 @dataclasses.dataclass(frozen=True)
 class Dataset:
-    """Examples to train on, to choose by and to report on.
+    """Training, validation and test examples.
 
     All batches are pairs of `x`, float32 of shape (examples, *input_shape),
-    and `y`, int32 class labels of shape (examples,). Of texts, both are int32
-    of shape (examples, length).
+    and `y`, int32 class labels of shape (examples,). For texts, `x` and `y` are
+    int32 of shape (examples, length).
 
     Attributes:
         name: String.
@@ -21,15 +21,16 @@ class Dataset:
         num_classes: Integer, at least 2. Labels are in [0, num_classes).
         num_train: Integer, training examples in one epoch.
         batch_size: Integer, examples in a batch. The last batch of an epoch
-            has what is left.
+            may be smaller.
         train: Function `train(seed, epoch=0, batch=0)` that returns an
-            endless `tf.data.Dataset` of batches, from the given batch of the
-            given epoch on. The order within an epoch depends on nothing but
-            `seed` and the epoch's number.
+            endless `tf.data.Dataset` of batches, which starts at the given
+            batch of the given epoch. The order within an epoch depends only
+            on `seed` and the number of the epoch.
         validation: `tf.data.Dataset` of batches, or `None`.
         test: `tf.data.Dataset` of batches.
-        hold_out: Function of a number of training examples to the same data
-            set with these kept for validation, or `None` if there is none.
+        hold_out: Function from a number of training examples to the same data
+            set with these examples for validation, or `None` if the data set
+            does not support it.
     """
 
     name: str
@@ -49,11 +50,11 @@ class Dataset:
 
     @property
     def steps_per_epoch(self):
-        """Batches in one epoch, the partial last one included."""
+        """Batches in one epoch, the partial last batch included."""
         return -(-self.num_train // self.batch_size)
 
 
-def check_place(seed, epoch, batch):
+def check_position(seed, epoch, batch):
     """Checks the arguments of `Dataset.train`."""
     check_integer(seed, "seed")
     check_integer(epoch, "epoch", least=0)
@@ -61,7 +62,7 @@ def check_place(seed, epoch, batch):
 
 
 def check_integer(value, name, least=-(2**63)):
-    """Raises a ValueError unless a value is an integer of 64 bits."""
+    """Raises a ValueError unless a value is a 64-bit integer."""
     is_integer = isinstance(value, int | np.integer)
     if isinstance(value, bool) or not is_integer:
         raise ValueError(

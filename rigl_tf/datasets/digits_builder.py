@@ -1,4 +1,4 @@
-"""The TFDS builder behind `digits`. Imports TFDS; import it where needed."""
+"""The TFDS builder of `digits`; imports TFDS, so import it late."""
 
 import numpy as np
 import tensorflow_datasets as tfds
@@ -17,7 +17,7 @@ _CITATION = """\
 class Digits(tfds.core.GeneratorBasedBuilder):
     """Handwritten digits as 8x8 counts of ink, bundled with scikit-learn.
 
-    Each pixel counts the dark ones among 4x4 pixels of a scan, from 0 to 16.
+    Each pixel is the number of dark pixels in 4x4 pixels of a scan, 0 to 16.
     """
 
     name = "rigl_digits"
@@ -48,12 +48,12 @@ class Digits(tfds.core.GeneratorBasedBuilder):
 
         digits = datasets.load_digits()
         return {
-            split: self._generate_examples(digits, chosen)
-            for split, chosen in split_indices(digits.target).items()
+            split: self._generate_examples(digits, indices)
+            for split, indices in split_indices(digits.target).items()
         }
 
-    def _generate_examples(self, digits, chosen):
-        for index in chosen.tolist():
+    def _generate_examples(self, digits, indices):
+        for index in indices.tolist():
             yield (
                 index,
                 {
@@ -66,16 +66,16 @@ class Digits(tfds.core.GeneratorBasedBuilder):
 
 
 def split_indices(labels):
-    """Splits examples at random, in the same way each time.
+    """Splits examples at random, with a fixed seed.
 
-    Of each class, 20 % go to the test split and 10 % to the validation split,
-    rounded to whole examples; the rest is for training.
+    For each class, 20 % of the examples are for testing and 10 % for
+    validation, rounded to whole examples; the rest is for training.
 
     Args:
         labels: Integer array of shape (examples,).
 
     Returns:
-        Dict from split name to an array of sorted positions in `labels`.
+        Dictionary from split name to an array of sorted indices.
     """
     # NumPy guarantees that this generator's stream never changes.
     random = np.random.RandomState(0)

@@ -1,4 +1,4 @@
-"""Data sets that are prepared on disk once, by TFDS, and read ever after."""
+"""Data sets that TFDS prepares on disk once."""
 
 import contextlib
 import contextvars
@@ -8,22 +8,22 @@ import pathlib
 
 import numpy as np
 
-_FAKED = contextvars.ContextVar("rigl_tf_faked_examples", default=None)
+_NUM_MOCKED = contextvars.ContextVar("rigl_tf_num_mocked", default=None)
 
 
 @dataclasses.dataclass(frozen=True)
 class Source:
-    """Where a data set comes from.
+    """The source of a data set.
 
     Attributes:
-        name: String, TFDS's name of it.
-        files: Tuple of strings, the archives that it is made of.
-        url: String, a page that offers them.
-        shape: Tuple of integers, of an example as it is read.
+        name: String, the TFDS name of the data set.
+        files: Tuple of strings, names of the archives.
+        url: String, the download page of the archives.
+        shape: Tuple of integers, the shape of an example.
         num_classes: Integer.
-        builder: String, the module of our own TFDS builder, or `None` if TFDS
-            has one.
-        by_hand: Whether its archives have to be downloaded by hand.
+        builder: String, the module of a TFDS builder in this library, or
+            `None` if TFDS has a builder.
+        by_hand: Boolean, whether users must download the archives.
     """
 
     name: str
@@ -81,70 +81,70 @@ SOURCES = {
 
 
 @contextlib.contextmanager
-def faked(num):
-    """Within it, data sets that are to be prepared are random ones.
+def mock_data(num):
+    """Replaces prepared data sets by random data of the same shapes.
 
     Args:
-        num: Integer, examples of each split. They have the right shapes.
+        num: Integer, examples of each split.
     """
-    token = _FAKED.set(num)
+    token = _NUM_MOCKED.set(num)
     try:
         yield
     finally:
-        _FAKED.reset(token)
+        _NUM_MOCKED.reset(token)
 
 
-def are_faked():
-    """Whether data sets are random ones."""
-    return _FAKED.get() is not None
+def is_mocked():
+    """Returns whether `mock_data` is in effect."""
+    return _NUM_MOCKED.get() is not None
 
 
-def fake_pictures(name):
-    """Random pictures of the shape of a data set, uint8, and labels."""
-    source, num = SOURCES[name], _FAKED.get()
+def mock_images(name):
+    """Returns random uint8 images of the shape of a data set, and labels."""
+    source, num = SOURCES[name], _NUM_MOCKED.get()
     rng = np.random.default_rng(0)
     x = rng.integers(0, 256, (num, *source.shape), dtype=np.uint8)
-    # Few classes, so that splits have some of each.
+    # Few classes, so that every split has examples of each class.
     return x, np.arange(num) % min(max(num // 4, 1), source.num_classes)
 
 
 def directory(data_dir=None):
-    """Where TFDS keeps prepared data: `data_dir`, or its own default."""
+    """Returns the directory of prepared data, by default TFDS's."""
     default = os.environ.get("TFDS_DATA_DIR", "~/tensorflow_datasets")
     return pathlib.Path(data_dir or default).expanduser()
 
 
 def is_prepared(name, data_dir=None):
-    """Whether a data set is there to be read."""
+    """Returns whether a data set is prepared."""
     return any((directory(data_dir) / name).glob("*/dataset_info.json"))
 
 
 def builder(name, data_dir=None):
-    """The TFDS builder of a data set that is prepared.
+    """Returns the TFDS builder of a prepared data set.
 
     Raises:
-        FileNotFoundError: If it is not; without waiting for TFDS or a
-            network.
+        FileNotFoundError: If the data set is not prepared. TFDS and the
+            network are not used before this check.
     """
-    source, place = SOURCES[name], directory(data_dir)
+    source, path = SOURCES[name], directory(data_dir)
     if not is_prepared(name, data_dir):
-        wanted = " ".join(f"--archive={file}" for file in source.files)
-        there = f" --data_dir={place}" if data_dir else ""
+        archive_flags = " ".join(f"--archive={file}" for file in source.files)
+        data_dir_flag = f" --data_dir={path}" if data_dir else ""
         raise FileNotFoundError(
-            f"{name} is not prepared in {place}. Download "
+            f"{name} is not prepared in {path}. Download "
             f"{' and '.join(source.files)} from {source.url} and run\n"
-            f"  rigl-prepare --dataset={name} {wanted}{there}"
+            f"  rigl-prepare --dataset={name} {archive_flags}{data_dir_flag}"
         )
-    return make_builder(name, place)
+    return make_builder(name, path)
 
 
-def make_builder(name, place):
-    """The TFDS builder of a data set, prepared or not."""
-    import importlib  # TFDS is slow to import, and not everybody needs it
+def make_builder(name, path):
+    """Returns the TFDS builder of a data set, prepared or not."""
+    import importlib  # TFDS is slow to import
 
     import tensorflow_datasets as tfds
 
     source = SOURCES[name]
     if source.builder is not None:
-        return importlib.import_module(source.builder).Builder(data_dir=place)
-    return tfds.builder(name, data_dir=place)
+        return importlib.import_module(source.builder).Builder(data_dir=path)
+    return tfds.builder(name, data_dir=path)

@@ -1,4 +1,4 @@
-"""The TFDS builder behind `tiny_imagenet`. Imports TFDS; import when needed."""
+"""The TFDS builder of `tiny_imagenet`; imports TFDS, so import it late."""
 
 import io
 import pathlib
@@ -12,15 +12,14 @@ from rigl_tf.datasets import prepared
 
 _FOLDER = "tiny-imagenet-200/"
 _TRAIN = re.compile(rf"{_FOLDER}train/([^/]+)/images/[^/]+\.JPEG")
-_MOST_BYTES = 2**20  # of a file in the archive
+_MAX_BYTES = 2**20  # size of a file in the archive
 _SOURCE = prepared.SOURCES["tiny_imagenet"]
 
 
 class Builder(tfds.core.GeneratorBasedBuilder):
-    """Tiny ImageNet: 64 x 64 pixels, 200 classes of ImageNet.
+    """Tiny ImageNet: images of 64 x 64 pixels, 200 classes of ImageNet.
 
-    The pictures for testing of the official archive have no labels and are
-    left out.
+    The test images of the official archive have no labels and are left out.
     """
 
     name = "tiny_imagenet"
@@ -47,7 +46,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
 
     def _split_generators(self, dl_manager):
         path = pathlib.Path(dl_manager.manual_dir) / _SOURCE.files[0]
-        archive = zipfile.ZipFile(path)  # is read to the end of the splits
+        archive = zipfile.ZipFile(path)  # open until all splits are read
         ids = _read(archive, "wnids.txt").decode().split()
         labels = {wnid: label for label, wnid in enumerate(sorted(ids))}
         return {
@@ -60,17 +59,19 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     def _generate_examples(self, archive, files, labels):
         for name, wnid in files:
             if wnid not in labels:
-                raise ValueError(f"wnids.txt has no {wnid!r}, which {name} is")
-            picture, key = _picture(archive, name), name.split("/")[-1]
-            yield key, {"id": key, "image": picture, "label": labels[wnid]}
+                raise ValueError(
+                    f"wnids.txt has no {wnid!r}, the class of {name}"
+                )
+            image, key = _image(archive, name), name.split("/")[-1]
+            yield key, {"id": key, "image": image, "label": labels[wnid]}
 
 
 def _train(archive):
-    """Pairs of a picture's name and its WordNet ID."""
+    """Yields pairs of the name of an image and its WordNet ID."""
     for name in sorted(archive.namelist()):
-        found = _TRAIN.fullmatch(name)
-        if found:
-            yield name.removeprefix(_FOLDER), found[1]
+        match = _TRAIN.fullmatch(name)
+        if match:
+            yield name.removeprefix(_FOLDER), match[1]
 
 
 def _validation(archive):
@@ -81,17 +82,17 @@ def _validation(archive):
 
 
 def _read(archive, name):
-    """What a file in the archive holds; there are no others."""
+    """Returns the content of a file in the archive."""
     if _FOLDER + name not in archive.NameToInfo:
         raise ValueError(f"it has no {name}")
     entry = archive.getinfo(_FOLDER + name)
-    if entry.file_size > _MOST_BYTES:
+    if entry.file_size > _MAX_BYTES:
         raise ValueError(f"{name} would take {entry.file_size:,} bytes")
     return archive.read(entry)
 
 
-def _picture(archive, name):
-    """A file with a picture that can be decoded and has the right size."""
+def _image(archive, name):
+    """Returns an image file, checked to be a JPEG of the right size."""
     data = _read(archive, name)
     try:
         shape = tf.io.extract_jpeg_shape(data)[:2].numpy().tolist()

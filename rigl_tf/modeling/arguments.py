@@ -7,15 +7,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from rigl_tf import algorithms
-from rigl_tf import distributions
-from rigl_tf import schedules
 from rigl_tf.algorithms import Algorithm
-from rigl_tf.checks import check_number
-from rigl_tf.checks import is_number
-from rigl_tf.distributions import check_sparsity
 from rigl_tf.modeling import layer_sparsities
-from rigl_tf.patterns import close_names
-from rigl_tf.schedules import UpdateSchedule
+from rigl_tf.sparsity import distributions
+from rigl_tf.sparsity import schedules
+from rigl_tf.sparsity.distributions import check_sparsity
+from rigl_tf.sparsity.schedules import UpdateSchedule
+from rigl_tf.utils.patterns import close_names
+from rigl_tf.utils.validation import check_number
+from rigl_tf.utils.validation import is_number
 
 _DROP_FRACTIONS = (
     schedules.Constant,

@@ -8,18 +8,18 @@ from typing import Any
 import keras
 import numpy as np
 
-from rigl_tf import distributions
-from rigl_tf import granularity as structures
-from rigl_tf import refusals
-from rigl_tf import schedules
-from rigl_tf import storage as kernel_storage
+from rigl_tf import kernels as kernel_storage
 from rigl_tf.algorithms import Algorithm
-from rigl_tf.grow_init import GrowInit
 from rigl_tf.modeling import placement
 from rigl_tf.modeling import sparse_wrapper
 from rigl_tf.modeling.copying import copy_model
+from rigl_tf.modeling.grow_init import GrowInit
 from rigl_tf.modeling.setup import resolve
 from rigl_tf.modeling.sparse_model import SparseModel
+from rigl_tf.sparsity import distributions
+from rigl_tf.sparsity import schedules
+from rigl_tf.sparsity import structures as structures
+from rigl_tf.utils import refusals
 
 # Methods that a model calls and a sparse model around it does not.
 _OF_TRAINING = (
@@ -45,7 +45,7 @@ def sparsify(
     drop_fraction: float | Callable | None = None,
     exclude: Any = (),
     include: Any = (),
-    granularity: structures.Granularity | None = None,
+    granularity: structures.Structure | None = None,
     grow_init: GrowInit | None = None,
     masks: str | Mapping[str, np.ndarray] = "random",
     copy: bool = False,
@@ -93,7 +93,7 @@ def sparsify(
         include: Layers to mask that are not masked by default, likewise. A
             layer of your own without known kernels has all its weights with
             two dimensions or more masked.
-        granularity: What moves as one, of `rigl_tf.granularity`: by default,
+        granularity: What moves as one, of `rigl_tf.structures`: by default,
             every connection by itself.
         grow_init: `GrowInit`, the weight of new connections: by default,
             zero.
@@ -158,11 +158,10 @@ def sparsify(
 def densify(model: keras.Model) -> keras.Model:
     """Gives the plain model back, with exact zeros where it was masked.
 
-    It is the network that the sparse model was made of, without a wrapper
-    anywhere: the same object, the same class, the same layers. The sparse
-    model goes on working and shares its weights. Only where kernels store
-    active connections alone, layers with dense kernels take their places in a
-    model of its own.
+    It is the network of the sparse model without any wrapper: the same object,
+    the same class, the same layers. The sparse model still works and shares
+    its weights. Only if kernels store active connections alone, the result is
+    a new model, in which layers with dense kernels replace these layers.
 
     Args:
         model: `SparseModel`, or a `keras.Model` with sparse parts.
@@ -282,8 +281,8 @@ def _check_model(model):
     for name in _OF_TRAINING:
         if getattr(type(model), name) is not getattr(keras.Model, name):
             raise TypeError(
-                f"{type(model).__name__} has a `{name}` of its own, which a "
-                "sparse model around it could not call. Train it in place: "
+                f"{type(model).__name__} overrides `{name}`, which a sparse "
+                "model around it could not call. Train it in place: "
                 "`model.fit(..., callbacks=[rigl_tf.SparseTraining(algorithm, "
                 "sparsity=...)])`."
             )

@@ -8,7 +8,7 @@ import numpy as np
 from keras import layers as kl
 
 from rigl_tf.modeling import maskable
-from rigl_tf.tensors import as_array
+from rigl_tf.utils.tensors import as_array
 
 # Functions that Keras itself sets on layers and models.
 _OF_KERAS = (

@@ -1,21 +1,23 @@
-"""What one step does to a model: apply gradients, or move connections.
+"""The two kinds of steps: apply gradients, or move connections.
 
-These functions run in each replica, but for `take`, which runs across replicas.
-All take a `SparseStep` first.
+`take` runs across replicas, all other functions in each replica. The first
+argument of all is a `SparseStep`.
 """
 
 import tensorflow as tf
 
-from rigl_tf import granularity as structures
-from rigl_tf import replicas
-from rigl_tf import schedules
-from rigl_tf import slots
-from rigl_tf import storage
-from rigl_tf import tensors
-from rigl_tf import update
-from rigl_tf import views
 from rigl_tf.algorithms import Request
-from rigl_tf.storage import StoredKernel
+from rigl_tf.distribute import replica_sync
+from rigl_tf.kernels import Flow
+from rigl_tf.kernels import KeepZeros
+from rigl_tf.kernels import StoredKernel
+from rigl_tf.kernels import UpdateInputs
+from rigl_tf.modeling import kernel_views
+from rigl_tf.modeling import mask_update
+from rigl_tf.sparsity import schedules
+from rigl_tf.sparsity import structures as structures
+from rigl_tf.utils import optimizer_slots
+from rigl_tf.utils import tensors
 
 
 def take(
@@ -31,7 +33,7 @@ def take(
 
     def update_masks():
         if sparse_step.algorithm.replaces_step:
-            slots.count_step(optimizer)
+            optimizer_slots.count_step(optimizer)
         else:
             apply()
         sparse_step.overdue.assign(False)
@@ -39,7 +41,7 @@ def take(
             move, sparse_step, optimizer, gradients, variables, flows, owners
         )
         if sparse_step.algorithm.replaces_step:
-            slots.drop_accumulated(optimizer)
+            optimizer_slots.drop_accumulated(optimizer)
         return tf.constant(0)
 
     def whole_step():
@@ -61,10 +63,12 @@ def take(
             )
 
     sparse_step.num_skipped_last.assign(0)
-    if slots.accumulation_steps(optimizer) == 1:
+    if optimizer_slots.accumulation_steps(optimizer) == 1:
         return whole_step()
     return tf.cond(
-        slots.completes_accumulation(optimizer), whole_step, accumulate
+        optimizer_slots.completes_accumulation(optimizer),
+        whole_step,
+        accumulate,
     )
 
 
@@ -83,7 +87,7 @@ def check_records(sparse_step, optimizer, records):
             "sparse model's own `fit` and `train_step` can compute it. "
             "Use them, or storage='dense'."
         )
-    if slots.accumulation_steps(optimizer) > 1:
+    if optimizer_slots.accumulation_steps(optimizer) > 1:
         raise ValueError(
             f"{name} needs the accumulated gradient of inactive "
             f"connections, and {', '.join(stored)} store active ones "
@@ -96,9 +100,9 @@ def apply_masked(sparse_step, optimizer, gradients, variables):
     """Steps the optimizer with the gradients of active connections."""
     dense = dict(zip(map(id, variables), gradients, strict=True))
     passed = dict(dense)
-    num_batches = slots.accumulation_steps(optimizer)
+    num_batches = optimizer_slots.accumulation_steps(optimizer)
     scale = _gradient_scale(optimizer) * num_batches
-    single = structures.Connections()
+    single = structures.Unstructured()
     for kernel, view in _views(sparse_step, single, {}).pairs():
         gradient = passed.get(id(kernel.variable))
         if gradient is None:
@@ -116,9 +120,11 @@ def apply_masked(sparse_step, optimizer, gradients, variables):
     if num_batches > 1:
         for kernel in sparse_step.kernels:
             if id(kernel.variable) in passed:
-                sum_so_far = slots.accumulated(optimizer, kernel.variable)
+                sum_so_far = optimizer_slots.accumulated(
+                    optimizer, kernel.variable
+                )
                 sum_so_far.assign(kernel.masked(sum_so_far))
-    # A branch must hand on tensors of its own.
+    # A branch of `tf.cond` must not return tensors from outside.
     optimizer.apply([tf.identity(g) for g in passed.values()], variables)
     if tracked:
         for kernel, view in _views(sparse_step, single, tracked).pairs():
@@ -127,10 +133,10 @@ def apply_masked(sparse_step, optimizer, gradients, variables):
 
 
 def accumulate_gradients(sparse_step, optimizer, gradients, variables):
-    """Adds gradients to those of the batches before.
+    """Adds gradients to the sum over the batches of a step.
 
-    They stay dense where an update looks at them: the last batch of a
-    step masks the sum.
+    Gradients stay dense if an update needs the inactive ones. The last batch
+    of a step masks the sum.
     """
     looks = (
         sparse_step.algorithm.needs_gradient
@@ -177,14 +183,14 @@ def move(sparse_step, optimizer, gradients, variables, flows, owners):
             for name, variable in sparse_step.state.items()
         },
     )
-    num_changed, state = update.move_connections(
+    num_changed, state = mask_update.move_connections(
         seen,
         algorithm,
         request,
         sparse_step.grow_init,
         lambda variable: [
-            (slot, slots.initial_value(optimizer, slot))
-            for slot in slots.of(optimizer, variable)
+            (slot, optimizer_slots.initial_value(optimizer, slot))
+            for slot in optimizer_slots.of(optimizer, variable)
         ],
     )
     sparse_step.num_updates.assign_add(1)
@@ -194,25 +200,27 @@ def move(sparse_step, optimizer, gradients, variables, flows, owners):
 
 
 def _dense(sparse_step, optimizer, gradients):
-    """The gradients of the loss alone, by the id of a kernel's variable.
+    """Returns gradients of the loss, by the id of a kernel's variable.
 
-    Those of all replicas and of all batches of a step, without the loss
-    scale and without weight decay.
+    Each gradient is the sum over all replicas and the mean over all batches of
+    a step, without the loss scale and without weight decay.
     """
     dense = {}
-    num_batches = slots.accumulation_steps(optimizer)
+    num_batches = optimizer_slots.accumulation_steps(optimizer)
     for kernel in sparse_step.kernels:
         variable = kernel.variable
         gradient = gradients.get(id(variable))
         if gradient is None:
             continue
         gradient = tf.convert_to_tensor(gradient)
-        gradient /= tf.cast(slots.loss_scale(optimizer), gradient.dtype)
+        gradient /= tf.cast(
+            optimizer_slots.loss_scale(optimizer), gradient.dtype
+        )
         if num_batches > 1:
-            gradient += slots.accumulated(optimizer, variable)
+            gradient += optimizer_slots.accumulated(optimizer, variable)
             gradient /= num_batches
         # Each replica's loss is divided by their number, so they add up.
-        gradient = replicas.total(gradient)
+        gradient = replica_sync.total(gradient)
         if variable.regularizer is not None:
             gradient -= _gradient_of_decay(variable, gradient.dtype)
         dense[id(variable)] = gradient
@@ -229,16 +237,19 @@ def _views(sparse_step, granularity, gradients, optimizer=None, flows=()):
         for i, kernel in enumerate(sparse_step.kernels)
         if kernel.variable.trainable
         and (not gradients or id(kernel.variable) in gradients)
-        and (optimizer is None or slots.knows(optimizer, kernel.variable))
+        and (
+            optimizer is None
+            or optimizer_slots.knows(optimizer, kernel.variable)
+        )
     ]
-    return views.KernelViews(
+    return kernel_views.KernelViews(
         kernels=[kernel for _, kernel in chosen],
         indices=[i for i, _ in chosen],
         granularity=granularity,
         seed=sparse_step.seed,
         step=tf.convert_to_tensor(sparse_step.step),
         inputs=[
-            storage.UpdateInputs(
+            UpdateInputs(
                 gradient=gradients.get(id(kernel.variable)),
                 momentum=_momentum(sparse_step, i, optimizer),
                 sign=None
@@ -255,7 +266,9 @@ def _momentum(sparse_step, i, optimizer):
     if sparse_step.momenta is not None:
         return sparse_step.momenta[i]
     if sparse_step.algorithm.needs_momentum and optimizer is not None:
-        return slots.momentum(optimizer, sparse_step.kernels[i].variable)
+        return optimizer_slots.momentum(
+            optimizer, sparse_step.kernels[i].variable
+        )
     return None
 
 
@@ -263,7 +276,7 @@ def put_back(optimizer, state, before):
     """Undoes what the forward pass of a bad batch has changed."""
     for variable, value in zip(state, before, strict=True):
         variable.assign(value)
-    slots.lower_loss_scale(optimizer)
+    optimizer_slots.lower_loss_scale(optimizer)
 
 
 def _gradient_of_decay(variable, dtype):
@@ -279,28 +292,28 @@ def _gradient_of_decay(variable, dtype):
 def _gradient_scale(optimizer):
     """The factor of a replica's gradient before it is applied."""
     num_replicas = tf.distribute.get_strategy().num_replicas_in_sync
-    return slots.loss_scale(optimizer) / num_replicas
+    return optimizer_slots.loss_scale(optimizer) / num_replicas
 
 
 def _of_all_replicas(optimizer, flows, owners):
-    """A `Flow` for each layer, of the examples of all replicas."""
+    """Returns a `Flow` for each layer, with the examples of all replicas."""
     replica = tf.distribute.get_replica_context()
     gathered = []
     for owner, flow in zip(owners, flows, strict=True):
         if replica.num_replicas_in_sync > 1:
             flow = replica.all_gather(list(flow), axis=0)
         inputs, gradient = flow
-        gradient /= slots.loss_scale(optimizer)
-        gathered.append(storage.Flow(owner, inputs, gradient))
+        gradient /= optimizer_slots.loss_scale(optimizer)
+        gathered.append(Flow(owner, inputs, gradient))
     return gathered
 
 
 def count_non_finite(gradients):
-    """How many gradients are not finite, as an int32 scalar.
+    """Counts the gradients that are not finite, an int32 scalar.
 
-    A sum that is finite has only finite terms, and costs one read where
-    testing every number costs three passes. That comes only where a sum is
-    not: it may have overflowed, which float16 does beyond 65,504.
+    If a sum is finite, all its terms are; a sum reads the values once, where a
+    test of every number takes three passes. The numbers are tested only if a
+    sum is not finite, because it may have overflowed (float16: above 65,504).
     """
     values = [getattr(gradient, "values", gradient) for gradient in gradients]
 
@@ -322,12 +335,12 @@ class _own_constraints:
     """
 
     def __init__(self, optimizer, kernels):
-        keeps_zeros = slots.keeps_zeros(optimizer)
+        keeps_zeros = optimizer_slots.keeps_zeros(optimizer)
         self._constraints = []
         for kernel in kernels:
             constraint = kernel.variable.constraint
-            if isinstance(constraint, storage.KeepZeros):
-                quiet = storage.KeepZeros(constraint.mask, constraint.inner)
+            if isinstance(constraint, KeepZeros):
+                quiet = KeepZeros(constraint.mask, constraint.inner)
                 if keeps_zeros and constraint.inner is None:
                     quiet = None
                 self._constraints.append((kernel.variable, constraint, quiet))

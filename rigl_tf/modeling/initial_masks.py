@@ -5,11 +5,11 @@ import functools
 import numpy as np
 import tensorflow as tf
 
-from rigl_tf import masks as mask_functions
 from rigl_tf.algorithms import redistribution
-from rigl_tf.granularity import Groups
-from rigl_tf.storage import checked_mask
-from rigl_tf.tensors import as_array
+from rigl_tf.kernels import checked_mask
+from rigl_tf.sparsity import masks as mask_functions
+from rigl_tf.sparsity.structures import GroupedSparsity
+from rigl_tf.utils.tensors import as_array
 
 MASKS = ("random", "magnitude", "magnitude_global")
 
@@ -31,7 +31,7 @@ def global_budgets(kernels, budgets, granularity):
     Args:
         kernels: List of `SparseKernel`, dense.
         budgets: List of integers, whose sum counts.
-        granularity: Of `rigl_tf.granularity`.
+        granularity: Of `rigl_tf.structures`.
 
     Returns:
         List of integers. Every kernel keeps at least one connection.
@@ -67,16 +67,16 @@ def units_by_magnitude(kernel, budget, granularity):
     Args:
         kernel: `SparseKernel`, dense.
         budget: Integer, units to keep.
-        granularity: Of `rigl_tf.granularity`.
+        granularity: Of `rigl_tf.structures`.
 
     Returns:
         Boolean tensor of the units' shape.
     """
     scores = _magnitudes(kernel, granularity)
-    if isinstance(granularity, Groups):
-        groups = granularity.grouped(scores, kernel.layout)
+    if isinstance(granularity, GroupedSparsity):
+        groups = granularity.to_groups(scores, kernel.layout)
         num_groups = tf.size(groups) // groups.shape[-1]
-        return granularity.best(
+        return granularity.top_k_in_groups(
             scores,
             tf.ones_like(scores, tf.bool),
             int(budget // num_groups),
@@ -98,13 +98,15 @@ def zeros_of(kernel, budget, granularity):
     Args:
         kernel: `SparseKernel`, dense.
         budget: Integer, units that have to stay.
-        granularity: Of `rigl_tf.granularity`.
+        granularity: Of `rigl_tf.structures`.
 
     Returns:
         Boolean array of the units' shape.
     """
     units = as_array(_magnitudes(kernel, granularity)) > 0
-    if np.count_nonzero(units) < budget or isinstance(granularity, Groups):
+    if np.count_nonzero(units) < budget or isinstance(
+        granularity, GroupedSparsity
+    ):
         return np.ones_like(units)
     return units
 

@@ -25,7 +25,7 @@ def choose_kernels(model, exclude, include, kept=()) -> list[MaskableKernel]:
 
     Raises:
         TypeError: If a chosen layer cannot be sparse.
-        ValueError: If there is none, or a name matches none.
+        ValueError: If no kernel is chosen, or a name matches no layer.
     """
     layers = list(maskable.layers_of(model))
     _declare_weights(model, match_layers(include, _named(model), "include"))
@@ -71,7 +71,7 @@ def by_leaf(model, chosen) -> list[list]:
         chosen: List of `MaskableKernel`.
 
     Returns:
-        List of pairs. Paths are those of `placement.leaves`. The names are
+        List of pairs. `placement.leaves` gives the paths. The names are
         relative to the layer, or `None` for those that `Sparse` takes by
         default.
     """
@@ -142,8 +142,8 @@ def _warn(model, layers, chosen, excluded):
         warnings.warn(
             f"Large weights stay dense: {', '.join(dense)}. To mask them, "
             "name the attributes that hold them on the class of their layer, "
-            '`sparse_kernels = ("w",)`, or pass the layer to `include`; one '
-            "in a list or a dictionary needs an attribute of its own. To "
+            '`sparse_kernels = ("w",)`, or pass the layer to `include`. A '
+            "weight in a list or a dictionary needs its own attribute. To "
             "leave them dense, pass the layer to `exclude`.",
             stacklevel=4,
         )

@@ -7,8 +7,8 @@ from typing import Any
 
 import keras
 
-from rigl_tf.patterns import close_names
-from rigl_tf.patterns import match
+from rigl_tf.utils.patterns import close_names
+from rigl_tf.utils.patterns import match
 
 Pattern = str | type | keras.Layer | Callable[[keras.Layer], bool]
 

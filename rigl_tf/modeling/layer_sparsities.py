@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from collections.abc import Mapping
 from collections.abc import Sequence
 
-from rigl_tf.distributions import check_sparsity
-from rigl_tf.distributions import first_layer
-from rigl_tf.patterns import match
+from rigl_tf.sparsity.distributions import check_sparsity
+from rigl_tf.sparsity.distributions import first_layer
+from rigl_tf.utils.patterns import match
 
 _OTHERS = "*"
 
@@ -17,7 +17,7 @@ _OTHERS = "*"
 def with_layers(
     distribution: Callable, sparsities: Mapping[str, float]
 ) -> Callable:
-    """Returns a distribution in which some layers have their own sparsity.
+    """Returns a distribution that gives some layers their own sparsity.
 
     The first key that matches a layer counts, except that `"*"` comes last
     wherever it stands. The distribution shares the value of `"*"` among all

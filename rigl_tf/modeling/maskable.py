@@ -7,7 +7,7 @@ import keras
 from keras import layers as kl
 
 from rigl_tf._keras_compat import children
-from rigl_tf.storage import Active
+from rigl_tf.kernels import Active
 
 # The kernels of Keras's layers, by attribute.
 _KERNELS = {
@@ -31,7 +31,7 @@ _KERNELS = {
 _CELL = ("kernel", "recurrent_kernel")
 # Few weights that matter much, or a table of rows: dense unless asked.
 _ON_REQUEST = (kl.DepthwiseConv1D, kl.DepthwiseConv2D, kl.Embedding)
-# The methods by which Keras's layers use their kernels.
+# The methods of Keras's layers that use the kernels.
 _USES = ("call", "convolution_op")
 
 
@@ -60,12 +60,12 @@ class MaskableKernel:
 
     @property
     def is_on_request(self) -> bool:
-        """Whether only a request by name gives it a mask."""
+        """Returns whether only a request by name gives it a mask."""
         return isinstance(self.layer, _ON_REQUEST)
 
     @property
     def may_be_transformed(self) -> bool:
-        """Whether the layer's class may change the kernel before using it."""
+        """Returns whether the layer may change the kernel before using it."""
         kind = type(self.layer)
         base = next((b for b in kind.__mro__ if b in _KERNELS), None)
         if base is None or hasattr(self.layer, "sparse_kernels"):
@@ -103,7 +103,7 @@ def default_kernels(layer: keras.Layer) -> list[MaskableKernel]:
 
 
 def has_kernels(layer: keras.Layer) -> bool:
-    """Whether a layer has kernels, or will have them once it is built."""
+    """Returns whether a layer has kernels, or will have them when built."""
     if isinstance(layer, kl.MultiHeadAttention | kl.GroupQueryAttention):
         return True
     return bool(_attributes(layer, None)) or any(
@@ -130,7 +130,7 @@ def named_kernels(
         if name not in _by_name(layer):
             _declare(layer, name)
     known = _by_name(layer)
-    # A single kernel has no name of its own.
+    # A single kernel has the name of its layer.
     return [known.get(name) or known[_parent(name)] for name in names]
 
 

@@ -8,23 +8,23 @@ from typing import Any
 
 import numpy as np
 
-from rigl_tf import distributions
-from rigl_tf import granularity as structures
-from rigl_tf import plan
-from rigl_tf import schedules
-from rigl_tf import storage as kernel_storage
-from rigl_tf import stores
-from rigl_tf import tensors
+from rigl_tf import kernels as kernel_storage
 from rigl_tf._keras_compat import is_graph
-from rigl_tf.grow_init import GrowInit
+from rigl_tf.kernels import DenseKernel
+from rigl_tf.kernels import storage_policy
 from rigl_tf.modeling import arguments
 from rigl_tf.modeling import initial_masks
 from rigl_tf.modeling import kernel_choice
 from rigl_tf.modeling import maskable
 from rigl_tf.modeling import placement
+from rigl_tf.modeling import schedule_resolution
 from rigl_tf.modeling import sparse_wrapper
+from rigl_tf.modeling.grow_init import GrowInit
 from rigl_tf.modeling.layer_sparsities import call_distribution
-from rigl_tf.storage import DenseKernel
+from rigl_tf.sparsity import distributions
+from rigl_tf.sparsity import schedules
+from rigl_tf.sparsity import structures as structures
+from rigl_tf.utils import tensors
 
 _MANY_ZEROS = 0.1  # of a kernel; fewer may be chance
 
@@ -40,7 +40,7 @@ class SparseSetup:
         sparsity: Callable from step to sparsity, or `None` if it is constant.
         budgets: List of integers, the active units of each kernel in the end.
         seed: Integer.
-        granularity: Of `rigl_tf.granularity`.
+        granularity: Of `rigl_tf.structures`.
         grow_init: `GrowInit`.
         masked: List of pairs: the path of a layer that gets a wrapper, and the
             names of its kernels, or `None` for all.
@@ -89,13 +89,14 @@ def resolve(
 ):
     """Resolves the arguments of `sparsify` for a model.
 
-    Layers that shall store active connections only do so afterwards.
+    It also switches the layers that store active connections only.
 
     Args:
-        model: A built `keras.Model`.
+        model: A built `keras.Model`. See `sparsify` for the other arguments
+            and for errors.
 
     Returns:
-        `SparseSetup`. The other arguments and errors are those of `sparsify`.
+        `SparseSetup`.
     """
     algorithm = arguments.as_algorithm(algorithm)
     if isinstance(seed, bool) or not isinstance(seed, numbers.Integral):
@@ -106,10 +107,10 @@ def resolve(
     wanted, distribution = arguments.as_sparsity(
         sparsity, distribution, algorithm
     )
-    granularity = granularity or structures.Connections()
-    if not isinstance(granularity, structures.Granularity):
+    granularity = granularity or structures.Unstructured()
+    if not isinstance(granularity, structures.Structure):
         raise TypeError(
-            "`granularity` must be of `rigl_tf.granularity`, for example "
+            "`granularity` must be of `rigl_tf.structures`, for example "
             f"`Blocks(16, 16)`. Received: granularity={granularity!r}."
         )
     grow_init = grow_init or GrowInit()
@@ -130,7 +131,7 @@ def resolve(
     if isinstance(drop_fraction, schedules.PerLayer):
         drop_fraction.check([kernel.name for kernel in kernels])
     new = [i for i, flag in enumerate(is_new) if flag]
-    # Pruning goes on from the zeros that are there.
+    # Pruning continues from the existing zeros.
     has_budget = [algorithm.follows_sparsity or flag for flag in is_new]
     budgets = _budgets(
         kernels,
@@ -156,7 +157,7 @@ def resolve(
         choose = None
     if choose is not None:
         units = {i: choose(kernels[i], budgets[i], granularity) for i in new}
-    if algorithm.follows_sparsity and granularity.single:
+    if algorithm.follows_sparsity and granularity.is_unstructured:
         _warn_of_lost_zeros([kernels[i] for i in new if np.all(units[i])])
     if isinstance(masks, Mapping):
         for i in new:
@@ -196,12 +197,12 @@ def resolve(
 
 def _check_fits(algorithm, schedule, granularity, grow_init, sparsity):
     name = type(algorithm).__name__
-    if algorithm.fixes_signs and not granularity.single:
+    if algorithm.fixes_signs and not granularity.is_unstructured:
         raise ValueError(
             f"{name} goes by the signs of single connections, and groups of "
             f"them have none. Received: granularity={granularity}."
         )
-    if isinstance(granularity, structures.Groups) and (
+    if isinstance(granularity, structures.GroupedSparsity) and (
         algorithm.moves_between_layers
         or (
             algorithm.follows_sparsity
@@ -217,7 +218,7 @@ def _check_fits(algorithm, schedule, granularity, grow_init, sparsity):
             f"{name} does not see the gradient, so new connections cannot "
             f"start with it. Received: grow_init={grow_init}."
         )
-    plan.check_interval(algorithm, schedule)
+    schedule_resolution.check_interval(algorithm, schedule)
     if algorithm.follows_sparsity and schedules.falls(sparsity):
         raise ValueError(
             f"{name} grows no connections, so that the sparsity cannot fall. "
@@ -278,7 +279,7 @@ def _store_active(
     alone = {id(layer) for _, layer in placement.leaves(model)}
     if not is_graph(model):
         alone = set()
-    stored = stores.planned(
+    stored = storage_policy.planned(
         storage,
         [kernels[i] for i in new],
         [budgets[i] for i in new],
@@ -289,7 +290,7 @@ def _store_active(
         [units.get(i) for i in new],
     )
     block = None
-    if not granularity.single:
+    if not granularity.is_unstructured:
         block = (
             getattr(granularity, "rows", None),
             getattr(granularity, "columns", None),

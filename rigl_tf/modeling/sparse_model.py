@@ -5,22 +5,22 @@ import contextlib
 import keras
 from keras import tree
 
-from rigl_tf import refusals
-from rigl_tf import slots
-from rigl_tf import tensors
 from rigl_tf._keras_compat import Untracked
 from rigl_tf._keras_compat import is_saving_as_h5
+from rigl_tf.distribute.multi_worker_fit import MultiWorkerFit
+from rigl_tf.kernels import ActiveKernel
 from rigl_tf.modeling import placement
 from rigl_tf.modeling import sparse_wrapper
-from rigl_tf.modeling import train_step
+from rigl_tf.modeling import training_step
 from rigl_tf.modeling.forwarded_attributes import ForwardedAttributes
 from rigl_tf.modeling.sparse_optimizer import SparseOptimizer
 from rigl_tf.modeling.sparse_step import SparseStep
 from rigl_tf.modeling.training_guard import TrainingGuard
 from rigl_tf.modeling.training_guard import look_back
 from rigl_tf.modeling.wrapper_owner import WrapperOwner
-from rigl_tf.multi_worker import MultiWorkerFit
-from rigl_tf.storage import ActiveKernel
+from rigl_tf.utils import optimizer_slots
+from rigl_tf.utils import refusals
+from rigl_tf.utils import tensors
 
 # A class that overrides one of these trains itself, with its own code.
 _OVERRIDES = (
@@ -55,7 +55,7 @@ class SparseModel(
         budgets: List of integers, the active connections of each kernel in
             the end, or units of the granularity.
         seed: Integer, for everything random in the updates.
-        granularity: Of `rigl_tf.granularity`, what moves as one.
+        granularity: Of `rigl_tf.structures`, what moves as one.
         grow_init: `GrowInit`, the weight of new connections.
         masked: List of pairs: the path of a layer in the network, empty for
             the network itself, and the names of its kernels that have masks.
@@ -137,7 +137,7 @@ class SparseModel(
 
     @property
     def trains_itself(self):
-        """Whether the network's class has training code of its own."""
+        """Returns whether the network's class overrides training code."""
         kind = type(self.network)
         return any(
             getattr(kind, name) is not getattr(keras.Model, name)
@@ -162,7 +162,7 @@ class SparseModel(
     def train_step(self, data):
         if self.trains_itself:
             return self.network.train_step(data)
-        return train_step.train_step(self, data)
+        return training_step.train_step(self, data)
 
     def test_step(self, data):
         if self.trains_itself:
@@ -238,10 +238,10 @@ class SparseModel(
             super().compile(*args, **kwargs)
         if self.optimizer is not None:
             refusals.refuse_on_several_devices(
-                self, slots.accumulation_steps(self.optimizer)
+                self, optimizer_slots.accumulation_steps(self.optimizer)
             )
         if self.built and self.optimizer is not None:
-            slots.prepare(self.optimizer)
+            optimizer_slots.prepare(self.optimizer)
             # Not in the first step: a branch cannot create variables.
             self.optimizer.build(self.trainable_variables)
             self.sparse_step.check_optimizer(self.optimizer)

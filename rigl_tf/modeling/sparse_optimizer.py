@@ -2,21 +2,21 @@
 
 import keras
 
-from rigl_tf import slots
+from rigl_tf.utils import optimizer_slots
 
 
 @keras.saving.register_keras_serializable(package="rigl_tf")
 class SparseOptimizer(keras.optimizers.Optimizer):
     """Wraps an optimizer so that its steps keep to masks and move them.
 
-    Hand it to whatever trains a sparse model other than the model's own `fit`:
-    a class with a `train_step` of its own, a `Distiller`, a GAN, a loop with
-    `tf.GradientTape`. Each call of `apply_gradients` then does what a step of
-    `SparseModel.fit` does: it applies the gradients of active connections,
-    moves connections where an update is due, and skips what is not finite.
+    Use it with any training code other than `SparseModel.fit`: a class with a
+    custom `train_step`, a `Distiller`, a GAN, a loop with `tf.GradientTape`.
+    Each call of `apply_gradients` is one step, as in `SparseModel.fit`: it
+    applies the gradients of active connections, moves connections if an update
+    is due, and skips gradients that are not finite.
 
-    A file stores the wrapped optimizer in its place. Wrap again what was
-    loaded, to go on moving connections.
+    Saving stores the wrapped optimizer instead. Wrap the optimizer of a loaded
+    model again to continue moving connections.
 
     Args:
         inner_optimizer: `keras.optimizers.Optimizer`, or its name. For
@@ -24,7 +24,7 @@ class SparseOptimizer(keras.optimizers.Optimizer):
             `LossScaleOptimizer`: Keras scales the loss around it. Elsewhere,
             a `LossScaleOptimizer` goes inside.
         model: `SparseModel`, or a `keras.Model` that is trained with
-            `SparseTraining`. What is trained may have more variables.
+            `SparseTraining`. The trained model may have more variables.
 
     Raises:
         TypeError: If the model has no masks that an algorithm moves.
@@ -48,7 +48,7 @@ class SparseOptimizer(keras.optimizers.Optimizer):
         inner_optimizer = keras.optimizers.get(inner_optimizer)
         if isinstance(inner_optimizer, SparseOptimizer):
             inner_optimizer = inner_optimizer.inner_optimizer
-        slots.prepare(inner_optimizer)
+        optimizer_slots.prepare(inner_optimizer)
         super().__init__(learning_rate=0.0, name=name or inner_optimizer.name)
         self.inner_optimizer = inner_optimizer
         self.sparse_step = _sparse_step_of(model)

@@ -7,18 +7,19 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from rigl_tf import granularity as structures
-from rigl_tf import grow_init as initialization
-from rigl_tf import plan
-from rigl_tf import replicas
-from rigl_tf import schedules
-from rigl_tf import slots
-from rigl_tf import storage
-from rigl_tf import tensors
 from rigl_tf._keras_compat import unregistered_gradients
+from rigl_tf.distribute import replica_sync
+from rigl_tf.kernels import KeepZeros
+from rigl_tf.kernels import StoredKernel
+from rigl_tf.kernels import WarnOnce
+from rigl_tf.kernels import checked_mask
 from rigl_tf.modeling import gradient_step
-from rigl_tf.storage import StoredKernel
-from rigl_tf.storage import checked_mask
+from rigl_tf.modeling import grow_init as initialization
+from rigl_tf.modeling import schedule_resolution
+from rigl_tf.sparsity import schedules
+from rigl_tf.sparsity import structures as structures
+from rigl_tf.utils import optimizer_slots
+from rigl_tf.utils import tensors
 
 
 class SparseStep:
@@ -38,7 +39,7 @@ class SparseStep:
         budgets: List of integers, the active connections of each kernel in
             the end, or units of the structure.
         seed: Integer, for everything random in the updates.
-        granularity: Of `rigl_tf.granularity`, what moves as one.
+        granularity: Of `rigl_tf.structures`, what moves as one.
         grow_init: `GrowInit`, the weight of new connections.
         add_weight: Function that makes the variables, such as a layer's
             `add_weight`; they are saved with that layer.
@@ -79,7 +80,7 @@ class SparseStep:
         self.sparsity = sparsity
         self.budgets = list(budgets)
         self.seed = seed
-        self.granularity = granularity or structures.Connections()
+        self.granularity = granularity or structures.Unstructured()
         self.grow_init = grow_init or initialization.GrowInit()
         self.kernels = []
         self.momenta = self.signs = None
@@ -105,7 +106,7 @@ class SparseStep:
         if self.algorithm.fixes_signs:
             self.signs = self._for_each_kernel("sign", "int8")
         if self.algorithm.updates_masks:
-            warning = storage.WarnOnce(
+            warning = WarnOnce(
                 f"{self.name!r} is trained by an optimizer that does not know "
                 f"its masks: {type(self.algorithm).__name__} moves or prunes "
                 "no connection. Train it with its own `fit`, call "
@@ -114,7 +115,7 @@ class SparseStep:
                 "model)`."
             )
             for kernel in self.kernels:
-                if isinstance(kernel.variable.constraint, storage.KeepZeros):
+                if isinstance(kernel.variable.constraint, KeepZeros):
                     kernel.variable.constraint.warning = warning
 
     def draw_masks(self, units=None, places=None):
@@ -137,11 +138,11 @@ class SparseStep:
                 first = self.granularity.random(
                     kernel.layout, self.budgets[i], (self.seed, i)
                 )
-            kernel.mask.assign(self.granularity.spread(first, kernel.layout))
+            kernel.mask.assign(self.granularity.expand(first, kernel.layout))
         self.impose_masks()
 
     def take_masks(self):
-        """Goes on with masks that were set from outside, and their counts."""
+        """Adopts masks that were set from outside, and their counts."""
         if not self.algorithm.follows_sparsity:
             self.budgets = [
                 kernel.count_units(self.granularity) for kernel in self.kernels
@@ -158,7 +159,8 @@ class SparseStep:
     def set_masks(self, masks):
         """Replaces masks; weights that become inactive become zero.
 
-        Each layer has the connections of its new mask; pruning goes on there.
+        Each layer keeps the number of connections of its new mask; pruning
+        continues from it.
 
         Args:
             masks: Dictionary from the name of a kernel, as in `kernels`, to a
@@ -196,7 +198,7 @@ class SparseStep:
     # The schedules.
 
     def is_due(self):
-        """Whether this step updates the masks, as a boolean tensor."""
+        """Returns whether this step updates the masks, as a boolean tensor."""
         now = tf.convert_to_tensor(self.step)
         if schedules.decides_when(self.sparsity):
             due = self.sparsity(now)[0]
@@ -209,7 +211,7 @@ class SparseStep:
         if self.sparsity is None:
             return [tf.constant(b, tf.int64) for b in self.budgets]
         wanted = self.current_sparsity(tf.convert_to_tensor(self.step))
-        done = schedules.exactly(wanted) / max(self.final_sparsity(), 1e-9)
+        done = schedules.as_float64(wanted) / max(self.final_sparsity(), 1e-9)
         sizes = [
             math.prod(self.granularity.shape(kernel.layout))
             for kernel in self.kernels
@@ -263,9 +265,9 @@ class SparseStep:
             return False
         start = 0 if num_steps is None else tensors.as_int(self.step)
         if self._ends_with_fit:
-            plan.warn_if_over(self.schedule, start)
+            schedule_resolution.warn_if_over(self.schedule, start)
         is_open = self.schedule.end_step is None
-        *complete, has_warned = plan.complete(
+        *complete, has_warned = schedule_resolution.complete(
             self.schedule,
             self.drop_fraction,
             self.sparsity,
@@ -273,7 +275,7 @@ class SparseStep:
             num_steps,
             steps_per_epoch,
         )
-        plan.check_interval(self.algorithm, complete[0])
+        schedule_resolution.check_interval(self.algorithm, complete[0])
         self.schedule, self.drop_fraction, self.sparsity = complete
         if is_open and self.schedule.end_step is not None:
             self._ends_with_fit = True
@@ -297,8 +299,10 @@ class SparseStep:
         """Raises a ValueError if updates need what an optimizer lacks."""
         if self.algorithm.needs_momentum and optimizer.built:
             for variable in (kernel.variable for kernel in self.kernels):
-                if variable.trainable and slots.knows(optimizer, variable):
-                    slots.momentum(optimizer, variable)
+                if variable.trainable and optimizer_slots.knows(
+                    optimizer, variable
+                ):
+                    optimizer_slots.momentum(optimizer, variable)
 
     def apply(self, optimizer, gradients, variables, records=None, undo=()):
         """Applies gradients, moves connections instead, or does neither.
@@ -307,12 +311,11 @@ class SparseStep:
 
         Args:
             optimizer: `keras.optimizers.Optimizer`.
-            gradients: List of tensors, of the loss as it was passed through
-                `optimizer.scale_loss`; those of masked kernels dense. `None`
-                where there is none.
-            variables: List of the variables they belong to.
+            gradients: List of tensors, gradients of the loss after
+                `optimizer.scale_loss`, dense for masked kernels, or `None`.
+            variables: List of variables, in the order of `gradients`.
             records: List of pairs, for layers that store active connections
-                only: a `storage.Flow` and the gradient of the loss with
+                only: a `kernels.Flow` and the gradient of the loss with
                 respect to its outputs. `None` if they are not known.
             undo: List of pairs, variables that the forward pass has changed
                 and their values before, for a step that is skipped.
@@ -335,7 +338,7 @@ class SparseStep:
         self.check_optimizer(optimizer)
         owners = [flow.variable for flow, _ in records or ()]
         flows = [(flow.inputs, gradient) for flow, gradient in records or ()]
-        num_bad = replicas.total(
+        num_bad = replica_sync.total(
             gradient_step.count_non_finite(
                 [*gradients, *keras.tree.flatten(flows)]
             )
@@ -364,7 +367,7 @@ class SparseStep:
             def skip():
                 self.num_skipped.assign_add(1)
                 self.num_skipped_last.assign_add(1)
-                if slots.accumulation_steps(optimizer) == 1:
+                if optimizer_slots.accumulation_steps(optimizer) == 1:
                     self.overdue.assign(self.is_due())
                     self.step.assign_add(1)
                 return everywhere(

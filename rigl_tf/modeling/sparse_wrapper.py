@@ -4,26 +4,28 @@ import keras
 import numpy as np
 from keras import layers as kl
 
-from rigl_tf import refusals
-from rigl_tf import storage
 from rigl_tf._keras_compat import Untracked
+from rigl_tf.kernels import Active
+from rigl_tf.kernels import DenseKernel
+from rigl_tf.kernels import KeepZeros
+from rigl_tf.kernels import checked_mask
 from rigl_tf.modeling import maskable
+from rigl_tf.utils import refusals
 
 
 @keras.saving.register_keras_serializable(package="rigl_tf")
 class Sparse(kl.Wrapper):
     """Wraps a layer and owns one boolean mask for each of its kernels.
 
-    The layer stays the same object. It computes with its kernels as they are:
-    they hold exact zeros wherever their mask is `False`. The masks start with
-    every connection active.
+    The layer stays the same object. Its kernels hold exact zeros wherever
+    their mask is `False`. Initially, every connection is active.
 
     Args:
-        layer: `keras.Layer`. Its kernels, and those of layers inside it, get
-            masks: of Dense, EinsumDense, convolution, attention and recurrent
-            layers, and of classes that name theirs in an attribute, such as
-            `sparse_kernels = ("w",)`. Layers that need several input shapes,
-            such as attention, must be built.
+        layer: `keras.Layer`. Its kernels, and the kernels of layers inside it,
+            get masks. Known kernels belong to Dense, EinsumDense, convolution,
+            attention and recurrent layers, and to classes that name kernels in
+            an attribute, such as `sparse_kernels = ("w",)`. Layers that need
+            several input shapes, such as attention, must be built.
         kernels: Names of the kernels that get masks, for example
             `("query", "key")` or, in a layer of your own, `("w",)`: attributes
             of the layer, or paths to them such as `"block/w"`. By default,
@@ -94,9 +96,7 @@ class Sparse(kl.Wrapper):
                 f"a mask. Received: {len(masks)} masks."
             )
         for kernel, mask in zip(kernels, masks, strict=True):
-            kernel.set_mask(
-                storage.checked_mask(mask, kernel.kernel_shape, self.name)
-            )
+            kernel.set_mask(checked_mask(mask, kernel.kernel_shape, self.name))
 
     def build(self, input_shape=None):
         if isinstance(self.layer, kl.MultiHeadAttention):
@@ -144,13 +144,13 @@ class Sparse(kl.Wrapper):
         )
         for each in found:
             variable = each.variable
-            if isinstance(variable.constraint, storage.KeepZeros):
+            if isinstance(variable.constraint, KeepZeros):
                 raise TypeError(
                     f"Layer {self.layer.name!r} has a `Sparse` wrapper "
                     "already. Call that one wherever the layer is used."
                 )
             mask = None  # positions say what is active
-            if not isinstance(each.layer, storage.Active):
+            if not isinstance(each.layer, Active):
                 mask = self.add_weight(
                     name=f"{each.name.replace('/', '_')}_mask",
                     shape=variable.shape,
@@ -159,9 +159,7 @@ class Sparse(kl.Wrapper):
                     trainable=False,
                 )
                 self.masks.append(mask)
-            variable.constraint = storage.KeepZeros(
-                mask, variable.constraint, self
-            )
+            variable.constraint = KeepZeros(mask, variable.constraint, self)
 
     def _refuse_changes(self, part):
         """Lets a layer refuse to replace its kernel; returns what could."""
@@ -217,7 +215,7 @@ class Sparse(kl.Wrapper):
         for i, mask in enumerate(self.masks):
             loaded = np.asarray(store[str(i)])
             try:
-                mask.assign(storage.checked_mask(loaded, mask.shape, self.name))
+                mask.assign(checked_mask(loaded, mask.shape, self.name))
             except ValueError as error:
                 self._refused_file = error
                 raise
@@ -234,15 +232,15 @@ class Sparse(kl.Wrapper):
 def kernel_of(found):
     """Returns the `SparseKernel` of a `MaskableKernel` that has a mask."""
     name = found.name
-    if isinstance(found.layer, storage.Active):
+    if isinstance(found.layer, Active):
         return found.layer.sparse_kernel(name)
     mask = found.variable.constraint.mask
-    return storage.DenseKernel(name, found.layer, found.variable, mask)
+    return DenseKernel(name, found.layer, found.variable, mask)
 
 
 def is_masked(found):
-    """Whether a `MaskableKernel` has a mask."""
-    return isinstance(found.variable.constraint, storage.KeepZeros)
+    """Returns whether a `MaskableKernel` has a mask."""
+    return isinstance(found.variable.constraint, KeepZeros)
 
 
 def sparse_kernels(model):

@@ -5,11 +5,11 @@ import warnings
 import keras
 import numpy as np
 
-from rigl_tf import plan
-from rigl_tf import slots
-from rigl_tf import tensors
-from rigl_tf.replicas import Agreement
-from rigl_tf.storage import StoredKernel
+from rigl_tf.distribute.replica_sync import ReplicaConsistencyCheck
+from rigl_tf.kernels import StoredKernel
+from rigl_tf.modeling import schedule_resolution
+from rigl_tf.utils import optimizer_slots
+from rigl_tf.utils import tensors
 
 MOST_BAD_STEPS = 100
 """This many skipped steps in a row end training."""
@@ -46,13 +46,15 @@ class TrainingGuard(keras.callbacks.Callback):
         del logs
         model = self.model
         # Not all would be skipped in training: a fused ReLU of NaN is 0.
-        plan.check_finite(model.variables + model.optimizer.variables)
+        schedule_resolution.check_finite(
+            model.variables + model.optimizer.variables
+        )
         self.sparse_step.impose_masks()
         self.sparsity, self.has_warned = None, False
         self._is_resolved = False
         self._agreement = None
         if model.distribute_strategy.num_replicas_in_sync > 1:
-            self._agreement = Agreement(
+            self._agreement = ReplicaConsistencyCheck(
                 model.distribute_strategy, self._common_variables()
             )
         self._unseen = {"bad steps": 0, "replicas": 0}
@@ -87,7 +89,7 @@ class TrainingGuard(keras.callbacks.Callback):
         per_epoch = self.params["steps"]
         num_steps = None
         if per_epoch is not None:
-            batches = slots.accumulation_steps(self.model.optimizer)
+            batches = optimizer_slots.accumulation_steps(self.model.optimizer)
             num_steps = per_epoch * num_epochs // batches
             per_epoch = max(per_epoch // batches, 1)
         self.has_warned = bool(
@@ -111,8 +113,8 @@ class TrainingGuard(keras.callbacks.Callback):
         # A scaled loss overflows in the first steps and now and then; one that
         # is scaled down does not, so that the gradients themselves are bad.
         optimizer = self.model.optimizer
-        scaled = slots.scales_loss(optimizer)
-        scale = float(tensors.as_array(slots.loss_scale(optimizer)))
+        scaled = optimizer_slots.scales_loss(optimizer)
+        scale = float(tensors.as_array(optimizer_slots.loss_scale(optimizer)))
         if skipped and (skipped >= steps or not scaled or scale < 1):
             advice = (
                 f" Each halves the loss scale, which is {scale:.2g}. If it "
@@ -133,7 +135,9 @@ class TrainingGuard(keras.callbacks.Callback):
             self.sparsity = current_sparsity(self.sparse_step)
 
     def _lost_averages(self):
-        lost = plan.not_finite(self.model.non_trainable_variables)
+        lost = schedule_resolution.not_finite(
+            self.model.non_trainable_variables
+        )
         if not lost:
             return ""
         return (
@@ -153,7 +157,7 @@ class TrainingGuard(keras.callbacks.Callback):
         if bad >= MOST_BAD_STEPS:
             raise FloatingPointError(
                 f"The gradients of the last {bad} steps were NaN or infinite. "
-                "The weights are those of the last good step. Look for NaN in "
+                "The weights are from the last good step. Look for NaN in "
                 "the data, or lower the learning rate."
             )
 

@@ -1,4 +1,4 @@
-"""The wrappers of a sparse model, in its network or beside it."""
+"""The wrappers of a sparse model, inside its network or outside."""
 
 import weakref
 

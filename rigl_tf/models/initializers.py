@@ -1,16 +1,16 @@
-"""How kernels begin."""
+"""Kernel initializers."""
 
 import math
 
 import keras
 from keras.initializers import VarianceScaling
 
-from rigl_tf.checks import check_choice
+from rigl_tf.utils.validation import check_choice
 
 
 @keras.saving.register_keras_serializable(package="rigl_tf")
 class SignedConstant(VarianceScaling):
-    """Plus or minus sqrt(scale / inputs of a unit), the sign at random.
+    """Sets weights to plus or minus sqrt(scale / fan-in) at random.
 
     Reference:
         [Ramanujan et al., 2020](https://arxiv.org/abs/1911.13299), section 4.
@@ -24,7 +24,7 @@ class SignedConstant(VarianceScaling):
 
 
 # Arguments of `VarianceScaling`: the standard deviation of a kernel is
-# sqrt(scale / fan), where the fan is the connections of an output or an input.
+# sqrt(scale / fan), with fan the number of connections of an output or input.
 INITIALIZERS = {
     "glorot_uniform": (1, "fan_avg", "uniform"),  # Keras's
     "he_normal": (2, "fan_in", "truncated_normal"),
@@ -33,31 +33,32 @@ INITIALIZERS = {
     "kaiming_normal": (2, "fan_in", "untruncated_normal"),  # PyTorch's
     "lecun_normal": (1, "fan_in", "truncated_normal"),
     "signed_constant": (2, "fan_in", "uniform"),
-    # Within 1 / sqrt(fan_in): what PyTorch does unless told.
+    # Uniform within 1 / sqrt(fan_in), PyTorch's default.
     "torch_uniform": (1 / 3, "fan_in", "uniform"),
 }
 
 
-def initializer(kind, depthwise=False):
-    """A new initializer: one that layers share would repeat its values.
+def make_initializer(initializer, depthwise=False):
+    """Creates a new initializer, because a shared one repeats its values.
 
     Args:
-        kind: String, a key of `INITIALIZERS`, or a function without arguments
-            to a `keras.initializers.Initializer`.
-        depthwise: Whether it is for the kernel of a depthwise convolution,
+        initializer: String, a key of `INITIALIZERS`, or a function without
+            arguments that returns a `keras.initializers.Initializer`.
+        depthwise: Boolean, whether the kernel is of a depthwise convolution,
             shape (height, width, channels, multiplier), whose outputs have
-            height x width connections. Keras would count those of all
-            channels.
+            height x width connections. Keras would count the connections of
+            all channels.
 
     Returns:
         `keras.initializers.Initializer`.
 
     Raises:
-        ValueError: If there is no such kind.
+        ValueError: If the name is unknown.
     """
-    if callable(kind):
-        return kind()
-    check_choice("initializer", kind, tuple(INITIALIZERS))
-    make = SignedConstant if kind == "signed_constant" else VarianceScaling
+    if callable(initializer):
+        return initializer()
+    check_choice("initializer", initializer, tuple(INITIALIZERS))
+    is_signed = initializer == "signed_constant"
+    cls = SignedConstant if is_signed else VarianceScaling
     axes = {"input_axes": (0, 1), "output_axes": (0, 1, 3)}
-    return make(*INITIALIZERS[kind], **(axes if depthwise else {}))
+    return cls(*INITIALIZERS[initializer], **(axes if depthwise else {}))

@@ -1,8 +1,8 @@
-"""Weight decay, in the gradient."""
+"""Weight decay as a term of the gradient."""
 
 import keras
 
-from rigl_tf.checks import check_number
+from rigl_tf.utils.validation import check_number
 
 _KERNELS = ("kernel", "recurrent_kernel")
 
@@ -10,20 +10,22 @@ _KERNELS = ("kernel", "recurrent_kernel")
 def with_weight_decay(
     input_shape, num_classes, *, model, weight_decay, depthwise=True
 ):
-    """Builds a network whose kernels decay.
+    """Builds a network with weight decay of its kernels.
 
-    The gradient of a kernel is increased by `weight_decay` times the kernel,
-    as PyTorch and the papers do it. (That of Keras's optimizers is taken from
-    weights directly, times the learning rate.) To the loss comes half of that
-    times the sum of the squared weights, also where the loss is reported.
+    `weight_decay` times the kernel is added to the gradient of a kernel, as in
+    PyTorch and in the papers. (Keras's optimizers subtract decay
+    times the learning rate from the weights directly.) The loss, also the
+    reported loss, includes half of `weight_decay` times the sum of squared
+    weights.
 
     Args:
         input_shape: Tuple of positive integers.
         num_classes: Integer, at least 1.
-        model: Function of both to a `keras.Model`.
+        model: Function from `input_shape` and `num_classes` to a
+            `keras.Model`.
         weight_decay: Number, at least 0.
-        depthwise: Whether depthwise kernels decay, too. Those of the RigL
-            paper do not.
+        depthwise: Boolean, whether depthwise kernels decay, too. In the RigL
+            paper they do not.
 
     Returns:
         `keras.Model`.
@@ -31,7 +33,7 @@ def with_weight_decay(
     check_number("weight_decay", weight_decay, "[0, inf)")
     network = model(input_shape, num_classes)
     for layer in network.layers:
-        layer = getattr(layer, "cell", layer)  # of a recurrent layer
+        layer = getattr(layer, "cell", layer)  # if recurrent
         is_depthwise = isinstance(layer, keras.layers.DepthwiseConv2D)
         for name in _KERNELS:
             kernel = getattr(layer, name, None)

@@ -1,26 +1,32 @@
-"""Ways of finding a sparse network before it is trained, one per file."""
+"""Methods that find a sparse network before training, one per file."""
 
 from rigl_tf.tickets import optimizers as optimizers
 from rigl_tf.tickets import sanity as sanity
-from rigl_tf.tickets.base import Finder as Finder
-from rigl_tf.tickets.base import Request as Request
-from rigl_tf.tickets.edge_popup import EdgePopup as EdgePopup
-from rigl_tf.tickets.gem_miner import GemMiner as GemMiner
-from rigl_tf.tickets.grasp import GraSP as GraSP
-from rigl_tf.tickets.imp import IMP as IMP
-from rigl_tf.tickets.imp import LearningRateRewinding as LearningRateRewinding
-from rigl_tf.tickets.magnitude import Magnitude as Magnitude
-from rigl_tf.tickets.one_shot_lottery import OneShotLottery as OneShotLottery
-from rigl_tf.tickets.prospr import ProsPr as ProsPr
-from rigl_tf.tickets.random import Random as Random
-from rigl_tf.tickets.sanity import CHECKS as CHECKS
-from rigl_tf.tickets.smart_ratio import SmartRatio as SmartRatio
-from rigl_tf.tickets.smart_ratio_search import (
+from rigl_tf.tickets.base import SearchRequest as SearchRequest
+from rigl_tf.tickets.base import TicketFinder as TicketFinder
+from rigl_tf.tickets.iterative.imp import IMP as IMP
+from rigl_tf.tickets.iterative.imp import (
+    LearningRateRewinding as LearningRateRewinding,
+)
+from rigl_tf.tickets.iterative.one_shot_lottery import (
+    OneShotLottery as OneShotLottery,
+)
+from rigl_tf.tickets.random.random_draw import Random as Random
+from rigl_tf.tickets.random.smart_ratio import SmartRatio as SmartRatio
+from rigl_tf.tickets.random.smart_ratio_search import (
     SmartRatioSearch as SmartRatioSearch,
 )
-from rigl_tf.tickets.smart_ratio_tuned import SmartRatioTuned as SmartRatioTuned
-from rigl_tf.tickets.snip import SNIP as SNIP
-from rigl_tf.tickets.synflow import SynFlow as SynFlow
+from rigl_tf.tickets.random.smart_ratio_tuned import (
+    SmartRatioTuned as SmartRatioTuned,
+)
+from rigl_tf.tickets.saliency.grasp import GraSP as GraSP
+from rigl_tf.tickets.saliency.magnitude import Magnitude as Magnitude
+from rigl_tf.tickets.saliency.prospr import ProsPr as ProsPr
+from rigl_tf.tickets.saliency.snip import SNIP as SNIP
+from rigl_tf.tickets.saliency.synflow import SynFlow as SynFlow
+from rigl_tf.tickets.sanity import CHECKS as CHECKS
+from rigl_tf.tickets.search.edge_popup import EdgePopup as EdgePopup
+from rigl_tf.tickets.search.gem_miner import GemMiner as GemMiner
 from rigl_tf.tickets.ticket import Ticket as Ticket
 from rigl_tf.tickets.ticket import load as load
 

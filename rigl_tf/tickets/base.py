@@ -1,4 +1,4 @@
-"""The base of all that find tickets."""
+"""The base class of ticket finders."""
 
 import abc
 import contextlib
@@ -6,37 +6,37 @@ import dataclasses
 import numbers
 import re
 
-from rigl_tf import tensors
 from rigl_tf.algorithms import Static
 from rigl_tf.datasets import Dataset
-from rigl_tf.fitting import Fit
 from rigl_tf.modeling import sparse_wrapper
 from rigl_tf.modeling.convert import densify
 from rigl_tf.modeling.convert import sparsify
 from rigl_tf.tickets import batches
-from rigl_tf.tickets import counts
 from rigl_tf.tickets.batches import Batches
 from rigl_tf.tickets.sanity import CHECKS
+from rigl_tf.tickets.search import pruning_counts
 from rigl_tf.tickets.ticket import activate_all
+from rigl_tf.training.trainer import Trainer
+from rigl_tf.utils import tensors
 
-# Why tickets of finders that prune step by step cannot be checked.
-PRUNED = {
-    "invert": "connections that it prunes on the way have no score in the "
-    "end, so that the lowest scores cannot be told"
+# Checks that do not apply to finders that prune step by step, and why.
+UNSUPPORTED_IF_PRUNED = {
+    "invert": "the connections that it prunes during the search have no final "
+    "score, so the lowest scores are unknown"
 }
 
 
 @dataclasses.dataclass(frozen=True)
-class Request:
-    """What a finder is asked for.
+class SearchRequest:
+    """The input of a ticket search, besides the model.
 
     Attributes:
-        dataset: `Dataset`, or `Batches` of a user's data.
-        density: Float in (0, 1).
-        size: Integer, connections of the dense network.
-        count: Integer, connections to keep of them.
+        dataset: `Dataset`, or `Batches` with the user's data.
+        density: Float in (0, 1), the fraction of connections to keep.
+        size: Integer, the number of connections in the dense network.
+        count: Integer, the number of connections to keep.
         seed: Integer.
-        fit: `Fit`, the ordinary training of the task.
+        trainer: `Trainer`, the ordinary training of the task.
     """
 
     dataset: Dataset | Batches
@@ -44,37 +44,41 @@ class Request:
     size: int
     count: int
     seed: int
-    fit: Fit
+    trainer: Trainer
 
     def epochs(self, finder):
-        """Integer, how long a finder trains: as it says, or as the task.
+        """Returns the number of epochs that a finder trains for.
+
+        This is `finder.epochs`, or the task's number of epochs if that is
+        `None`.
 
         Raises:
-            ValueError: If neither is said.
+            ValueError: If neither number is given.
         """
-        epochs = finder.epochs or self.fit.epochs
+        epochs = finder.epochs or self.trainer.epochs
         if epochs is None:
             name = type(finder).__name__
             raise ValueError(
-                f"`{name}` trains, and has to be told for how long. Pass "
-                f"`epochs`, for example `{name}(epochs=10)`."
+                f"`{name}` trains and needs a number of epochs. Received: "
+                f"epochs=None. Pass `epochs`, for example `{name}(epochs=10)`."
             )
         return epochs
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Finder(abc.ABC):
-    """Finds a sparse network before it is trained.
+class TicketFinder(abc.ABC):
+    """Base class of methods that find a sparse network before training.
 
     Args:
-        keep_alive: Whether every layer keeps at least one connection. If not,
-            and a layer would lose its last, that is an error.
+        keep_alive: Boolean, whether every layer keeps at least one connection.
+            If `False`, a layer that would lose its last connection is an
+            error.
     """
 
     keep_alive: bool = True
 
-    # Why tickets cannot be checked: a dictionary from check to reason.
-    refused = {}
+    # Sanity checks that do not apply: a dictionary from name to reason.
+    unsupported_checks = {}
 
     def find(
         self,
@@ -82,7 +86,7 @@ class Finder(abc.ABC):
         data,
         density,
         seed=0,
-        fit=None,
+        trainer=None,
         *,
         batch_size=None,
         validation_data=None,
@@ -92,24 +96,26 @@ class Finder(abc.ABC):
         """Finds a ticket.
 
         Args:
-            model: Built `keras.Model`, which is left alone. It is trained and
-                scored with the loss that it is compiled with. If it is not
-                compiled, that is the cross entropy of a last layer with a
-                softmax, a sigmoid or, of integer labels, no activation.
-            data: What `fit` takes to train on: `(x, y)` or
+            model: Built `keras.Model`. The search does not change it. It is
+                trained and scored with its compiled loss. If the model is not
+                compiled, the loss is the cross entropy that fits its last
+                layer: a softmax, a sigmoid or, with integer labels, no
+                activation.
+            data: The training data, as `fit` takes them: `(x, y)` or
                 `(x, y, sample_weight)`, where each is an array or a structure
                 of arrays; a batched `tf.data.Dataset` of one epoch; a
                 `keras.utils.PyDataset`; or a `rigl_tf.datasets.Dataset`.
-                Arrays are shuffled by the seed, others keep to their order.
+                Arrays are shuffled with the seed; other data keep their order.
                 A `tf.data.Dataset` of unknown length is read once to count
-                its batches, if a finder has to know.
-            density: Float in (0, 1), the fraction of connections kept.
-            seed: Integer; everything random follows it.
-            fit: `Fit`, how the task trains. By default, as the model is
-                compiled, for as many epochs as the finder says.
-            batch_size: Integer, for arrays; by default 32.
-            validation_data: Like `data`, for finders that choose by it and
-                for the history of others, or `None`.
+                its batches if the finder needs the count.
+            density: Float in (0, 1), the fraction of connections to keep.
+            seed: Integer. It determines everything random.
+            trainer: `Trainer`, the training of the task. By default, training
+                uses the model's compiled optimizer and loss, for the finder's
+                `epochs`.
+            batch_size: Integer, only for arrays; 32 by default.
+            validation_data: Like `data`, or `None`. Some finders choose by
+                validation data; others only record the metrics.
             exclude: Names of layers to keep dense, as for `sparsify`.
             include: Names of depthwise convolutions and embeddings to mask.
 
@@ -117,11 +123,11 @@ class Finder(abc.ABC):
             `Ticket`.
 
         Raises:
-            TypeError: If an argument is of the wrong kind.
-            ValueError: If a value is out of range, data are empty, endless,
-                not in batches or without labels, the loss is not known or not
-                one of such labels, the model has no layer to mask, or the
-                ticket cannot be found in it.
+            TypeError: If an argument has the wrong type.
+            ValueError: If a value is out of range; the data are empty,
+                endless, not batched or without labels; the loss is unknown or
+                does not fit the labels; the model has no layer to mask; or
+                the model has no such ticket.
 
         Example:
 
@@ -139,13 +145,15 @@ class Finder(abc.ABC):
             raise ValueError(
                 f"`seed` must be an integer. Received: seed={seed!r}."
             )
-        if not isinstance(fit, Fit | None):
-            raise TypeError(f"`fit` must be a `Fit`. Received: fit={fit!r}.")
-        dataset = batches.of(data, model, batch_size, validation_data)
+        if not isinstance(trainer, Trainer | None):
+            raise TypeError(
+                f"`trainer` must be a `Trainer`. Received: trainer={trainer!r}."
+            )
+        dataset = batches.from_data(data, model, batch_size, validation_data)
         with _left_alone(model):
             activate_all(model)
-            # Before wrappers hide what the model is like.
-            fit = fit or Fit.of(model, dataset, seed)
+            # Wrappers hide the compiled arguments and the last layer.
+            trainer = trainer or Trainer.from_model(model, dataset, seed)
             sparse = sparsify(
                 model,
                 Static(),
@@ -155,18 +163,18 @@ class Finder(abc.ABC):
                 seed=seed,
             )
             _seed_dropout(sparse, seed)
-            # Functions have other addresses in other processes.
+            # The addresses of functions differ between processes.
             name = re.sub(r" at 0x\w+", "", str(self))
-            purpose = f"{name}, {density=}, {seed=}"
-            fit = dataclasses.replace(fit, purpose=purpose)
+            fingerprint = f"{name}, {density=}, {seed=}"
+            trainer = dataclasses.replace(trainer, fingerprint=fingerprint)
             size = sum(kernel.size for kernel in sparse.kernels)
-            request = Request(
+            request = SearchRequest(
                 dataset=dataset,
                 density=density,
                 size=size,
-                count=counts.total(size, density),
+                count=pruning_counts.count_to_keep(size, density),
                 seed=int(seed),
-                fit=fit,
+                trainer=trainer,
             )
             ticket = self.search(sparse, request)
         return dataclasses.replace(
@@ -182,86 +190,88 @@ class Finder(abc.ABC):
 
     @abc.abstractmethod
     def search(self, sparse, request):
-        """Finds a ticket in a network.
+        """Finds a ticket in a sparse model.
 
         Args:
-            sparse: `SparseModel` with dense masks, not compiled, which
-                may be changed.
-            request: `Request`.
+            sparse: `SparseModel` with dense masks, not compiled. The search
+                may change it.
+            request: `SearchRequest`.
 
         Returns:
             `Ticket`.
         """
 
-    def spoil(self, check, ticket, model, seed, fit):
-        """Returns the ticket that a sanity check has in the place of one.
+    def apply_check(self, check, ticket, model, seed, trainer):
+        """Returns the modified ticket that a sanity check trains.
 
         Args:
             check: String, a key of `rigl_tf.tickets.CHECKS`.
             ticket: `Ticket` of this finder.
-            model: `keras.Model` of the same architecture that was made anew.
+            model: New `keras.Model` of the same architecture.
             seed: Integer.
-            fit: `Fit`, how the task trains, for checks that search again.
+            trainer: `Trainer`, the training of the task, for checks that
+                search again.
 
         Returns:
             `Ticket`.
 
         Raises:
-            ValueError: If the check does not apply to such tickets.
+            ValueError: If the check does not apply to tickets of this finder.
         """
-        del fit
-        self.check_applies(check)
+        del trainer
+        self.validate_check(check)
         return CHECKS[check](ticket, model, seed)
 
-    def check_applies(self, check):
-        """Raises a ValueError if a sanity check cannot apply to tickets."""
-        if check in self.refused:
+    def validate_check(self, check):
+        """Raises a ValueError if a sanity check does not apply."""
+        if check in self.unsupported_checks:
             raise ValueError(
-                f"{type(self).__name__} cannot be checked by {check!r}: "
-                f"{self.refused[check]}. Leave {check!r} out of `checks`."
+                f"The sanity check {check!r} does not apply to "
+                f"{type(self).__name__}: {self.unsupported_checks[check]}. "
+                f"Leave {check!r} out of `checks`."
             )
 
     def num_epochs(self, density, epochs):
-        """Epochs that it takes to find a ticket.
+        """Returns the number of epochs that the search takes.
 
         Args:
             density: Float in (0, 1).
             epochs: Integer, epochs of the ordinary training of the task.
 
         Returns:
-            Integer; passes over a part of the data count as one.
+            Integer. A pass over a part of the data counts as one epoch.
         """
         del density, epochs
         return 1
 
     def phases(self, density, epochs, num_examples, batch_size):
-        """Returns pieces of training that cost as much as the search.
+        """Returns training phases that cost as much as the search.
 
-        In training, every example costs three times the FLOPs of a forward
-        pass. A derivative costs twice the FLOPs of the function, so that the
-        gradient of a gradient costs as much as training on three examples.
+        Training on one example costs three times the FLOPs of a forward pass.
+        A derivative costs twice the FLOPs of its function, so the gradient of
+        a gradient costs as much as training on three examples.
 
         Args:
-            density: Float in (0, 1), of the ticket.
+            density: Float in (0, 1), the density of the ticket.
             epochs: Integer, epochs of the ordinary training of the task.
             num_examples: Integer, training examples in an epoch.
             batch_size: Integer.
 
         Returns:
-            List of pairs: how many examples a piece takes, and the density of
-            the network in it. By default, the network is dense for as many
-            epochs as the search has: a score that is trained has a gradient
-            whether its connection counts or not. Where the network trains
+            List of pairs, one for each phase: the number of examples, and the
+            density of the network. By default, the network is dense for all
+            epochs of the search, because a trained score has a gradient
+            whether its connection is selected or not. If the network trains
             sparse, the ticket's `history` may have the measured `"flops"` of
-            a forward pass, relative to the dense network: one for each piece,
-            or for the last ones.
+            a forward pass, relative to the dense network: one value for each
+            phase, or for the last phases.
         """
         return [(self.num_epochs(density, epochs) * num_examples, 1.0)]
 
 
 @contextlib.contextmanager
 def _left_alone(model):
-    """Puts a model back as it was before the context."""
+    """Restores the state of a model at the end of the context."""
     was_sparse = bool(sparse_wrapper.sparse_layers(model))
     before = [
         (variable, tensors.as_array(variable), variable.trainable)
@@ -278,7 +288,7 @@ def _left_alone(model):
 
 
 def _seed_dropout(sparse, seed):
-    """Lets the random states inside of layers follow a seed."""
+    """Seeds the random states of all layers."""
     known = [*sparse.network.weights, *(k.mask for k in sparse.kernels)]
     known = {id(variable) for variable in known}
     states = [v for v in sparse.network.variables if id(v) not in known]

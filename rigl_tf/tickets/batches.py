@@ -1,4 +1,4 @@
-"""Training data as `fit` takes them, in the form that finders use."""
+"""Conversion of the training data that `fit` takes for ticket finders."""
 
 import dataclasses
 import functools
@@ -11,11 +11,11 @@ from keras import tree
 
 from rigl_tf._keras_compat import can_convert_arrays
 from rigl_tf._keras_compat import get_data_adapter
-from rigl_tf.checks import check_count
 from rigl_tf.datasets import Dataset
 from rigl_tf.datasets.arrays import shuffled_by_epoch
+from rigl_tf.utils.validation import check_count
 
-_KINDS = (
+_ACCEPTED_DATA = (
     "arrays `(x, y)` or `(x, y, sample_weight)`, a batched `tf.data.Dataset`, "
     "a `keras.utils.PyDataset`, or a `rigl_tf.datasets.Dataset`"
 )
@@ -23,12 +23,13 @@ _KINDS = (
 
 @dataclasses.dataclass(frozen=True)
 class Batches:
-    """A user's data, which answer like a `Dataset`.
+    """A user's data with the interface of a `Dataset`.
 
     Attributes:
-        train: Function `train(seed, epoch=0, batch=0)`, as of `Dataset`.
-            Batches are tuples of `x`, `y` and maybe `sample_weight`.
-        count: Function without arguments to the batches in one epoch.
+        train: Function `train(seed, epoch=0, batch=0)`, as in `Dataset`.
+            Batches are tuples `(x, y)` or `(x, y, sample_weight)`.
+        count: Function without arguments that returns the number of batches
+            in one epoch.
         validation: `tf.data.Dataset` of batches, or `None`.
         name: String.
     """
@@ -41,7 +42,7 @@ class Batches:
 
     @functools.cached_property
     def steps_per_epoch(self):
-        """Integer; if nothing else tells, all batches are read and counted."""
+        """Integer. If the number is unknown, all batches are read once."""
         count = int(self.count())
         if count == 0:
             _refuse_empty("data")
@@ -49,43 +50,45 @@ class Batches:
 
     @functools.cached_property
     def input_shape(self):
-        """Tuple of integers, the shape of one example, or a structure."""
+        """Shape of one example: a tuple of integers, or a structure of them."""
         x = self.train(0).element_spec[0]
         if not all(s.shape[1:].is_fully_defined() for s in tree.flatten(x)):
             x = next(iter(self.train(0)))[0]
         return tree.map_structure(lambda one: tuple(one.shape[1:]), x)
 
 
-def of(data, network, batch_size=None, validation_data=None):
-    """Data of any kind that `fit` takes, as finders use them.
+def from_data(data, network, batch_size=None, validation_data=None):
+    """Converts any data that `fit` takes to the form that finders use.
 
     Args:
-        data: See `Finder.find`.
+        data: See `TicketFinder.find`.
         network: Built `keras.Model`.
-        batch_size: Integer, for arrays, or `None` for 32.
+        batch_size: Integer, only for arrays; `None` for 32.
         validation_data: Like `data`, or `None`.
 
     Returns:
         `Dataset` if `data` is one, or `Batches`.
 
     Raises:
-        TypeError: If data are of a kind that cannot be used.
-        ValueError: If data are empty, endless, not in batches or without
-            labels, or their parts do not fit together.
+        TypeError: If the type of the data is not supported.
+        ValueError: If the data are empty, endless, not batched or without
+            labels, or if their lengths differ.
     """
     check_count("batch_size", batch_size, optional=True)
     if isinstance(data, Dataset):
         if batch_size is not None or validation_data is not None:
             raise ValueError(
-                "A `rigl_tf.datasets.Dataset` has batches and validation data "
-                "of its own. Leave out `batch_size` and `validation_data`."
+                "A `rigl_tf.datasets.Dataset` already has batches and "
+                "validation data. Leave out `batch_size` and "
+                f"`validation_data`. Received: batch_size={batch_size}, and "
+                f"validation_data of type {type(validation_data).__name__}."
             )
         return data
     adapter = _adapter("data", data, network, batch_size)
     if batch_size is not None and not isinstance(data, tuple | list):
         raise ValueError(
-            "`batch_size` is for arrays, and `data` has batches already. "
-            f"Received: batch_size={batch_size}."
+            "`batch_size` is only for arrays; `data` already has batches. "
+            f"Received: batch_size={batch_size}. Leave it out."
         )
     if isinstance(data, tuple | list):
         num_examples = len(tree.flatten(data)[0])
@@ -107,13 +110,13 @@ def of(data, network, batch_size=None, validation_data=None):
 
 
 def _repeated(data, seed, epoch=0, batch=0):
-    """Endless batches of a `tf.data.Dataset`, in its own order."""
+    """Repeats the batches of a `tf.data.Dataset` without end, in order."""
     del seed, epoch
     return data.repeat().skip(batch)
 
 
 def _read(data, first, seed, epoch=0, batch=0):
-    """Endless batches of what Keras reads in Python, such as a `PyDataset`."""
+    """Repeats data that Keras reads in Python, such as a `PyDataset`."""
     del seed, epoch
 
     def batches():
@@ -131,20 +134,20 @@ def _read(data, first, seed, epoch=0, batch=0):
 
 
 def _count(adapter):
-    """Integer, the batches in one epoch."""
+    """Returns the number of batches in one epoch."""
     if adapter.num_batches is not None:
         return adapter.num_batches
     return adapter.get_tf_dataset().reduce(0, lambda number, *batch: number + 1)
 
 
 def _adapter(name, data, network, batch_size):
-    """Keras's adapter of data that can be used."""
+    """Returns Keras's adapter for the data, after checking them."""
     if isinstance(data, Iterator):
         raise TypeError(
-            f"`{name}` must be what can be read again and again, and an "
-            "iterator ends. Make a `keras.utils.PyDataset` of it, or a "
-            "`tf.data.Dataset` with `from_generator`. "
-            f"Received: {name}={data!r}."
+            f"`{name}` must be data that can be read more than once. "
+            f"Received: {name}={data!r}, an iterator. Pass a "
+            "`keras.utils.PyDataset`, or a `tf.data.Dataset` made with "
+            "`from_generator`."
         )
     are_parts = isinstance(data, tuple | list) and len(data) in (2, 3)
     parts = data if are_parts else (data,)
@@ -156,7 +159,7 @@ def _adapter(name, data, network, batch_size):
         if str(error).startswith("Data cardinality"):
             raise
         raise TypeError(
-            f"`{name}` must be {_KINDS}. "
+            f"`{name}` must be {_ACCEPTED_DATA}. "
             f"Received: {name} of type {type(data).__name__}."
         ) from None
     if adapter.num_batches == 0:
@@ -166,15 +169,16 @@ def _adapter(name, data, network, batch_size):
         is_endless = data.cardinality() == tf.data.INFINITE_CARDINALITY
     if is_endless and adapter.num_batches is None:
         raise ValueError(
-            f"`{name}` must end after one epoch. Leave out `repeat()`, or cut "
-            f"it with `take(number of batches)`. Received: {name}={data!r}."
+            f"`{name}` must end after one epoch. Received: {name}={data!r}. "
+            "Leave out `repeat()`, or limit the data with "
+            "`take(number of batches)`."
         )
     _check_spec(name, adapter.get_tf_dataset().element_spec, network)
     return adapter
 
 
 def _check_spec(name, spec, network):
-    """Checks that what data consist of are batches of examples and labels."""
+    """Checks that the elements are batches of examples and labels."""
     if not isinstance(spec, tuple) or len(spec) not in (2, 3):
         raise ValueError(
             f"`{name}` must have labels: pairs `(x, y)`, or `(x, y, "
@@ -190,10 +194,10 @@ def _check_spec(name, spec, network):
     )
     if too_few or any(one.shape.rank == 0 for one in y):
         raise ValueError(
-            f"`{name}` must have batches: `x` of shape (examples, ...). Call "
-            f"`{name}.batch(32)`. Received elements: {spec!r}."
+            f"`{name}` must be batched: `x` of shape (examples, ...). Received "
+            f"elements: {spec!r}. Call `{name}.batch(32)`."
         )
 
 
 def _refuse_empty(name):
-    raise ValueError(f"`{name}` must not be empty.")
+    raise ValueError(f"`{name}` must not be empty. Received 0 batches.")

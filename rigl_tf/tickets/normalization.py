@@ -1,22 +1,22 @@
-"""Statistics of normalization, gathered for other connections."""
+"""Batch normalization statistics for a new mask."""
 
 import keras
 
 from rigl_tf.modeling import sparse_wrapper
-from rigl_tf.tickets import substitution
+from rigl_tf.tickets.saliency import functional_call
 
 
-def gather(model, masks, batches):
-    """Averages the statistics of batch normalization over batches.
+def recompute_statistics(model, masks, batches):
+    """Recomputes the moving averages of batch normalization.
 
-    The moving averages of a search belong to the connections that it trained
-    with. For other connections, each becomes the mean of what the batches
-    have, as if nothing had been seen before.
+    The moving averages of a search belong to the connections that the search
+    trained with. For other masks, each moving average becomes the mean over
+    the given batches; its old value is dropped.
 
     Args:
-        model: `SparseModel`. Its masks and kernels stay as they are.
-        masks: Dictionary from kernel to a boolean array.
-        batches: Iterable of pairs of `x` and `y`.
+        model: `SparseModel`. Its masks and kernels do not change.
+        masks: Dictionary from kernel name to a boolean array.
+        batches: Iterable of pairs `(x, y)`.
     """
     layers = [
         layer
@@ -33,7 +33,9 @@ def gather(model, masks, batches):
     for i, (x, _) in enumerate(batches):
         for layer in layers:
             layer.momentum = i / (i + 1)
-        _, updates = substitution.outputs(model.network, values, x, True)
+        _, updates = functional_call.call_with_values(
+            model.network, values, x, True
+        )
         for variable, value in updates:
             variable.assign(value)
     for layer, momentum in zip(layers, momenta, strict=True):

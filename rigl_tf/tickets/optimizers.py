@@ -1,37 +1,39 @@
-"""Optimizers of scores and of tickets, made for a number of steps."""
+"""Optimizers for scores and tickets, built for a number of steps."""
 
 import keras
 
-from rigl_tf.extension import stretch_optimizer
-from rigl_tf.learning_rates import Steps
+from rigl_tf.training.learning_rates import Steps
+from rigl_tf.training.longer_training import scale_optimizer
 
 
-def of_task(fit, epochs=None):
-    """The task's optimizer for a training of another length.
+def task_optimizer(trainer, epochs=None):
+    """Returns the task's optimizer for a different number of epochs.
 
     Args:
-        fit: `Fit`, how the task trains.
-        epochs: Integer, or `None`: as many as the task takes. The learning
-            rate changes after the same fractions of the training: of 8 epochs
-            in the place of 160, what happens after 80 happens after 4.
+        trainer: `Trainer`, the training of the task.
+        epochs: Integer, or `None` for the epochs of the task. The learning
+            rate changes after the same fractions of the training: with 8
+            epochs instead of 160, a change after 80 epochs moves to epoch 4.
 
     Returns:
         `keras.optimizers.Optimizer`.
     """
-    optimizer = fit.optimizer()
-    if fit.epochs and epochs not in (None, fit.epochs):
-        stretch_optimizer(optimizer, epochs / fit.epochs)
+    optimizer = trainer.optimizer()
+    if trainer.epochs and epochs not in (None, trainer.epochs):
+        scale_optimizer(optimizer, epochs / trainer.epochs)
     return optimizer
 
 
 def sgd(num_steps, learning_rate=0.1, momentum=0.9, nesterov=False):
-    """SGD as Rare Gems trains scores: a cosine from a learning rate to zero.
+    """Returns SGD with a cosine learning rate, as Rare Gems trains scores.
+
+    The learning rate falls from `learning_rate` to zero.
 
     Args:
-        num_steps: Integer, steps of the training.
-        learning_rate: Float, to begin with.
+        num_steps: Integer, number of training steps.
+        learning_rate: Float, the initial learning rate.
         momentum: Float in [0, 1).
-        nesterov: Whether momentum looks ahead.
+        nesterov: Boolean, whether to use Nesterov momentum.
 
     Returns:
         `keras.optimizers.SGD`.
@@ -48,16 +50,17 @@ def multi_step(
     milestones=(80 / 150, 120 / 150),
     factor=0.1,
 ):
-    """SGD as Rare Gems trains tickets: a learning rate that falls in steps.
+    """Returns SGD with a step-wise learning rate, as Rare Gems trains tickets.
 
     Args:
-        num_steps: Integer, steps of the training.
-        learning_rate: Float, to begin with.
+        num_steps: Integer, number of training steps.
+        learning_rate: Float, the initial learning rate.
         momentum: Float in [0, 1).
-        nesterov: Whether momentum looks ahead.
-        milestones: Rising floats in (0, 1), fractions of the training after
-            which the learning rate falls. By default, those of ResNet-20.
-        factor: Float, by which it falls.
+        nesterov: Boolean, whether to use Nesterov momentum.
+        milestones: Increasing floats in (0, 1), fractions of the training. The
+            learning rate falls after each. The defaults are the milestones of
+            ResNet-20.
+        factor: Float. Each milestone multiplies the learning rate by it.
 
     Returns:
         `keras.optimizers.SGD`.
@@ -71,6 +74,6 @@ def multi_step(
 
 
 def adam(num_steps, learning_rate=0.01):
-    """Adam; see `sgd`."""
+    """Returns Adam with a cosine learning rate; see `sgd`."""
     schedule = keras.optimizers.schedules.CosineDecay(learning_rate, num_steps)
     return keras.optimizers.Adam(schedule)

@@ -1,4 +1,4 @@
-"""Sanity checks: what should spoil a ticket if it is a good one."""
+"""Sanity checks: changes that should make a good ticket worse."""
 
 import dataclasses
 import random
@@ -6,15 +6,15 @@ import random
 import keras
 import numpy as np
 
-from rigl_tf import tensors
-from rigl_tf.tickets import choose
 from rigl_tf.tickets import ticket as tickets
-from rigl_tf.tickets.rules import fan_in
-from rigl_tf.tickets.weights import make_signed_constant
+from rigl_tf.tickets.search import mask_selection
+from rigl_tf.tickets.search.score_rules import fan_in
+from rigl_tf.tickets.search.signed_constant import make_signed_constant
+from rigl_tf.utils import tensors
 
 
 def shuffle(ticket, network=None, seed=0):
-    """The same number of connections in each kernel, at random.
+    """Shuffles the mask of each kernel; every count stays the same.
 
     Args:
         ticket: `Ticket`.
@@ -37,36 +37,36 @@ def shuffle(ticket, network=None, seed=0):
 
 
 def reinitialize(ticket, network, seed=0):
-    """Other weights, of the distribution in which the ticket was found.
+    """Draws new weights from the distribution of the search.
 
-    All weights are drawn again by the initializers of their layers, also
-    those of a network that comes with pretrained weights.
+    The initializers of the layers draw all weights again, even if the network
+    comes with pretrained weights.
 
     Args:
         ticket: `Ticket`.
-        network: `keras.Model` of the same architecture. One of a class of its
-            own cannot be copied and must have been made anew.
+        network: `keras.Model` of the same architecture. A subclassed model
+            cannot be cloned, so it must be newly built.
         seed: Integer.
 
     Returns:
         `Ticket`.
 
     Raises:
-        ValueError: If initializers draw the same weights again.
+        ValueError: If an initializer draws the same weights again.
     """
-    sparse = _drawn(ticket, network, seed)
+    sparse = _redraw(ticket, network, seed)
     if ticket.signed_constant:
         make_signed_constant(sparse)
     return dataclasses.replace(ticket, weights=tickets.get_weights(sparse))
 
 
 def kaiming(ticket, network, seed=0):
-    """Other weights, normal with the standard deviation sqrt(2 / fan_in).
+    """Draws new normal weights with standard deviation sqrt(2 / fan_in).
 
     Args:
         ticket: `Ticket`.
-        network: `keras.Model` of the same architecture. Biases and
-            normalization begin as its layers say.
+        network: `keras.Model` of the same architecture. Its layers initialize
+            biases and normalization.
         seed: Integer.
 
     Returns:
@@ -75,7 +75,7 @@ def kaiming(ticket, network, seed=0):
     Reference:
         [He et al., 2015](https://arxiv.org/abs/1502.01852), section 2.2.
     """
-    sparse = _drawn(ticket, network, seed)
+    sparse = _redraw(ticket, network, seed)
     rng = np.random.default_rng(seed % 2**64)
     for kernel in sparse.kernels:
         deviation = (2 / fan_in(kernel)) ** 0.5
@@ -88,38 +88,39 @@ def kaiming(ticket, network, seed=0):
 
 
 def invert(ticket, network=None, seed=0):
-    """The lowest scores in the place of the highest, as many in each kernel.
+    """Keeps the lowest scores of each kernel instead of the highest.
 
-    This is for finders that score all connections. Gem-Miner inverts its
-    search: see `GemMiner.spoil`.
+    The number of connections in each kernel stays the same. The check is for
+    finders that score all connections. Gem-Miner inverts its search instead:
+    see `GemMiner.apply_check`.
 
     Args:
         ticket: `Ticket` with scores.
         network: Not used.
-        seed: Integer, for equal scores.
+        seed: Integer, for the choice between equal scores.
 
     Returns:
         `Ticket`.
 
     Raises:
-        ValueError: If the ticket has no scores, or none for connections that
-            were pruned on the way.
+        ValueError: If the ticket has no scores, or no scores for connections
+            that were pruned during the search.
     """
     del network
     if ticket.scores is None:
         raise ValueError(
-            "The ticket has no scores that could be inverted: its connections "
-            "were chosen at random. Leave out the check 'invert'."
+            "The check 'invert' needs a ticket with scores. Received a ticket "
+            "whose connections were chosen at random. Leave out this check."
         )
     if any(np.isneginf(score).any() for score in ticket.scores.values()):
         raise ValueError(
-            "The ticket has no scores for connections that were pruned on the "
-            "way: the lowest of them cannot be told. Leave out the check "
-            "'invert', or search with inverted scores as "
-            "`GemMiner(inverted=True)` does."
+            "The check 'invert' needs a score for every connection. Received a "
+            "ticket without scores for the connections that were pruned during "
+            "the search. Leave out this check, or search with inverted scores, "
+            "as `GemMiner(inverted=True)` does."
         )
     counts = [int(mask.sum()) for mask in ticket.masks.values()]
-    masks = choose.by_layer(
+    masks = mask_selection.layerwise_top_k(
         {name: -ticket.scores[name] for name in ticket.masks}, counts, seed
     )
     return dataclasses.replace(ticket, masks=masks)
@@ -133,8 +134,8 @@ CHECKS = {
 }
 
 
-def _drawn(ticket, network, seed):
-    """A sparse model with dense masks whose weights are drawn by a seed."""
+def _redraw(ticket, network, seed):
+    """Returns a sparse model with dense masks and weights from a seed."""
     dense = {name: np.ones_like(mask) for name, mask in ticket.masks.items()}
     ticket = dataclasses.replace(ticket, masks=dense, weights=None)
     if not hasattr(network, "outputs"):  # a subclassed model
@@ -145,20 +146,20 @@ def _drawn(ticket, network, seed):
         values = tensors.as_array(new.variable)
         if np.ptp(values) and np.array_equal(values, old.variable):
             raise ValueError(
-                f"The weights of {new.name} cannot be drawn again: its "
-                "initializer has a seed. Leave the seed out, or the checks "
+                f"The initializer of {new.name} has a fixed seed and draws the "
+                "same weights again. Remove the seed, or leave out the checks "
                 "'reinitialize' and 'kaiming'."
             )
     return drawn
 
 
 def _clone(network, seed):
-    """A copy of a network whose weights are drawn again, by a seed."""
+    """Clones a network; the initializers draw its weights from a seed."""
     state = random.getstate()
-    # Initializers take their seeds from here. It must not be the seed that the
-    # network itself was drawn with.
+    # Initializers take their seeds from `random`. This seed must differ from
+    # the seed of the network's own weights.
     random.seed(f"another {seed}")
-    # What it is compiled with need not be something that can be cloned.
+    # The compiled arguments may be objects that Keras cannot clone.
     compiled, network.compiled = network.compiled, False
     try:
         return keras.models.clone_model(network)

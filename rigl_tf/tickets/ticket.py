@@ -1,36 +1,36 @@
-"""What a finder finds."""
+"""The result of a ticket search."""
 
 import dataclasses
 
 import numpy as np
 
-from rigl_tf import tensors
 from rigl_tf.algorithms import Static
 from rigl_tf.modeling import sparse_wrapper
 from rigl_tf.modeling.convert import densify
 from rigl_tf.modeling.convert import sparsify
 from rigl_tf.tickets import ticket_file
+from rigl_tf.utils import tensors
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Ticket:
-    """A sparse network before it is trained.
+    """A sparse network before training.
 
     Attributes:
-        masks: Dictionary from kernel, named as in `SparseModel.kernels`, to a
-            boolean array of its shape.
-        weights: List of arrays as of `model.get_weights()`, or `None`: the
-            weights that the model came with.
-        scores: Dictionary from kernel to an array of floats, higher for what
-            the finder would rather keep, or `None` if it had none.
-        history: Dictionary from a name to a list of floats, one for each
+        masks: Dictionary from kernel name, as in `SparseModel.kernels`, to a
+            boolean array of the kernel's shape.
+        weights: List of arrays as `model.get_weights()` returns them, or
+            `None` for the model's own initial weights.
+        scores: Dictionary from kernel name to an array of floats, or `None`
+            if the finder has no scores. The finder prefers higher scores.
+        history: Dictionary from metric name to a list of floats, one for each
             epoch or round of the search.
-        signed_constant: Whether all weights of a kernel are equal but for
-            their signs.
-        exclude: Names of layers that are dense, as for `sparsify`.
-        include: Names of layers that are sparse on request.
-        request: Dictionary of what was asked for: the `finder` as a string,
-            `density` and `seed`. Empty if the ticket was not found.
+        signed_constant: Boolean, whether all weights of a kernel have the same
+            absolute value.
+        exclude: Names of layers that stay dense, as for `sparsify`.
+        include: Names of layers that are masked only on request.
+        request: Dictionary with the arguments of the search: the `finder` as a
+            string, `density` and `seed`. Empty if no finder made the ticket.
     """
 
     masks: dict
@@ -50,19 +50,19 @@ class Ticket:
         return float(kept / sum(mask.size for mask in masks))
 
     def sparsify(self, model, seed=0):
-        """The sparse model to train: masks that stay as they are.
+        """Returns a sparse model with the ticket's masks, which stay fixed.
 
         Args:
-            model: `keras.Model` like the one in which the ticket was found.
-                It becomes sparse itself, as by `rigl_tf.sparsify`.
+            model: `keras.Model` of the architecture that the ticket was found
+                in. It becomes sparse in place, as with `rigl_tf.sparsify`.
             seed: Integer.
 
         Returns:
             `SparseModel` with the algorithm `Static`. Compile it next.
 
         Raises:
-            ValueError: If the ticket is of another architecture. The model
-                is then as dense as it was.
+            ValueError: If the ticket belongs to another architecture. A dense
+                model then stays dense.
         """
         was_sparse = bool(sparse_wrapper.sparse_layers(model))
         activate_all(model)
@@ -87,15 +87,16 @@ class Ticket:
         return sparse
 
     def save(self, path):
-        """Saves the ticket; `rigl_tf.tickets.load` brings it back.
+        """Saves the ticket to a file that `rigl_tf.tickets.load` reads.
 
         Args:
             path: Path of the file, such as `"ticket.npz"`. It is a NumPy
-                archive with JSON inside, and loading it runs no code.
+                archive with JSON inside. Loading it runs no code.
 
         Raises:
             OSError: If the file cannot be written.
-            ValueError: If `exclude` or `include` are not names.
+            ValueError: If `exclude` or `include` have entries that are not
+                names.
 
         Example:
 
@@ -138,84 +139,92 @@ class Ticket:
         )
 
     def _check_weights(self, sparse):
-        """Raises a ValueError that names weights of other shapes."""
+        """Raises a ValueError if the ticket's weights do not fit the model."""
         if self.weights is None:
             return
-        here = [(v.path, tuple(v.shape)) for v in weights_of(sparse)]
-        if len(here) != len(self.weights):
+        variables = [(v.path, tuple(v.shape)) for v in plain_weights(sparse)]
+        if len(variables) != len(self.weights):
             raise ValueError(
-                f"The ticket is of another architecture than {sparse.name!r}: "
-                f"it has {len(self.weights)} weights, and the model "
-                f"{len(here)}."
+                "The ticket and the model must have the same architecture. "
+                f"Received: a ticket with {len(self.weights)} weights for "
+                f"{sparse.name!r} with {len(variables)} weights."
             )
-        other = [
+        differences = [
             f"{name}: {array.shape} and {shape}"
-            for (name, shape), array in zip(here, self.weights, strict=True)
+            for (name, shape), array in zip(
+                variables, self.weights, strict=True
+            )
             if array.shape != shape
         ]
-        if other:
-            raise ValueError(
-                f"The ticket is of another architecture than {sparse.name!r}. "
-                f"Shapes in the ticket and in the model: {', '.join(other)}"
-            )
+        if differences:
+            _refuse_architecture(sparse, differences)
 
     def _masks_for(self, sparse):
-        """The masks by the names of another model, whose layers Keras may
-        have counted on."""
-        here = {k.name: tuple(k.mask.shape) for k in sparse.kernels}
-        there = {name: mask.shape for name, mask in self.masks.items()}
-        if here.keys() != there.keys() and (
-            list(here.values()) == list(there.values())
+        """Returns the masks with the kernel names of the given model.
+
+        Keras numbers layers, so another model may have other names.
+        """
+        shapes = {k.name: tuple(k.mask.shape) for k in sparse.kernels}
+        own = {name: mask.shape for name, mask in self.masks.items()}
+        if shapes.keys() != own.keys() and (
+            list(shapes.values()) == list(own.values())
         ):
-            return dict(zip(here, self.masks.values(), strict=True))
-        if here != there:
-            other = {
-                name: (there.get(name), here.get(name))
-                for name in sorted(here.keys() | there.keys())
-                if there.get(name) != here.get(name)
-            }
-            raise ValueError(
-                f"The ticket is of another architecture than {sparse.name!r}. "
-                "Shapes in the ticket and in the model: "
-                + ", ".join(f"{n}: {a} and {b}" for n, (a, b) in other.items())
+            return dict(zip(shapes, self.masks.values(), strict=True))
+        if shapes != own:
+            _refuse_architecture(
+                sparse,
+                [
+                    f"{name}: {own.get(name)} and {shapes.get(name)}"
+                    for name in sorted(shapes.keys() | own.keys())
+                    if own.get(name) != shapes.get(name)
+                ],
             )
         return self.masks
 
 
+def _refuse_architecture(sparse, differences):
+    raise ValueError(
+        "The ticket and the model must have the same architecture. Received "
+        f"{sparse.name!r} with other shapes, first the ticket's and then the "
+        f"model's: {', '.join(differences)}."
+    )
+
+
 def load(path):
-    """Loads a ticket that `Ticket.save` has saved.
+    """Loads a ticket from a file of `Ticket.save`.
 
     Args:
         path: Path of the file.
 
     Returns:
-        `Ticket`. Its `sparsify` puts it on a model.
+        `Ticket`. `Ticket.sparsify` applies it to a model.
 
     Raises:
         OSError: If the file cannot be read.
-        ValueError: If it is not a ticket, damaged or of another version.
+        ValueError: If the file is not a ticket, is damaged or has another
+            version.
     """
-    facts, arrays = ticket_file.read(path)
+    metadata, arrays = ticket_file.read(path)
     try:
-        return _of(facts, arrays)
+        return _parse(metadata, arrays)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise ValueError(
             f"{path} cannot be read as a ticket: {error!r}."
         ) from None
 
 
-def _of(facts, arrays):
-    """The ticket that a file describes, if it describes one."""
+def _parse(metadata, arrays):
+    """Returns the ticket in the contents of a file."""
     masks, scores, weights = (
         names and {name: arrays[f"{group}/{name}"] for name in names}
         for group, names in (
-            (group, facts["names"][group])
+            (group, metadata["names"][group])
             for group in ("masks", "scores", "weights")
         )
     )
     if not masks or any(mask.dtype != bool for mask in masks.values()):
         raise ValueError("it has no masks")
-    if type(facts["signed_constant"]) is not bool:
+    if type(metadata["signed_constant"]) is not bool:
         raise TypeError("signed_constant is no boolean")
     return Ticket(
         masks=masks,
@@ -223,44 +232,44 @@ def _of(facts, arrays):
         weights=weights and list(weights.values()),
         history={
             name: list(map(float, values))
-            for name, values in facts["history"].items()
+            for name, values in metadata["history"].items()
         },
-        signed_constant=facts["signed_constant"],
-        exclude=tuple(_names("exclude", facts["exclude"])),
-        include=tuple(_names("include", facts["include"])),
-        request=dict(facts["request"]),
+        signed_constant=metadata["signed_constant"],
+        exclude=tuple(_names("exclude", metadata["exclude"])),
+        include=tuple(_names("include", metadata["include"])),
+        request=dict(metadata["request"]),
     )
 
 
 def _names(argument, layers):
-    """Names or patterns of layers, as a list."""
+    """Returns names or patterns of layers as a list."""
     is_list = isinstance(layers, list | tuple | set | type(None))
     names = list(layers or ()) if is_list else [layers]
     if not all(isinstance(name, str) for name in names):
         raise ValueError(
-            f"A ticket can be saved if `{argument}` has names of layers. "
+            f"`{argument}` must be names of layers in a ticket that is saved. "
             f"Received: {argument}={layers!r}."
         )
     return names
 
 
 def activate_all(model):
-    """Makes every connection of the masks that a model has active."""
+    """Makes every connection of a model active."""
     for kernel in sparse_wrapper.sparse_kernels(model):
         kernel.set_mask(np.ones(kernel.kernel_shape, bool))
 
 
-def weights_of(sparse):
-    """The variables of a sparse model that the plain one has as weights."""
+def plain_weights(sparse):
+    """Returns the variables of a sparse model that a plain model also has."""
     return sparse.network.weights
 
 
 def get_weights(sparse):
-    """A sparse model's weights, as a plain model's `get_weights` has them."""
-    return [tensors.as_array(v) for v in weights_of(sparse)]
+    """Returns the arrays that `get_weights` of the plain model returns."""
+    return [tensors.as_array(v) for v in plain_weights(sparse)]
 
 
 def set_weights(sparse, weights):
-    """Gives a sparse model the weights of a plain one."""
-    for variable, value in zip(weights_of(sparse), weights, strict=True):
+    """Assigns the weights of a plain model to a sparse model."""
+    for variable, value in zip(plain_weights(sparse), weights, strict=True):
         variable.assign(value)

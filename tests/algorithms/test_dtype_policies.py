@@ -4,9 +4,9 @@ import keras
 import numpy as np
 import pytest
 
-from rigl_tf import storage
-from rigl_tf.granularity import Connections
+from rigl_tf import kernels
 from rigl_tf.modeling import sparse_wrapper
+from rigl_tf.sparsity.structures import Unstructured
 
 
 @pytest.mark.parametrize(
@@ -21,8 +21,8 @@ def test_all_floats_in_a_view_are_of_one_type(policy, dtype):
     sign = np.ones((4, 3), "int8")
 
     view = kernel.view(
-        storage.UpdateInputs(
-            gradient, sign=sign, granularity=Connections(), seed=(0, 0)
+        kernels.UpdateInputs(
+            gradient, sign=sign, granularity=Unstructured(), seed=(0, 0)
         )
     )
 

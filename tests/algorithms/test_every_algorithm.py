@@ -8,12 +8,12 @@ import pytest
 import tensorflow as tf
 
 from rigl_tf import algorithms
-from rigl_tf import masks
 from rigl_tf.algorithms import CandidateTile
 from rigl_tf.algorithms import KernelView
 from rigl_tf.algorithms import RandomNumbers
 from rigl_tf.algorithms import Request
 from rigl_tf.algorithms.random_numbers import SliceNumbers
+from rigl_tf.sparsity import masks
 
 SHAPES = [(12, 7), (3, 3, 4, 5), (40,), (6, 2, 5)]
 STATE = {"threshold": tf.constant(0.4)}

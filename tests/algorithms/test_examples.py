@@ -4,11 +4,11 @@ import doctest
 
 import pytest
 
-from rigl_tf import masks
 from rigl_tf.algorithms import base
 from rigl_tf.algorithms import kernel_view
 from rigl_tf.algorithms import random_numbers
-from rigl_tf.schedules import drop_fractions
+from rigl_tf.sparsity import masks
+from rigl_tf.sparsity.schedules import drop_fractions
 
 
 @pytest.mark.parametrize(

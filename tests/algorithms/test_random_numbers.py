@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from rigl_tf import masks
 from rigl_tf.algorithms import CandidateTile
 from rigl_tf.algorithms import RandomNumbers
 from rigl_tf.algorithms.random_numbers import SliceNumbers
+from rigl_tf.sparsity import masks
 
 SEED = tf.constant([5, 1 << 33], tf.int64)
 DRAWS = ("integers", "uniform", "normal")

@@ -7,8 +7,8 @@ import tensorflow as tf
 
 import rigl_tf
 from rigl_tf import algorithms
-from rigl_tf import masks
-from rigl_tf import schedules
+from rigl_tf.sparsity import masks
+from rigl_tf.sparsity import schedules
 from tests.algorithms import reference
 
 SEED = 5

@@ -11,14 +11,14 @@ import tensorflow as tf
 
 import rigl_tf
 from rigl_tf import algorithms
-from rigl_tf import masks
-from rigl_tf import schedules
 from rigl_tf.algorithms import Algorithm
 from rigl_tf.algorithms import redistribution
-from rigl_tf.granularity import Blocks
-from rigl_tf.storage import connections
-from tests.storage.test_active_training import assert_alike
-from tests.storage.test_active_training import trained
+from rigl_tf.kernels import coo_kernel
+from rigl_tf.sparsity import masks
+from rigl_tf.sparsity import schedules
+from rigl_tf.sparsity.structures import Blocks
+from tests.kernels.test_active_training import assert_alike
+from tests.kernels.test_active_training import trained
 
 NOTEBOOK = pathlib.Path(__file__).parents[2] / "colab/add_an_algorithm.ipynb"
 
@@ -121,7 +121,7 @@ ALGORITHMS = [
 def test_masks_are_the_same_in_every_storage(
     algorithm, granularity, data, monkeypatch
 ):
-    monkeypatch.setattr(connections, "_TILE", 200)  # several in a kernel
+    monkeypatch.setattr(coo_kernel, "_TILE", 200)  # several in a kernel
 
     dense, active = (
         trained(stored, algorithm, data, steps=80, granularity=granularity)
@@ -154,7 +154,7 @@ def test_random_choices_do_not_repeat_from_tile_to_tile(
     algorithm, stored, monkeypatch
 ):
     rows, width = 4, 64
-    monkeypatch.setattr(connections, "_TILE", rows * width)
+    monkeypatch.setattr(coo_kernel, "_TILE", rows * width)
     network = keras.Sequential(
         [keras.Input((width,)), keras.layers.Dense(width, use_bias=False)]
     )

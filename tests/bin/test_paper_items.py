@@ -6,25 +6,26 @@ import math
 
 import pytest
 
-from rigl_tf import costs
-from rigl_tf import flops
 from rigl_tf import papers
 from rigl_tf import results
-from rigl_tf.bin import configs
-from rigl_tf.bin import items
+from rigl_tf.analysis import flops
+from rigl_tf.bin import paper_flags
 from rigl_tf.bin import papers as listing
 from rigl_tf.bin import report
 from rigl_tf.bin import sweep
+from rigl_tf.experiments import run_costs
+from rigl_tf.gin_tools import config_files
+from rigl_tf.papers import table_runs
 from tests.records import record
 
 PAPERS = {
     path.parent.name: papers.read(path)
-    for path in sorted((configs.folder() / "papers").glob("*/tables.toml"))
+    for path in sorted((config_files.folder() / "papers").glob("*/tables.toml"))
 }
 ALL = [(name, item) for name in PAPERS for item in PAPERS[name].items]
 # No table of it takes a run, or each has its own test.
 TRAINED = [(name, item) for name, item in ALL if PAPERS[name].items[item].rows]
-described = functools.cache(items.described)
+described = functools.cache(table_runs.describe)
 
 
 def kernel(name, shape, uses):
@@ -57,7 +58,7 @@ def test_every_item_lists_a_command_for_every_run(
     name, item, monkeypatch, capsys, parsed_flags
 ):
     monkeypatch.setattr(
-        listing, "cost", lambda *_: costs.RunCost(search=2e9, training=3e9)
+        listing, "cost", lambda *_: run_costs.RunCost(search=2e9, training=3e9)
     )
     parsed_flags(*flags_of(name, item))
     listing.main()
@@ -66,7 +67,7 @@ def test_every_item_lists_a_command_for_every_run(
     rows = PAPERS[name].items[item].rows
     count = sum(len(row.settings) for row in rows)
     assert sum(line.startswith("rigl-train ") for line in lines) == count
-    assert sum("5e+09 FLOPs a seed" in line for line in lines) == count
+    assert sum("5e+09 FLOPs per seed" in line for line in lines) == count
 
 
 @pytest.mark.parametrize(("name", "item"), TRAINED)
@@ -86,17 +87,17 @@ def test_every_item_reports_a_run_in_its_row_and_in_no_other(
     name, item, tmp_path, monkeypatch, capsys, parsed_flags
 ):
     paper = PAPERS[name].items[item]
-    monkeypatch.setattr(items, "described", described)
+    monkeypatch.setattr(table_runs, "describe", described)
     # Drawing is tested elsewhere; one sparsity tells as much as all.
     monkeypatch.setattr(
-        items,
+        paper_flags,
         "item",
         lambda of: dataclasses.replace(
             of.items[item], figures=(), rows=tuple(map(first, paper.rows))
         ),
     )
     row = paper.rows[len(paper.rows) // 2]
-    run = items.run(first(row), 0, 0, rows=paper.rows)
+    run = table_runs.make_run(first(row), 0, 0, rows=paper.rows)
     task, method, settings = described(run)
     if run.source is not None:
         settings = settings | {"SOURCE": f"/elsewhere/{run.source.path}"}
@@ -121,7 +122,7 @@ def first(row):
     return dataclasses.replace(
         row,
         sparsity=row.sparsity[:1],
-        printed={name: values[:1] for name, values in row.printed.items()},
+        reported={name: values[:1] for name, values in row.reported.items()},
     )
 
 

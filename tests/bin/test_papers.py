@@ -10,15 +10,15 @@ import gin
 import keras
 import pytest
 
+from rigl_tf import experiments
 from rigl_tf import papers
-from rigl_tf import schedules
-from rigl_tf import training
-from rigl_tf.bin import configs
 from rigl_tf.bin import papers as listing
 from rigl_tf.bin import train
 from rigl_tf.datasets import prepared
+from rigl_tf.gin_tools import config_files
+from rigl_tf.sparsity import schedules
 
-PAPERS = sorted(p for p in (configs.folder() / "papers").iterdir())
+PAPERS = sorted(p for p in (config_files.folder() / "papers").iterdir())
 # What files leave open.
 OPEN = {
     "SPARSITY": "0.9",
@@ -50,7 +50,8 @@ def bindings(*files):
     wanted = set(re.findall(r"^(\w+) = %gin.REQUIRED", text, re.MULTILINE))
     for name in re.findall(r"^include '(.*)'", text, re.MULTILINE):
         wanted.update(
-            one.split(" = ")[0] for one in bindings(configs.folder() / name)
+            one.split(" = ")[0]
+            for one in bindings(config_files.folder() / name)
         )
     filled = set(re.findall(r"^(\w+) = [^%]", text, re.MULTILINE))
     return [f"{name} = {OPEN[name]}" for name in sorted(wanted - filled)]
@@ -59,11 +60,14 @@ def bindings(*files):
 @contextlib.contextmanager
 def built(task, method="dense", *more):
     """The task and the method, of faked data."""
-    files = [configs.find("tasks", task), configs.find("methods", method)]
+    files = [
+        config_files.find("tasks", task),
+        config_files.find("methods", method),
+    ]
     set_ = [*bindings(*files), *more]
-    with configs.parsed(files, set_), prepared.faked(8):
-        made = gin.get_configurable(training.Task)()
-        method = gin.query_parameter("training.train.method")
+    with config_files.parsed(files, set_), prepared.mock_data(8):
+        made = gin.get_configurable(experiments.Task)()
+        method = gin.query_parameter("experiments.train.method")
         yield made, method and method.scoped_configurable_fn()
 
 
@@ -82,7 +86,7 @@ def test_every_task_makes_its_network_and_optimizer(task):
 def test_every_method_is_made_of_its_file(name):
     with built(TASK_OF[name.split("/")[0]], name) as (task, method):
         assert method.sparsity == 0.9
-        assert isinstance(task, training.Task)
+        assert isinstance(task, experiments.Task)
 
 
 @pytest.mark.parametrize("task", TASKS)
@@ -146,7 +150,7 @@ def test_masks_of_the_reproduction_change_659_times():
     ):
         steps = method.schedule.steps(0, 88_000)
         assert (len(steps), steps[0], steps[-1]) == (659, 100, 65_900)
-        drop = schedules.complete(method.drop_fraction, method.schedule)
+        drop = schedules.resolve_steps(method.drop_fraction, method.schedule)
         assert float(drop(0)) == pytest.approx(0.3)
         assert float(drop(32_959)) == pytest.approx(0.15, abs=1e-5)
         assert float(drop(65_918)) == pytest.approx(0, abs=1e-9)
@@ -154,12 +158,14 @@ def test_masks_of_the_reproduction_change_659_times():
 
 def test_twice_as_long_changes_masks_twice_as_often():
     with built(
-        "rigl_reproduction/cifar10", "rigl_reproduction/rigl", "EXTENSION = 2"
+        "rigl_reproduction/cifar10",
+        "rigl_reproduction/rigl",
+        "TRAINING_MULTIPLIER = 2",
     ) as (task, method):
         assert task.total_epochs == 500
-        model = method.build(task.network(), 0, task.extension)
+        model = method.build(task.network(), 0, task.training_multiplier)
         assert model.schedule.end_step == 2 * 65_918
-        optimizer = task.stretched_optimizer()
+        optimizer = task.scaled_optimizer()
         optimizer.iterations.assign(60_000)
         assert float(optimizer.learning_rate) == pytest.approx(0.02)
 
@@ -171,7 +177,7 @@ def test_pruning_follows_the_cubic_schedule_of_the_reproduction():
         method,
     ):
         model = method.build(task.network(), 0)
-        sparsity = schedules.complete(model.sparsity, model.schedule)
+        sparsity = schedules.resolve_steps(model.sparsity, model.schedule)
         for step, expected in (
             (700, 0),
             (800, 0.00413362),
@@ -192,14 +198,14 @@ def test_pruning_follows_the_cubic_schedule_of_the_reproduction():
     ],
 )
 def test_gem_miner_freezes_as_in_the_paper(settings, freezings, kept):
-    from rigl_tf.tickets import counts
+    from rigl_tf.tickets.search import pruning_counts
 
     with built("rare_gems/resnet20", "gem_miner", *settings) as (task, method):
         size = sum(
             int(v.shape.num_elements())
             for v in task.network().trainable_variables
         )
-        steps = counts.within_epochs(
+        steps = pruning_counts.within_epochs(
             size,
             round(1 - method.sparsity, 6),
             task.total_epochs,
@@ -218,7 +224,10 @@ def test_gem_miner_freezes_as_in_the_paper(settings, freezings, kept):
     ],
 )
 def test_a_run_of_a_paper_can_be_tried(task, method, tmp_path):
-    files = [configs.find("tasks", task), configs.find("methods", method)]
+    files = [
+        config_files.find("tasks", task),
+        config_files.find("methods", method),
+    ]
     record = train.run_one(
         files, bindings(*files), tmp_path / "run", smoke=True, verbose=0
     )
@@ -232,7 +241,7 @@ def test_a_run_of_a_paper_can_be_tried(task, method, tmp_path):
 
 TABLES = {
     path.parent.name: papers.read(path)
-    for path in sorted((configs.folder() / "papers").glob("*/tables.toml"))
+    for path in sorted((config_files.folder() / "papers").glob("*/tables.toml"))
 }
 
 
@@ -256,22 +265,22 @@ def test_every_table_and_figure_is_listed():
 @pytest.mark.parametrize("paper", TABLES)
 def test_every_row_composes(paper):
     for item in TABLES[paper].items.values():
-        assert item.rows or (configs.folder().parent / item.test).is_file()
-        for name in [item.here] * bool(item.here):
+        assert item.rows or (config_files.folder().parent / item.test).is_file()
+        for name in [item.small_scale] * bool(item.small_scale):
             places = [
-                configs.folder() / kind / f"{name}.gin"
+                config_files.folder() / kind / f"{name}.gin"
                 for kind in ("sweeps", "studies")
             ]
             assert any(place.is_file() for place in places)
-        assert not item.study or configs.find("studies", item.study)
+        assert not item.study or config_files.find("studies", item.study)
         for row in item.rows:
             assert row.task in TABLES[paper].examples
             files = [
-                configs.find("tasks", row.task),
-                configs.find("methods", row.method),
+                config_files.find("tasks", row.task),
+                config_files.find("methods", row.method),
             ]
-            with configs.parsed(files, list(row.settings[0])):
-                made = gin.query_parameter("training.train.method")
+            with config_files.parsed(files, list(row.settings[0])):
+                made = gin.query_parameter("experiments.train.method")
                 method = made and made.scoped_configurable_fn()
             assert (method is None) == (row.method == "dense")
             assert method is None or method.sparsity == row.sparsity[0]
@@ -292,7 +301,7 @@ DENSE = 250 * 45_000 * 3 * 315_460_096  # WRN-22-2
         ),
         (
             "rigl_reproduction/rigl",
-            ("SPARSITY = 0.8", "EXTENSION = 2"),
+            ("SPARSITY = 0.8", "TRAINING_MULTIPLIER = 2"),
             2 * 0.3542,
         ),
         ("rigl_reproduction/set", ("SPARSITY = 0.8",), 0.3521),
@@ -350,14 +359,14 @@ def test_a_list_says_what_is_needed_and_what_it_costs():
     paper = TABLES["rigl_reproduction"]
     only = {name: paper.items[name] for name in ("Table 6", "Figure 5")}
     paper = dataclasses.replace(paper, items=only)
-    rows = listing.listed(paper, has_flops=True).splitlines()
+    rows = listing.paper_table(paper, has_flops=True).splitlines()
     assert "tests/models/test_papers.py" in rows[2]
     cells = [cell.strip() for cell in rows[3].split("|")]
     assert cells[3] == "8"
     assert cells[4].startswith("cifar10")
     assert cells[5] == "digits_dst"
     assert float(cells[6]) == pytest.approx(2.5e16, rel=0.05)
-    assert "FLOPs" not in listing.listed(paper).splitlines()[0]
+    assert "FLOPs" not in listing.paper_table(paper).splitlines()[0]
 
 
 def test_an_unknown_key_names_the_file(tmp_path):
@@ -365,5 +374,5 @@ def test_an_unknown_key_names_the_file(tmp_path):
     path.write_text(
         'title = ""\nurl = ""\n[examples]\n[[item]]\nname = "Table 1"\n'
     )
-    with pytest.raises(ValueError, match="tables.toml.*about"):
+    with pytest.raises(ValueError, match="tables.toml.*description"):
         papers.read(path)

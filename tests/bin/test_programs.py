@@ -9,7 +9,7 @@ import pytest
 from absl import flags
 
 from rigl_tf import bin as programs
-from rigl_tf.bin import configs
+from rigl_tf.gin_tools import config_files
 
 # A flag that is defined twice cannot be imported.
 MODULES = {
@@ -24,7 +24,7 @@ PROGRAMS = sorted(
 
 
 def test_programs_are_installed():
-    setup = (configs.folder().parent / "setup.py").read_text()
+    setup = (config_files.folder().parent / "setup.py").read_text()
     assert len(PROGRAMS) >= 6
     for name in PROGRAMS:
         assert f'"rigl-{name} = rigl_tf.bin.{name}:run"' in setup

@@ -6,18 +6,18 @@ import shutil
 
 import pytest
 
-from rigl_tf import files
 from rigl_tf import results
-from rigl_tf.bin import configs
 from rigl_tf.bin import report
 from rigl_tf.bin import train
+from rigl_tf.gin_tools import config_files
+from rigl_tf.utils import files
 from tests.records import record
 
 
 def test_a_report_draws_the_masks_of_a_kernel(tmp_path, capsys):
     files = [
-        configs.find("tasks", "digits_mlp"),
-        configs.find("methods", "static"),
+        config_files.find("tasks", "digits_mlp"),
+        config_files.find("methods", "static"),
     ]
     for seed in (0, 1):
         bindings = ["EPOCHS = 1", "SPARSITY = 0.9", f"SEED = {seed}"]

@@ -1,4 +1,4 @@
-"""Tests of studies. Nothing is trained: a run's accuracy is made up."""
+"""Tests of tuning. Nothing is trained: a run's accuracy is made up."""
 
 import contextlib
 import dataclasses
@@ -8,13 +8,13 @@ import sqlite3
 import optuna
 import pytest
 
-from rigl_tf import locks
-from rigl_tf.bin import pool
-from rigl_tf.bin import studies
+from rigl_tf.bin import parallel_runs
 from rigl_tf.bin import study as program
+from rigl_tf.experiments import tuning
+from rigl_tf.utils import file_lock
 from tests.records import record
 
-STUDY = studies.Study(
+STUDY = tuning.Study(
     task="digits_mlp",
     method="rigl",
     sparsities=(0.9,),
@@ -54,7 +54,7 @@ def trained(monkeypatch):
                 ),
             )
 
-    monkeypatch.setattr(pool, "trained", train)
+    monkeypatch.setattr(parallel_runs, "train_all", train)
     return done
 
 
@@ -76,7 +76,9 @@ def test_the_best_is_that_of_validation_data(trained, tmp_path, capsys):
 def test_values_are_in_their_ranges_and_differ(trained, tmp_path):
     program.tune(STUDY, tmp_path)
 
-    values = studies.done(studies.opened(STUDY, "uniform", 0.9, tmp_path))
+    values = tuning.completed(
+        tuning.open_study(STUDY, "uniform", 0.9, tmp_path)
+    )
     assert len({each["ALPHA"] for each in values}) == 12
     for each in values:
         assert 0.1 <= each["ALPHA"] <= 0.6
@@ -107,7 +109,8 @@ def test_more_trials_may_be_added_and_other_ranges_not(trained, tmp_path):
     more = dataclasses.replace(STUDY, num_trials=13)
     program.tune(more, tmp_path)
     assert (
-        len(studies.done(studies.opened(more, "uniform", 0.9, tmp_path))) == 13
+        len(tuning.completed(tuning.open_study(more, "uniform", 0.9, tmp_path)))
+        == 13
     )
 
     other = dataclasses.replace(STUDY, ranges={"ALPHA": (0.1, 0.2)})
@@ -116,7 +119,7 @@ def test_more_trials_may_be_added_and_other_ranges_not(trained, tmp_path):
 
 
 def test_a_second_study_in_a_directory_is_told_who_is_there(trained, tmp_path):
-    with locks.Lock(tmp_path):
+    with file_lock.Lock(tmp_path):
         with pytest.raises(FileExistsError, match=f"process {os.getpid()} on"):
             program.tune(STUDY, tmp_path)
 
@@ -125,8 +128,8 @@ def test_a_second_study_in_a_directory_is_told_who_is_there(trained, tmp_path):
 
 
 def test_data_without_validation_cannot_be_tuned_on():
-    with pytest.raises(ValueError, match="takes validation data"):
-        studies.score([record(history={"accuracy": [0.5]})])
+    with pytest.raises(ValueError, match="needs validation data"):
+        tuning.score([record(history={"accuracy": [0.5]})])
 
 
 def test_ends_that_leave_nothing_are_refused():
@@ -135,9 +138,9 @@ def test_ends_that_leave_nothing_are_refused():
 
 
 def test_a_study_without_optuna_says_how_to_get_it(monkeypatch, tmp_path):
-    monkeypatch.setattr(studies, "optuna", None)
+    monkeypatch.setattr(tuning, "optuna", None)
     with pytest.raises(ValueError, match=r"pip install 'rigl-tf\[studies\]'"):
-        studies.opened(STUDY, "uniform", 0.9, tmp_path)
+        tuning.open_study(STUDY, "uniform", 0.9, tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -154,7 +157,7 @@ def test_a_study_without_optuna_says_how_to_get_it(monkeypatch, tmp_path):
 def test_what_others_have_tried_must_be_in_the_ranges(
     params, planned, trained, tmp_path
 ):
-    trials = studies.opened(STUDY, "uniform", 0.9, tmp_path)
+    trials = tuning.open_study(STUDY, "uniform", 0.9, tmp_path)
     if planned and len(params) == 2:
         trials.enqueue_trial(params)
     else:
@@ -167,7 +170,7 @@ def test_what_others_have_tried_must_be_in_the_ranges(
             )
         )
 
-    with pytest.raises(ValueError, match="studies.db has a trial with"):
+    with pytest.raises(ValueError, match="studies.db contains a trial with"):
         program.tune(STUDY, tmp_path)
 
     assert not any(run.settings for run in trained)
@@ -185,16 +188,17 @@ def test_what_others_have_tried_must_be_in_the_ranges(
 def test_a_database_that_optuna_would_not_write_is_named(
     statement, trained, tmp_path
 ):
-    trials = studies.opened(STUDY, "uniform", 0.9, tmp_path)
-    trial, _ = studies.ask(STUDY, trials)
+    trials = tuning.open_study(STUDY, "uniform", 0.9, tmp_path)
+    trial, _ = tuning.ask(STUDY, trials)
     trials.tell(trial, 0.5)
     with contextlib.closing(
-        sqlite3.connect(tmp_path / studies.DATABASE)
+        sqlite3.connect(tmp_path / tuning.DATABASE)
     ) as database:
         assert database.execute(statement).rowcount
         database.commit()
 
-    with pytest.raises(ValueError, match="studies.db (cannot be|has a trial)"):
+    problem = "studies.db (cannot be|contains a trial)"
+    with pytest.raises(ValueError, match=problem):
         program.tune(STUDY, tmp_path)
 
 
@@ -202,15 +206,15 @@ def test_a_database_that_optuna_would_not_write_is_named(
 def test_a_directory_may_have_any_name(name, tmp_path):
     directory = tmp_path / name
     directory.mkdir()
-    studies.opened(STUDY, "uniform", 0.9, directory)
-    assert (directory / studies.DATABASE).is_file()
+    tuning.open_study(STUDY, "uniform", 0.9, directory)
+    assert (directory / tuning.DATABASE).is_file()
     assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
 @pytest.mark.parametrize("share", [0.0, 0.5])
 def test_a_database_that_is_damaged_is_named(share, trained, tmp_path):
-    studies.opened(STUDY, "uniform", 0.9, tmp_path)
-    path = tmp_path / studies.DATABASE
+    tuning.open_study(STUDY, "uniform", 0.9, tmp_path)
+    path = tmp_path / tuning.DATABASE
     data = path.read_bytes()
     kept = int(share * len(data))
     path.write_bytes(data[:kept] + b"\xff" * (len(data) - kept))

@@ -2,20 +2,22 @@
 
 import pytest
 
-from rigl_tf import kinds
 from rigl_tf import results
-from rigl_tf.bin import configs
-from rigl_tf.bin import grids
-from rigl_tf.bin import pool
+from rigl_tf.bin import parallel_runs
 from rigl_tf.bin import sweep
 from rigl_tf.bin import train
+from rigl_tf.experiments import sweep_grid
+from rigl_tf.gin_tools import config_files
+from rigl_tf.results import grouping
 from tests import records
 
-SWEEPS = sorted(p.stem for p in (configs.folder() / "sweeps").glob("*.gin"))
+SWEEPS = sorted(
+    p.stem for p in (config_files.folder() / "sweeps").glob("*.gin")
+)
 
 
 def test_the_grid_counts_seeds_fastest_and_gives_dense_no_sparsity():
-    runs = grids.grid(["t"], ["dense", "rigl"], [0.9, 0.98], [0, 1])
+    runs = sweep_grid.grid(["t"], ["dense", "rigl"], [0.9, 0.98], [0, 1])
 
     assert [str(run.path) for run in runs] == [
         "t/dense/seed=0",
@@ -29,7 +31,9 @@ def test_the_grid_counts_seeds_fastest_and_gives_dense_no_sparsity():
 
 def test_runs_bind_their_seed_sparsity_and_distribution():
     methods = ["dense", "small_dense", "rigl"]
-    dense, small, rigl = grids.grid(["t"], methods, [0.95], [7], ["uniform"])
+    dense, small, rigl = sweep_grid.grid(
+        ["t"], methods, [0.95], [7], ["uniform"]
+    )
 
     assert dense.bindings("runs") == ["SEED = 7"]
     assert small.bindings("runs") == ["SEED = 7", "SPARSITY = 0.95"]
@@ -42,7 +46,7 @@ def test_runs_bind_their_seed_sparsity_and_distribution():
 
 def test_methods_may_have_settings_of_their_own():
     settings = {"snip": ["NUM_BATCHES = 2"]}
-    snip, rigl = grids.grid(
+    snip, rigl = sweep_grid.grid(
         ["t"], ["snip", "rigl"], [0.5], [0], (None,), settings
     )
 
@@ -52,12 +56,12 @@ def test_methods_may_have_settings_of_their_own():
         "NUM_BATCHES = 2",
     ]
     assert rigl.bindings("runs") == ["SEED = 0", "SPARSITY = 0.5"]
-    with pytest.raises(ValueError, match="not in the sweep.*grasp"):
-        grids.grid(["t"], ["snip"], [0.5], [0], settings={"grasp": []})
+    with pytest.raises(ValueError, match="must be for methods.*grasp"):
+        sweep_grid.grid(["t"], ["snip"], [0.5], [0], settings={"grasp": []})
 
 
 def test_runs_take_the_settings_that_are_best_on_validation_data(tmp_path):
-    run, *trials = grids.grid(
+    run, *trials = sweep_grid.grid(
         ["t"],
         ["snip"],
         [0.5],
@@ -71,8 +75,10 @@ def test_runs_take_the_settings_that_are_best_on_validation_data(tmp_path):
         f"t/snip/trials/A=1/sparsity=0.9/seed={seed}" for seed in (5, 6)
     ] + [f"t/snip/trials/A=2/sparsity=0.9/seed={seed}" for seed in (5, 6)]
     assert trials[0].bindings(".") == ["SEED = 5", "SPARSITY = 0.9", "A = 1"]
-    assert run.waits and not any(trial.waits for trial in trials)
-    with pytest.raises(ValueError, match="chosen by .*seed=5, which is not"):
+    assert run.needs_other_runs and not any(
+        trial.needs_other_runs for trial in trials
+    )
+    with pytest.raises(ValueError, match="depend on .*seed=5, which is not"):
         run.bindings(tmp_path)
     # The test accuracy, which the first settings have, decides nothing.
     for trial, accuracy in zip(trials, (0.9, 0.3, 0.5, 0.8), strict=True):
@@ -96,8 +102,10 @@ def test_runs_take_the_settings_that_are_best_on_validation_data(tmp_path):
 
 
 def test_as_many_settings_are_tried_for_each_method():
-    with pytest.raises(ValueError, match="as many settings for each method"):
-        grids.grid(
+    with pytest.raises(
+        ValueError, match="same number of settings for each method"
+    ):
+        sweep_grid.grid(
             ["t"],
             ["snip", "imp"],
             [0.5],
@@ -107,7 +115,7 @@ def test_as_many_settings_are_tried_for_each_method():
 
 
 def test_tasks_come_before_methods():
-    runs = grids.grid(["a", "b"], ["x", "y"], [0.5], [0])
+    runs = sweep_grid.grid(["a", "b"], ["x", "y"], [0.5], [0])
 
     assert [(run.task, run.method) for run in runs] == [
         ("a", "x"),
@@ -131,8 +139,8 @@ def test_every_sweep_lists_runs_of_files_that_are_there(
     assert len(set(paths)) == len(paths)
     for path in paths:
         task, method, *_ = path.split("/")
-        configs.find("tasks", task)
-        configs.find("methods", method)
+        config_files.find("tasks", task)
+        config_files.find("methods", method)
 
 
 def test_an_index_does_that_run_only(parsed_flags, tmp_path, monkeypatch):
@@ -177,11 +185,11 @@ def two_runs_at_once(directory, epochs):
     )
     (directory / "mine.gin").write_text(
         "from __gin__ import dynamic_registration\n"
-        "from rigl_tf.bin import grids\n"
-        f"grids.grid.tasks = ['{directory}/short.gin']\n"
-        "grids.grid.methods = ['dense', 'static']\n"
-        "grids.grid.sparsities = [0.9]\n"
-        "grids.grid.seeds = [0]\n"
+        "from rigl_tf.experiments import sweep_grid\n"
+        f"sweep_grid.grid.tasks = ['{directory}/short.gin']\n"
+        "sweep_grid.grid.methods = ['dense', 'static']\n"
+        "sweep_grid.grid.sparsities = [0.9]\n"
+        "sweep_grid.grid.seeds = [0]\n"
     )
     sweep_file = f"--sweep={directory}/mine.gin"
     return sweep_file, "--jobs=2", f"--output_dir={directory}"
@@ -195,7 +203,7 @@ def test_a_sweep_of_ones_own_trains_two_runs_at_once(
     sweep.main()
 
     records = results.read_all(tmp_path).values()
-    assert [str(kinds.of(record)) for record in records] == [
+    assert [str(grouping.group_key(record)) for record in records] == [
         "dense",
         "static 0.9 ERK",
     ]
@@ -221,7 +229,7 @@ def test_a_run_that_fails_in_another_process_is_named(
 def test_the_other_runs_are_trained_if_one_fails(
     parsed_flags, tmp_path, monkeypatch, capsys
 ):
-    runs = grids.grid(["digits_mlp"], ["set"], [0.9], [0, 1, 2])
+    runs = sweep_grid.grid(["digits_mlp"], ["set"], [0.9], [0, 1, 2])
 
     def run_one(files, bindings, *args, **kwargs):
         if "SEED = 1" in bindings:
@@ -232,7 +240,7 @@ def test_the_other_runs_are_trained_if_one_fails(
 
     monkeypatch.setattr(train, "run_one", run_one)
     parsed_flags()
-    found = pool.trained(runs, tmp_path)
+    found = parallel_runs.train_all(runs, tmp_path)
 
     assert next(found) == (runs[0], records.record())
     with pytest.raises(ChildProcessError, match="2 of 3 runs failed.*seed=1,"):
@@ -246,17 +254,17 @@ def test_the_other_runs_are_trained_if_one_fails(
 @pytest.mark.parametrize(
     ("code", "words"),
     [
-        (-9, "was killed by SIGKILL. Has it run out of memory?"),
-        (75, "was stopped, and saved."),
+        (-9, "was killed by SIGKILL. Check whether memory ran out."),
+        (75, "was stopped and saved."),
         (1, "ended with exit code 1."),
     ],
 )
 def test_a_process_that_ends_without_a_word_is_named(
     code, words, tmp_path, capsys
 ):
-    (run,) = grids.grid(["digits_mlp"], ["set"], [0.9], [0])
+    (run,) = sweep_grid.grid(["digits_mlp"], ["set"], [0.9], [0])
 
-    assert pool._outcome(run, tmp_path, code) is None
+    assert parallel_runs._outcome(run, tmp_path, code) is None
 
     assert capsys.readouterr().err == f"error: {run.path}: {words}\n"
 
@@ -264,14 +272,20 @@ def test_a_process_that_ends_without_a_word_is_named(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "Say which sweep"),
-        (["--sweep=digits"], "Say where the runs go"),
+        ([], "Pass either --sweep"),
+        (["--sweep=digits"], "Pass a directory for the runs"),
         (["--sweep=nope", "--list"], "There is no sweep 'nope'"),
         (["--sweep=nope.gin", "--list"], "There is no file nope.gin"),
-        (["--sweep=digits", "--index=99"], "between 0 and 11.*Received: 99"),
-        (["--sweep=digits", "--only=x"], "No run has a path like --only='x'"),
-        (["--sweep=digits", "--set=EPOCHS = 1"], "--set is for rigl-train"),
-        (["--sweep=digits", "--seed=1"], "--seed is for rigl-train"),
+        (
+            ["--sweep=digits", "--index=99"],
+            "between 0 and 11.*Received: --index=99",
+        ),
+        (["--sweep=digits", "--only=x"], "must match the path.*--only='x'"),
+        (
+            ["--sweep=digits", "--set=EPOCHS = 1"],
+            "--set is a flag of rigl-train",
+        ),
+        (["--sweep=digits", "--seed=1"], "--seed is a flag of rigl-train"),
     ],
 )
 def test_bad_arguments_are_refused(parsed_flags, arguments, message):

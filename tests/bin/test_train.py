@@ -10,7 +10,7 @@ import sys
 import pytest
 
 import rigl_tf
-from rigl_tf.bin import command
+from rigl_tf.bin import cli
 from rigl_tf.bin import train
 
 ROOT = pathlib.Path(rigl_tf.__file__).parent.parent
@@ -100,9 +100,11 @@ def test_a_second_start_is_refused_unless_it_resumes(trained):
 
     assert (refused.returncode, other.returncode) == (2, 2)
     assert errors(complaint) == [complaint.splitlines()[-1]]
-    assert complaint.splitlines()[-1].startswith("error: run holds a run")
+    assert complaint.splitlines()[-1].startswith(
+        "error: run already contains a run"
+    )
     (line,) = errors(other_complaint)
-    assert "another configuration: SEED = 5 there, SEED = 6 here" in line
+    assert "another configuration: SEED = 5. Received: SEED = 6" in line
     assert (resumed.returncode, row) == (0, stdout)
     assert (directory / "run" / "record.json").read_bytes() == before
 
@@ -139,12 +141,12 @@ def test_a_mistake_ends_in_one_line(tmp_path, arguments, message):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--task=digits_mlp"], "Say where the run goes"),
-        (["--output_dir=run"], "Say what to train"),
-        (["--output_dir=run", "--method=set"], "Say what to train: --task"),
+        (["--task=digits_mlp"], "Pass a directory for the run"),
+        (["--output_dir=run"], "Pass a task and a method"),
+        (["--output_dir=run", "--method=set"], "such as --task"),
         (["--output_dir=run", "--task=nope"], "There is no task 'nope'"),
         (["--output_dir=run", "--task=ggr/x"], "There is no task 'ggr/x'"),
-        (["--output_dir=run", "--smoke"], "leave out --output_dir"),
+        (["--output_dir=run", "--smoke"], "Remove --output_dir"),
     ],
 )
 def test_missing_arguments_are_asked_for(parsed_flags, arguments, message):
@@ -207,7 +209,7 @@ def test_trying_leaves_nothing_behind(parsed_flags, capsys):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(train, "run_one", remember)
         train.main()
-    assert "It works" in capsys.readouterr().out
+    assert "The run works" in capsys.readouterr().out
     assert not places[0].exists()
 
 
@@ -216,12 +218,12 @@ def test_messages_lose_line_breaks_and_addresses():
         "Bad.\n  In call to configurable 'train' (<function train at 0x7f>)"
     )
 
-    message = command.one_line(error)
+    message = cli.one_line(error)
 
     assert message == "Bad. In call to configurable 'train'"
 
 
 def test_a_warning_does_not_steer_the_terminal():
-    text = command._warning("epoch-\x1b[2J is\nnot whole", UserWarning, "f", 1)
+    text = cli._warning("epoch-\x1b[2J is\nnot whole", UserWarning, "f", 1)
 
     assert text.startswith("f:1: UserWarning: epoch-\\x1b[2J is\nnot whole\n")

@@ -27,10 +27,10 @@ def tar(path, files, mode="w"):
     return path
 
 
-def cifar_records(labels, pictures, coarse=None):
+def cifar_records(labels, images, coarse=None):
     """One byte or two of labels, then red, green and blue planes."""
     records = []
-    for i, (label, image) in enumerate(zip(labels, pictures, strict=True)):
+    for i, (label, image) in enumerate(zip(labels, images, strict=True)):
         first = [] if coarse is None else [coarse[i]]
         planes = image.transpose(2, 0, 1).tobytes()
         records.append(bytes([*first, label]) + planes)
@@ -38,12 +38,12 @@ def cifar_records(labels, pictures, coarse=None):
 
 
 def cifar10(folder, train, test):
-    """`cifar-10-binary.tar.gz` of pairs of labels and pictures."""
-    (labels, pictures), base = train, "cifar-10-batches-bin"
+    """`cifar-10-binary.tar.gz` of pairs of labels and images."""
+    (labels, images), base = train, "cifar-10-batches-bin"
     files = {f"{base}/batches.meta.txt": "\n".join("abcdefghij").encode()}
     for i in range(5):
         files[f"{base}/data_batch_{i + 1}.bin"] = cifar_records(
-            np.array_split(labels, 5)[i], np.array_split(pictures, 5)[i]
+            np.array_split(labels, 5)[i], np.array_split(images, 5)[i]
         )
     files[f"{base}/test_batch.bin"] = cifar_records(*test)
     return tar(folder / "cifar-10-binary.tar.gz", files, "w:gz")
@@ -65,7 +65,7 @@ def cifar100(folder, train, test):
 
 
 def tiny_imagenet(folder, ids, num_train=3, num_validation=4):
-    """`tiny-imagenet-200.zip` of some WordNet IDs, pictures all of one grey.
+    """`tiny-imagenet-200.zip` of some WordNet IDs, images all of one grey.
 
     The grey is the position among the sorted IDs, and 100 more for validation.
     """

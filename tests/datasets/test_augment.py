@@ -1,4 +1,4 @@
-"""Random changes of pictures."""
+"""Random changes of images."""
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ CHANGES = {
 }
 
 
-def pictures(num=200, height=7, width=6):
+def images(num=200, height=7, width=6):
     rng = np.random.default_rng(0)
     return rng.integers(0, 256, (num, height, width, 3), dtype=np.uint8)
 
@@ -25,7 +25,7 @@ def pictures(num=200, height=7, width=6):
 @pytest.mark.parametrize("name", CHANGES)
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32])
 def test_the_seed_decides_and_shapes_stay(name, dtype):
-    x = tf.constant(pictures(), dtype)
+    x = tf.constant(images(), dtype)
     one, two = CHANGES[name](x, SEED), CHANGES[name](x, SEED)
     assert one.shape == x.shape and one.dtype == x.dtype
     np.testing.assert_array_equal(one, two)
@@ -36,7 +36,7 @@ def test_the_seed_decides_and_shapes_stay(name, dtype):
 def test_a_pipeline_that_gin_has_configured_may_call_it(name):
     """AutoGraph leaves functions alone that gin has wrapped."""
     change = tf.autograph.experimental.do_not_convert(CHANGES[name])
-    x = tf.constant(pictures(8))
+    x = tf.constant(images(8))
     data = tf.data.Dataset.from_tensors(x).map(lambda x: change(x, SEED))
     (changed,) = data
     np.testing.assert_array_equal(changed, CHANGES[name](x, SEED))
@@ -51,7 +51,7 @@ def test_a_pipeline_that_gin_has_configured_may_call_it(name):
     ],
 )
 def test_about_half_are_mirrored_and_nothing_else(change):
-    x = pictures()
+    x = images()
     changed = change(tf.constant(x)).numpy()
     same = (changed == x).all(axis=(1, 2, 3))
     mirrored = (changed == x[:, :, ::-1]).all(axis=(1, 2, 3))
@@ -61,7 +61,7 @@ def test_about_half_are_mirrored_and_nothing_else(change):
 
 @pytest.mark.parametrize("mode", ["REFLECT", "CONSTANT"])
 def test_a_crop_is_a_part_of_the_padded_picture(mode):
-    x = pictures(num=60)
+    x = images(num=60)
     changed = augment.crop_and_flip(tf.constant(x), SEED, 2, mode).numpy()
     kind = {"REFLECT": "reflect", "CONSTANT": "constant"}[mode]
     padded = np.pad(x, [(0, 0), (2, 2), (2, 2), (0, 0)], mode=kind)
@@ -109,6 +109,6 @@ def test_a_picture_turns_about_its_centre():
 
 
 def test_a_part_may_have_another_size():
-    x = tf.constant(pictures(num=3))
+    x = tf.constant(images(num=3))
     parts = augment.resize_and_flip(x, SEED, size=(4, 5))
     assert parts.shape == (3, 4, 5, 3)

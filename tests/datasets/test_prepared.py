@@ -12,8 +12,8 @@ import tensorflow_datasets as tfds
 from tensorflow_datasets.core.download import checksums
 
 from rigl_tf import datasets
-from rigl_tf.bin.prepare import listed
-from rigl_tf.bin.prepare import prepare
+from rigl_tf.bin.prepare import dataset_table
+from rigl_tf.bin.prepare import prepare_dataset
 from rigl_tf.datasets import augment
 from rigl_tf.datasets import prepared
 from tests.datasets import official
@@ -40,7 +40,7 @@ def small(monkeypatch, tmp_path):
                 i for i in known.values() if i.filename == path.name
             ),
         )
-        prepare(name, archives, tmp_path / "data")
+        prepare_dataset(name, archives, tmp_path / "data")
         return tmp_path / "data"
 
     tfds.display_progress_bar(False)
@@ -60,8 +60,8 @@ def cifar(num_classes, num_train=20, num_test=6):
     rng = np.random.default_rng(0)
 
     def split(num):
-        pictures = rng.integers(0, 256, (num, 32, 32, 3), dtype=np.uint8)
-        return np.arange(num) % num_classes, pictures
+        images = rng.integers(0, 256, (num, 32, 32, 3), dtype=np.uint8)
+        return np.arange(num) % num_classes, images
 
     return split(num_train), split(num_test)
 
@@ -69,9 +69,9 @@ def cifar(num_classes, num_train=20, num_test=6):
 @pytest.mark.parametrize("num_classes", [10, 100])
 def test_cifar_is_read_as_it_was_written(num_classes, small, tmp_path):
     name = f"cifar{num_classes}"
-    (labels, pictures), test = cifar(num_classes)
+    (labels, images), test = cifar(num_classes)
     write = getattr(official, name)
-    data_dir = small(name, write(tmp_path, (labels, pictures), test))
+    data_dir = small(name, write(tmp_path, (labels, images), test))
     # The mean and scale are such that pixels are what they were.
     data = NAMES[name](
         batch_size=4,
@@ -86,12 +86,12 @@ def test_cifar_is_read_as_it_was_written(num_classes, small, tmp_path):
     np.testing.assert_allclose(x, test[1], atol=1e-3)
     np.testing.assert_array_equal(y, test[0])
     x, y = all_of(data.validation)
-    np.testing.assert_allclose(x, pictures[14:], atol=1e-3)
+    np.testing.assert_allclose(x, images[14:], atol=1e-3)
     np.testing.assert_array_equal(y, labels[14:])
     x, y = all_of(data.train(0), data.steps_per_epoch)
     order = np.argsort(x[:, 0, 0, 0] * 1e6 + x[:, 0, 1, 1])
-    expected = np.argsort(pictures[:14, 0, 0, 0] * 1e6 + pictures[:14, 0, 1, 1])
-    np.testing.assert_allclose(x[order], pictures[:14][expected], atol=1e-3)
+    expected = np.argsort(images[:14, 0, 0, 0] * 1e6 + images[:14, 0, 1, 1])
+    np.testing.assert_allclose(x[order], images[:14][expected], atol=1e-3)
     np.testing.assert_array_equal(y[order], labels[:14][expected])
 
 
@@ -105,7 +105,7 @@ def test_cifar_is_normalized_as_the_papers_say(small, tmp_path):
         0.2010,
     ]
     np.testing.assert_allclose(x, expected, atol=1e-5)
-    # The RigL paper standardizes each picture by itself.
+    # The RigL paper standardizes each image by itself.
     data = datasets.cifar10(validation=0, std=None, data_dir=data_dir)
     x, _ = all_of(data.test)
     np.testing.assert_allclose(x.mean(axis=(1, 2, 3)), 0, atol=1e-5)
@@ -222,13 +222,13 @@ def test_data_that_are_not_prepared_say_how(name, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_data_can_be_faked(name):
-    with prepared.faked(8):
+    with prepared.mock_data(8):
         data = NAMES[name](batch_size=4)
     source = prepared.SOURCES[name]
     x, y = next(iter(data.train(0)))
     assert x.shape == (min(4, data.num_train), *source.shape)
     assert data.num_classes == source.num_classes > int(max(y))
-    assert not prepared.are_faked()
+    assert not prepared.is_mocked()
 
 
 def with_entries(path, **entries):
@@ -256,7 +256,10 @@ def annotated(name):
         (annotated("val_0.JPEG"), None),
         ({"val__val_annotations.txt": "val_0.JPEG"}, "not enough values"),
         ({"val__val_annotations.txt": None}, "no val/val_annotations.txt"),
-        ({"wnids.txt": "n02"}, "wnids.txt has no 'n01', which train/n01"),
+        (
+            {"wnids.txt": "n02"},
+            "wnids.txt has no 'n01', the class of train/n01",
+        ),
         ({"wnids.txt": None}, "it has no wnids.txt"),
         ({"wnids.txt": b"\xff"}, "UnicodeDecodeError"),
         ({"wnids.txt": bytes(2**20 + 1)}, "wnids.txt would take 1,048,577"),
@@ -313,7 +316,9 @@ def test_an_archive_with_more_than_files_is_refused(kind, to, small, tmp_path):
         info = tarfile.TarInfo("ILSVRC2012_val_00000009.JPEG")
         info.type, info.linkname = kind, to
         archive.addfile(info)
-    with pytest.raises(ValueError, match="00000009.JPEG' is no ordinary file"):
+    with pytest.raises(
+        ValueError, match="00000009.JPEG' is not a regular file"
+    ):
         small("imagenet2012", *archives)
 
 
@@ -327,7 +332,7 @@ def test_archives_within_an_archive_have_only_files_too(small, tmp_path):
     inner[148:156] = b"%06o\0 " % sum(inner)
     inner += bytes(2 * len(inner))
     official.tar(archives[0], {"n01440764.tar": bytes(inner)})
-    with pytest.raises(ValueError, match="_9.JPEG' is no ordinary file"):
+    with pytest.raises(ValueError, match="_9.JPEG' is not a regular file"):
         small("imagenet2012", *archives)
 
 
@@ -340,26 +345,31 @@ def test_archives_with_a_known_checksum_are_not_opened_otherwise(
     archive = tmp_path / prepared.SOURCES[name].files[0]
     archive.write_bytes(b"something else")
     with pytest.raises(ValueError, match="checksum"):
-        prepare(name, [archive], tmp_path / "data")
+        prepare_dataset(name, [archive], tmp_path / "data")
 
 
 @pytest.mark.parametrize(
     ("name", "archives", "error", "problem"),
     [
-        ("cifar10", ["cifar.zip"], ValueError, "made of cifar-10-binary"),
+        (
+            "cifar10",
+            ["cifar.zip"],
+            ValueError,
+            "needs the archives cifar-10-binary",
+        ),
         (
             "cifar10",
             ["no/cifar-10-binary.tar.gz"],
             FileNotFoundError,
-            "no file no/cifar",
+            "archive=no/cifar",
         ),
         ("imagenet2012", [], ValueError, "Download ILSVRC2012_img_train.tar"),
-        ("tiny_imagenet", [], ValueError, "say where: --archive="),
+        ("tiny_imagenet", [], ValueError, "and pass --archive="),
     ],
 )
 def test_archives_that_will_not_do(name, archives, error, problem, tmp_path):
     with pytest.raises(error, match=problem):
-        prepare(name, archives, tmp_path)
+        prepare_dataset(name, archives, tmp_path)
 
 
 def test_without_a_network_a_download_ends_at_once(monkeypatch, tmp_path):
@@ -368,12 +378,12 @@ def test_without_a_network_a_download_ends_at_once(monkeypatch, tmp_path):
 
     monkeypatch.setattr(urllib.request, "urlopen", unreachable)
     with pytest.raises(ConnectionError, match="no network.*--archive=path"):
-        prepare("cifar10", [], tmp_path)
+        prepare_dataset("cifar10", [], tmp_path)
 
 
 def test_the_list_says_what_is_prepared(small, tmp_path):
     data_dir = small("tiny_imagenet", official.tiny_imagenet(tmp_path, ["n01"]))
-    rows = listed(data_dir).splitlines()
+    rows = dataset_table(data_dir).splitlines()
     (row,) = [row for row in rows if "tiny_imagenet" in row]
     assert row.split("|")[2].strip() == "yes"
     (row,) = [row for row in rows if "imagenet2012" in row]

@@ -16,7 +16,7 @@ import sys
 import time
 from concurrent import futures
 
-from rigl_tf import tables
+from rigl_tf.utils import text_tables
 from tests.faults import harness
 
 # By name: a module, and what it is told by the environment. The longest first.
@@ -92,7 +92,7 @@ def main():
         (kind, str(survived + lost), str(survived), str(lost))
         for kind, (survived, lost) in counts.items()
     ]
-    print(f"\n{tables.markdown(rows)}")
+    print(f"\n{text_tables.markdown(rows)}")
     print(f"\n{time.monotonic() - start:.0f} s")
     sys.exit(any(lost for _, lost in counts.values()))
 

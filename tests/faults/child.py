@@ -24,12 +24,12 @@ import psutil
 import tensorflow as tf
 
 import rigl_tf
-from rigl_tf import checkpoints
 from rigl_tf import datasets
-from rigl_tf import durable
-from rigl_tf import schedules
-from rigl_tf import strategies
-from rigl_tf import training
+from rigl_tf import experiments
+from rigl_tf.callbacks import checkpoint_files
+from rigl_tf.distribute import strategies
+from rigl_tf.sparsity import schedules
+from rigl_tf.utils import durable
 
 STEPS = 4  # in an epoch; updates are at 3, 6, 9, ...
 
@@ -46,7 +46,7 @@ def task(epochs=4, batch_size=16):
     rng = np.random.default_rng(0)
     x = rng.normal(size=(95, 8))
     y = (x[:, 0] > 0).astype(int)
-    return training.Task(
+    return experiments.Task(
         name="signs",
         dataset=datasets.from_arrays(
             "signs",
@@ -74,10 +74,10 @@ def method(name):
     if name == "dense":
         return None
     if name in TICKETS:
-        return training.TicketMethod(
+        return experiments.TicketMethod(
             name, TICKETS[name], sparsity=0.7, checks=("shuffle",)
         )
-    return training.Method(
+    return experiments.Method(
         name=name,
         algorithm=rigl_tf.algorithms.get(name),
         sparsity=0.8,
@@ -111,7 +111,7 @@ def kill_at(place, call, when):
         functions = dict(vars(module))
         if place in functions:
             functions[place] = around(functions[place])
-            for writer in (durable, checkpoints):
+            for writer in (durable, checkpoint_files):
                 if hasattr(writer, name):
                     patched = types.SimpleNamespace(**functions)
                     setattr(writer, name, patched)
@@ -183,7 +183,7 @@ def main():
         [tf.config.LogicalDeviceConfiguration()] * args.devices,
     )
     strategy = strategies.STRATEGIES[args.strategy]()  # before any tensor
-    training.train(
+    experiments.train(
         args.directory,
         task(args.epochs),
         method(args.method),

@@ -14,8 +14,8 @@ from unittest import mock
 
 import psutil
 
-from rigl_tf import checkpoints
-from rigl_tf import locks
+from rigl_tf.callbacks import checkpoint_files
+from rigl_tf.utils import file_lock
 from tests.faults import disk
 from tests.faults import harness
 
@@ -65,7 +65,7 @@ def no_locks(number, directory):
     with mock.patch("fcntl.flock", side_effect=error):
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
-            with locks.Lock(directory / "run"):
+            with file_lock.Lock(directory / "run"):
                 pass
     assert ["has no locks" in str(w.message) for w in caught] == [True]
 
@@ -76,9 +76,9 @@ def not_a_lock(make, directory):
     target.write_text("mine")
     run = directory / "run"
     run.mkdir()
-    make(run / locks.NAME, target)
+    make(run / file_lock.NAME, target)
     try:
-        locks.Lock(run).__enter__()
+        file_lock.Lock(run).__enter__()
     except FileExistsError as error:
         assert "must be a file" in str(error)
     else:
@@ -128,12 +128,12 @@ def sweep(directory, rigl, static):
     return program(
         "sweep",
         directory,
-        "from rigl_tf.bin import grids",
-        "grids.grid.tasks = ['digits_mlp']",
-        "grids.grid.methods = ['rigl', 'static']",
-        "grids.grid.sparsities = [0.9]",
-        "grids.grid.seeds = [0, 1]",
-        f"grids.grid.settings = {{'rigl': ['EPOCHS = {rigl}'], "
+        "from rigl_tf.experiments import sweep_grid",
+        "sweep_grid.grid.tasks = ['digits_mlp']",
+        "sweep_grid.grid.methods = ['rigl', 'static']",
+        "sweep_grid.grid.sparsities = [0.9]",
+        "sweep_grid.grid.seeds = [0, 1]",
+        f"sweep_grid.grid.settings = {{'rigl': ['EPOCHS = {rigl}'], "
         f"'static': ['EPOCHS = {static}']}}",
     )
 
@@ -165,7 +165,7 @@ def told(send, code, directory):
     runs = begun(directory)
     assert len(runs) == 2, runs
     for run in runs:
-        assert checkpoints.paths(run / "checkpoints"), run
+        assert checkpoint_files.paths(run / "checkpoints"), run
     log = (directory / "sweep.log").read_text()
     assert "Traceback" not in log, log[-3000:]
 
@@ -175,7 +175,9 @@ def a_run_is_killed(directory):
     process = sweep(directory, rigl=60, static=1)
     wait_until(lambda: len(begun(directory)) == 2)
     run = begun(directory)[0]
-    os.kill(json.loads((run / locks.NAME).read_text())["pid"], signal.SIGKILL)
+    os.kill(
+        json.loads((run / file_lock.NAME).read_text())["pid"], signal.SIGKILL
+    )
     assert process.wait(300) == 2
     log = (directory / "sweep.log").read_text()
     path = run.relative_to(directory / "runs")
@@ -203,16 +205,16 @@ def two_studies(directory):
         program,
         "study",
         directory,
-        "from rigl_tf.bin import studies",
-        "studies.Study.task = 'digits_mlp'",
-        "studies.Study.method = 'rigl'",
-        "studies.Study.sparsities = (0.9,)",
-        "studies.Study.num_trials = 1",
-        "studies.Study.seeds = (0,)",
-        "studies.Study.ranges = {'ALPHA': (0.1, 0.6)}",
+        "from rigl_tf.experiments import tuning",
+        "tuning.Study.task = 'digits_mlp'",
+        "tuning.Study.method = 'rigl'",
+        "tuning.Study.sparsities = (0.9,)",
+        "tuning.Study.num_trials = 1",
+        "tuning.Study.seeds = (0,)",
+        "tuning.Study.ranges = {'ALPHA': (0.1, 0.6)}",
     )
     first = study()
-    wait_until((directory / "runs" / locks.NAME).exists)
+    wait_until((directory / "runs" / file_lock.NAME).exists)
     second = study()
     assert second.wait(120) == 2
     log = (directory / "study.log").read_text()

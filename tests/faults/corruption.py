@@ -11,8 +11,8 @@ import warnings
 import keras
 
 import rigl_tf
-from rigl_tf import checkpoints
-from rigl_tf.tensors import as_array
+from rigl_tf.callbacks import checkpoint_files
+from rigl_tf.utils.tensors import as_array
 from tests.faults import child
 from tests.faults import elsewhere
 from tests.faults import harness
@@ -45,7 +45,7 @@ def saved():
             verbose=0,
             callbacks=[checkpoint],
         )
-    for path in checkpoints.paths(directory)[2:]:
+    for path in checkpoint_files.paths(directory)[2:]:
         shutil.rmtree(path)
     return directory
 
@@ -64,7 +64,7 @@ def check(directory, damage, both):
     """Damage is never loaded: the checkpoint before is, or nothing at all."""
     place = shutil.copytree(saved(), directory / "checkpoints")
     before = values()
-    paths = checkpoints.paths(place)
+    paths = checkpoint_files.paths(place)
     for path in paths if both else paths[1:]:
         damage(path)
     checkpoint = rigl_tf.Checkpoint(place)
@@ -105,14 +105,16 @@ def remove(file, path):
 
 def swap(file, path):
     """Puts the file of another checkpoint into this one."""
-    other = next(p for p in checkpoints.paths(saved()) if p.name != path.name)
+    other = next(
+        p for p in checkpoint_files.paths(saved()) if p.name != path.name
+    )
     shutil.copy(other / file, path / file)
 
 
 def strange_facts(number, directory):
     """Whole and none of ours: used or refused, and then nothing has changed."""
     place = shutil.copytree(saved(), directory / "checkpoints")
-    for path in checkpoints.paths(place):
+    for path in checkpoint_files.paths(place):
 
         def change(facts):
             arrays = facts.pop("arrays")

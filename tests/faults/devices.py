@@ -10,11 +10,11 @@ import numpy as np
 import tensorflow as tf
 
 import rigl_tf
-from rigl_tf import fitting
-from rigl_tf import schedules
-from rigl_tf import strategies
-from rigl_tf.tensors import as_array
-from rigl_tf.tensors import as_int
+from rigl_tf.distribute import strategies
+from rigl_tf.sparsity import schedules
+from rigl_tf.training import trainer
+from rigl_tf.utils.tensors import as_array
+from rigl_tf.utils.tensors import as_int
 from tests.faults import child
 from tests.faults import harness
 
@@ -103,10 +103,10 @@ def ticket_like_on_one_device(name, strategy, directory):
                     keras.layers.Dense(2, name="out"),
                 ]
             )
-            network.compile("adam", fitting.CROSS_ENTROPY)
+            network.compile("adam", trainer.CROSS_ENTROPY)
             data = child.task().dataset
             fit = dataclasses.replace(
-                fitting.Fit.of(network, data, 0),
+                trainer.Trainer.from_model(network, data, 0),
                 epochs=EPOCHS,
                 strategy=strategy,
                 verbose=0,
@@ -157,7 +157,7 @@ def drift_is_caught(choose, strategy, directory):
         fit(model, Drift(choose))
     except RuntimeError as error:
         name = choose(model).path
-        assert f"no longer agree on '{name}'" in str(error), error
+        assert f"copies of '{name}' must be equal" in str(error), error
         return
     raise AssertionError("Nothing was noticed.")
 

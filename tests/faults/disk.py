@@ -4,7 +4,7 @@ import functools
 import resource
 import subprocess
 
-from rigl_tf import checkpoints
+from rigl_tf.callbacks import checkpoint_files
 from tests.faults import harness
 
 
@@ -28,7 +28,7 @@ def file_too_large(directory):
     assert child.returncode == 1, log[-3000:]
     assert log.count("could not be saved") > 2, log[-3000:]
     assert "File too large" in log
-    assert checkpoints.paths(run / "checkpoints") == []
+    assert checkpoint_files.paths(run / "checkpoints") == []
     harness.train(run, "rigl", "--resume")
     harness.check_same(run, whole(directory))
 
@@ -49,8 +49,8 @@ def no_space_left(directory):
         child.wait(timeout=300)
         log = run.with_suffix(".log").read_text()
         assert "could not be saved: [Errno 28]" in log, log[-3000:]
-        (path, *_) = checkpoints.paths(run / "checkpoints")
-        checkpoints.read_facts(path)  # is whole
+        (path, *_) = checkpoint_files.paths(run / "checkpoints")
+        checkpoint_files.read_facts(path)  # is whole
         (run / "ballast").unlink()
         mount(run, "remount,size=64M")
         harness.train(run, "rigl", "--resume")

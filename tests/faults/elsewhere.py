@@ -19,14 +19,15 @@ import optuna
 import tensorflow_datasets as tfds
 
 import rigl_tf
-from rigl_tf import exporting
-from rigl_tf import reports
+from rigl_tf import deploy
 from rigl_tf import results
 from rigl_tf.bin import prepare
 from rigl_tf.bin import report
-from rigl_tf.bin import studies
-from rigl_tf.exporting import compact
-from rigl_tf.exporting import loading
+from rigl_tf.deploy import compact
+from rigl_tf.deploy import loading
+from rigl_tf.experiments import tuning
+from rigl_tf.results import reports
+from rigl_tf.utils import text_tables
 from tests.datasets import official
 from tests.faults import harness
 from tests.records import record
@@ -96,14 +97,14 @@ def strange_record(way, value, directory):
 
     def use():
         (found,) = results.read_all(directory).values()
-        for layout in report.tables.FORMATS.values():
+        for layout in text_tables.FORMATS.values():
             for table in (
                 reports.table,
                 reports.tickets,
                 reports.comparison,
                 reports.learning_rates,
             ):
-                text = table([found], layout=layout)
+                text = table([found], formatter=layout)
                 assert text.replace("\n", "").isprintable(), text
 
     refused(path, use)
@@ -164,7 +165,7 @@ def compact_file(number, directory):
         header = b"[" * 100_000
     body = struct.pack("<I", len(header)) + header + body[4 + length :]
     path.write_bytes(compact.MAGIC + hashlib.sha256(body).digest() + body)
-    refused(path, lambda: exporting.read_compact(path))
+    refused(path, lambda: deploy.read_compact(path))
 
 
 def change_part(path, name, number):
@@ -221,7 +222,9 @@ def archive(change, directory):
                 target.writestr(name, data)
     assert refused(
         path,
-        lambda: prepare.prepare("tiny_imagenet", [path], directory / "data"),
+        lambda: prepare.prepare_dataset(
+            "tiny_imagenet", [path], directory / "data"
+        ),
     )
 
 
@@ -242,8 +245,8 @@ ARCHIVES = (
 
 def trial(params, directory):
     """A trial in studies.db whose parameters would become gin's bindings."""
-    study = studies.Study("digits_mlp", "rigl", (0.9,), {"ALPHA": (0.1, 0.6)})
-    trials = studies.opened(study, None, 0.9, directory)
+    study = tuning.Study("digits_mlp", "rigl", (0.9,), {"ALPHA": (0.1, 0.6)})
+    trials = tuning.open_study(study, None, 0.9, directory)
     choices = optuna.distributions.CategoricalDistribution
     trials.add_trial(
         optuna.trial.create_trial(
@@ -253,8 +256,8 @@ def trial(params, directory):
         )
     )
     assert refused(
-        directory / studies.DATABASE,
-        lambda: studies.opened(study, None, 0.9, directory),
+        directory / tuning.DATABASE,
+        lambda: tuning.open_study(study, None, 0.9, directory),
     )
 
 

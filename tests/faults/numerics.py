@@ -9,10 +9,10 @@ import numpy as np
 import tensorflow as tf
 
 import rigl_tf
-from rigl_tf import schedules
-from rigl_tf import strategies
-from rigl_tf.tensors import as_array
-from rigl_tf.tensors import as_int
+from rigl_tf.distribute import strategies
+from rigl_tf.sparsity import schedules
+from rigl_tf.utils.tensors import as_array
+from rigl_tf.utils.tensors import as_int
 from tests.faults import harness
 
 BATCH = 8

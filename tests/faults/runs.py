@@ -10,12 +10,12 @@ import keras
 import numpy as np
 
 import rigl_tf
-from rigl_tf import checkpoints
-from rigl_tf import fitting
-from rigl_tf import locks
-from rigl_tf import schedules
-from rigl_tf import training
-from rigl_tf.tensors import as_array
+from rigl_tf import experiments
+from rigl_tf.callbacks import checkpoint_files
+from rigl_tf.sparsity import schedules
+from rigl_tf.training import trainer
+from rigl_tf.utils import file_lock
+from rigl_tf.utils.tensors import as_array
 from tests.faults import child
 from tests.faults import harness
 
@@ -34,7 +34,7 @@ def compiled(
         seed=seed,
     )
     optimizer = kwargs.get("optimizer") or keras.optimizers.Adam(rate)
-    model.compile(optimizer, fitting.CROSS_ENTROPY, run_eagerly=True)
+    model.compile(optimizer, trainer.CROSS_ENTROPY, run_eagerly=True)
     return model
 
 
@@ -94,7 +94,7 @@ def everything(directory):
     return {
         path: path.read_bytes() if path.is_file() else None
         for path in directory.rglob("*")
-        if path.name != locks.NAME
+        if path.name != file_lock.NAME
     }
 
 
@@ -116,10 +116,10 @@ def no_run_here(directory):
         (directory / name).mkdir()
         (directory / name / "thesis.txt").write_text("mine")
     refused(
-        lambda: training.train(
+        lambda: experiments.train(
             directory, child.task(), child.method("rigl"), resume=True
         ),
-        "holds other files",
+        "contains other files",
         directory,
     )
 
@@ -129,12 +129,12 @@ def beside_a_run(directory):
     run = directory / "run"
     place, *more = (run / name for name in ("checkpoints", "search", "checks"))
     harness.train(run, "rigl", "--kill=step:5:before", code=-9)
-    shutil.copytree(checkpoints.paths(place)[-1], place / "epoch-best")
+    shutil.copytree(checkpoint_files.paths(place)[-1], place / "epoch-best")
     for folder in (place, *more):
         folder.mkdir(exist_ok=True)
         (folder / "thesis.txt").write_text("mine")
     harness.train(run, "rigl", "--resume")
-    assert checkpoints.paths(place) == []
+    assert checkpoint_files.paths(place) == []
     left = {path.relative_to(run) for path in run.glob("*/thesis.txt")}
     assert len(left) == 3 and (place / "epoch-best").is_dir(), left
 
@@ -147,7 +147,7 @@ def new_run(directory):
         refused(
             lambda: model.fit(data.train(0), callbacks=[checkpoint], verbose=0),
             "earlier run",
-            directory / checkpoints.paths(directory)[-1],
+            directory / checkpoint_files.paths(directory)[-1],
             model,
         )
 
@@ -157,29 +157,29 @@ def copies(names, directory):
     place = directory / "checkpoints"
     fit(place, compiled(), At(cut, 3))
     for name in names:
-        shutil.copytree(checkpoints.paths(place)[-1], place / name)
+        shutil.copytree(checkpoint_files.paths(place)[-1], place / name)
     fit(place, compiled(), At(cut, 6))
-    assert len(checkpoints.paths(place)) == 2
+    assert len(checkpoint_files.paths(place)) == 2
     assert all((place / name).is_dir() for name in names)
     check_same(fit(place, compiled()), fit(directory / "whole", compiled()))
 
 
 def damaged_newest(directory):
     """It does not push the good one out, whatever `keep` says."""
-    specs = [checkpoints.Spec("weight", "float32", (2,))]
+    specs = [checkpoint_files.Spec("weight", "float32", (2,))]
 
     def write(number):
         path = directory / f"epoch-{number:06d}"
         facts = {"arrays": specs}
-        checkpoints.write(path, specs, [np.ones(2)], facts, keep=1)
+        checkpoint_files.write(path, specs, [np.ones(2)], facts, keep=1)
         return path
 
     write(999_999)
     newest = write(1_000_000)
-    assert checkpoints.paths(directory) == [newest]
+    assert checkpoint_files.paths(directory) == [newest]
     (newest / "arrays.bin").write_bytes(b"")
     saved = write(1_000_001)
-    checkpoints.read_facts(saved)
+    checkpoint_files.read_facts(saved)
 
 
 def changed(change, directory):
@@ -189,7 +189,7 @@ def changed(change, directory):
     refused(
         lambda: fit(directory, model),
         "another model or run",
-        checkpoints.paths(directory)[-1],
+        checkpoint_files.paths(directory)[-1],
         model,
     )
 
@@ -199,7 +199,7 @@ def other_steps(directory):
     refused(
         lambda: fit(directory, compiled(), steps=3),
         "steps_per_epoch was 4 and is 3",
-        checkpoints.paths(directory)[-1],
+        checkpoint_files.paths(directory)[-1],
     )
 
 
@@ -209,7 +209,7 @@ def changed_run(directory):
     harness.train(run, "rigl", "--kill=step:5:before", code=-9)
     for name, seed, size in (("set", 0, 16), ("rigl", 7, 16), ("rigl", 0, 8)):
         go_on = functools.partial(
-            training.train,
+            experiments.train,
             run,
             child.task(batch_size=size),
             child.method(name),
@@ -240,7 +240,7 @@ def second_fit(directory):
                     callbacks=[checkpoint],
                 )
             assert (weights(model) != before) == trains
-            said = any("nothing to train" in str(w.message) for w in caught)
+            said = any("Nothing is left" in str(w.message) for w in caught)
             assert said != trains
     before = weights(model)
     model.fit(data.train(0), epochs=1, steps_per_epoch=2, verbose=0)

@@ -16,7 +16,7 @@ import keras
 import numpy as np
 
 import rigl_tf
-from rigl_tf import checkpoints
+from rigl_tf.callbacks import checkpoint_files
 from tests.faults import harness
 
 CANARY = "canary"
@@ -137,7 +137,7 @@ def checkpoint(directory, damage):
             verbose=0,
             callbacks=[callback],
         )
-    for path in checkpoints.paths(place):
+    for path in checkpoint_files.paths(place):
         damage(path)
     try:
         rigl_tf.Checkpoint(place).restore(model)
@@ -148,7 +148,7 @@ def checkpoint(directory, damage):
 
 
 def rewrite(path, change):
-    facts = checkpoints.read_facts(path)
+    facts = checkpoint_files.read_facts(path)
     change(facts)
     (path / "facts.json").write_text(json.dumps(facts))
     hash_anew(path)
@@ -157,7 +157,8 @@ def rewrite(path, change):
 def hash_anew(path):
     manifest = json.loads((path / "manifest.json").read_text())
     manifest["sha256"] = {
-        name: checkpoints._digest(path / name) for name in manifest["sha256"]
+        name: checkpoint_files._digest(path / name)
+        for name in manifest["sha256"]
     }
     (path / "manifest.json").write_text(json.dumps(manifest))
 

@@ -6,8 +6,8 @@ import tensorflow as tf
 
 import rigl_tf
 from rigl_tf import algorithms
-from rigl_tf import schedules
 from rigl_tf.modeling import sparse_wrapper
+from rigl_tf.sparsity import schedules
 
 NUM_STEPS = 5
 BATCH_SIZE = 10

@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 
 from rigl_tf import algorithms
-from rigl_tf import distributions
-from rigl_tf import schedules
 from rigl_tf.modeling import arguments
 from rigl_tf.modeling.arguments import as_algorithm
 from rigl_tf.modeling.arguments import as_distribution
 from rigl_tf.modeling.arguments import as_drop_fraction
 from rigl_tf.modeling.arguments import as_schedule
 from rigl_tf.modeling.arguments import as_sparsity
-from rigl_tf.schedules import UpdateSchedule
+from rigl_tf.sparsity import distributions
+from rigl_tf.sparsity import schedules
+from rigl_tf.sparsity.schedules import UpdateSchedule
 
 RIGL = algorithms.RigL()
 PRUNING = algorithms.GradualPruning()

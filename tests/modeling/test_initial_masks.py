@@ -6,8 +6,8 @@ import pytest
 from keras import layers as kl
 
 import rigl_tf
-from rigl_tf import granularity
-from rigl_tf import schedules
+from rigl_tf.sparsity import schedules
+from rigl_tf.sparsity import structures
 
 
 def network():
@@ -68,7 +68,7 @@ def test_blocks_and_groups_are_kept_by_their_magnitude():
         sparsity=0.75,
         distribution="uniform_all",
         masks="magnitude",
-        granularity=granularity.Blocks(4, 4),
+        granularity=structures.Blocks(4, 4),
     )
     groups = rigl_tf.sparsify(
         trained(),
@@ -76,7 +76,7 @@ def test_blocks_and_groups_are_kept_by_their_magnitude():
         sparsity=0.5,
         distribution="uniform_all",
         masks="magnitude",
-        granularity=granularity.NM(2, 4),
+        granularity=structures.NM(2, 4),
     )
 
     means = weights.reshape(2, 4, 2, 4).mean(axis=(1, 3))

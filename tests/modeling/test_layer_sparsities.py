@@ -3,10 +3,10 @@ import functools
 
 import pytest
 
-from rigl_tf import distributions
 from rigl_tf.modeling import layer_sparsities
 from rigl_tf.modeling.layer_sparsities import call_distribution
 from rigl_tf.modeling.layer_sparsities import with_layers
+from rigl_tf.sparsity import distributions
 
 NAMES = ["stem", "block/conv_1", "block/conv_2", "fc", "logits"]
 SHAPES = [(3, 3, 3, 8), (3, 3, 8, 8), (1, 1, 8, 16), (16, 32), (32, 10)]

@@ -7,8 +7,8 @@ from keras import layers as kl
 
 import rigl_tf
 from rigl_tf import algorithms
-from rigl_tf import schedules
 from rigl_tf.modeling import sparse_wrapper
+from rigl_tf.sparsity import schedules
 
 SOON = schedules.UpdateSchedule(2, end_step=100)
 
@@ -196,7 +196,7 @@ def test_lora_and_quantization_are_refused_until_it_is_plain():
     first, last = rigl_tf.densify(model).layers
     first.enable_lora(2)
     assert first.lora_enabled
-    with pytest.raises(ValueError, match="LoRA since.*with the plain model"):
+    with pytest.raises(ValueError, match="LoRA since.*Train the plain model"):
         model.evaluate(*examples(), verbose=0)
 
 

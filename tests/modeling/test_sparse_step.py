@@ -10,10 +10,10 @@ import pytest
 import tensorflow as tf
 
 import rigl_tf
-from rigl_tf import grow_init
-from rigl_tf import schedules
 from rigl_tf.modeling import gradient_step
+from rigl_tf.modeling import grow_init
 from rigl_tf.modeling.sparse_optimizer import find_sparse_step
+from rigl_tf.sparsity import schedules
 from tests.modeling import doors
 
 STEPS = schedules.UpdateSchedule(2, end_step=7)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import rigl_tf
-from rigl_tf import schedules
+from rigl_tf.sparsity import schedules
 from tests.modeling import doors
 
 LONG = schedules.UpdateSchedule(2, end_step=100)

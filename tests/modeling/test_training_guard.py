@@ -6,7 +6,7 @@ import pytest
 from keras import layers as kl
 
 import rigl_tf
-from rigl_tf import schedules
+from rigl_tf.sparsity import schedules
 
 
 def model(interval=2, **kwargs):

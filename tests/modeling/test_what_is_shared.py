@@ -135,7 +135,7 @@ def test_a_class_that_fits_by_itself_is_trained_in_place(name):
     kind = type("Mine", (keras.Model,), {name: lambda self: None})
     x = keras.Input((16,))
 
-    with pytest.raises(TypeError, match=f"a `{name}` of its own.*SparseTrain"):
+    with pytest.raises(TypeError, match=f"overrides `{name}`.*SparseTrain"):
         sparse(kind(x, kl.Dense(3)(x)))
 
 

@@ -5,7 +5,7 @@ import numpy as np
 import tensorflow as tf
 
 import rigl_tf
-from rigl_tf.tensors import as_int
+from rigl_tf.utils.tensors import as_int
 from tests.modeling import doors
 
 NAMES = ("rigl", "snfs")

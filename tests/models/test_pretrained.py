@@ -62,7 +62,7 @@ def test_weights_that_cannot_be_downloaded_say_where_to_put_them():
 
 def test_caltech_101_is_prepared_as_keras_s_networks_expect():
     preprocess = keras.applications.resnet50.preprocess_input
-    with prepared.faked(8):
+    with prepared.mock_data(8):
         pixels, images = (
             next(iter(datasets.caltech101(preprocess=function).test))[0]
             for function in (lambda x: x, preprocess)

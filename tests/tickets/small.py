@@ -1,4 +1,4 @@
-"""What the tests of tickets share: small networks and data."""
+"""Small networks and data for the tests of tickets."""
 
 import dataclasses
 
@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from rigl_tf import datasets
-from rigl_tf.fitting import Fit
+from rigl_tf.training.trainer import Trainer
 
 # The kernels of ResNet-20 as in Rare Gems: 268,336 weights.
 RESNET20 = [432, *[2304] * 6, 4608, *[9216] * 5, 18432, *[36864] * 5, 640]
@@ -48,9 +48,9 @@ def dataset(num=96, inputs=4, classes=3, batch_size=16):
     )
 
 
-def fit(model, data, epochs=4, seed=0, **kwargs):
+def make_trainer(model, data, epochs=4, seed=0, **kwargs):
     """Training of a model, silent."""
-    made = Fit.of(model, data, seed)
+    made = Trainer.from_model(model, data, seed)
     return dataclasses.replace(made, epochs=epochs, verbose=0, **kwargs)
 
 

@@ -5,8 +5,8 @@ import dataclasses
 import numpy as np
 import pytest
 
+from rigl_tf import experiments
 from rigl_tf import tickets
-from rigl_tf import training
 from tests.faults import child
 from tests.tickets import small
 
@@ -21,8 +21,8 @@ SEARCHES = {
 
 
 def found(finder, density=0.25, **kwargs):
-    fit = small.fit(MODEL, DATA, **kwargs)
-    return finder.find(MODEL, DATA, density, fit=fit)
+    trainer = small.make_trainer(MODEL, DATA, **kwargs)
+    return finder.find(MODEL, DATA, density, trainer=trainer)
 
 
 @pytest.mark.filterwarnings("ignore:.*does not control the density")
@@ -30,7 +30,7 @@ def found(finder, density=0.25, **kwargs):
 def test_the_ticket_has_the_loss_that_the_search_ended_with(name):
     ticket = found(SEARCHES[name])
     network = small.network()
-    sparse = small.fit(network, DATA).compile(ticket.sparsify(network))
+    sparse = small.make_trainer(network, DATA).compile(ticket.sparsify(network))
     got = sparse.evaluate(DATA.validation, verbose=0, return_dict=True)
     for metric, value in got.items():
         assert value == ticket.history[f"val_{metric}"][-1], metric
@@ -39,10 +39,10 @@ def test_the_ticket_has_the_loss_that_the_search_ended_with(name):
 def test_a_run_records_the_accuracy_of_the_search_before_training(tmp_path):
     task = child.task()
     data = dataclasses.replace(task.dataset, validation=task.dataset.test)
-    method = training.TicketMethod(
+    method = experiments.TicketMethod(
         "gem_miner", tickets.GemMiner(1e-3, period=1), sparsity=0.5
     )
-    record = training.train(
+    record = experiments.train(
         tmp_path / "run", dataclasses.replace(task, dataset=data), method
     )
     searched = record.ticket["search"]
@@ -80,7 +80,7 @@ def test_statistics_are_gathered_for_connections_that_were_not_searched(
 def test_gem_miner_without_freezing_says_that_the_density_is_not_kept():
     with pytest.warns(UserWarning, match="density=0.25 is ignored"):
         free = found(SEARCHES["gem_miner without freezing"], 0.25)
-    # Scores begin uniform in [0, 1], and hardly move without regularization.
+    # Initial scores are uniform in [0, 1]; they hardly move unregularized.
     assert free.density == pytest.approx(0.5, abs=0.15)
     assert free.history["bound"] == [0.0] * 4
     with pytest.warns(UserWarning, match="is ignored"):
@@ -94,5 +94,5 @@ def test_gem_miner_without_freezing_says_that_the_density_is_not_kept():
 
 @pytest.mark.parametrize("more", [{"drop_low": False}, {"inverted": True}])
 def test_without_freezing_there_is_nothing_to_keep_or_to_invert(more):
-    with pytest.raises(ValueError, match="Without a `period`.*period=None"):
+    with pytest.raises(ValueError, match="need a `period`.*period=None"):
         tickets.GemMiner(period=None, **more)

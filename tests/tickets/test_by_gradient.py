@@ -1,4 +1,4 @@
-"""What SNIP, GraSP and ProsPr have in common."""
+"""Tests of the base class of SNIP, GraSP and ProsPr."""
 
 import gc
 
@@ -40,7 +40,7 @@ def scores(finder, model, data):
     [*((name, "sum_over_batch_size") for name in FINDERS), ("prospr", "sum")],
 )
 def test_a_batch_in_parts_gives_the_same_scores(name, reduction):
-    """Of 5, 5, 5 and 1 examples."""
+    """The parts have 5, 5, 5 and 1 examples."""
     loss = keras.losses.SparseCategoricalCrossentropy(
         from_logits=True, reduction=reduction
     )

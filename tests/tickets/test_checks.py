@@ -6,8 +6,8 @@ import keras
 import numpy as np
 import pytest
 
+from rigl_tf import experiments
 from rigl_tf import tickets
-from rigl_tf import training
 from tests.tickets import small
 from tests.tickets.test_every_finder import DATA
 from tests.tickets.test_every_finder import FINDERS
@@ -41,9 +41,9 @@ def kernels(ticket, network):
 
 def test_shuffling_keeps_counts_and_little_else():
     ticket = found("magnitude")
-    spoilt = tickets.sanity.shuffle(ticket, seed=1)
+    changed = tickets.sanity.shuffle(ticket, seed=1)
     for name, mask in ticket.masks.items():
-        assert spoilt.masks[name].sum() == mask.sum()
+        assert changed.masks[name].sum() == mask.sum()
     mask = np.zeros((200, 100), bool)
     mask[:20] = True  # density 0.1
     both = tickets.Ticket({"w": mask})
@@ -53,23 +53,23 @@ def test_shuffling_keeps_counts_and_little_else():
 
 def test_weights_under_a_mask_stay_for_other_masks():
     ticket = found("imp warm")
-    spoilt = tickets.sanity.shuffle(ticket, seed=1).sparsify(MODEL)
-    for kernel in spoilt.kernels:
+    changed = tickets.sanity.shuffle(ticket, seed=1).sparsify(MODEL)
+    for kernel in changed.kernels:
         assert np.array(kernel.variable)[np.array(kernel.mask)].all()
 
 
 @pytest.mark.parametrize("name", ["magnitude", "gem_miner"])
 def test_reinitializing_keeps_masks_and_the_distribution(name):
     ticket = found(name)
-    spoilt, again, other = (
+    changed, again, other = (
         tickets.sanity.reinitialize(ticket, small.network(), seed)
-        for seed in (3, 3, 2)  # 3 is that of the network
+        for seed in (3, 3, 2)  # 3 is the seed of the network
     )
-    assert spoilt.masks is ticket.masks
-    for one, two in zip(spoilt.weights, again.weights, strict=True):
+    assert changed.masks is ticket.masks
+    for one, two in zip(changed.weights, again.weights, strict=True):
         np.testing.assert_array_equal(one, two)
     for index in (0, 6, 8):
-        weight = spoilt.weights[index]
+        weight = changed.weights[index]
         assert (weight != other.weights[index]).any()
         assert (weight != MODEL.get_weights()[index]).mean() > 0.2
         if name == "gem_miner":
@@ -88,10 +88,12 @@ def test_pretrained_weights_are_drawn_again(weights, check):
         return model
 
     finder = tickets.GemMiner(period=1, weights=weights)
-    ticket = finder.find(pretrained(), DATA, 0.3, fit=small.fit(MODEL, DATA))
+    ticket = finder.find(
+        pretrained(), DATA, 0.3, trainer=small.make_trainer(MODEL, DATA)
+    )
     network = pretrained()
-    spoilt = tickets.CHECKS[check](ticket, network, 3)
-    before, after = (kernels(t, network) for t in (ticket, spoilt))
+    changed = tickets.CHECKS[check](ticket, network, 3)
+    before, after = (kernels(t, network) for t in (ticket, changed))
     for name, kernel in before.items():
         assert (kernel != after[name]).mean() > 0.2, name
 
@@ -105,7 +107,9 @@ def test_weights_that_a_seed_fixes_cannot_be_drawn_again():
         ]
     )
     ticket = tickets.Magnitude().find(model, DATA, 0.5)
-    with pytest.raises(ValueError, match="weights of fixed .*Leave the seed"):
+    with pytest.raises(
+        ValueError, match="initializer of fixed .*Remove the seed"
+    ):
         tickets.sanity.reinitialize(ticket, model)
 
 
@@ -122,15 +126,15 @@ def test_kaiming_weights_are_normal():
 def test_inverting_takes_the_lowest_scores_of_each_layer():
     scores = {"w": np.array([0.1, 0.4, 0.2, 0.8])}
     mask = np.array([False, True, False, True])
-    spoilt = tickets.sanity.invert(tickets.Ticket({"w": mask}, scores=scores))
-    assert spoilt.masks["w"].tolist() == [True, False, True, False]
+    changed = tickets.sanity.invert(tickets.Ticket({"w": mask}, scores=scores))
+    assert changed.masks["w"].tolist() == [True, False, True, False]
 
 
 @pytest.mark.parametrize("name", SCORED)
 def test_what_is_inverted_is_no_draw(name):
     ticket = found(name)
     one, two = (
-        FINDERS[name].spoil("invert", ticket, MODEL, seed, None)
+        FINDERS[name].apply_check("invert", ticket, MODEL, seed, None)
         for seed in (1, 2)
     )
     for kernel, mask in one.masks.items():
@@ -145,40 +149,42 @@ def test_what_is_inverted_is_no_draw(name):
 @pytest.mark.parametrize("seed", [0, 1])
 def test_gem_miner_inverts_its_search(seed):
     ticket = found("gem_miner", 0.5, seed)
-    fit = small.fit(MODEL, DATA)
+    trainer = small.make_trainer(MODEL, DATA)
     network = small.network()
     finder = FINDERS["gem_miner"]
-    spoilt = finder.spoil("invert", ticket, network, seed, fit)
-    assert spoilt.density == ticket.density
-    before, after = (kernels(t, network) for t in (ticket, spoilt))
-    for name, mask in spoilt.masks.items():
+    changed = finder.apply_check("invert", ticket, network, seed, trainer)
+    assert changed.density == ticket.density
+    before, after = (kernels(t, network) for t in (ticket, changed))
+    for name, mask in changed.masks.items():
         np.testing.assert_array_equal(before[name], after[name])
-        kept = spoilt.scores[name][mask]
+        kept = changed.scores[name][mask]
         assert np.isfinite(kept).all() and kept.mean() < 0.5
     best = ticket.scores["first"] > 0.9
-    assert best.any() and not spoilt.masks["first"][best].all()
+    assert best.any() and not changed.masks["first"][best].all()
 
 
 @pytest.mark.parametrize("name", FINDERS)
 def test_scores_that_are_not_there_are_not_inverted(name):
-    """What a method refuses beforehand is what would fail afterwards."""
+    """A method refuses exactly the checks that would fail."""
     finder, ticket = FINDERS[name], found(name)
     if name.startswith((*SCORED, "gem_miner")) and name != "gem_miner inverted":
-        assert "invert" not in finder.refused
+        assert "invert" not in finder.unsupported_checks
         return
-    with pytest.raises(ValueError, match="scores.*eave out the check 'invert'"):
+    with pytest.raises(
+        ValueError, match="'invert' needs .*eave out this check"
+    ):
         tickets.sanity.invert(ticket)
     with pytest.raises(
         ValueError,
-        match=rf"{type(finder).__name__} cannot .*'invert': .* Leave 'invert'",
+        match=rf"'invert' .* {type(finder).__name__}: .* Leave 'invert'",
     ):
-        training.TicketMethod(
+        experiments.TicketMethod(
             name, finder, sparsity=0.5, checks=("kaiming", "invert")
         )
 
 
 def test_one_iteration_of_synflow_scores_all():
-    assert tickets.SynFlow(num_iterations=1).refused == {}
+    assert tickets.SynFlow(num_iterations=1).unsupported_checks == {}
 
 
 def test_trained_weights_are_not_shuffled():
@@ -186,21 +192,23 @@ def test_trained_weights_are_not_shuffled():
     ticket = found("lr_rewinding")
     pruned = ~ticket.masks["first"]
     assert (ticket.weights[0][pruned] == 0).mean() > 0.5
-    with pytest.raises(ValueError, match="'shuffle': its weights are trained"):
-        FINDERS["lr_rewinding"].spoil("shuffle", ticket, MODEL, 0, None)
+    with pytest.raises(
+        ValueError, match="'shuffle' does not apply.*would select zeros"
+    ):
+        FINDERS["lr_rewinding"].apply_check("shuffle", ticket, MODEL, 0, None)
 
 
 def test_checks_begin_with_the_weights_that_were_scored():
     first, second = (keras.models.clone_model(MODEL) for _ in range(2))
     for network in (first, second):
         network.compile(loss=MODEL.loss, optimizer="sgd")
-    fit = small.fit(first, DATA)
-    method = training.TicketMethod(
+    trainer = small.make_trainer(first, DATA)
+    method = experiments.TicketMethod(
         "magnitude", FINDERS["magnitude"], sparsity=0.75, checks=("invert",)
     )
     before = first.get_weights()
-    ticket = method.find(first, 0, fit)
-    spoilt = method.finder.spoil("invert", ticket, second, 0, fit)
-    after = kernels(spoilt, second)
+    ticket = method.find(first, 0, trainer)
+    changed = method.finder.apply_check("invert", ticket, second, 0, trainer)
+    after = kernels(changed, second)
     np.testing.assert_array_equal(after["first"], before[0])
     assert (second.get_weights()[0] == before[0]).all()

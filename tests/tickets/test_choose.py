@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from rigl_tf.tickets import choose
+from rigl_tf.tickets.search import mask_selection
 
 TIES = np.array([0, 0, 0, 0, 0.2, 0.6, 0.9, 1, 1, 0.4])
 
@@ -19,7 +19,7 @@ def test_equal_scores_are_not_all_frozen(fraction, kept, theirs):
     k = int(np.ceil(fraction * TIES.size))
     # The authors freeze all up to the k-th smallest score.
     assert np.count_nonzero(TIES > np.sort(TIES)[k - 1]) == theirs
-    mask = choose.globally({"layer": TIES}, TIES.size - k)["layer"]
+    mask = mask_selection.global_top_k({"layer": TIES}, TIES.size - k)["layer"]
     assert np.count_nonzero(mask) == kept
     assert TIES[mask].min() >= TIES[~mask].max()
 
@@ -29,49 +29,59 @@ def test_the_largest_weights_of_all_layers_are_kept():
         "a": np.abs([0.05, -0.4, 0.3, -0.2, 0.1]),
         "b": np.abs([0.6, -0.7, 0.15, 0.25, -0.5]),
     }
-    masks = choose.globally(weights, 8)  # 20 % pruned: 0.05 and 0.1
+    masks = mask_selection.global_top_k(weights, 8)  # 20 % pruned: 0.05 and 0.1
     assert masks["a"].tolist() == [False, True, True, True, False]
     assert masks["b"].all()
 
 
 def test_equal_scores_are_chosen_at_random_by_the_seed():
     scores = {"a": np.ones(1000), "b": np.ones(1000)}
-    one, two = (choose.globally(scores, 500, seed=s) for s in (1, 2))
+    one, two = (
+        mask_selection.global_top_k(scores, 500, seed=s) for s in (1, 2)
+    )
     assert 150 < one["a"].sum() < 350, "Not what comes first, but a half."
     assert (one["a"] != two["a"]).any()
-    again = choose.globally(scores, 500, seed=1)
+    again = mask_selection.global_top_k(scores, 500, seed=1)
     assert (one["a"] == again["a"]).all() and (one["b"] == again["b"]).all()
 
 
 def test_a_layer_keeps_its_best_connection():
     scores = {"low": np.array([0.1, 0.3, 0.2]), "high": np.arange(1.0, 9)}
-    masks = choose.globally(scores, 4)
+    masks = mask_selection.global_top_k(scores, 4)
     assert masks["low"].tolist() == [False, True, False]
     assert masks["high"].tolist() == [False] * 5 + [True] * 3
-    with pytest.raises(ValueError, match="without a single connection: low"):
-        choose.globally(scores, 4, keep_alive=False)
+    with pytest.raises(ValueError, match="leave these layers empty: low"):
+        mask_selection.global_top_k(scores, 4, keep_alive=False)
 
 
 def test_scores_that_are_no_numbers_name_their_layers():
     scores = {"good": np.ones(3), "bad": np.array([1.0, np.nan])}
-    with pytest.raises(ValueError, match="scores of bad are not numbers"):
-        choose.globally(scores, 2)
-    with pytest.raises(ValueError, match="scores of bad are not numbers"):
-        choose.by_layer(scores, [1, 1])
+    with pytest.raises(
+        ValueError, match="must be numbers. Received NaN in bad"
+    ):
+        mask_selection.global_top_k(scores, 2)
+    with pytest.raises(
+        ValueError, match="must be numbers. Received NaN in bad"
+    ):
+        mask_selection.layerwise_top_k(scores, [1, 1])
 
 
 def test_what_must_not_be_kept_is_not():
     scores = {"a": np.array([-np.inf, 1.0, -np.inf, 2.0])}
-    mask = choose.globally(scores, 2)["a"]
+    mask = mask_selection.global_top_k(scores, 2)["a"]
     assert mask.tolist() == [False, True, False, True]
-    with pytest.raises(ValueError, match="only 2 have a score"):
-        choose.globally(scores, 3)
+    with pytest.raises(
+        ValueError, match="At least 3 connections .*Received: 2"
+    ):
+        mask_selection.global_top_k(scores, 3)
 
 
 def test_there_must_be_room_for_a_connection_of_each_layer():
     scores = {name: np.ones(4) for name in "abc"}
-    with pytest.raises(ValueError, match="each of 3 layers is more than the 2"):
-        choose.globally(scores, 2)
+    with pytest.raises(
+        ValueError, match="each of 3 layers.* keeps 2 connections"
+    ):
+        mask_selection.global_top_k(scores, 2)
 
 
 @settings(deadline=None)
@@ -84,9 +94,9 @@ def test_counts_are_exact_however_many_scores_are_equal(data):
     }
     size = sum(s.size for s in scores.values())
     count = data.draw(st.integers(len(scores), size))
-    masks = choose.globally(scores, count)
+    masks = mask_selection.global_top_k(scores, count)
     assert sum(m.sum() for m in masks.values()) == count
     assert all(m.any() for m in masks.values())
     counts = [data.draw(st.integers(1, s.size)) for s in scores.values()]
-    masks = choose.by_layer(scores, counts)
+    masks = mask_selection.layerwise_top_k(scores, counts)
     assert [m.sum() for m in masks.values()] == counts

@@ -11,10 +11,10 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from rigl_tf import tickets
-from rigl_tf.tickets import counts
-from rigl_tf.tickets import random
-from rigl_tf.tickets import smart_ratio
-from rigl_tf.tickets import smart_ratio_search
+from rigl_tf.tickets.random import random_draw
+from rigl_tf.tickets.random import smart_ratio
+from rigl_tf.tickets.random import smart_ratio_search
+from rigl_tf.tickets.search import pruning_counts
 from tests.tickets.small import RESNET20
 
 SIZE = sum(RESNET20)
@@ -42,34 +42,38 @@ def of_the_authors(size, fraction, num):
 def test_gem_miner_ends_with_the_density_where_the_authors_drift(
     density, epochs, period, num, first, theirs
 ):
-    ours = counts.within_epochs(SIZE, density, epochs, period)
+    ours = pruning_counts.within_epochs(SIZE, density, epochs, period)
     drifting = of_the_authors(SIZE, 1 - density ** (1 / num), num)
     assert len(ours) == num
     assert drifting[-1] == theirs and first in (None, drifting[0])
-    assert ours[-1] == counts.total(SIZE, density) == round(SIZE * density)
+    assert (
+        ours[-1]
+        == pruning_counts.count_to_keep(SIZE, density)
+        == round(SIZE * density)
+    )
     assert np.max(np.abs(np.subtract(ours, drifting))) <= 8
 
 
 def test_long_gem_miner_freezes_as_often_as_imp_prunes():
-    ours = counts.within_epochs(SIZE, 0.0144, 3000, 150)
+    ours = pruning_counts.within_epochs(SIZE, 0.0144, 3000, 150)
     assert len(ours) == 19
     assert ours[0] / SIZE == pytest.approx(1 - 0.200034, abs=1e-5)
 
 
 def test_imp_takes_the_rounds_of_the_paper():
-    assert counts.rounds(0.0144, 0.2) == 19
-    assert counts.rounds(0.0059, 0.2) == 23
-    assert counts.rounds(0.9, 0.2) == 1
+    assert pruning_counts.num_rounds(0.0144, 0.2) == 19
+    assert pruning_counts.num_rounds(0.0059, 0.2) == 23
+    assert pruning_counts.num_rounds(0.9, 0.2) == 1
     theirs = of_the_authors(SIZE, 0.2, 23)  # exactly ceil(0.2 n) a round
     assert theirs[:5] == [214668, 171734, 137387, 109909, 87927]
     assert (theirs[18], theirs[22]) == (3865, 1582)
-    ours = counts.exponential(SIZE, 0.8**19, 19)
+    ours = pruning_counts.exponential(SIZE, 0.8**19, 19)
     assert ours[:5] == [214669, 171735, 137388, 109910, 87928]
-    assert ours[-1] == counts.total(SIZE, 0.8**19) == 3867
+    assert ours[-1] == pruning_counts.count_to_keep(SIZE, 0.8**19) == 3867
 
 
 def test_synflow_prunes_exponentially():
-    ours = counts.exponential(SIZE, 0.0144, 100)
+    ours = pruning_counts.exponential(SIZE, 0.0144, 100)
     theirs = [SIZE - n for n in (11140, 21819, 236135, 264304, 264471)]
     for place, kept in zip((1, 2, 50, 99, 100), theirs, strict=True):
         assert abs(ours[place - 1] - kept) <= 1
@@ -77,7 +81,7 @@ def test_synflow_prunes_exponentially():
 
 
 def test_linear_counts_shrink_by_the_same_number():
-    assert counts.linear(100, 0.2, 4) == [80, 60, 40, 20]
+    assert pruning_counts.linear(100, 0.2, 4) == [80, 60, 40, 20]
 
 
 @few
@@ -87,7 +91,7 @@ def test_linear_counts_shrink_by_the_same_number():
     st.integers(1, 40),
 )
 def test_counts_only_shrink_and_end_with_the_density(size, density, num):
-    for schedule in (counts.exponential, counts.linear):
+    for schedule in (pruning_counts.exponential, pruning_counts.linear):
         found = schedule(size, density, num)
         assert found == sorted(found, reverse=True)
         assert abs(found[-1] - size * density) <= 0.5 + 1e-6
@@ -113,7 +117,7 @@ def test_smart_ratios_are_those_of_the_authors(density, theirs, total):
     assert sum(d * n for d, n in zip(wanted, RESNET20, strict=True)) == (
         pytest.approx(SIZE * density)
     )
-    assert counts.total(SIZE, density) == total
+    assert pruning_counts.count_to_keep(SIZE, density) == total
 
 
 def test_smart_ratios_of_each_layer():
@@ -202,7 +206,7 @@ def test_examples_are_true(module):
 )
 def test_densities_scaled_keep_their_mean_and_at_most_1(wanted, density):
     sizes = [10 + 7 * i for i in range(len(wanted))]
-    scaled = random.scale_to(wanted, sizes, density)
+    scaled = random_draw.scale_densities(wanted, sizes, density)
     total = sum(d * n for d, n in zip(scaled, sizes, strict=True))
     assert total == pytest.approx(density * sum(sizes))
     assert max(scaled) <= 1

@@ -11,8 +11,8 @@ from tensorflow.python.ops import nn_impl
 
 from rigl_tf import datasets
 from rigl_tf import tickets
-from rigl_tf.tickets import scoring
-from rigl_tf.tickets import second_derivatives
+from rigl_tf.tickets.saliency import loss_functional
+from rigl_tf.tickets.saliency import second_derivatives
 
 
 @pytest.fixture(autouse=True)
@@ -116,7 +116,7 @@ def test_hessians_are_those_of_finite_differences(name, shape):
     rng = np.random.default_rng(0)
     x = tf.constant(rng.normal(size=(8, *shape)))
     factors = rng.normal(size=model(x).shape)
-    network = scoring.Scoring(
+    network = loss_functional.LossFunctional(
         model, variables, lambda *args: tf.reduce_sum(factors * args[1] ** 2)
     )
     values, batches = network.values, [(x, tf.zeros(8))]
@@ -169,7 +169,7 @@ def test_hessians_go_through_what_resizes(resizing):
     for layer in (resizing, Product(resizing, (3, 4, 2))):
         first = kl.Dense(2, "tanh", use_bias=False)
         model = keras.Sequential([keras.Input((3, 4, 2)), first, layer])
-        network = scoring.Scoring(
+        network = loss_functional.LossFunctional(
             model, [first.kernel], lambda *args: tf.reduce_sum(args[1] ** 2)
         )
         batches = [(x, tf.zeros(4))]

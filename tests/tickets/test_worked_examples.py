@@ -11,15 +11,15 @@ import tensorflow as tf
 
 import rigl_tf
 from rigl_tf import models
-from rigl_tf import tensors
 from rigl_tf import tickets
-from rigl_tf.fitting import Fit
-from rigl_tf.tickets import choose
 from rigl_tf.tickets import optimizers
-from rigl_tf.tickets import rules
-from rigl_tf.tickets import synflow
-from rigl_tf.tickets import weights
-from rigl_tf.tickets.score_model import ScoreModel
+from rigl_tf.tickets.saliency import synflow
+from rigl_tf.tickets.search import mask_selection
+from rigl_tf.tickets.search import score_rules
+from rigl_tf.tickets.search import signed_constant
+from rigl_tf.tickets.search.score_model import ScoreModel
+from rigl_tf.training.trainer import Trainer
+from rigl_tf.utils import tensors
 from tests.tickets import small
 
 A = np.array([[2, 0.5, 0], [0.5, 1, -0.25], [0, -0.25, 3]], np.float32)
@@ -113,7 +113,7 @@ def test_scores_do_not_depend_on_moving_averages():
 
 
 @dataclasses.dataclass(frozen=True)
-class Script(Fit):
+class Script(Trainer):
     """Training whose results are known in advance.
 
     Attributes:
@@ -140,14 +140,14 @@ def test_imp_prunes_the_smallest_weights_and_rewinds_each_round():
     model = small.linear(first, loss="mse")
     data = small.given(np.eye(8), np.ones((8, 1)))
     rounds = [[-9, 8, -7, 6, 1, 2, 3, 4], [1, -8, 3, -7, 9, 9, 9, 9]]
-    fit = Script(
-        **vars(small.fit(model, data)),
+    trainer = Script(
+        **vars(small.make_trainer(model, data)),
         results=np.array(rounds, float)[..., None],
     )
 
-    ticket = tickets.IMP(rate=0.5).find(model, data, 0.25, fit=fit)
+    ticket = tickets.IMP(rate=0.5).find(model, data, 0.25, trainer=trainer)
 
-    (kernel, fresh), (rewound, slots) = fit.starts
+    (kernel, fresh), (rewound, slots) = trainer.starts
     np.testing.assert_array_equal(kernel, first)
     # The largest four of the first round are the first four.
     np.testing.assert_array_equal(rewound.ravel(), [1, 2, 3, 4, 0, 0, 0, 0])
@@ -201,7 +201,7 @@ def sparse(*matrices, **kwargs):
 
 def test_the_same_flow_passes_every_layer():
     masks = [np.ones((3, 2), bool), np.ones((2, 2), bool)]
-    total, (first, second) = synflow.Flow(sparse(W1, W2), (3,))(masks)
+    total, (first, second) = synflow.SynapticFlow(sparse(W1, W2), (3,))(masks)
     assert total == pytest.approx(31.125)
     assert first == pytest.approx(np.array([[3, 9], [1.5, 13.5], [3, 1.125]]))
     assert second == pytest.approx(np.array([[5, 2.5], [2.625, 21]]))
@@ -210,12 +210,12 @@ def test_the_same_flow_passes_every_layer():
 
 @pytest.mark.parametrize("num", [1, 2])
 def test_synflow_keeps_the_widest_path(num):
-    """Of twelve connections, three: the two of the path, and one that ties.
+    """It keeps three of twelve connections: two of the path, and one tie.
 
-    The authors remove all that tie with the last, and keep two.
+    The authors remove all ties with the last connection, and keep two.
     """
     matrices = [[1, 2, 3, 4], [4, 3, 2, 1.5]], [[4], [3], [2.5], [2]]
-    flow = synflow.Flow(sparse(*matrices), (2,))
+    flow = synflow.SynapticFlow(sparse(*matrices), (2,))
     dense = [np.ones((2, 4), bool), np.ones((4, 1), bool)]
     assert flow(dense)[0] == pytest.approx(58.5)
     data = small.dataset(inputs=2, classes=2)
@@ -231,12 +231,12 @@ def test_synflow_never_brings_back_what_it_has_pruned(monkeypatch):
     """Not even where what is left carries no flow."""
     rounds = []
 
-    def globally(*args, choose_globally=choose.globally):
-        masks = choose_globally(*args)
+    def select(*args, global_top_k=mask_selection.global_top_k):
+        masks = global_top_k(*args)
         rounds.append(masks["w1"])
         return masks
 
-    monkeypatch.setattr(choose, "globally", globally)
+    monkeypatch.setattr(mask_selection, "global_top_k", select)
     model = small.linear([[1.0], *[[0.0]] * 15])
     data = small.given(np.eye(16), np.ones((16, 1)))
 
@@ -258,7 +258,7 @@ def test_synflow_keeps_weights_and_statistics_as_they_are():
 def test_flow_in_another_dtype_is_the_same():
     masks = [np.ones((3, 2), bool), np.ones((2, 2), bool)]
     for dtype in ("float32", "float64"):
-        total, _ = synflow.Flow(sparse(W1, W2), (3,), dtype)(masks)
+        total, _ = synflow.SynapticFlow(sparse(W1, W2), (3,), dtype)(masks)
         assert total == pytest.approx(31.125)
 
 
@@ -277,8 +277,8 @@ def test_gradient_saliency_is_conserved_without_biases():
     data = small.given([[1, 2, 0.5]], [[1, 1]])
     model = small.linear(W1, W2, loss=half_square, activation="relu")
     found = scores(tickets.SNIP(), model, data)
-    # w * g sums to 209.94140625 in both layers; all products are positive
-    # but those of the two smallest.
+    # w * g sums to 209.94140625 in both layers. All products are positive
+    # except the two smallest.
     assert found["w1"].max() == pytest.approx(0.45254446)
 
 
@@ -287,7 +287,7 @@ def test_gradient_saliency_is_conserved_without_biases():
 
 def test_scores_are_trained_straight_through_the_rounding():
     network = sparse([[1, -1], [1, 1]]).network
-    model = ScoreModel(network, rules.Rounded())
+    model = ScoreModel(network, score_rules.RoundedScores())
     model.set_masks({"w1": np.array([[True, True], [True, False]])})
     model.scores[0].assign([[0.9, 0.2], [0.5, 0.51]])
     x, t = tf.constant([[1.0, -2.0]]), tf.constant([[0.5, -0.5]])
@@ -306,7 +306,7 @@ def test_scores_are_trained_straight_through_the_rounding():
 
 def test_regularization_shrinks_scores_as_reckoned():
     """Zero weights give no other gradient: p0 = 1, lambda = 1e-4."""
-    model = ScoreModel(sparse([[0.0]]).network, rules.Rounded(1e-4))
+    model = ScoreModel(sparse([[0.0]]).network, score_rules.RoundedScores(1e-4))
     model.scores[0].assign([[1.0]])
     model.compile(keras.optimizers.SGD(0.1, momentum=0.9), "mse")
     x, y = np.ones((1, 1)), np.zeros((1, 1))
@@ -319,7 +319,9 @@ def test_regularization_shrinks_scores_as_reckoned():
 
 
 def test_scores_stay_between_0_and_1():
-    model = ScoreModel(sparse([[1.0, -1.0]]).network, rules.Rounded())
+    model = ScoreModel(
+        sparse([[1.0, -1.0]]).network, score_rules.RoundedScores()
+    )
     model.scores[0].assign([[0.9, 0.6]])
     model.compile(keras.optimizers.SGD(10.0), "mse")
     model.train_on_batch(np.ones((1, 1)), np.array([[3.0, 3.0]]))
@@ -331,17 +333,17 @@ def test_scores_stay_between_0_and_1():
 )
 def test_edge_popup_counts_the_largest_scores(count, mask):
     network = sparse(np.ones((8, 1))).network
-    model = ScoreModel(network, rules.Highest([count]))
+    model = ScoreModel(network, score_rules.TopKScores([count]))
     model.scores[0].assign(
         np.array([[0.3, -0.1, 0.05, -0.7, 0.2, 0, 0.6, -0.25]]).T
     )
-    chosen = model.chosen()[0].numpy().ravel()
+    chosen = model.selected_masks()[0].numpy().ravel()
     assert "".join("01"[int(c)] for c in chosen) == mask
 
 
 def test_edge_popup_differentiates_the_size_of_a_score():
     network = sparse([[2.0], [3.0]]).network
-    model = ScoreModel(network, rules.Highest([1]))
+    model = ScoreModel(network, score_rules.TopKScores([1]))
     model.scores[0].assign([[-0.5], [0.25]])
     with tf.GradientTape() as tape:
         y = model(tf.constant([[1.0, 10.0]]))
@@ -354,28 +356,30 @@ def test_edge_popup_differentiates_the_size_of_a_score():
 
 def test_edge_popup_over_all_layers_follows_the_count():
     network = sparse([[1.0, 1.0]], [[1.0], [1.0]]).network
-    model = ScoreModel(network, rules.Highest())
+    model = ScoreModel(network, score_rules.TopKScores())
     model.scores[0].assign([[0.9, 0.1]])
     model.scores[1].assign([[-0.8], [0.2]])
     model.count.assign(2)
-    first, second = (c.numpy().ravel().tolist() for c in model.chosen())
+    first, second = (c.numpy().ravel().tolist() for c in model.selected_masks())
     assert (first, second) == ([True, False], [True, False])
     model.count.assign(3)
-    assert model.chosen()[1].numpy().all()
+    assert model.selected_masks()[1].numpy().all()
     assert model.current_density() == 0.75
 
 
 def test_densities_have_the_gradient_of_all_their_connections():
     network = sparse(np.full((50, 20), 0.5)).network
-    model = ScoreModel(network, rules.Drawn([0.3]), seed=1)
-    drawn = model.chosen()[0].numpy()
+    model = ScoreModel(network, score_rules.BernoulliScores([0.3]), seed=1)
+    drawn = model.selected_masks()[0].numpy()
     assert 0.2 < drawn.mean() < 0.4
     with tf.GradientTape() as tape:
         loss = tf.reduce_sum(model(tf.ones((1, 50))))
     assert float(loss) == 0.5 * drawn.sum()
     assert float(tape.gradient(loss, model.scores[0].value)) == 500.0
     model.step.assign(1)
-    assert (model.chosen()[0].numpy() != drawn).any(), "Drawn anew."
+    assert (model.selected_masks()[0].numpy() != drawn).any(), (
+        "New connections."
+    )
 
 
 @pytest.mark.parametrize(
@@ -397,12 +401,16 @@ def test_signed_constants(layer, inputs, fan_in, expected):
         include=[layer.name],
     )
     before = tensors.as_array(model.kernels[0].variable)
-    weights.make_signed_constant(model)
+    signed_constant.make_signed_constant(model)
     after = tensors.as_array(model.kernels[0].variable)
     assert np.abs(after) == pytest.approx(expected)
     np.testing.assert_array_equal(np.sign(before), np.sign(after))
-    assert rules.fan_in(model.kernels[0]) == fan_in
-    first = rules.Highest().first_scores(model.kernels[0], (0, 0)).numpy()
+    assert score_rules.fan_in(model.kernels[0]) == fan_in
+    first = (
+        score_rules.TopKScores()
+        .initial_scores(model.kernels[0], (0, 0))
+        .numpy()
+    )
     bound = fan_in**-0.5
     assert 0.9 * bound < np.abs(first).max() <= bound
 
@@ -437,7 +445,7 @@ def resnet20():
 
 
 def test_the_flow_through_resnet20_is_the_same_in_every_cut(resnet20):
-    flow = synflow.Flow(resnet20, (32, 32, 3))
+    flow = synflow.SynapticFlow(resnet20, (32, 32, 3))
     total, scores = flow(
         [np.ones(k.variable.shape, bool) for k in resnet20.kernels]
     )
@@ -456,10 +464,12 @@ def test_the_flow_through_resnet20_is_the_same_in_every_cut(resnet20):
 def test_global_edge_popup_begins_without_the_layers_of_many_inputs(resnet20):
     """By the bound of the scores, 1 / sqrt(inputs): 0.0784 at 0.59 %."""
     found = {
-        kernel.name: abs(rules.Highest().first_scores(kernel, (0, i)).numpy())
+        kernel.name: abs(
+            score_rules.TopKScores().initial_scores(kernel, (0, i)).numpy()
+        )
         for i, kernel in enumerate(resnet20.kernels)
     }
-    masks = choose.globally(found, 1583)  # alive, by one connection
+    masks = mask_selection.global_top_k(found, 1583)  # alive, by one connection
     expected = {"conv1": 0.592563, "logits": 0.372709}
     for name, density in expected.items():
         assert masks[name].mean() == pytest.approx(density, abs=0.06)

@@ -1,0 +1,235 @@
+"""Trains many runs, several of them in parallel processes."""
+
+import contextlib
+import itertools
+import multiprocessing
+import os
+import pathlib
+import signal
+import sys
+import threading
+import time
+import traceback
+from multiprocessing import connection
+
+import keras
+import tensorflow as tf
+from absl import flags
+
+from rigl_tf import callbacks
+from rigl_tf import results
+from rigl_tf.bin import cli
+from rigl_tf.bin import train
+from rigl_tf.gin_tools import config_files
+
+_JOBS = flags.DEFINE_integer(
+    "jobs", 1, "Number of runs to train at once, each in a process.", 1
+)
+FLAGS_OF_TRAIN = ("output_dir",)
+_FAILED = 2  # exit code of a process that has printed its error
+_SECONDS_TO_SAVE = 30
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+def output_dir(folder):
+    """Returns the directory in --output_dir.
+
+    Args:
+        folder: String, the folder of gin_configs/ that describes the runs.
+
+    Raises:
+        ValueError: If the flag is missing, or other flags of rigl-train are
+            set.
+    """
+    for flag in flags.FLAGS.get_flags_for_module(train):
+        if flag.present and flag.name not in FLAGS_OF_TRAIN:
+            raise ValueError(
+                f"--{flag.name} is a flag of rigl-train only. This program "
+                f"trains the runs of a file in gin_configs/{folder}."
+            )
+    directory = flags.FLAGS["output_dir"].value
+    if directory is None:
+        raise ValueError("Pass a directory for the runs: --output_dir=runs.")
+    return pathlib.Path(directory)
+
+
+def train_all(runs, directory):
+    """Trains unfinished runs; runs that wait for other runs come last.
+
+    The error of a failed run is printed to stderr at once, and training
+    continues with the other runs.
+
+    Args:
+        runs: List of `sweep_grid.Run`.
+        directory: Path.
+
+    Yields:
+        Pairs of run and `Record`, as runs finish.
+
+    Raises:
+        ChildProcessError: After the last run, if any has failed.
+        SystemExit: With code `callbacks.STOPPED`, after SIGTERM or SIGINT.
+    """
+    failed = []
+    for _, group in itertools.groupby(sorted(runs, key=_waits), _waits):
+        for run, record in _outcomes(group, directory):
+            if record is None:
+                failed.append(str(run.path))
+            else:
+                yield run, record
+    if failed:
+        raise ChildProcessError(
+            f"{len(failed)} of {len(runs)} runs failed: {', '.join(failed)}. "
+            "Run the same command to try them again."
+        )
+
+
+def _waits(run):
+    return run.needs_other_runs
+
+
+def _outcomes(runs, directory):
+    """Yields pairs of run and `Record`, or `None` if the run failed."""
+    remaining = []
+    for run in runs:
+        if _JOBS.value == 1 or (directory / run.path / results.RECORD).exists():
+            yield run, _train(run, directory)
+        else:
+            remaining.append(run)
+    yield from _train_in_processes(remaining, directory)
+
+
+def _train_in_processes(runs, directory):
+    """Trains each run in a separate process; yields like `_outcomes`.
+
+    `concurrent.futures` is not used: one killed process breaks its pool, and
+    its workers start the next runs after a signal to stop.
+    """
+    spawn = multiprocessing.get_context("spawn")  # TensorFlow does not fork
+    waiting, active = list(reversed(runs)), {}
+    with _stopped_by_signals():
+        try:
+            while waiting or active:
+                while waiting and len(active) < _JOBS.value:
+                    run = waiting.pop()
+                    args = (_JOBS.value, run, directory)
+                    process = spawn.Process(
+                        target=_train_in_this_process, args=args
+                    )
+                    with _signals_deferred():
+                        process.start()
+                        active[process.sentinel] = process, run
+                for sentinel in connection.wait(active):
+                    process, run = active.pop(sentinel)
+                    process.join()
+                    yield run, _outcome(run, directory, process.exitcode)
+        finally:
+            _terminate([process for process, _ in active.values()])
+
+
+def _outcome(run, directory, code):
+    """Returns the `Record` of a finished process, or `None` if it failed."""
+    if code == 0:
+        return results.find(directory / run.path)
+    if code == callbacks.STOPPED:
+        _print_error(run, "was stopped and saved.")
+    elif code < 0:
+        name = signal.Signals(-code).name
+        _print_error(
+            run, f"was killed by {name}. Check whether memory ran out."
+        )
+    elif code != _FAILED:
+        _print_error(run, f"ended with exit code {code}.")
+    return None
+
+
+def _terminate(processes):
+    """Terminates processes, which save first; kills them after a timeout."""
+    try:
+        for process in processes:
+            process.terminate()
+        deadline = time.monotonic() + _SECONDS_TO_SAVE
+        for process in processes:
+            process.join(max(deadline - time.monotonic(), 0))
+    finally:  # also after a second signal
+        for process in processes:
+            process.kill()
+
+
+@contextlib.contextmanager
+def _stopped_by_signals():
+    """Raises `SystemExit` on SIGTERM and SIGINT, so that processes end."""
+
+    def stop(number, frame):
+        raise SystemExit(callbacks.STOPPED)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    handlers = {number: signal.signal(number, stop) for number in _SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+
+
+@contextlib.contextmanager
+def _signals_deferred():
+    """Blocks signals; processes started in this block inherit that."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _train_in_this_process(jobs, *args):
+    """Trains one run in this process, which ends with its parent."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    if hasattr(os, "setpgrp"):
+        # Ctrl-C and signals to the group reach only the parent, which sends
+        # one SIGTERM. A second signal would end the run before it is saved.
+        os.setpgrp()
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
+    threads = max((os.cpu_count() or 1) // jobs, 1)
+    tf.config.threading.set_intra_op_parallelism_threads(threads)
+    tf.config.threading.set_inter_op_parallelism_threads(threads)
+    if _train(*args) is None:
+        sys.exit(_FAILED)
+
+
+def _end_with_parent():
+    multiprocessing.parent_process().join()
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _train(run, directory):
+    """Returns the `Record` of a run, or `None` after printing the error."""
+    keras.backend.clear_session()  # resets the names of layers
+    try:
+        return train.run_one(
+            [
+                config_files.find("tasks", run.task),
+                config_files.find("methods", run.method),
+            ],
+            run.bindings(directory),
+            directory / run.path,
+            resume=True,
+            verbose=0,
+        )
+    except Exception as error:
+        if os.environ.get("RIGL_TF_TRACEBACK"):
+            traceback.print_exc()
+        message = cli.one_line(error)
+        if not isinstance(error, cli.USER_ERRORS):
+            message = f"{type(error).__name__}: {message}"
+        _print_error(run, message)
+        return None
+
+
+def _print_error(run, message):
+    print(f"error: {run.path}: {message}", file=sys.stderr, flush=True)

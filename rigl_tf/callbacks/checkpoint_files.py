@@ -1,0 +1,309 @@
+"""Checkpoints on disk: arrays and JSON, whole or not there at all.
+
+A checkpoint is a directory such as `epoch-000012-000000345` with three files:
+`arrays.bin`, the bytes of all arrays one after another; `facts.json`, among
+others their names, types and shapes; `manifest.json`, the schema's version and
+the SHA-256 of both.
+"""
+
+import contextlib
+import hashlib
+import itertools
+import json
+import math
+import os
+import pathlib
+import shutil
+import stat
+import time
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from rigl_tf.utils import durable
+
+SCHEMA_VERSION = 2
+_ARRAYS, _FACTS, _MANIFEST = "arrays.bin", "facts.json", "manifest.json"
+_PATTERN = "epoch-*"
+_MOST_JSON = 2**26  # bytes; a file larger than this is none of ours
+
+
+class Spec(NamedTuple):
+    """Name, dtype and shape of an array.
+
+    Attributes:
+        name: String, unique in its checkpoint.
+        dtype: String.
+        shape: Tuple of integers.
+    """
+
+    name: str
+    dtype: str
+    shape: tuple
+
+    def __str__(self):
+        return f"{self.name} ({self.dtype} of shape {tuple(self.shape)})"
+
+    @property
+    def num_bytes(self):
+        """Integer, size of the array in the file."""
+        return math.prod(self.shape) * self._numpy().itemsize
+
+    def of(self, data):
+        """Returns the array that bytes encode."""
+        if self.dtype == "bool":
+            return (
+                np.frombuffer(data, np.uint8).astype(bool).reshape(self.shape)
+            )
+        return np.frombuffer(data, self._numpy()).reshape(self.shape)
+
+    def _numpy(self):
+        return np.dtype(tf.as_dtype(self.dtype).as_numpy_dtype)
+
+
+def write(path, specs, arrays, facts, keep):
+    """Writes one checkpoint and removes old ones in the same directory.
+
+    A checkpoint holds its number, higher than the number of any earlier
+    checkpoint, and its name, so that copies made by hand are not counted.
+    Checkpoints with lower numbers are removed once `keep` valid ones exist.
+
+    Args:
+        path: Path. If it exists, a number is added to the name.
+        specs: List of `Spec`.
+        arrays: Iterable of arrays, in the order of `specs`.
+        facts: Dictionary of JSON values.
+        keep: Integer, number of checkpoints to keep.
+
+    Raises:
+        OSError: If it cannot be written. Other checkpoints do not change.
+    """
+    directory = path.parent
+    directory.mkdir(parents=True, exist_ok=True)
+    durable.clear(directory)
+    path = _free(path)
+    before = _numbered(directory)
+    facts = {
+        **facts,
+        "arrays": specs,
+        "name": path.name,
+        # Higher than that of one which just now cannot be read, too.
+        "number": max([time.time_ns(), *before.values()]) + 1,
+    }
+    with durable.replacing(path) as partial:
+        partial.mkdir()
+        data = (np.ascontiguousarray(array).tobytes() for array in arrays)
+        manifest = {
+            "schema_version": SCHEMA_VERSION,
+            "sha256": {
+                _ARRAYS: _write(partial / _ARRAYS, data),
+                _FACTS: _write(partial / _FACTS, [json.dumps(facts).encode()]),
+            },
+        }
+        _write(partial / _MANIFEST, [json.dumps(manifest).encode()])
+    whole = 1
+    for old in sorted(before, key=before.get, reverse=True):
+        if whole >= keep:
+            _remove(old)
+        elif _is_whole(old):
+            whole += 1
+
+
+def paths(directory):
+    """Returns the checkpoints of a directory, oldest first.
+
+    Checkpoints whose number cannot be read come last. Copies under other
+    names are left out.
+    """
+    found = {
+        path: _number(path)
+        for path in sorted(pathlib.Path(directory).glob(_PATTERN))
+    }
+    return sorted(
+        (path for path, number in found.items() if number > 0),
+        key=found.get,
+    )
+
+
+def remove_all(directory):
+    """Removes all checkpoints below a directory, and empty directories."""
+    directory = pathlib.Path(directory)
+    for path in [*directory.rglob(_PATTERN)]:
+        if 0 < _number(path) < math.inf:
+            _remove(path)
+    folders = [path for path in directory.rglob("*") if path.is_dir()]
+    for folder in [*sorted(folders, reverse=True), directory]:
+        durable.clear(folder)
+        with contextlib.suppress(OSError):  # it is not empty
+            folder.rmdir()
+
+
+def read_facts(path):
+    """Reads what a checkpoint says of itself, if its files are unharmed.
+
+    Returns:
+        Dictionary.
+
+    Raises:
+        ValueError: If a file is missing or is not what was written.
+    """
+    facts, digests = _read_facts(path)
+    # Before all of it is read, which may be more than anybody has written.
+    if _check_file(path / _ARRAYS) != _num_bytes(_specs(facts)):
+        raise ValueError(f"{_ARRAYS} is not what was written")
+    _check_digest(path / _ARRAYS, digests)
+    return facts
+
+
+def read_arrays(path, facts, expected):
+    """Reads arrays that are exactly as expected.
+
+    Sizes are those expected, never those that a file declares.
+
+    Args:
+        path: Path of a checkpoint.
+        facts: What `read_facts` has returned.
+        expected: List of `Spec`.
+
+    Returns:
+        List of arrays.
+
+    Raises:
+        ValueError: If the checkpoint has others.
+    """
+    found = _specs(facts)
+    for there, here in zip(found, expected, strict=False):
+        if there != here:
+            raise ValueError(
+                f"belongs to another model: {there} there, {here} here"
+            )
+    if len(found) != len(expected):
+        raise ValueError(
+            f"belongs to another model: {len(found)} arrays there, "
+            f"{len(expected)} here"
+        )
+    size = (path / _ARRAYS).stat().st_size
+    if size != _num_bytes(expected):
+        raise ValueError(f"{_ARRAYS} has another size than its arrays")
+    with (path / _ARRAYS).open("rb") as file:
+        return [spec.of(file.read(spec.num_bytes)) for spec in expected]
+
+
+def _specs(facts):
+    """List of `Spec`, of the arrays that a checkpoint says it has."""
+    try:
+        found = [Spec(n, d, tuple(s)) for n, d, s in facts["arrays"]]
+        _num_bytes(found)
+        return found
+    except (KeyError, TypeError, ValueError):
+        raise ValueError("does not say what arrays it has") from None
+
+
+def _num_bytes(specs):
+    return sum(spec.num_bytes for spec in specs)
+
+
+def _remove(path):
+    """Removes a checkpoint, of which no half stays under its name."""
+    gone = path.with_name(f"{durable.PARTIAL}{path.name}")
+    with contextlib.suppress(OSError):
+        if not path.is_symlink():
+            os.replace(path, gone)
+            shutil.rmtree(gone)
+
+
+def _read_facts(path):
+    """The facts, without a look at the arrays, and the digests."""
+    manifest = _read_json(path / _MANIFEST)
+    version = manifest.get("schema_version")
+    if version != SCHEMA_VERSION:
+        raise ValueError(
+            f"has schema version {version!r}; this version of rigl_tf reads "
+            f"{SCHEMA_VERSION}"
+        )
+    digests = manifest.get("sha256")
+    facts = _read_json(path / _FACTS)  # or says at once that it is too large
+    _check_digest(path / _FACTS, digests)
+    return facts, digests
+
+
+def _check_digest(path, digests):
+    found = digests.get(path.name) if isinstance(digests, dict) else None
+    if _digest(path) != found:
+        raise ValueError(f"{path.name} is not what was written")
+
+
+def _number(path):
+    """The number of a checkpoint, 0 of a copy, infinity of a damaged one."""
+    if not path.is_dir():
+        return 0
+    try:
+        facts, _ = _read_facts(path)
+    except (ValueError, OSError):
+        return math.inf
+    number = facts.get("number")
+    if facts.get("name") != path.name or type(number) is not int:
+        return 0
+    return number
+
+
+def _numbered(directory):
+    """Dictionary from those checkpoints that say their number to it."""
+    numbers = {path: _number(path) for path in directory.glob(_PATTERN)}
+    return {path: n for path, n in numbers.items() if 0 < n < math.inf}
+
+
+def _is_whole(path):
+    try:
+        read_facts(path)
+    except (ValueError, OSError):
+        return False
+    return True
+
+
+def _free(path):
+    """The path, or one like it, where nothing is yet."""
+    names = (f"{path.name}-{count}" for count in itertools.count(2))
+    for name in itertools.chain([path.name], names):
+        if not os.path.lexists(path.with_name(name)):
+            return path.with_name(name)
+
+
+def _write(path, chunks):
+    """Writes a file; returns its SHA-256."""
+    digest = hashlib.sha256()
+    with path.open("wb") as file:
+        for chunk in chunks:
+            file.write(chunk)
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _digest(path):
+    _check_file(path)
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _read_json(path):
+    if _check_file(path) > _MOST_JSON:
+        raise ValueError(f"{path.name} is too large")
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError):
+        values = None
+    if not isinstance(values, dict):
+        raise ValueError(f"{path.name} is not what was written")
+    return values
+
+
+def _check_file(path):
+    """The size of an ordinary file."""
+    try:
+        found = path.lstat()
+    except OSError:
+        raise ValueError(f"{path.name} is missing") from None
+    if not stat.S_ISREG(found.st_mode):
+        raise ValueError(f"{path.name} is not an ordinary file")
+    return found.st_size

@@ -1,0 +1,194 @@
+"""A callback that watches the masks."""
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from rigl_tf.analysis import flops
+from rigl_tf.modeling.sparse_optimizer import find_sparse_step
+from rigl_tf.utils import tensors
+
+
+class SparsityMonitor(keras.callbacks.Callback):
+    """Adds what happens to the masks to the logs of every epoch.
+
+    The progress bar, `History` and a `TensorBoard` callback that comes later
+    in the list show them:
+
+    - `sparsity`: fraction of zeros over all masked kernels.
+    - `drop_fraction`: fraction of active connections that an update at this
+      step would replace.
+    - `updates`: updates of the masks in the epoch.
+    - `changed`: connections grown in the epoch that were inactive before.
+    - `kept`: of the first mask's connections, the fraction active now. A
+      random mask with as many in every kernel would share `kept_by_chance`
+      of them.
+    - `explored`: of all connections, the fraction that has ever been active.
+    - `skipped`: steps in the epoch without effect, for gradients that were
+      not finite.
+    - `flops`: FLOPs of one forward pass relative to the dense model, left out
+      if the model does not know its input shape.
+
+    `explored` looks at the masks after every batch at which an update is due;
+    of several within `steps_per_execution`, at the last.
+
+    Args:
+        log_dir: Directory for TensorBoard: the density of every kernel, and
+            its mask as a picture. Nothing is written if `None`.
+
+    Attributes:
+        densities: Dictionary from kernel to its density after the last epoch.
+
+    Raises:
+        ValueError: While training, if the model is not sparse or a kernel has
+            lost its last connection.
+
+    Reference:
+        [Liu et al., 2021](https://arxiv.org/abs/2102.02887) for `explored`,
+        their in-time over-parameterization rate.
+    """
+
+    def __init__(self, log_dir=None):
+        super().__init__()
+        self.log_dir = log_dir
+        self.densities = {}
+        self._writer = None
+        self._cost = None
+        self._watched = self._first = self._ever = None
+        self._counts = dict.fromkeys(("updates", "changed", "skipped"), 0)
+
+    def on_train_begin(self, logs=None):
+        del logs
+        if find_sparse_step(self.model) is None:
+            raise ValueError(
+                f"`SparsityMonitor` watches sparse models, and "
+                f"{self.model.name!r} is not one. Pass it through "
+                "`rigl_tf.sparsify` or leave the callback out."
+            )
+        self.start(self.model)
+        try:
+            self._cost = flops.inference(self.model)
+        except ValueError:  # the input shape is not known
+            self._cost = None
+        if self.log_dir:
+            self._writer = tf.summary.create_file_writer(str(self.log_dir))
+
+    def on_epoch_begin(self, epoch, logs=None):
+        del epoch, logs
+        self._counts = self._counters()
+        self._start = self._looked = tensors.as_int(self._watched.step)
+
+    def on_train_batch_end(self, batch, logs=None):
+        del logs
+        # By the schedule and not by a variable, which would have to be waited
+        # for at every step.
+        now = self._start + batch + 1
+        if self._watched.algorithm.updates_masks:
+            if self._watched.schedule.steps(self._looked, now):
+                self._look()
+        self._looked = now
+
+    def _look(self):
+        masks = self._masks()
+        for ever, mask in zip(self._ever, masks, strict=True):
+            ever |= mask
+        return masks
+
+    def on_epoch_end(self, epoch, logs=None):
+        model, masks = self._watched, self._look()
+        names = [kernel.name for kernel in model.kernels]
+        active = [_count([mask]) for mask in masks]
+        sizes = [kernel.size for kernel in model.kernels]
+        for name, count in zip(names, active, strict=True):
+            if count == 0:
+                raise ValueError(
+                    f"Kernel {name!r} has lost its last connection, so "
+                    "nothing can pass it or grow in it again. Lower the "
+                    "sparsity, or exclude the layer."
+                )
+        self.densities = {
+            name: count / size
+            for name, count, size in zip(names, active, sizes, strict=True)
+        }
+        if logs is not None:
+            logs["sparsity"] = 1 - sum(active) / sum(sizes)
+            logs["drop_fraction"] = model.current_drop_fraction()
+            for name, count in self._counters().items():
+                logs[name] = count - self._counts[name]
+            logs.update(self._overlap(masks))
+            logs["explored"] = _count(self._ever) / sum(sizes)
+            if self._cost is not None:
+                logs["flops"] = self._cost.recount(self.model).ratio()
+        if self._writer is not None:
+            with self._writer.as_default(step=epoch):
+                for kernel in model.kernels:
+                    tf.summary.scalar(
+                        f"density/{kernel.name}", self.densities[kernel.name]
+                    )
+                    tf.summary.image(f"mask/{kernel.name}", _picture(kernel))
+            self._writer.flush()
+
+    def on_train_end(self, logs=None):
+        del logs
+        if self._writer is not None:
+            self._writer.close()
+
+    def start(self, model):
+        """Remembers the current masks as the first ones, unless it has some."""
+        self.set_model(model)
+        watched = find_sparse_step(model)
+        if self._watched not in (None, watched):
+            self._first = None  # the masks of another model
+        self._watched = watched
+        if self._first is None:
+            self._first = self._masks()
+            self._ever = self._masks()
+            self._counts = self._counters()
+
+    def state(self):
+        """Returns the state for `restore`, a list of arrays."""
+        counts = np.array(list(self._counts.values()), np.int64)
+        return [counts, *self._first, *self._ever]
+
+    def restore(self, state):
+        """Continues from the `state` of another monitor."""
+        counts, *masks = state
+        self._counts = dict(zip(self._counts, counts.tolist(), strict=True))
+        half = len(masks) // 2
+        self._first = masks[:half]
+        self._ever = [mask.copy() for mask in masks[half:]]  # are written to
+
+    def _counters(self):
+        model = self._watched
+        return {
+            "updates": tensors.as_int(model.num_updates),
+            "changed": tensors.as_int(model.num_changed),
+            "skipped": tensors.as_int(model.num_skipped),
+        }
+
+    def _masks(self):
+        return [kernel.bits() for kernel in self._watched.kernels]
+
+    def _overlap(self, masks):
+        pairs = list(zip(self._first, masks, strict=True))
+        total = _count(self._first)
+        by_chance = sum(
+            _count([first]) * _count([mask]) / kernel.size
+            for kernel, (first, mask) in zip(
+                self._watched.kernels, pairs, strict=True
+            )
+        )
+        return {
+            "kept": _count(first & mask for first, mask in pairs) / total,
+            "kept_by_chance": by_chance / total,
+        }
+
+
+def _count(masks):
+    return sum(int(np.bitwise_count(mask).sum()) for mask in masks)
+
+
+def _picture(kernel):
+    """A mask as one grey image: inputs downwards, outputs across."""
+    picture = kernel.layout.matrix(kernel.mask).numpy()
+    return picture[None, :, :, None].astype(np.uint8) * 255

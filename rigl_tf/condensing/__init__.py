@@ -1,6 +1,0 @@
-"""Dense layers that read only the inputs that each neuron has."""
-
-from rigl_tf.condensing.condense import condense as condense
-from rigl_tf.condensing.layer import Condensed as Condensed
-
-__all__ = ["Condensed", "condense"]

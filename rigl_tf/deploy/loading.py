@@ -1,0 +1,83 @@
+"""Loads models from files that are not trusted."""
+
+import copy
+import json
+import math
+import zipfile
+
+import keras
+import tensorflow as tf
+
+from rigl_tf import _keras_compat
+from rigl_tf.utils import files
+
+_MAX_CONFIG_BYTES = 2**26
+
+
+def allowed_bytes(path):
+    """Returns the memory that the weights of a file may take by default.
+
+    1,000 times the size of the file, because zeros take no space in it, or
+    2**28 bytes if that is more.
+    """
+    return max(1000 * files.size(path), 2**28)
+
+
+def weights(config):
+    """Returns the weights of a model without allocating memory for them.
+
+    Args:
+        config: Dictionary, a model serialized by
+            `keras.saving.serialize_keras_object`.
+
+    Returns:
+        List of variables that have shapes and data types but no values.
+    """
+    with _keras_compat.unallocated():
+        return keras.saving.deserialize_keras_object(
+            copy.deepcopy(config),  # Keras empties it
+            safe_mode=True,
+        ).weights
+
+
+def num_bytes(variables):
+    """Returns the memory that weights take, in bytes."""
+    return sum(
+        math.prod(variable.shape) * tf.as_dtype(variable.dtype).size
+        for variable in variables
+    )
+
+
+def read_keras(path):
+    """Reads a `.keras` file in Keras's safe mode.
+
+    Args:
+        path: String or path.
+
+    Returns:
+        `keras.Model`.
+
+    Raises:
+        OSError: If the file does not exist.
+        ValueError: If it is not a Keras file, would run code, or describes a
+            model that takes more memory than `allowed_bytes`.
+    """
+    max_bytes = allowed_bytes(path)
+    try:
+        with zipfile.ZipFile(path) as archive:
+            entry = archive.getinfo("config.json")
+            if entry.file_size > _MAX_CONFIG_BYTES:
+                raise ValueError("its config.json is too large")
+            config = json.loads(archive.read(entry))
+        config["compile_config"] = None
+        size = num_bytes(weights(config))
+        if size > max_bytes:
+            raise ValueError(
+                f"its weights take {size:,} bytes, too many for so small a file"
+            )
+        return keras.saving.load_model(path)
+    except Exception as error:  # a bad configuration can raise anything
+        raise ValueError(
+            f"{path} cannot be read: it is not a model saved by Keras "
+            f"({type(error).__name__}: {error})."
+        ) from error

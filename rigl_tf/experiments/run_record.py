@@ -1,0 +1,115 @@
+"""Collection of a run's results into its record."""
+
+import importlib.metadata
+import pathlib
+import platform
+
+import tensorflow as tf
+
+from rigl_tf import results
+from rigl_tf.analysis import flops
+from rigl_tf.analysis.model_summary import summary
+from rigl_tf.experiments import run_costs
+from rigl_tf.results import record_schema
+from rigl_tf.sparsity import distributions
+
+
+def build(task, method, seed, model, checkpoint, test, settings, search=None):
+    """Builds the record of a finished run.
+
+    Args:
+        task: `Task`.
+        method: `Method`, `TicketMethod`, `SmallDense` or `None`.
+        seed: Integer.
+        model: The trained model.
+        checkpoint: `Checkpoint`, which has the history.
+        test: Dictionary from metric to its value on the test set.
+        settings: Dictionary, as in `Record`.
+        search: Dictionary, the history of the ticket search, or `None`.
+
+    Returns:
+        `Record`.
+    """
+    cost = flops.inference(model)
+    masked = hasattr(model, "kernels")
+    dense = cost if method is None or masked else _cost_of_dense(task)
+    inference, inference_dense = cost.flops(), dense.flops(dense=True)
+    run = run_costs.run_cost(
+        cost if masked else dense,
+        task,
+        method,
+        task.dataset.num_train,
+        checkpoint.history.get("flops", [inference / inference_dense]),
+        search and search.get("flops"),
+    )
+    examples = task.dataset.num_train * task.epochs
+    return results.Record(
+        task=task.name,
+        method="dense" if method is None else method.name,
+        distribution=_distribution(method),
+        sparsity=0.0 if method is None else float(method.sparsity),
+        training_multiplier=task.training_multiplier,
+        seed=seed,
+        test=test,
+        history=checkpoint.history,
+        densities={k.name: 1 - k.sparsity for k in cost.kernels if k.sparse},
+        structure=_structure(model) if masked else {},
+        parameters={
+            "active": cost.parameters(),
+            "dense": dense.parameters(dense=True),
+        },
+        flops={
+            "inference": inference,
+            "inference_dense": inference_dense,
+            "search": run.search / examples,
+            "training": run.training / examples,
+            "training_dense": 3.0 * inference_dense,
+            "convention": "macs2",
+        },
+        steps=task.total_epochs * task.dataset.steps_per_epoch,
+        seconds=checkpoint.elapsed,
+        versions={
+            name: importlib.metadata.version(name)
+            for name in ("tensorflow", "keras", "numpy")
+        },
+        device=_device(),
+        settings=settings,
+    )
+
+
+def _distribution(method):
+    if getattr(method, "source", None):
+        source = pathlib.Path(method.source) / results.RECORD
+        return results.read(source).distribution
+    given = getattr(method, "distribution", "")
+    if not given:
+        return ""
+    function = distributions.get(given)
+    function = getattr(function, "func", function)  # inside a partial
+    return getattr(function, "__name__", str(function))
+
+
+def _cost_of_dense(task):
+    return flops.inference(
+        task.model(task.dataset.input_shape, task.dataset.num_classes)
+    )
+
+
+def _structure(model):
+    """Returns the mask statistics of every masked kernel."""
+    return {
+        kernel.name: {
+            name: getattr(kernel, name) for name in record_schema.KERNEL
+        }
+        for kernel in summary(model).kernels
+    }
+
+
+def _device():
+    accelerators = tf.config.list_physical_devices("GPU")
+    accelerators += tf.config.list_physical_devices("TPU")
+    if accelerators:
+        details = tf.config.experimental.get_device_details(accelerators[0])
+        name = details.get("device_name", accelerators[0].device_type)
+        return f"{len(accelerators)} x {name}"
+    return platform.processor() or platform.machine()

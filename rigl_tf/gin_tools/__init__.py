@@ -1,0 +1,1 @@
+"""Finds gin files, and the lines in them that set a value."""

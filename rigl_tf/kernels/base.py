@@ -1,0 +1,202 @@
+"""The base class of sparse kernels, however they are stored."""
+
+import abc
+import dataclasses
+import math
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import layers as kl
+
+from rigl_tf.sparsity import kernel_layout
+from rigl_tf.sparsity import masks
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class SparseKernel(abc.ABC):
+    """One kernel with a mask, however it is stored.
+
+    Attributes:
+        name: String, unique in its model: the path of the layer, followed by
+            the kernel's own name if the layer has several.
+        layer: The `keras.layers.Layer` that computes with the kernel.
+        variable: `keras.Variable`, the weights, that optimizers step.
+        mask: Boolean variable or tensor, of kernel shape.
+    """
+
+    name: str
+    layer: kl.Layer
+    variable: keras.Variable
+
+    beats_xla = False  # whether a step is faster if XLA does not compile it
+
+    @property
+    @abc.abstractmethod
+    def kernel_shape(self):
+        """Tuple of integers, the shape of the dense kernel."""
+
+    @property
+    @abc.abstractmethod
+    def source(self):
+        """The object that the layer exposes as `kernel`."""
+
+    @abc.abstractmethod
+    def count(self):
+        """Active connections, as an int64 scalar."""
+
+    @abc.abstractmethod
+    def bits(self):
+        """The mask as a uint8 array, eight connections in a byte."""
+
+    @abc.abstractmethod
+    def masked(self, values):
+        """Returns `values`, in the shape of the variable, with exact zeros."""
+
+    @abc.abstractmethod
+    def weights(self):
+        """The dense kernel with its zeros, as a tensor."""
+
+    @abc.abstractmethod
+    def set_mask(self, mask):
+        """Sets the mask, a boolean array that must be checked already."""
+
+    @abc.abstractmethod
+    def impose(self):
+        """Sets weights that are not active to exact zeros."""
+
+    @abc.abstractmethod
+    def view(self, inputs):
+        """Shows the kernel to an algorithm.
+
+        Args:
+            inputs: `UpdateInputs`.
+
+        Returns:
+            `KernelView`, of the units of the granularity.
+        """
+
+    @abc.abstractmethod
+    def grow(self, view, scores, num_grow, inputs):
+        """Sets the mask that a drop has left, and adds connections to it.
+
+        Args:
+            view: `KernelView` with the mask after the drop.
+            scores: Function from a `CandidateTile` to scores, or to a list of
+                functions that return scores: the algorithm's `grow`.
+            num_grow: int64 scalar.
+            inputs: `UpdateInputs`.
+
+        Returns:
+            int64 scalar, connections that were inactive before the update and
+            are active now.
+        """
+
+    @property
+    def view_dtype(self):
+        """The dtype of floats in views: float64 stays, all else is float32."""
+        return "float64" if self.variable.dtype == "float64" else "float32"
+
+    def new_weights(self, inputs, shape, gradient):
+        """Returns the weights that new connections start with.
+
+        Args:
+            inputs: `UpdateInputs`.
+            shape: Tuple of integers.
+            gradient: Function without arguments that returns the gradient in
+                this shape.
+
+        Returns:
+            Float tensor of this shape, or `None` for zeros.
+        """
+        seed = tf.random.experimental.stateless_fold_in(inputs.seed, 2)
+        return inputs.grow_init(self, shape, gradient, seed=seed)
+
+    def signs(self, seed):
+        """Returns the signs of the weights, random where a weight is zero.
+
+        Args:
+            seed: Pair of integers.
+
+        Returns:
+            int8 array of -1 and 1, of the shape of the variable.
+        """
+        bits = masks.random_scores(
+            self.variable.shape, tf.constant(seed, tf.int64)
+        )
+        sign = np.sign(self.variable).astype("int8")
+        by_chance = np.where(bits < 0, -1, 1)
+        return np.where(sign == 0, by_chance, sign).astype("int8")
+
+    def count_units(self, granularity):
+        """Returns the active units of a granularity, an integer."""
+        if granularity.is_unstructured:
+            return int(self.count())
+        mask = tf.cast(self.mask, tf.float32)
+        pooled = granularity.pool(mask, self.layout)
+        return int(tf.math.count_nonzero(pooled))
+
+    @property
+    def layout(self):
+        """`Layout`, the meaning of the kernel's dimensions."""
+        return kernel_layout.layout_for(self.layer, self.kernel_shape)
+
+    @property
+    def shape(self):
+        """Tuple of integers, the shape that distributions of sparsity see.
+
+        It is `kernel_shape`, or (in, out) for an `EinsumDense`.
+        """
+        if isinstance(self.layer, kl.EinsumDense):
+            return (self.layout.inputs, self.layout.outputs)
+        return self.kernel_shape
+
+    @property
+    def size(self):
+        """Integer, connections of the dense kernel."""
+        return math.prod(self.kernel_shape)
+
+
+@dataclasses.dataclass(frozen=True)
+class UpdateInputs:
+    """The values, apart from the weights, that an update needs of a kernel.
+
+    Attributes:
+        gradient: Tensor of the shape of the kernel's variable, or `None`.
+        momentum: Running gradient of the same shape, or `None`.
+        sign: Fixed signs of the same shape, or `None`.
+        flows: List of `Flow`, the calls of the layer, from which the gradient
+            follows everywhere.
+        granularity: `Structure`, whose units move.
+        seed: Integer tensor of shape (2,), unique to the kernel and the step.
+        grow_init: `GrowInit`, the weights of new connections.
+        slots: List of pairs, of an optimizer's variable of the shape of the
+            kernel's variable and the float that its elements start with.
+    """
+
+    gradient: object = None
+    momentum: object = None
+    sign: object = None
+    flows: tuple = ()
+    granularity: object = None
+    seed: object = None
+    grow_init: object = None
+    slots: tuple = ()
+
+
+def checked_mask(mask, shape, name):
+    """Returns a mask as a boolean array, of the right shape and not empty."""
+    mask = np.asarray(mask)
+    problem = None
+    if mask.dtype != np.bool_:
+        problem = f"be boolean. Received: dtype={mask.dtype}"
+    elif mask.shape != tuple(shape):
+        problem = f"have shape {tuple(shape)}. Received: shape={mask.shape}"
+    elif not mask.any():
+        problem = (
+            "keep at least one connection: nothing could ever pass or grow. "
+            "Received: a mask that is `False` everywhere"
+        )
+    if problem:
+        raise ValueError(f"A mask of layer {name!r} must {problem}.")
+    return mask

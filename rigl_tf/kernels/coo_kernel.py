@@ -1,0 +1,202 @@
+"""Kernels that store only their active connections."""
+
+import functools
+
+import numpy as np
+import tensorflow as tf
+
+from rigl_tf.algorithms import CandidateTile
+from rigl_tf.algorithms import KernelView
+from rigl_tf.algorithms import RandomNumbers
+from rigl_tf.algorithms.random_numbers import SliceNumbers
+from rigl_tf.kernels import index_sets
+from rigl_tf.kernels.stored_kernel import StoredKernel
+from rigl_tf.sparsity import masks
+from rigl_tf.sparsity import top_k
+from rigl_tf.utils.tensors import as_array
+
+_TILE = 1 << 18  # the least connections that an update looks at at a time
+_MOST_TILES = 64  # because every tile copies the positions found before it
+
+
+def random_positions(size, count, seed):
+    """Draws the positions of `masks.random_mask` without making the mask.
+
+    Args:
+        size: Integer, connections of the kernel.
+        count: Integer, how many are active.
+        seed: Integer tensor of shape (2,).
+
+    Returns:
+        Sorted int32 array.
+    """
+
+    tile = _tile_of(size)
+
+    def keys(number):
+        start = number * tile
+        stop = tf.minimum(start + tile, size)
+        drawn = masks.random_scores_slice(start, stop, seed)
+        return start, top_k.keys_of(drawn, None)
+
+    num_tiles = -(-size // tile)
+    return index_sets.best(
+        keys, num_tiles, tf.constant(count, tf.int64)
+    ).numpy()
+
+
+def _tile_of(size):
+    """Returns the connections in a tile of a kernel with `size` of them."""
+    return max(_TILE, -(-size // _MOST_TILES))
+
+
+class ActiveKernel(StoredKernel):
+    """A kernel whose `variable` has a weight for each stored connection."""
+
+    @property
+    def mask(self):
+        return self._on_kernel(tf.ones([self.capacity], tf.bool))
+
+    def count(self):
+        return index_sets.count(tf.convert_to_tensor(self.active))
+
+    def bits(self):
+        places = as_array(self.active)
+        places = places[places != index_sets.NONE]
+        bits = np.zeros(-(-self.size // 8), np.uint8)
+        np.bitwise_or.at(bits, places // 8, np.uint8(128) >> places % 8)
+        return bits
+
+    def weights(self):
+        return self._on_kernel(tf.convert_to_tensor(self.variable))
+
+    def set_mask(self, mask):
+        places = np.flatnonzero(mask)
+        self._check_room(len(places))
+        now = tf.constant(places, tf.int32)
+        self._take(index_sets.padded(now, self.capacity))
+
+    def view(self, inputs):
+        active = tf.convert_to_tensor(self.active)
+        return KernelView(
+            weight=self._shown(self.variable),
+            mask=tf.not_equal(active, index_sets.NONE),
+            gradient=self._shown(inputs.gradient),
+            momentum=self._shown(inputs.momentum),
+            random_numbers=_NumbersOfActive(self, active, inputs.seed),
+            total=self.size,
+            num_tiles=self.num_tiles,
+            tiles=functools.partial(self._tile, active, inputs),
+        )
+
+    def grow(self, view, scores, num_grow, inputs):
+        before = tf.convert_to_tensor(self.active)
+        now = tf.boolean_mask(before, view.mask)
+        num_parts = len(masks.score_functions(scores(view.candidates(0))))
+        room = view.size - tf.size(now, tf.int64)
+        left = tf.minimum(tf.cast(num_grow, tf.int64), room)
+        for i in range(num_parts):
+            part = masks.equal_part(left, num_parts - i)
+            grown = index_sets.best(
+                functools.partial(self._keys, view, now, scores, i),
+                view.num_tiles,
+                part,
+            )
+            now = index_sets.merged(now, grown)
+            left -= part
+        now = index_sets.padded(now, self.capacity)
+        weights = self.new_weights(
+            inputs,
+            (self.capacity,),
+            lambda: self._gradient_at(now, inputs.flows),
+        )
+        return masks.count(self._take(now, weights, inputs.slots))
+
+    @property
+    def _rows(self):
+        """Inputs of the kernel in a tile."""
+        return max(_tile_of(self.size) // self.layout.outputs, 1)
+
+    @property
+    def num_tiles(self):
+        """Integer, the number of tiles that an update sees."""
+        return -(-self.layout.inputs // self._rows)
+
+    def _on_kernel(self, values):
+        """Returns a kernel with the values of connections, zeros elsewhere."""
+        active = tf.convert_to_tensor(self.active)
+        flat = index_sets.on_grid(active, values, self.size)
+        return tf.reshape(flat, self.kernel_shape)
+
+    def tile_range(self, number):
+        """Returns the first flat position of a tile, and the one after it."""
+        rows = tf.stack([number, number + 1]) * self._rows
+        rows = tf.minimum(rows, self.layout.inputs)
+        return tf.unstack(rows * self.layout.outputs)
+
+    def _shown(self, values):
+        if values is None:
+            return None
+        return tf.cast(tf.convert_to_tensor(values), self.view_dtype)
+
+    def _tile(self, active, inputs, view, number):
+        """Returns the tile of a number, with the mask of a view."""
+        start, stop = self.tile_range(number)
+        first, last = index_sets.bounds(active, start, stop)
+        places = active[first:last, None] - start
+
+        def spread(values):
+            if values is None:
+                return None
+            nothing = tf.zeros([stop - start], values.dtype)
+            return tf.tensor_scatter_nd_update(
+                nothing, places, values[first:last]
+            )
+
+        return CandidateTile(
+            weight=spread(view.weight),
+            mask=spread(view.mask),
+            gradient=self._gradient(inputs.flows, start, stop),
+            momentum=spread(view.momentum),
+            random_numbers=SliceNumbers(start, stop, inputs.seed),
+        )
+
+    def _gradient(self, flows, start, stop):
+        if not flows:
+            return None
+        outputs = self.layout.outputs
+        rows = [f.gradient(start // outputs, stop // outputs) for f in flows]
+        return self._shown(tf.reshape(tf.add_n(rows), [-1]))
+
+    def _keys(self, view, now, scores, part, number):
+        """Returns where a tile starts, and the keys of its candidates."""
+        start, stop = self.tile_range(number)
+        functions = masks.score_functions(scores(view.candidates(number)))
+        # Connections that an earlier part has grown cannot grow again.
+        candidates = tf.logical_not(index_sets.between(now, start, stop))
+        return start, top_k.keys_of(functions[part](), candidates)
+
+
+class _NumbersOfActive(RandomNumbers):
+    """The random numbers of the connections that are stored.
+
+    Args:
+        kernel: `ActiveKernel`.
+        active: int32 tensor, the positions of its connections, padded.
+        seed: Integer tensor of shape (2,).
+    """
+
+    def __init__(self, kernel, active, seed):
+        super().__init__(active.shape, seed)
+        self._kernel = kernel
+        self._active = active
+
+    def sample(self, seed):
+        def of_tile(number):
+            start, stop = self._kernel.tile_range(number)
+            numbers = masks.random_scores_slice(start, stop, seed)
+            return index_sets.taken(self._active, start, numbers)
+
+        # Tile by tile, so that there is never a number for every position.
+        numbers = index_sets.in_turn(self._kernel.num_tiles, of_tile, tf.int32)
+        return index_sets.padded(numbers, self._kernel.capacity, padding=0)

@@ -1,0 +1,1 @@
+"""Products of sparse kernels, in TensorFlow or compiled by numba."""

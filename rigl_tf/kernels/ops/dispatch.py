@@ -1,0 +1,59 @@
+"""Multiplies by a kernel that stores active connections only."""
+
+import contextlib
+
+import tensorflow as tf
+
+from rigl_tf.kernels.ops import block_matmul
+from rigl_tf.kernels.ops import csr_matmul
+
+
+def product(inputs, outputs, block=None):
+    """Returns the fastest available `Product` for a kernel.
+
+    Args:
+        inputs: Integer, rows of the kernel as a matrix.
+        outputs: Integer, its columns.
+        block: Pair of integers, rows and columns of a block, or `None` for
+            single connections.
+    """
+    # numba takes a second to import and belongs to the extra `rigl_tf[fast]`.
+    if block is None:
+        try:
+            from rigl_tf.kernels.ops import numba_csr_matmul as fastest
+        except ImportError:
+            fastest = csr_matmul
+        return fastest.Product(inputs, outputs)
+    fastest = block_matmul
+    if not any(side % 8 for side in block) and not _has_accelerators():
+        with contextlib.suppress(ImportError):
+            from rigl_tf.kernels.ops import numba_block_matmul as fastest
+    return fastest.Product(inputs, outputs, *block)
+
+
+def multiply(product, x, values, active):
+    """Computes `x @ kernel`, with gradients of active connections only.
+
+    Args:
+        product: `Product`.
+        x: float32 tensor of shape (examples, inputs).
+        values: float32 tensor, one entry for each unit.
+        active: int32 tensor, sorted numbers of units, padding at the end.
+
+    Returns:
+        float32 tensor of shape (examples, outputs).
+    """
+
+    @tf.custom_gradient
+    def of(x, values):
+        def gradient(dy):
+            return product.backward(x, values, active, dy)
+
+        return product.forward(x, values, active), gradient
+
+    return of(x, values)
+
+
+def _has_accelerators():
+    devices = tf.config.list_physical_devices()
+    return any(device.device_type != "CPU" for device in devices)

@@ -1,0 +1,315 @@
+"""Layers that store only their active connections."""
+
+import math
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import layers as kl
+
+from rigl_tf._keras_compat import made_again
+from rigl_tf.kernels import activation_tape
+from rigl_tf.kernels import index_sets
+from rigl_tf.kernels.block_kernel import BlockKernel
+from rigl_tf.kernels.coo_kernel import ActiveKernel
+from rigl_tf.kernels.ops import dispatch
+from rigl_tf.sparsity import kernel_layout
+from rigl_tf.sparsity.structures import Blocks
+from rigl_tf.utils import tensors
+
+
+class _Place:
+    """Stands where a layer expects its kernel, and says what shape it has."""
+
+    def __init__(self, shape):
+        self.shape = shape
+        self.name = "kernel"
+
+
+class Active:
+    """Makes a Keras layer store its active connections, and only those.
+
+    The kernel is never made, in no step and in no update. Give it before the
+    class of the layer: `class ActiveDense(Active, keras.layers.Dense)`.
+
+    Args:
+        capacity: Integer, the most units that can be active: connections, or
+            blocks.
+        block: Pair of integers, rows and columns of the blocks that are
+            stored, or `None` for connections.
+    """
+
+    _output_rank = 1  # dimensions of the kernel that are outputs
+
+    def __init__(self, *args, capacity, block=None, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.capacity = capacity
+        self.block = None if block is None else tuple(block)
+        self.supports_jit = block is not None
+
+    def add_weight(self, shape=None, *args, name=None, **kwargs):
+        if name != "kernel":
+            return super().add_weight(shape, *args, name=name, **kwargs)
+        self._place = _Place(tuple(shape))
+        self._matrix = kernel_layout.layout_for(self, self._place.shape)
+        inputs, outputs = self._matrix.inputs, self._matrix.outputs
+        self._out = self._place.shape[-self._output_rank :]
+        self.product = dispatch.product(inputs, outputs, self.block)
+        self._values = super().add_weight(
+            name="kernel",
+            shape=(self.capacity, *(self.block or ())),
+            initializer="zeros",
+            regularizer=kwargs.get("regularizer"),
+            constraint=kwargs.get("constraint"),
+            autocast=False,
+        )
+        self._active = super().add_weight(
+            name="active",
+            shape=(self.capacity,),
+            dtype="int32",
+            initializer=lambda shape, dtype: tf.range(shape[0], dtype=dtype),
+            trainable=False,
+        )
+        return self._place
+
+    @property
+    def kernel(self):
+        return self._place
+
+    @property
+    def stored_values(self):
+        """The variable that has the weights of active connections."""
+        return self._values
+
+    def sparse_kernel(self, name=""):
+        """The `StoredKernel` of this layer."""
+        if self.block is None:
+            return ActiveKernel(name, self, self._values, self._active)
+        blocks = Blocks(*self.block)
+        return BlockKernel(name, self, self._values, self._active, blocks)
+
+    def fill(self, kernel, active):
+        """Takes weights and connections from a dense kernel.
+
+        Args:
+            kernel: Float array of kernel shape.
+            active: Sorted int32 array, the numbers of active units.
+        """
+        values = np.reshape(kernel, (self._matrix.inputs, -1))
+        if self.block is None:
+            values = values.reshape(-1)
+        else:
+            values = self.product.split_blocks(values)
+        active = index_sets.padded(tf.constant(active), self.capacity)
+        # Zeros for padding, as for what comes from nowhere.
+        origins = tf.where(active == index_sets.NONE, -1, active)
+        self._values.assign(index_sets.carried(tf.constant(values), origins))
+        self._active.assign(active)
+
+    def times_kernel(self, inputs, rank=1):
+        """The product with the kernel over the last `rank` dimensions."""
+        shape = tf.concat([tf.shape(inputs)[:-rank], self._out], axis=0)
+        x = tf.reshape(tf.cast(inputs, tf.float32), (-1, self._matrix.inputs))
+        y = dispatch.multiply(
+            self.product,
+            x,
+            tf.convert_to_tensor(self._values),
+            tf.convert_to_tensor(self._active),
+        )
+        activation_tape.record(self._values, x, y)
+        y = tf.reshape(tf.cast(y, self.compute_dtype), shape)
+        return tf.ensure_shape(y, inputs.shape[:-rank] + self._out)
+
+    def finished(self, y):
+        """With bias and activation."""
+        if self.bias is not None:
+            y = keras.ops.add(y, self.bias)
+        return y if self.activation is None else self.activation(y)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "capacity": self.capacity,
+            "block": self.block,
+        }
+
+    def plain_config(self):
+        """The configuration of the Keras layer that this one comes from."""
+        return super().get_config()
+
+    def _num_units(self):
+        if self.block is None:
+            return math.prod(self._place.shape)
+        return math.prod(Blocks(*self.block).shape(self._matrix))
+
+    def save_own_variables(self, store):
+        kl.Layer.save_own_variables(self, store)
+
+    def load_own_variables(self, store):
+        kl.Layer.load_own_variables(self, store)
+        _check(self._active.numpy(), self._num_units(), self.name)
+
+
+@keras.saving.register_keras_serializable(package="rigl_tf")
+class ActiveDense(Active, kl.Dense):
+    """A Dense layer that stores only its active connections."""
+
+    def call(self, inputs, training=None):
+        del training
+        return self.finished(self.times_kernel(inputs))
+
+
+@keras.saving.register_keras_serializable(package="rigl_tf")
+class ActiveEinsumDense(Active, kl.EinsumDense):
+    """An EinsumDense layer that stores only its active connections."""
+
+    @property
+    def _output_rank(self):
+        return len(kernel_layout.matrices(self.equation)[-1])
+
+    def call(self, inputs, training=None):
+        del training
+        rank = len(kernel_layout.matrices(self.equation)[1])
+        return self.finished(self.times_kernel(inputs, rank))
+
+
+class _ActiveConvolution(Active):
+    def call(self, inputs):
+        steps = [slice(None, None, step) for step in self.strides]
+        if self.data_format == "channels_last":
+            return self.finished(self.times_kernel(inputs[:, *steps]))
+        inputs = keras.ops.moveaxis(inputs[:, :, *steps], 1, -1)
+        outputs = self.finished(self.times_kernel(inputs))
+        return keras.ops.moveaxis(outputs, -1, 1)
+
+
+@keras.saving.register_keras_serializable(package="rigl_tf")
+class ActiveConv1D(_ActiveConvolution, kl.Conv1D):
+    """A 1D convolution of one tap that stores only its active connections."""
+
+
+@keras.saving.register_keras_serializable(package="rigl_tf")
+class ActiveConv2D(_ActiveConvolution, kl.Conv2D):
+    """A 1x1 convolution that stores only its active connections."""
+
+
+@keras.saving.register_keras_serializable(package="rigl_tf")
+class ActiveConv3D(_ActiveConvolution, kl.Conv3D):
+    """A 1x1x1 convolution that stores only its active connections."""
+
+
+_KINDS = {
+    kl.Dense: ActiveDense,
+    kl.EinsumDense: ActiveEinsumDense,
+    kl.Conv1D: ActiveConv1D,
+    kl.Conv2D: ActiveConv2D,
+    kl.Conv3D: ActiveConv3D,
+}
+
+
+def store_active(layer, capacity, active, block=None):
+    """Makes a built Keras layer store its active connections only, in place.
+
+    Args:
+        layer: Built Keras layer. Its dense kernel is freed.
+        capacity: Integer, the most units that can be active.
+        active: Sorted int32 array, the numbers of active units.
+        block: Pair of integers, rows and columns of units that are blocks.
+    """
+    variable = layer.kernel
+    kernel = tensors.as_array(variable)
+    weights = layer._trainable_variables
+    place = next(i for i, weight in enumerate(weights) if weight is variable)
+    layer._tracker.unlock()
+    try:
+        layer._untrack_variable(variable)
+        layer._kernel = None
+        layer.__class__ = _KINDS[type(layer)]
+        layer.capacity, layer.block = capacity, block
+        layer.supports_jit = block is not None
+        with layer._open_name_scope():
+            layer._kernel = layer.add_weight(
+                kernel.shape, name="kernel", regularizer=variable.regularizer
+            )
+    finally:
+        layer._tracker.lock()
+    # The order of the weights of a layer that is loaded from a file.
+    weights.insert(place, weights.pop())
+    layer.fill(kernel, active)
+
+
+def dense_copy(layer):
+    """Returns a plain copy of an `Active` layer, with a dense kernel.
+
+    Functions, such as the activation, are the same objects.
+    """
+    kind = next(
+        kind for kind, active in _KINDS.items() if type(layer) is active
+    )
+    copy = made_again(layer, layer.plain_config(), kind)
+    copy.build_from_config(layer.get_build_config())
+    copy.kernel.assign(layer.sparse_kernel().weights())
+    if copy.bias is not None:
+        copy.bias.assign(layer.bias)
+    copy.trainable = layer.trainable
+    return copy
+
+
+def check_can_be_active(layer, name, is_alone):
+    """Raises a TypeError that says why a layer needs its dense kernel, if so.
+
+    Args:
+        layer: Keras layer.
+        name: String, to call it by.
+        is_alone: Boolean, whether it is not a part of another layer.
+    """
+    problem = _problem(layer)
+    if not is_alone:
+        problem = "another layer or a subclassed model is made of it"
+    if problem:
+        raise TypeError(
+            f"{name!r} cannot store only its active connections: {problem}. "
+            f"Keep its zeros with storage={{{name!r}: 'dense', '*': 'active'}}."
+        )
+
+
+def _problem(layer):
+    """Why a layer has to keep its dense kernel; `None` if it has not."""
+    if type(layer) not in _KINDS:
+        return (
+            "that is made for Dense, EinsumDense and convolutions of one tap, "
+            f"and this is a {type(layer).__name__}"
+        )
+    if layer.kernel_constraint is not None:
+        return "its `kernel_constraint` wants to see the whole kernel"
+    elementwise = keras.regularizers.L1 | keras.regularizers.L2
+    elementwise |= keras.regularizers.L1L2 | None
+    if not isinstance(layer.kernel_regularizer, elementwise):
+        return "its `kernel_regularizer` wants to see the whole kernel"
+    if isinstance(layer, kl.EinsumDense):
+        if kernel_layout.matrices(layer.equation) is None:
+            return f"{layer.equation!r} is not a product of two matrices"
+        return None
+    if math.prod(getattr(layer, "kernel_size", ())) != 1:
+        return f"its window is {layer.kernel_size}"
+    if getattr(layer, "groups", 1) != 1:
+        return f"it has {layer.groups} groups"
+    return None
+
+
+def _check(active, size, name):
+    """Raises a ValueError if positions from a file are none."""
+    count = np.searchsorted(active, index_sets.NONE)
+    real = active[:count]
+    if (
+        count == 0
+        or np.any(active[count:] != index_sets.NONE)
+        or np.any(np.diff(real.astype(np.int64)) <= 0)
+        or real[0] < 0
+        or real[-1] >= size
+    ):
+        raise ValueError(
+            f"The active connections of layer {name!r} must be at least one, "
+            f"different, in order and from 0 to {size - 1}. The file is "
+            "damaged or of another model."
+        )

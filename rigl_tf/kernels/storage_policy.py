@@ -1,0 +1,159 @@
+"""Chooses the kernels that store active connections only."""
+
+import importlib.util
+import math
+
+import numpy as np
+import tensorflow as tf
+
+from rigl_tf.kernels import check_can_be_active
+from rigl_tf.kernels import random_positions
+from rigl_tf.sparsity import distributions
+from rigl_tf.sparsity.structures import Blocks
+from rigl_tf.sparsity.structures import GroupedSparsity
+from rigl_tf.sparsity.structures import Unstructured
+
+STORAGES = ("dense", "active", "auto")
+# Thresholds of `"auto"`, from the measurements in docs/speed.md. Below them, a
+# step takes about as long as with dense storage, or longer.
+_LEAST_SIZE = 2**20  # connections, active or not
+_LEAST_SPARSITY_OF_BLOCKS = 0.75
+_LEAST_SPARSITY = {True: 0.85, False: 0.95}  # with numba, without
+_LEAST_BLOCK = 16  # rows, and columns
+
+
+def planned(
+    wanted,
+    kernels,
+    budgets,
+    algorithm,
+    granularity,
+    seed,
+    is_alone,
+    units,
+):
+    """Chooses the storage of each kernel of a model.
+
+    Args:
+        wanted: `"dense"`, `"active"`, `"auto"`, or a dictionary from names of
+            kernels, or patterns with `*`, to one of these. The first match
+            counts; kernels without a match are stored dense. `"auto"` is
+            `"active"` where that is possible and makes training faster.
+        kernels: List of `SparseKernel`, not masked yet.
+        budgets: List of integers, the active units of each.
+        algorithm: `Algorithm`.
+        granularity: Of `rigl_tf.structures`.
+        seed: Integer, of the first masks.
+        is_alone: Function from a layer to a boolean, whether the layer can be
+            replaced. Layers of subclassed models and parts of other layers
+            cannot.
+        units: List of boolean arrays, the first active units, or of `None` for
+            random ones.
+
+    Returns:
+        Dictionary from the id of a layer to a pair: the maximum number of
+        active units, and the indices of the first active units. All other
+        layers store dense kernels.
+
+    Raises:
+        ValueError: If the algorithm, the granularity or the machine does not
+            support stored active connections.
+        TypeError: If a layer needs its dense kernel.
+    """
+    names = [kernel.name for kernel in kernels]
+    if not names:
+        return {}
+    chosen = _chosen(wanted, names)
+    stored = {}
+    for i, (kernel, budget) in enumerate(zip(kernels, budgets, strict=True)):
+        num_units = math.prod(granularity.shape(kernel.layout))
+        if chosen[kernel.name] == "dense" or budget == num_units:
+            continue
+        if chosen[kernel.name] == "auto" and not _pays(
+            kernel, 1 - budget / num_units, algorithm, granularity
+        ):
+            continue
+        try:
+            _check(algorithm, granularity)
+            check_can_be_active(
+                kernel.layer, kernel.name, is_alone(kernel.layer)
+            )
+        except (TypeError, ValueError):
+            if chosen[kernel.name] == "auto":
+                continue
+            raise
+        capacity, active = budget, None
+        if units[i] is not None:
+            active = np.flatnonzero(units[i]).astype("int32")
+        if algorithm.follows_sparsity:
+            capacity = num_units
+        elif algorithm.moves_between_layers:
+            # Connections of all layers may move into one.
+            smallest = np.min(granularity.sizes(kernel.layout))
+            most = granularity.connections_in(kernels, budgets)
+            capacity = min(num_units, int(most) // int(smallest))
+        if active is None:
+            active = random_positions(
+                num_units, budget, tf.constant((seed, i), tf.int64)
+            )
+        stored[id(kernel.layer)] = (capacity, active)
+    return stored
+
+
+def _chosen(wanted, names):
+    """Dictionary from the name of a kernel to how it is stored."""
+    by_pattern = wanted if isinstance(wanted, dict) else {"*": wanted}
+    for value in by_pattern.values():
+        if value not in STORAGES:
+            raise ValueError(
+                f"`storage` must be one of {', '.join(STORAGES)}, or a "
+                "dictionary from names of layers to them. "
+                f"Received: storage={wanted!r}."
+            )
+    chosen = dict.fromkeys(names, "dense")
+    matches = distributions.match(by_pattern, names, "storage")
+    for pattern in reversed(by_pattern):
+        chosen.update(dict.fromkeys(matches[pattern], by_pattern[pattern]))
+    return chosen
+
+
+def _pays(kernel, sparsity, algorithm, granularity):
+    """Returns whether storing active connections only makes training faster."""
+    size = math.prod(kernel.layout.kernel_shape)
+    has_room_for_all = (
+        algorithm.follows_sparsity or algorithm.moves_between_layers
+    )
+    least = _LEAST_SPARSITY[importlib.util.find_spec("numba") is not None]
+    if isinstance(granularity, Blocks):
+        least = _LEAST_SPARSITY_OF_BLOCKS
+        if min(granularity.rows, granularity.columns) < _LEAST_BLOCK:
+            return False
+    return (
+        size >= _LEAST_SIZE
+        and round(sparsity, 2) >= least
+        and not has_room_for_all
+    )
+
+
+def _check(algorithm, granularity):
+    name = type(algorithm).__name__
+    if algorithm.tracks_gradient or algorithm.fixes_signs:
+        kept = "a sign" if algorithm.fixes_signs else "a running gradient"
+        raise ValueError(
+            f"{name} keeps {kept} for every connection, active or not, so "
+            "that storing active connections only saves nothing. Use "
+            "storage='dense'."
+        )
+    if not isinstance(granularity, Blocks | Unstructured) or isinstance(
+        granularity, GroupedSparsity
+    ):
+        raise ValueError(
+            "Only connections and `Blocks` can be stored without zeros. "
+            f"Received: granularity={granularity}. Use storage='dense'."
+        )
+    if granularity.is_unstructured and tf.config.list_physical_devices("GPU"):
+        raise ValueError(
+            "Active connections are multiplied on the CPU, and there is a "
+            "GPU. Use storage='dense', or hide the GPU at the start of "
+            "the program: `tf.config.set_visible_devices([], 'GPU')`."
+        )

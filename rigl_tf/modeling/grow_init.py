@@ -1,0 +1,107 @@
+"""The weights of new connections."""
+
+import dataclasses
+import math
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from rigl_tf.algorithms import random_numbers
+from rigl_tf.sparsity import masks
+from rigl_tf.utils.serialization import Config
+
+_KINDS = ("zeros", "initial", "random", "gradient")
+_SAMPLE = 1 << 16
+
+
+@dataclasses.dataclass(frozen=True)
+class GrowInit(Config):
+    """The weight of connections that were inactive before an update.
+
+    Their optimizer slots start as the optimizer starts them in any case.
+
+    Args:
+        kind: String. `"zeros"`: the output does not jump, as in the papers.
+            `"initial"`: drawn from what the layer's initializer gives.
+            `"random"`: normal, with the standard deviation of the kernel's
+            active weights. `"gradient"`: the gradient, for algorithms that
+            see it; a negative scale goes down it.
+        scale: Float, what all but zeros are multiplied by.
+
+    Raises:
+        ValueError: If `kind` is unknown or `scale` not finite.
+
+    Reference:
+        [Evci et al., 2020](https://arxiv.org/abs/1911.11134), whose code
+        divides by the inverse of `scale`.
+    """
+
+    kind: str = "zeros"
+    scale: float = 1.0
+
+    def __post_init__(self):
+        if self.kind not in _KINDS:
+            raise ValueError(
+                f"`kind` must be one of {', '.join(_KINDS)}. "
+                f"Received: kind={self.kind!r}."
+            )
+        if not math.isfinite(self.scale):
+            raise ValueError(
+                f"`scale` must be finite. Received: scale={self.scale!r}."
+            )
+
+    def __call__(self, kernel, shape, gradient, seed):
+        """Returns weights for all positions, of which growth uses some.
+
+        Args:
+            kernel: `SparseKernel`.
+            shape: Tuple of integers.
+            gradient: Function without arguments that returns a float tensor
+                of this shape.
+            seed: Integer tensor of shape (2,).
+
+        Returns:
+            Float tensor of this shape, or `None` for zeros.
+        """
+        if self.kind == "zeros":
+            return None
+        if self.kind == "gradient":
+            values = gradient()
+        elif self.kind == "random":
+            values = random_numbers.normal(masks.random_scores(shape, seed))
+            values *= _deviation_of_active(kernel)
+        else:
+            sample = _initial_sample(kernel)
+            chosen = tf.random.stateless_uniform(
+                shape, seed, 0, len(sample), tf.int32, alg="philox"
+            )
+            values = tf.gather(sample, chosen)
+        return self.scale * values
+
+
+def _deviation_of_active(kernel):
+    weight = tf.cast(kernel.variable, tf.float32)
+    count = tf.cast(kernel.count(), tf.float32)
+    mean = tf.reduce_sum(weight) / count
+    return tf.sqrt(tf.maximum(tf.reduce_sum(weight**2) / count - mean**2, 0.0))
+
+
+def _initial_sample(kernel):
+    """Some weights of a new kernel: of a very large one, not all are kept."""
+    name = kernel.variable.name.removesuffix("_kernel")
+    initializer = getattr(
+        kernel.layer,
+        f"{name}_initializer",
+        getattr(kernel.layer, "depthwise_initializer", None),
+    )
+    config = initializer.get_config()
+    if "seed" in config:
+        config["seed"] = 0
+    with tf.init_scope():  # once, not at every update
+        values = type(initializer).from_config(config)(kernel.kernel_shape)
+        return (
+            keras.ops.convert_to_numpy(values)
+            .ravel()[:_SAMPLE]
+            .astype(np.float32)
+        )

@@ -1,0 +1,147 @@
+"""Fixes what the schedules leave open, and warns of what will not happen."""
+
+import dataclasses
+import warnings
+
+import tensorflow as tf
+
+from rigl_tf.sparsity import schedules
+from rigl_tf.utils import tensors
+
+
+def complete(
+    updates, drop_fraction, sparsity, start, num_steps, steps_per_epoch
+):
+    """Fills in the steps that wait for the first `fit`.
+
+    Args:
+        updates: `UpdateSchedule`.
+        drop_fraction: Callable from step to fraction.
+        sparsity: Callable from step to sparsity, or `None`.
+        start: Integer, steps done before this `fit`.
+        num_steps: Integer, steps of this `fit`, or `None` if unknown.
+        steps_per_epoch: Integer, or `None` if unknown.
+
+    Returns:
+        The three schedules, complete, and whether it has warned.
+
+    Raises:
+        ValueError: If a step is open and cannot be known.
+    """
+    if schedules.decides_when(sparsity):
+        return updates, drop_fraction, sparsity, False
+    if updates.end_step is None and num_steps is not None:
+        end_step = start + int(num_steps * updates.end_fraction)
+        end_step = max(end_step, updates.begin_step)
+        updates = dataclasses.replace(updates, end_step=end_step)
+    if updates.interval is None:
+        updates = dataclasses.replace(updates, interval=steps_per_epoch)
+    _check_known(updates)
+    drop_fraction = schedules.resolve_steps(drop_fraction, updates)
+    sparsity = schedules.resolve_steps(sparsity, updates)
+    has_warned = num_steps is not None and _warn(
+        updates, sparsity, start, start + num_steps
+    )
+    return updates, drop_fraction, sparsity, has_warned
+
+
+def check_interval(algorithm, updates):
+    """Raises a ValueError if updates would replace every optimizer step.
+
+    Args:
+        algorithm: `Algorithm`.
+        updates: `UpdateSchedule`.
+    """
+    if (
+        algorithm.updates_masks
+        and algorithm.replaces_step
+        and updates.interval == 1
+    ):
+        raise ValueError(
+            f"An update of {type(algorithm).__name__} takes the place of an "
+            "optimizer step, so that with an update at every step nothing "
+            "would be trained. Use an interval of at least 2. "
+            f"Received: schedule={updates}."
+        )
+
+
+def warn_if_over(updates, start):
+    """Warns if a `fit` starts after the last update."""
+    if start >= updates.end_step:
+        warnings.warn(
+            "The masks do not change: without an `end_step`, updates end "
+            f"after {updates.end_fraction:.0%} of the first `fit`, here at "
+            f"step {updates.end_step}, and this `fit` starts at {start}. To "
+            "train in several fits, set the end: "
+            "`sparsify(..., schedule=UpdateSchedule(end_step=10_000))`.",
+            stacklevel=2,
+        )
+
+
+def check_finite(variables):
+    """Raises a ValueError that names a variable that is not finite.
+
+    Args:
+        variables: List of `keras.Variable`. Only floats are checked.
+    """
+    for path in not_finite(variables):
+        raise ValueError(
+            f"Training cannot start from {path!r}, which holds NaN or "
+            "infinity. Load earlier weights, or create the model again."
+        )
+
+
+def not_finite(variables):
+    """Returns the paths of float variables that are not finite."""
+    floats = tensors.floats(variables)
+    if not floats:
+        return []
+    finite = tf.stack(
+        [
+            tf.reduce_all(tf.math.is_finite(tf.convert_to_tensor(v)))
+            for v in floats
+        ]
+    )
+    return [
+        v.path for v, ok in zip(floats, finite.numpy(), strict=True) if not ok
+    ]
+
+
+def _check_known(updates):
+    for name, stands_for in (
+        ("end_step", f"{updates.end_fraction:.0%} of the first `fit`"),
+        ("interval", "an epoch of the first `fit`"),
+    ):
+        if getattr(updates, name) is None:
+            raise ValueError(
+                f"`{name}` is {stands_for} unless given, and here the number "
+                "of steps cannot be known. Give a number, "
+                f"`sparsify(..., schedule=UpdateSchedule({name}=10_000))`, or "
+                "pass `steps_per_epoch` to `fit`."
+            )
+
+
+def _warn(updates, sparsity, start, stop):
+    """Warns of updates that will not happen; returns whether it has."""
+    due = updates.steps(start, stop)
+    if not due and start == 0:
+        interval = max(stop * 3 // 40, 2)
+        warnings.warn(
+            f"No update of the masks is due in the {stop} steps of this "
+            f"`fit`, with {updates}. For ten updates, use interval={interval} "
+            "and end_step=None.",
+            stacklevel=2,
+        )
+        return True
+    if due and sparsity is not None:
+        final = schedules.final_sparsity(sparsity)
+        reached = float(sparsity(due[-1]))
+        if reached < final - 1e-9:
+            warnings.warn(
+                f"This `fit` ends at step {stop}, when pruning has reached a "
+                f"sparsity of {reached:.4f} and not of {final:.4f}. Train "
+                "longer, or let the schedule end sooner.",
+                stacklevel=2,
+            )
+            return True
+    return False

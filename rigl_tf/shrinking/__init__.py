@@ -1,6 +1,0 @@
-"""Models without the neurons and channels that do nothing."""
-
-from rigl_tf.shrinking.shrink_model import Shrunk as Shrunk
-from rigl_tf.shrinking.shrink_model import shrink as shrink
-
-__all__ = ["Shrunk", "shrink"]

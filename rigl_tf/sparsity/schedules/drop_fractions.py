@@ -1,0 +1,289 @@
+"""Schedules of the drop fraction: the part that an update replaces."""
+
+import dataclasses
+import functools
+import math
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from rigl_tf.sparsity.schedules.steps import check_range
+from rigl_tf.sparsity.schedules.steps import check_step
+from rigl_tf.sparsity.schedules.steps import library_of
+from rigl_tf.sparsity.schedules.steps import progress
+from rigl_tf.utils.patterns import is_match
+from rigl_tf.utils.patterns import match
+from rigl_tf.utils.serialization import Config
+from rigl_tf.utils.validation import check_number
+
+
+@dataclasses.dataclass(frozen=True)
+class Constant(Config):
+    """A constant drop fraction.
+
+    Args:
+        initial: Float in [0, 1], fraction of a layer's active connections.
+    """
+
+    initial: float = 0.3
+
+    def __post_init__(self):
+        check_number("initial", self.initial, "[0, 1]")
+
+    def __call__(self, step):
+        del step
+        # A Python float would become a 32-bit tensor.
+        return np.float64(self.initial)
+
+
+@dataclasses.dataclass(frozen=True)
+class Cosine(Config):
+    """A drop fraction that decreases along half a cosine.
+
+    Args:
+        initial: Float in [0, 1], fraction of a layer's active connections at
+            `begin_step`, alpha in the papers.
+        begin_step: Integer, or `None` for the same as the update schedule.
+        end_step: Integer, or `None` for the same as the update schedule.
+        final: Float in [0, 1], fraction from `end_step` on.
+
+    Example:
+
+    >>> schedule = Cosine(0.3, begin_step=0, end_step=100, final=0.1)
+    >>> [round(float(schedule(step)), 3) for step in (0, 50, 100)]
+    [0.3, 0.2, 0.1]
+
+    Reference:
+        [Evci et al., 2020](https://arxiv.org/abs/1911.11134), section 3 (2).
+    """
+
+    initial: float = 0.3
+    begin_step: int | None = None
+    end_step: int | None = None
+    final: float = 0.0
+
+    def __post_init__(self):
+        check_number("initial", self.initial, "[0, 1]")
+        check_number("final", self.final, "[0, 1]")
+        check_range(self.begin_step, self.end_step)
+
+    def __call__(self, step):
+        done = progress(step, self.begin_step, self.end_step)
+        fall = (self.initial - self.final) / 2
+        return self.final + fall * (1 + library_of(step).cos(math.pi * done))
+
+
+@dataclasses.dataclass(frozen=True)
+class InversePower(Config):
+    """A drop fraction that decreases as (1 - progress) ** power.
+
+    Args:
+        initial: Float in [0, 1], fraction of a layer's active connections at
+            `begin_step`.
+        power: Float > 0; 1 is linear.
+        begin_step: Integer, or `None` for the same as the update schedule.
+        end_step: Integer, or `None` for the same as the update schedule.
+        final: Float in [0, 1], fraction from `end_step` on.
+
+    Reference:
+        [Evci et al., 2020](https://arxiv.org/abs/1911.11134), appendix G.
+    """
+
+    initial: float = 0.3
+    power: float = 1.0
+    begin_step: int | None = None
+    end_step: int | None = None
+    final: float = 0.0
+
+    def __post_init__(self):
+        check_number("initial", self.initial, "[0, 1]")
+        check_number("final", self.final, "[0, 1]")
+        check_number("power", self.power, "(0, inf)")
+        check_range(self.begin_step, self.end_step)
+
+    def __call__(self, step):
+        done = progress(step, self.begin_step, self.end_step)
+        return (
+            self.final + (self.initial - self.final) * (1 - done) ** self.power
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class PiecewiseConstant(Config):
+    """A drop fraction that changes only at given steps.
+
+    Args:
+        fractions: Dictionary from an integer, the step at which a fraction
+            starts, to a float in [0, 1], the fraction of a layer's active
+            connections. One fraction must start at step 0.
+
+    Raises:
+        ValueError: If a step or a fraction is out of range, or if no fraction
+            starts at step 0.
+
+    Example:
+
+    >>> schedule = PiecewiseConstant({0: 0.3, 1000: 0.1})
+    >>> [float(schedule(step)) for step in (0, 999, 1000)]
+    [0.3, 0.3, 0.1]
+    """
+
+    fractions: dict
+
+    def __post_init__(self):
+        # A saved configuration has pairs, because JSON has no integer keys. A
+        # tuple keeps the dataclass hashable.
+        try:
+            pairs = tuple(sorted(dict(self.fractions).items()))
+        except (TypeError, ValueError):
+            pairs = ()
+        for step, value in pairs:
+            check_step(step, "fractions")
+            check_number("fractions", value, "[0, 1]")
+        if not pairs or pairs[0][0] != 0:
+            raise ValueError(
+                "`fractions` must be a dictionary from steps to fractions, "
+                "with one for step 0, such as {0: 0.3, 1000: 0.1}. "
+                f"Received: fractions={self.fractions!r}."
+            )
+        object.__setattr__(self, "fractions", pairs)
+
+    def __call__(self, step):
+        starts, values = zip(*self.fractions, strict=True)
+        if not tf.is_tensor(step):
+            index = np.searchsorted(starts, step, side="right") - 1
+            return np.float64(values[max(index, 0)])
+        has_started = tf.cast(step, tf.int64) >= tf.constant(starts, tf.int64)
+        index = tf.reduce_sum(tf.cast(has_started, tf.int32)) - 1
+        return tf.gather(tf.constant(values, tf.float64), index)
+
+    def get_config(self):
+        return {"fractions": [list(pair) for pair in self.fractions]}
+
+    def scaled(self, factor):
+        """Returns the schedule with all steps multiplied by `factor`."""
+        return PiecewiseConstant(
+            {round(s * factor): f for s, f in self.fractions}
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class PerLayer(Config):
+    """A drop fraction for each layer.
+
+    Args:
+        schedules: Dictionary from the names of kernels, or patterns with `*`,
+            to schedules of drop fractions. A pattern also selects all layers
+            below it: `block` selects `block/conv`. If several patterns match a
+            kernel, the first one is used.
+
+    Raises:
+        TypeError: If `schedules` is not such a dictionary.
+
+    Example:
+
+    >>> schedule = PerLayer({"conv*": Constant(0.1), "*": Constant(0.3)})
+    >>> float(schedule(0, "conv1")), float(schedule(0, "dense"))
+    (0.1, 0.3)
+    """
+
+    schedules: dict
+
+    def __post_init__(self):
+        is_valid = isinstance(self.schedules, dict) and all(
+            isinstance(pattern, str) and callable(schedule)
+            for pattern, schedule in self.schedules.items()
+        )
+        if not is_valid or not self.schedules:
+            raise TypeError(
+                "`schedules` must be a dictionary from names of layers, or "
+                "patterns with `*`, to schedules, such as "
+                '{"conv*": Cosine(0.1), "*": Cosine(0.3)}. '
+                f"Received: schedules={self.schedules!r}."
+            )
+        object.__setattr__(self, "schedules", dict(self.schedules))
+
+    def __call__(self, step, name=None):
+        """Returns the fraction of a kernel, or the largest fraction.
+
+        Args:
+            step: Integer or integer scalar tensor.
+            name: String, the name of a kernel, or `None` for the largest
+                fraction at this step, for logs.
+
+        Raises:
+            ValueError: If no pattern matches the name.
+        """
+        if name is None:
+            values = [schedule(step) for schedule in self.schedules.values()]
+            return functools.reduce(library_of(step).maximum, values)
+        return self._schedule_of(name)(step)
+
+    def check(self, names):
+        """Raises a ValueError if a kernel or a pattern has no match.
+
+        Args:
+            names: List of strings, the names of all kernels.
+        """
+        match(self.schedules, names, "drop_fraction")
+        for name in names:
+            self._schedule_of(name)
+
+    def _schedule_of(self, name):
+        for pattern, schedule in self.schedules.items():
+            if is_match(name, pattern):
+                return schedule
+        raise ValueError(
+            f"`drop_fraction` has no schedule for kernel {name!r}. "
+            f"Received: drop_fraction={self.schedules!r}. Add an entry for "
+            "the pattern '*', which matches all others."
+        )
+
+    def map(self, function):
+        """Returns a `PerLayer` with `function` applied to every schedule."""
+        return PerLayer(
+            {key: function(each) for key, each in self.schedules.items()}
+        )
+
+    @classmethod
+    def from_config(cls, config):
+        """Builds the dataclass and its schedules."""
+        return cls(
+            {
+                key: keras.saving.deserialize_keras_object(each)
+                for key, each in config["schedules"].items()
+            }
+        )
+
+
+def fractions(schedule, step, names):
+    """Returns the drop fraction of each kernel.
+
+    Args:
+        schedule: `PerLayer`, or any other callable from step to fraction.
+        step: Integer or integer scalar tensor.
+        names: List of strings, the names of kernels.
+
+    Returns:
+        List of float64 scalars in [0, 1].
+
+    Raises:
+        ValueError: If a `PerLayer` has no schedule for a kernel.
+    """
+    if isinstance(schedule, PerLayer):
+        return [fraction(schedule(step, name)) for name in names]
+    return [fraction(schedule(step))] * len(names)
+
+
+def fraction(value):
+    """Returns a value as a float64 tensor in [0, 1]; NaN becomes 0."""
+    value = as_float64(value)
+    return tf.where(value > 0, tf.minimum(value, 1), 0)
+
+
+def as_float64(value):
+    """Returns a schedule's value as a float64 tensor, without rounding."""
+    return tf.cast(
+        value if tf.is_tensor(value) else np.float64(value), "float64"
+    )

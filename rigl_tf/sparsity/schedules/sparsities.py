@@ -1,0 +1,120 @@
+"""Sparsity schedules for pruning."""
+
+import dataclasses
+
+import numpy as np
+import tensorflow as tf
+
+from rigl_tf.sparsity.distributions import check_sparsity
+from rigl_tf.sparsity.schedules.steps import check_range
+from rigl_tf.sparsity.schedules.steps import progress
+from rigl_tf.utils.serialization import Config
+from rigl_tf.utils.validation import check_number
+
+_LAST_STEP = 2**30
+
+
+@dataclasses.dataclass(frozen=True)
+class ConstantSparsity(Config):
+    """A constant sparsity.
+
+    Args:
+        sparsity: Float in [0, 1), fraction of zeros.
+    """
+
+    sparsity: float
+
+    def __post_init__(self):
+        check_sparsity(self.sparsity)
+
+    def __call__(self, step):
+        del step
+        # A Python float would become a 32-bit tensor.
+        return np.float64(self.sparsity)
+
+
+@dataclasses.dataclass(frozen=True)
+class PolynomialSparsity(Config):
+    """A sparsity that rises fast at first and slowly at the end.
+
+    Args:
+        final: Float in [0, 1), sparsity from `end_step` on.
+        initial: Float in [0, 1), sparsity up to `begin_step`.
+        begin_step: Integer, or `None` for the `begin_step` of the update
+            schedule.
+        end_step: Integer, or `None` for the last update. If equal to
+            `begin_step`, pruning is done in one shot.
+        power: Float > 0; 3 is the cubic schedule.
+        allow_decrease: Whether `final` may be below `initial`.
+
+    Reference:
+        [Zhu & Gupta, 2017](https://arxiv.org/abs/1710.01878), equation 1.
+    """
+
+    final: float
+    initial: float = 0.0
+    begin_step: int | None = None
+    end_step: int | None = None
+    power: float = 3.0
+    allow_decrease: bool = False
+
+    def __post_init__(self):
+        check_sparsity(self.final, "final")
+        check_sparsity(self.initial, "initial")
+        check_number("power", self.power, "(0, inf)")
+        check_range(self.begin_step, self.end_step)
+        if self.final < self.initial and not self.allow_decrease:
+            raise ValueError(
+                "`final` sparsity must not be below `initial`. Received: "
+                f"initial={self.initial}, final={self.final}. Set "
+                "`allow_decrease=True` to grow connections again."
+            )
+
+    def __call__(self, step):
+        left = 1 - progress(step, self.begin_step, self.end_step)
+        return self.final + (self.initial - self.final) * left**self.power
+
+
+def decides_when(schedule):
+    """Returns whether a pruning schedule returns a pair `(bool, sparsity)`.
+
+    The dataclasses of this module return a sparsity. Any other callable, such
+    as a schedule of the TensorFlow Model Optimization toolkit, must return a
+    pair. `None` means that the sparsity does not change.
+    """
+    ours = ConstantSparsity | PolynomialSparsity | None
+    return not isinstance(schedule, ours)
+
+
+def final_sparsity(schedule):
+    """Returns the final sparsity of a pruning schedule, a float."""
+    if isinstance(schedule, PolynomialSparsity):
+        return float(schedule.final)
+    return _wanted(schedule, _LAST_STEP)
+
+
+def falls(schedule):
+    """Whether a pruning schedule ends below a sparsity that it had before.
+
+    A callable that is not of this module is asked at steps 0, 1, 2, 4, 8 ...
+    """
+    if isinstance(schedule, PolynomialSparsity):
+        return schedule.final < schedule.initial
+    steps = [0]
+    while steps[-1] < _LAST_STEP:
+        steps.append(max(2 * steps[-1], 1))
+    largest = max(_wanted(schedule, step) for step in steps)
+    return largest > final_sparsity(schedule) + 1e-6
+
+
+def _wanted(schedule, step):
+    with tf.init_scope():  # a number even where a graph is being built
+        wanted = schedule(np.int32(step))
+    if not decides_when(schedule):
+        return float(wanted)
+    if not isinstance(wanted, tuple | list) or len(wanted) != 2:
+        raise TypeError(
+            "A callable for `sparsity` must return a pair, (whether to prune "
+            f"at this step, sparsity). Received: {wanted!r}."
+        )
+    return float(wanted[1])

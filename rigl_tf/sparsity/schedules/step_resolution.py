@@ -1,0 +1,36 @@
+"""Resolves steps that a schedule takes from the update schedule."""
+
+import dataclasses
+
+from rigl_tf.sparsity.schedules.drop_fractions import Cosine
+from rigl_tf.sparsity.schedules.drop_fractions import InversePower
+from rigl_tf.sparsity.schedules.drop_fractions import PerLayer
+from rigl_tf.sparsity.schedules.sparsities import PolynomialSparsity
+
+
+def resolve_steps(schedule, updates):
+    """Fills in the `None` steps of a schedule from the update schedule.
+
+    Args:
+        schedule: A schedule of this package, or any other callable, which is
+            returned unchanged.
+        updates: `UpdateSchedule` with an `end_step`.
+
+    Returns:
+        A schedule without `None` steps.
+    """
+    if isinstance(schedule, PerLayer):
+        return schedule.map(lambda each: resolve_steps(each, updates))
+    if not isinstance(schedule, Cosine | InversePower | PolynomialSparsity):
+        return schedule
+    begin_step, end_step = schedule.begin_step, schedule.end_step
+    if begin_step is None:
+        begin_step = updates.begin_step
+    if end_step is None:
+        end_step = updates.end_step
+        due = updates.steps(0, end_step)
+        if due and isinstance(schedule, PolynomialSparsity):
+            end_step = due[-1]  # so that the last update reaches `final`
+    return dataclasses.replace(
+        schedule, begin_step=min(begin_step, end_step), end_step=end_step
+    )

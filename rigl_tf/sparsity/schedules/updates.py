@@ -1,0 +1,47 @@
+"""The schedule of mask updates."""
+
+import dataclasses
+
+from rigl_tf.sparsity.schedules.steps import check_range
+from rigl_tf.sparsity.schedules.steps import check_step
+from rigl_tf.utils.serialization import Config
+from rigl_tf.utils.validation import check_number
+
+
+@dataclasses.dataclass(frozen=True)
+class UpdateSchedule(Config):
+    """Updates masks at `interval`, `2 * interval` and so on, not at step 0.
+
+    Args:
+        interval: Integer, steps between two updates, Delta T in the papers.
+            `None` means one epoch of the first `fit`.
+        begin_step: Integer, the first step at which an update may be due.
+        end_step: Integer, the step from which no update is due, T_end in the
+            papers. `None` means `end_fraction` of the steps of the first
+            `fit`.
+        end_fraction: Float in (0, 1].
+    """
+
+    interval: int | None = 100
+    begin_step: int = 0
+    end_step: int | None = None
+    end_fraction: float = 0.75
+
+    def __post_init__(self):
+        if self.interval is not None:
+            check_step(self.interval, "interval", least=1)
+        check_range(self.begin_step, self.end_step)
+        check_number("end_fraction", self.end_fraction, "(0, 1]")
+
+    def __call__(self, step):
+        """Returns whether an update is due, as a boolean or a tensor."""
+        due = (step % self.interval == 0) & (step >= max(self.begin_step, 1))
+        return due if self.end_step is None else due & (step < self.end_step)
+
+    def steps(self, start, stop):
+        """Returns the steps in [start, stop) at which an update is due."""
+        interval = self.interval
+        first = max(start, self.begin_step, interval)
+        first += -first % interval
+        stop = stop if self.end_step is None else min(stop, self.end_step)
+        return range(first, max(stop, first), interval)

@@ -1,0 +1,1 @@
+"""Finders that train and prune in rounds."""

@@ -1,0 +1,1 @@
+"""Finders that choose connections at random."""

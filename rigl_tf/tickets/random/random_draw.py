@@ -1,0 +1,97 @@
+"""Random tickets."""
+
+import dataclasses
+from collections.abc import Callable
+
+from rigl_tf.sparsity import distributions
+from rigl_tf.sparsity import masks
+from rigl_tf.tickets.base import TicketFinder
+from rigl_tf.tickets.ticket import Ticket
+from rigl_tf.utils import tensors
+
+# Checks that do not apply to random tickets, and why.
+UNSUPPORTED_IF_RANDOM = {
+    "invert": "it chooses connections at random, without scores"
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Random(TicketFinder):
+    """Keeps random connections.
+
+    Args:
+        distribution: Function of `rigl_tf.distributions`, or its name. It
+            gives the sparsity of each layer. The densities are scaled to the
+            requested total.
+    """
+
+    distribution: Callable | str = distributions.uniform_all
+
+    unsupported_checks = UNSUPPORTED_IF_RANDOM
+
+    def search(self, sparse, request):
+        names = [kernel.name for kernel in sparse.kernels]
+        sparsities = distributions.get(self.distribution)(
+            [kernel.shape for kernel in sparse.kernels],
+            1 - request.density,
+            names=names,
+        )
+        densities = scale_densities(
+            [1 - sparsity for sparsity in sparsities],
+            [kernel.size for kernel in sparse.kernels],
+            request.density,
+        )
+        return ticket_from_densities(sparse.kernels, densities, request.seed)
+
+    def num_epochs(self, density, epochs):
+        del density, epochs
+        return 0
+
+
+def random_ticket(kernels, counts, seed):
+    """Returns a `Ticket` with a number of random connections per kernel."""
+    return Ticket(
+        {
+            kernel.name: tensors.as_array(
+                masks.random_mask(kernel.variable.shape, count, (seed, i))
+            )
+            for i, (kernel, count) in enumerate(
+                zip(kernels, counts, strict=True)
+            )
+        }
+    )
+
+
+def ticket_from_densities(kernels, densities, seed):
+    """Returns a random `Ticket` with the given density of each kernel."""
+    counts = distributions.budgets(
+        [kernel.shape for kernel in kernels],
+        [1 - density for density in densities],
+        names=[kernel.name for kernel in kernels],
+    )
+    return random_ticket(kernels, counts, seed)
+
+
+def scale_densities(proportions, sizes, density):
+    """Scales densities to a total density, and limits each of them to 1.
+
+    Args:
+        proportions: List of floats, the densities to scale.
+        sizes: List of integers, the connections of each layer.
+        density: Float in (0, 1), the density of all layers together.
+
+    Returns:
+        List of floats in (0, 1].
+    """
+    left, result = density * sum(sizes), [None] * len(sizes)
+    open_layers = set(range(len(sizes)))
+    while open_layers:
+        factor = left / sum(proportions[i] * sizes[i] for i in open_layers)
+        full = {i for i in open_layers if factor * proportions[i] >= 1}
+        for i in full or open_layers:
+            result[i] = min(factor * proportions[i], 1.0)
+        if not full:
+            break
+        left -= sum(sizes[i] for i in full)
+        open_layers -= full
+    return result

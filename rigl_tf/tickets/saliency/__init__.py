@@ -1,0 +1,1 @@
+"""Finders that score all connections before training."""

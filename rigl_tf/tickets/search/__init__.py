@@ -1,0 +1,1 @@
+"""Finders that train a score for every connection."""

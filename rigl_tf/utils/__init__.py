@@ -1,0 +1,1 @@
+"""Arguments, files and tensors: helpers that know no sparsity."""

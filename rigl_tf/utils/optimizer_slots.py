@@ -1,0 +1,168 @@
+"""Slots, loss scale and gradient accumulation of Keras optimizers."""
+
+import keras
+import tensorflow as tf
+
+# Optimizers that leave a weight at zero if the weight, its gradient and its
+# slots are zero. After their step, the kernel need not be masked again.
+_KEEP_ZEROS = (
+    keras.optimizers.SGD,
+    keras.optimizers.RMSprop,
+    keras.optimizers.Adam,
+    keras.optimizers.AdamW,
+    keras.optimizers.Adadelta,
+    keras.optimizers.Adagrad,
+    keras.optimizers.Adamax,
+    keras.optimizers.Adafactor,
+    keras.optimizers.Nadam,
+    keras.optimizers.Lamb,
+    keras.optimizers.Lion,
+)
+
+
+def inner(optimizer):
+    """Returns the innermost optimizer, inside all wrappers."""
+    while hasattr(optimizer, "inner_optimizer"):
+        optimizer = optimizer.inner_optimizer
+    return optimizer
+
+
+def scales_loss(optimizer):
+    """Returns whether a `LossScaleOptimizer` is wrapped around an optimizer."""
+    while not isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
+        if not hasattr(optimizer, "inner_optimizer"):
+            return False
+        optimizer = optimizer.inner_optimizer
+    return True
+
+
+def keeps_zeros(optimizer):
+    """Returns whether inactive weights stay exactly zero without a mask."""
+    # Exact types: a subclass may do anything.
+    return type(inner(optimizer)) in _KEEP_ZEROS
+
+
+def of(optimizer, variable):
+    """Returns the slots of a variable that have its shape.
+
+    These are momenta, second moments, moving averages and accumulated
+    gradients. Adafactor's factored moments belong to rows and columns, not to
+    single weights, and are left out.
+    """
+    optimizer = inner(optimizer)
+    index = optimizer._get_variable_index(variable)
+    count = len(optimizer._trainable_variables)
+    lists = [
+        value
+        for name, value in vars(optimizer).items()
+        if isinstance(value, list)
+        and len(value) == count
+        and name not in ("_trainable_variables", "_variables")
+    ]
+    slots = [values[index] for values in lists]
+    return [
+        slot
+        for slot in slots
+        if isinstance(slot, keras.Variable) and slot.shape == variable.shape
+    ]
+
+
+def initial_value(optimizer, slot):
+    """Returns the float that every element of a slot starts with.
+
+    It is 0.0, except for the sums of squares of Adagrad and Ftrl.
+    """
+    optimizer = inner(optimizer)
+    if any(slot is one for one in getattr(optimizer, "_accumulators", ())):
+        return float(getattr(optimizer, "initial_accumulator_value", 0.0))
+    return 0.0
+
+
+def knows(optimizer, variable):
+    """Returns whether an optimizer was built for a variable."""
+    optimizer = inner(optimizer)
+    known = optimizer._trainable_variables_indices
+    return optimizer._var_key(variable) in known
+
+
+def momentum(optimizer, variable):
+    """Returns the optimizer's momentum of a variable.
+
+    Raises:
+        ValueError: If the optimizer has no momentum.
+    """
+    optimizer = inner(optimizer)
+    for name in ("_momentums", "momentums"):
+        values = getattr(optimizer, name, None)
+        if values:
+            return values[optimizer._get_variable_index(variable)]
+    raise ValueError(
+        "The algorithm needs the optimizer's momentum, but this "
+        f"{type(optimizer).__name__} has none. Use, for example, "
+        "SGD(momentum=0.9) or Adam."
+    )
+
+
+def loss_scale(optimizer):
+    """Returns the loss scale of an optimizer, 1.0 without scaling."""
+    if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
+        return optimizer.dynamic_scale
+    return optimizer.loss_scale_factor or 1.0
+
+
+def lower_loss_scale(optimizer):
+    """Halves a dynamic loss scale, after gradients that were not finite."""
+    if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
+        optimizer.step_counter.assign(0)
+        optimizer.dynamic_scale.assign(optimizer.dynamic_scale * 0.5)
+
+
+def accumulation_steps(optimizer):
+    """Returns the number of batches of one optimizer step."""
+    return inner(optimizer).gradient_accumulation_steps or 1
+
+
+def completes_accumulation(optimizer):
+    """Returns whether the next batch completes an optimizer step, a tensor."""
+    done = tf.convert_to_tensor(inner(optimizer)._iterations) + 1
+    return done % accumulation_steps(optimizer) == 0
+
+
+def accumulated(optimizer, variable):
+    """Returns the variable that accumulates the gradients of a variable."""
+    optimizer = inner(optimizer)
+    index = optimizer._get_variable_index(variable)
+    return optimizer._accumulated_gradients[index]
+
+
+def count_step(optimizer):
+    """Counts a step that moved connections, for learning-rate schedules."""
+    inner(optimizer)._iterations.assign_add(1)
+
+
+def drop_accumulated(optimizer):
+    """Resets the accumulated gradients."""
+    if accumulation_steps(optimizer) > 1:
+        for variable in inner(optimizer)._accumulated_gradients:
+            variable.assign(tf.zeros(variable.shape, variable.dtype))
+
+
+def prepare(optimizer):
+    """Keeps a stock optimizer from dividing 0 by 0 on sparse gradients.
+
+    Adafactor's second moment of a weight is a product of one for its row and
+    one for its column. Where neither has an active connection, both are
+    `epsilon_1`, and the square of the default, 1e-30, is 0 in float32.
+
+    Raises:
+        ValueError: If the optimizer consists of several optimizers.
+    """
+    optimizer = inner(optimizer)
+    if hasattr(optimizer, "optimizers"):
+        raise ValueError(
+            f"A {type(optimizer).__name__} has no learning rate and no slots, "
+            "which masks need. Use one optimizer for the sparse model. "
+            f"Received: optimizer={optimizer!r}."
+        )
+    if isinstance(optimizer, keras.optimizers.Adafactor):
+        optimizer.epsilon_1 = max(optimizer.epsilon_1, 1e-18)

@@ -1,0 +1,33 @@
+"""Dataclasses that Keras can save."""
+
+import dataclasses
+
+import keras
+
+
+class Config:
+    """Base of the frozen dataclasses that a saved model must bring back.
+
+    Subclasses are registered with Keras under the package `rigl_tf`, so that
+    `keras.saving.load_model` finds them once their module is imported. A class
+    that was renamed passes its old name as `registered_name`, so that older
+    files still load.
+    """
+
+    def __init_subclass__(cls, registered_name=None, **kwargs):
+        super().__init_subclass__(**kwargs)
+        keras.saving.register_keras_serializable("rigl_tf", registered_name)(
+            cls
+        )
+
+    def get_config(self):
+        """The fields, by name."""
+        return {
+            field.name: getattr(self, field.name)
+            for field in dataclasses.fields(self)
+        }
+
+    @classmethod
+    def from_config(cls, config):
+        """Builds the dataclass from its fields."""
+        return cls(**config)

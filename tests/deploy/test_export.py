@@ -1,0 +1,134 @@
+"""What is exported computes what the model does, or is not there."""
+
+import dataclasses
+import sys
+
+import keras
+import numpy as np
+import pytest
+from keras import layers as kl
+
+import rigl_tf
+from rigl_tf import deploy
+from rigl_tf.deploy.formats import FORMATS
+from tests.networks import NETWORKS
+
+
+def sparse(network, sparsity=0.8, **kwargs):
+    return rigl_tf.sparsify(
+        network, rigl_tf.algorithms.Static(), sparsity=sparsity, **kwargs
+    )
+
+
+@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("name", ["functional", "convolutional", "attention"])
+def test_the_file_computes_what_the_model_does(name, format, tmp_path):
+    model = sparse(NETWORKS[name]())
+    x = np.random.default_rng(1).normal(size=(3, 16)).astype("float32")
+
+    exported = rigl_tf.export(model, tmp_path / "model", format)
+
+    (y,) = FORMATS[format].load(exported.path)([x])
+    np.testing.assert_allclose(y, model.predict(x, verbose=0), atol=1e-5)
+    assert exported.largest_difference < 1e-5
+    assert exported.path.name == "model" + FORMATS[format].suffix
+    assert list(tmp_path.iterdir()) == [exported.path]
+
+
+def test_it_says_what_the_file_is_worth(tmp_path):
+    network = keras.Sequential([keras.Input((300,)), kl.Dense(400)])
+    model = sparse(network, 0.9)
+
+    by_format = {
+        format: rigl_tf.export(model, tmp_path / "model", format)
+        for format in FORMATS
+    }
+
+    of_kernel = 4 * 300 * 400
+    for format, exported in by_format.items():
+        assert exported.sparsity == pytest.approx(0.9)
+        small = format in ("litert", "compact")
+        assert (exported.num_bytes < of_kernel / 4) == small
+        assert exported.num_bytes_dense > of_kernel
+        assert exported.num_bytes_compressed < exported.num_bytes_dense / 4
+        assert 0 < exported.milliseconds < 1000
+    table = deploy.table(list(by_format.values())).splitlines()
+    assert [row.split()[1] for row in table[2:]] == list(FORMATS)
+
+
+def test_stored_connections_are_exported_too(tmp_path):
+    network = keras.Sequential([keras.Input((16,)), kl.Dense(12)])
+    model = sparse(network, storage="active")
+    x = np.ones((2, 16))
+
+    rigl_tf.export(model, tmp_path / "model.keras")
+
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    assert type(loaded.layers[-1]) is kl.Dense
+    np.testing.assert_allclose(
+        loaded.predict(x, verbose=0), model.predict(x, verbose=0), atol=1e-5
+    )
+
+
+def test_several_inputs_and_outputs_are_compared(tmp_path):
+    one, two = keras.Input((4,), name="one"), keras.Input((4,), name="two")
+    sum_ = kl.Dense(3)(kl.Add()([one, two]))
+    product = kl.Dense(2)(kl.Multiply()([one, two]))
+    model = sparse(keras.Model([one, two], [sum_, product]), 0.5)
+
+    exported = rigl_tf.export(model, tmp_path / "model", "compact")
+
+    assert exported.largest_difference == 0
+
+
+@pytest.mark.parametrize("problem", ["other numbers", "no numbers"])
+def test_a_file_that_computes_something_else_is_not_kept(
+    problem, tmp_path, monkeypatch
+):
+    def write(model, path):
+        model.layers[-1].kernel.assign_add(
+            np.full((16, 2), np.nan if problem == "no numbers" else 0.01)
+        )
+        model.save(path)
+
+    broken = dataclasses.replace(FORMATS["keras"], write=write)
+    monkeypatch.setitem(FORMATS, "keras", broken)
+    network = keras.Sequential([keras.Input((16,)), kl.Dense(2)])
+
+    with pytest.raises(ValueError, match="has other outputs"):
+        rigl_tf.export(sparse(network), tmp_path / "model")
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_nothing_is_written_over(tmp_path):
+    network = keras.Sequential([keras.Input((16,)), kl.Dense(2)])
+    (tmp_path / "model.keras").write_text("mine")
+
+    with pytest.raises(FileExistsError, match="model.keras already"):
+        rigl_tf.export(sparse(network), tmp_path / "model")
+
+    assert (tmp_path / "model.keras").read_text() == "mine"
+
+
+def test_an_unknown_format_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="format.*onyx"):
+        rigl_tf.export(NETWORKS["functional"](), tmp_path / "model", "onyx")
+
+
+def test_what_has_to_be_installed_is_said(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "zstandard", None)
+
+    with pytest.raises(ImportError, match="install 'rigl_tf.export.'"):
+        rigl_tf.export(NETWORKS["functional"](), tmp_path / "model", "compact")
+
+
+def test_open_shapes_need_samples(tmp_path):
+    inputs = keras.Input((None, 8))
+    model = keras.Model(inputs, kl.Dense(3)(inputs))
+
+    with pytest.raises(ValueError, match="Pass examples as `samples`"):
+        rigl_tf.export(model, tmp_path / "model")
+
+    rigl_tf.export(model, tmp_path / "model", samples=np.ones((2, 5, 8)))
+    assert (tmp_path / "model.keras").exists()

@@ -1,0 +1,180 @@
+"""Tests of the gin files and of how they are read."""
+
+import logging
+
+import gin
+import pytest
+
+from rigl_tf import algorithms
+from rigl_tf import experiments
+from rigl_tf import tickets
+from rigl_tf.bin import train
+from rigl_tf.gin_tools import config_files
+
+TASKS = sorted(p.stem for p in (config_files.folder() / "tasks").glob("*.gin"))
+SWEEPS = sorted(
+    p.stem for p in (config_files.folder() / "sweeps").glob("*.gin")
+)
+
+
+def files(task="digits_mlp", method="rigl"):
+    return [
+        config_files.find("tasks", task),
+        config_files.find("methods", method),
+    ]
+
+
+def error_of(bindings, paths=None):
+    """The message of the error that a run ends with before it trains."""
+    with pytest.raises(ValueError) as caught:
+        with config_files.parsed(paths or files(), bindings):
+            gin.get_configurable(experiments.Method)()
+    assert "\n" not in str(caught.value)
+    assert gin.config_str() == ""
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("name", sorted(algorithms.ALGORITHMS))
+def test_every_task_composes_with_every_algorithm(task, name):
+    with config_files.parsed(files(task, name), ["SPARSITY = 0.9"]):
+        method = gin.get_configurable(experiments.Method)()
+        trained = gin.query_parameter("experiments.train.task")
+
+    assert (method.name, method.sparsity) == (name, 0.9)
+    assert isinstance(method.algorithm, algorithms.ALGORITHMS[name])
+    assert trained.selector.endswith("Task")
+
+
+@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("name", sorted(tickets.TICKETS))
+def test_every_task_composes_with_every_finder(task, name):
+    bindings = ["SPARSITY = 0.9", 'CHECKS = ["kaiming"]']
+    if name == "smart_ratio_search":
+        bindings.append('CENTRE = {"logits": 0.5}')
+    with config_files.parsed(files(task, name), bindings):
+        method = gin.get_configurable(experiments.TicketMethod)()
+
+    assert (method.name, method.sparsity) == (name, 0.9)
+    assert method.checks == ["kaiming"]
+    assert isinstance(method.finder, tickets.TICKETS[name])
+
+
+def test_a_finder_takes_what_its_file_offers():
+    bindings = ["SPARSITY = 0.9", "SEARCH_RATE = 0.25", "PERIOD = 3"]
+    with config_files.parsed(files(method="gem_miner"), bindings):
+        finder = gin.get_configurable(experiments.TicketMethod)().finder
+        optimizer = finder.optimizer(100)
+
+    assert finder.period == 3
+    assert float(optimizer.learning_rate) == 0.25
+
+
+def test_a_ticket_can_be_trained_in_steps_of_the_learning_rate():
+    bindings = [
+        "SPARSITY = 0.9",
+        "FINE_TUNING = @tickets.optimizers.multi_step",
+        "FINE_TUNING_RATE = 0.05",
+    ]
+    with config_files.parsed(files(method="snip"), bindings):
+        method = gin.get_configurable(experiments.TicketMethod)()
+        rate = method.optimizer(150).learning_rate
+
+    assert float(rate) == pytest.approx(0.05)
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_every_task_composes_with_the_dense_baseline(task):
+    with config_files.parsed(files(task, "dense"), []):
+        assert gin.query_parameter("experiments.train.method") is None
+
+
+def test_the_digits_task_is_named_like_its_file():
+    with config_files.parsed(files(method="dense"), ["EPOCHS = 2"]):
+        task = gin.get_configurable(experiments.Task)()
+
+    assert (task.name, task.epochs) == ("digits_mlp", 2)
+
+
+def test_configs_are_forgotten_afterwards():
+    with config_files.parsed(files(), ["SPARSITY = 0.9"]):
+        assert "SPARSITY = 0.9" in gin.config_str()
+
+    assert gin.config_str() == ""
+
+
+def test_paths_may_start_from_the_folder_of_configs(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+
+    with config_files.parsed(["tasks/digits_mlp.gin"], ["EPOCHS = 2"]):
+        assert gin.get_configurable(experiments.Task)().epochs == 2
+
+
+def test_parsing_logs_nothing_about_the_search(caplog, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)  # the include is not in this directory
+
+    with caplog.at_level(logging.ERROR):
+        with config_files.parsed(files(), ["SPARSITY = 0.9"]):
+            pass
+
+    assert caplog.records == []
+    assert not logging.getLogger().filters
+
+
+def test_a_macro_of_sparse_methods_is_refused_for_the_dense_one():
+    message = error_of(["SPARSITY = 0.9"], files(method="dense"))
+
+    assert "The macro SPARSITY is set but not used. Macros" in message
+
+
+@pytest.mark.parametrize("binding", ["SPARSITY", "SPARSITY =", "A = 1 2"])
+def test_a_binding_that_is_no_gin_is_refused(binding):
+    assert "line 1" in error_of([binding])
+
+
+def test_a_missing_include_is_named_once_with_its_search_path(tmp_path):
+    path = tmp_path / "a.gin"
+    path.write_text("include 'methods/nope.gin'\n")
+
+    message = error_of([], [path])
+
+    assert "methods/nope.gin" in message
+    assert message.count(str(config_files.folder())) == 1
+
+
+@pytest.mark.parametrize(
+    ("binding", "message"),
+    [
+        ("SPARSITY = 'a'", "`sparsity`.*number in.*sparsity='a'"),
+        ("SPARSITY = 1.5", "`sparsity`.*number in.*sparsity=1.5"),
+        ("EPOCHS = 'a'", "`epochs` must be an integer.*epochs='a'"),
+        ("INTERVAL = 'a'", "`interval` counts steps.*interval='a'"),
+        ("ALPHA = 2", r"`initial` .* in \[0, 1\].*initial=2"),
+        ("BATCH_SIZE = 0", "`batch_size` must be at least 1.*batch_size=0"),
+    ],
+)
+def test_a_value_of_the_wrong_kind_is_refused(tmp_path, binding, message):
+    bindings = ["SPARSITY = 0.9", binding]
+
+    with pytest.raises(ValueError, match=message):
+        train.run_one(files(), bindings, tmp_path / "run", verbose=0)
+
+    assert gin.config_str() == ""
+    assert not list(tmp_path.rglob("*.*"))
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "message"),
+    [
+        ("methods", "rigel", "no method 'rigel'. Did you mean 'rigl'?.*set"),
+        ("tasks", "zzz", "There is no task 'zzz'. Tasks: .*digits_mlp"),
+        ("sweeps", "digit", "no sweep 'digit'. Did you mean 'digits'?"),
+    ],
+)
+def test_an_unknown_name_is_refused_with_those_there_are(kind, name, message):
+    with pytest.raises(ValueError, match=message):
+        config_files.find(kind, name)
+
+
+def test_there_is_a_sweep():
+    assert "digits" in SWEEPS
