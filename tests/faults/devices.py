@@ -26,7 +26,9 @@ def compiled(strategy, algorithm, storage="dense"):
     with strategy.scope():
         inputs = keras.Input((8,))
         x = keras.layers.Dense(16, activation="relu")(inputs)
-        outputs = keras.layers.Dense(2, kernel_regularizer="l2")(x)
+        # Of two classes, gradients would be equal but for signs, and rounding
+        # would choose which to grow.
+        outputs = keras.layers.Dense(3, kernel_regularizer="l2")(x)
         model = rigl_tf.sparsify(
             keras.Model(inputs, outputs),
             rigl_tf.algorithms.get(algorithm),
