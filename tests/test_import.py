@@ -15,7 +15,8 @@ import rigl_tf
 
 assert dict(os.environ) == variables
 assert tf.keras.__version__ == keras.__version__
-print(*sorted({name.split(".")[0] for name in set(sys.modules) - modules}))
+loaded = {name.split(".")[0] for name in set(sys.modules) - modules}
+print(*sorted(loaded - sys.stdlib_module_names))
 """
 
 
