@@ -171,7 +171,8 @@ def damaged_newest(directory):
     def write(number):
         path = directory / f"epoch-{number:06d}"
         facts = {"arrays": specs}
-        checkpoint_files.write(path, specs, [np.ones(2)], facts, keep=1)
+        arrays = [np.ones(2, "float32")]
+        checkpoint_files.write(path, specs, arrays, facts, keep=1)
         return path
 
     write(999_999)

@@ -333,7 +333,7 @@ FAULTS = {
     "6-names-twice": (
         lambda: distributions.budgets([(4, 4)] * 2, [0.5] * 2, names="aa"),
         ValueError,
-        r"`names` must .* of its own.*\['a', 'a'\] for 2 shapes",
+        r"`names` must be unique.*\['a', 'a'\] for 2 shapes",
     ),
     "7-no-kernel": (
         lambda: rigl_tf.Sparse(kl.Dropout(0.5, name="drop")),
