@@ -3,12 +3,14 @@
 Each would create a file, the canary, in the current directory.
 """
 
+import contextlib
 import functools
 import io
 import json
 import os
 import subprocess
 import sys
+import tempfile
 import zipfile
 
 import h5py
@@ -91,14 +93,13 @@ def use_class(key, module, name, config):
 
 def use_lambda(config):
     """Puts in a Lambda layer, whose config is Python bytecode."""
-    source = keras.Sequential(
-        [
-            keras.Input((4,)),
-            keras.layers.Lambda(
-                lambda x: __import__("os").system("touch canary") or x
-            ),
-        ]
+    layer = keras.layers.Lambda(
+        lambda x: __import__("os").system("touch canary") or x
     )
+    # Building the model runs the function, here where it leaves no trace.
+    with tempfile.TemporaryDirectory() as elsewhere:
+        with contextlib.chdir(elsewhere):
+            source = keras.Sequential([keras.Input((4,)), layer])
     config["config"]["network"] = keras.saving.serialize_keras_object(source)
 
 
