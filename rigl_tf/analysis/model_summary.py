@@ -133,7 +133,7 @@ def summary(model):
             f"{model.name!r} without masks. Make it sparse with "
             "`rigl_tf.sparsify`."
         )
-    _warn_of_lost_zeros(kernels)
+    _warn_of_weights_under_masks(kernels)
     try:
         costs = {k.name: k.flops() for k in flops.inference(model).kernels}
     except ValueError:  # the input shape is not known
@@ -141,7 +141,7 @@ def summary(model):
     return Summary(tuple(_summarize(k, costs.get(k.name)) for k in kernels))
 
 
-def _warn_of_lost_zeros(kernels):
+def _warn_of_weights_under_masks(kernels):
     names = [
         kernel.name
         for kernel in kernels
