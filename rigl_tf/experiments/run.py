@@ -133,7 +133,7 @@ def train(
             else:
                 model = trainer.compile(network)
         before = {} if ticket is None else _test(model, task)
-        checkpoint = trainer(
+        trained = trainer(
             model,
             "checkpoints",
             ticket and "Training of the ticket",
@@ -145,7 +145,7 @@ def train(
             method,
             seed,
             model,
-            checkpoint,
+            trained,
             test,
             settings or {},
             ticket and ticket.history,

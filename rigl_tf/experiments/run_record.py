@@ -14,7 +14,7 @@ from rigl_tf.results import record_schema
 from rigl_tf.sparsity import distributions
 
 
-def build(task, method, seed, model, checkpoint, test, settings, search=None):
+def build(task, method, seed, model, trained, test, settings, search=None):
     """Builds the record of a finished run.
 
     Args:
@@ -22,7 +22,7 @@ def build(task, method, seed, model, checkpoint, test, settings, search=None):
         method: `Method`, `TicketMethod`, `SmallDense` or `None`.
         seed: Integer.
         model: The trained model.
-        checkpoint: `Checkpoint`, which has the history.
+        trained: `TrainingResult`.
         test: Dictionary from metric to its value on the test set.
         settings: Dictionary, as in `Record`.
         search: Dictionary, the history of the ticket search, or `None`.
@@ -39,7 +39,7 @@ def build(task, method, seed, model, checkpoint, test, settings, search=None):
         task,
         method,
         task.dataset.num_train,
-        checkpoint.history.get("flops", [inference / inference_dense]),
+        trained.history.get("flops", [inference / inference_dense]),
         search and search.get("flops"),
     )
     examples = task.dataset.num_train * task.epochs
@@ -51,7 +51,7 @@ def build(task, method, seed, model, checkpoint, test, settings, search=None):
         training_multiplier=task.training_multiplier,
         seed=seed,
         test=test,
-        history=checkpoint.history,
+        history=trained.history,
         densities={k.name: 1 - k.sparsity for k in cost.kernels if k.sparse},
         structure=_structure(model) if masked else {},
         parameters={
@@ -67,7 +67,7 @@ def build(task, method, seed, model, checkpoint, test, settings, search=None):
             "convention": "macs2",
         },
         steps=task.total_epochs * task.dataset.steps_per_epoch,
-        seconds=checkpoint.elapsed,
+        seconds=trained.seconds,
         versions={
             name: importlib.metadata.version(name)
             for name in ("tensorflow", "keras", "numpy")

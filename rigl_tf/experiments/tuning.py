@@ -7,6 +7,7 @@ import urllib.parse
 
 from rigl_tf.experiments import sweep_grid
 from rigl_tf.gin_tools import config_files
+from rigl_tf.utils.validation import check_count
 
 try:
     import optuna
@@ -46,6 +47,13 @@ class Study:
     sampler_seed: int = 123
 
     def __post_init__(self):
+        for name in ("sparsities", "ranges", "distributions", "seeds"):
+            if not getattr(self, name):
+                raise ValueError(
+                    f"`{name}` must not be empty. "
+                    f"Received: {name}={getattr(self, name)!r}."
+                )
+        check_count("num_trials", self.num_trials)
         for name, ends in self.ranges.items():
             if len(ends) not in (2, 3) or not ends[0] < ends[1]:
                 raise ValueError(

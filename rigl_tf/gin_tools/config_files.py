@@ -65,6 +65,9 @@ def find(category, name):
 def parsed(files, bindings):
     """Parses gin files and bindings; clears them afterwards.
 
+    `gin_configs/defaults.gin` is parsed first. Unlike other macros, its macros
+    may remain unused, unless `bindings` set them.
+
     Args:
         files: List of paths.
         bindings: List of strings such as `"SPARSITY = 0.9"`.
@@ -75,12 +78,14 @@ def parsed(files, bindings):
             that set the value.
     """
     gin.clear_config()
+    defaults = folder() / "defaults.gin"
+    files = [defaults, *files]
     try:
         _search_folder()
         with _quiet():
             _parse(files, bindings)
         statements = locations.statements(files, bindings, folder())
-        _check_macros(statements)
+        _check_macros(statements, defaults)
         try:
             yield
         except (ValueError, TypeError) as error:
@@ -105,7 +110,7 @@ def configured(function):
 
 
 def macros():
-    """Returns the macros that the parsed files and bindings set.
+    """Returns the macros in use that the parsed files and bindings set.
 
     Returns:
         Dictionary from macro to value. Values other than numbers, strings,
@@ -113,7 +118,9 @@ def macros():
     """
     plain = int | float | str | bool | None
     values = {
-        name: gin.query_parameter(f"{name}/macro.value") for name in _bound()
+        name: gin.query_parameter(f"{name}/macro.value")
+        for name in _bound()
+        if name in _used()
     }
     return {
         name: value if isinstance(value, plain) else repr(value)
@@ -123,6 +130,10 @@ def macros():
 
 def _bound():
     return re.findall(r"^([A-Za-z_]\w*) = ", gin.config_str(), re.MULTILINE)
+
+
+def _used():
+    return set(re.findall(r"%([A-Za-z_][\w.]*)", gin.config_str()))
 
 
 @functools.cache
@@ -175,10 +186,17 @@ def _location_of_value(message, statements):
     return locations.last_set(received[1], [*names, "Method"], statements)
 
 
-def _check_macros(statements):
+def _check_macros(statements, defaults):
     """Raises for a macro that is set but not used, such as a misspelt name."""
-    used = set(re.findall(r"%([A-Za-z_][\w.]*)", gin.config_str()))
+    used = _used()
     for name in sorted(set(_bound()) - used):
+        files = [
+            statement.location.filename  # none in bindings
+            for statement in statements
+            if getattr(statement, "selector", None) == name
+        ]
+        if files[0] == str(defaults) and files[-1]:
+            continue
         close = difflib.get_close_matches(name.upper(), used)
         hint = f" Did you mean {close[0]}?" if close else ""
         raise ValueError(

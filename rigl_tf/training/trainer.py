@@ -3,7 +3,9 @@
 import dataclasses
 import functools
 import pathlib
+import time
 from collections.abc import Callable
+from typing import NamedTuple
 
 import keras
 import tensorflow as tf
@@ -17,6 +19,20 @@ from rigl_tf.utils.validation import check_count
 from rigl_tf.utils.validation import check_function
 
 CROSS_ENTROPY = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+
+
+class TrainingResult(NamedTuple):
+    """What a training leaves besides the trained model.
+
+    Attributes:
+        history: Dictionary from metric to its value after each epoch. With
+            checkpoints, it has the densities of `SparsityMonitor`, too.
+        seconds: Float, the time of training. With checkpoints, it includes the
+            time before training was resumed.
+    """
+
+    history: dict
+    seconds: float
 
 
 @dataclasses.dataclass(frozen=True)
@@ -153,7 +169,7 @@ class Trainer:
             **kwargs: `steps_per_epoch`, and arguments of `Checkpoint`.
 
         Returns:
-            `Checkpoint`, which has the history.
+            `TrainingResult`.
         """
         data = self.dataset
         epochs = self.epochs if epochs is None else epochs
@@ -169,7 +185,9 @@ class Trainer:
         banner = f"\n{banner}\n" if banner and self.verbose else ""
         if self.directory is None:
             print(banner, end="", flush=True)
-            return fit(data.train(self.seed), callbacks=list(callbacks))
+            start = time.monotonic()
+            fitted = fit(data.train(self.seed), callbacks=list(callbacks))
+            return TrainingResult(fitted.history, time.monotonic() - start)
         with Checkpoint(
             self.directory / subdir,
             every=self.checkpoint_every,
@@ -197,7 +215,7 @@ class Trainer:
                 model.optimizer.finalize_variable_values(
                     model.trainable_variables
                 )
-        return checkpoint
+        return TrainingResult(checkpoint.history, checkpoint.elapsed)
 
 
 def _shape(model, x):

@@ -137,6 +137,21 @@ def test_ends_that_leave_nothing_are_refused():
         dataclasses.replace(STUDY, ranges={"ALPHA": (0.6, 0.1)})
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("sparsities", ()),
+        ("ranges", {}),
+        ("distributions", []),
+        ("seeds", ()),
+        ("num_trials", 0),
+    ],
+)
+def test_a_study_of_nothing_is_refused(name, value):
+    with pytest.raises(ValueError, match=f"`{name}` must .*{name}="):
+        dataclasses.replace(STUDY, **{name: value})
+
+
 def test_a_study_without_optuna_says_how_to_get_it(monkeypatch, tmp_path):
     monkeypatch.setattr(tuning, "optuna", None)
     with pytest.raises(ValueError, match=r"pip install 'rigl-tf\[studies\]'"):

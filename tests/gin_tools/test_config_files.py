@@ -5,6 +5,7 @@ import logging
 import gin
 import pytest
 
+import rigl_tf
 from rigl_tf import algorithms
 from rigl_tf import experiments
 from rigl_tf import tickets
@@ -125,6 +126,35 @@ def test_a_macro_of_sparse_methods_is_refused_for_the_dense_one():
     message = error_of(["SPARSITY = 0.9"], files(method="dense"))
 
     assert "The macro SPARSITY is set but not used. Macros" in message
+
+
+def interval(*paths, bindings=()):
+    with config_files.parsed(paths, ["SPARSITY = 0.9", *bindings]):
+        return gin.get_configurable(experiments.Method)().schedule.interval
+
+
+def test_the_default_interval_is_that_of_the_library_unless_a_task_has_another():
+    rigl, deepr, ggr = (
+        config_files.find("methods", name)
+        for name in ("rigl", "deepr", "ggr/ggr")
+    )
+    assert interval(rigl) == rigl_tf.schedules.UpdateSchedule().interval
+    for task in TASKS:
+        task = config_files.find("tasks", task)
+        assert interval(task, rigl) == 50
+        assert interval(task, rigl, bindings=["INTERVAL = 7"]) == 7
+        # A method with an interval of its own keeps it.
+        assert interval(task, deepr) == 1
+        assert interval(task, ggr) is None
+
+
+@pytest.mark.parametrize("name", ["dense", "snip"])
+def test_the_interval_of_a_task_is_no_setting_of_a_method_without_updates(name):
+    bindings = [] if name == "dense" else ["SPARSITY = 0.9"]
+    with config_files.parsed(files(method=name), bindings):
+        assert "INTERVAL" not in config_files.macros()
+    message = error_of([*bindings, "INTERVAL = 7"], files(method=name))
+    assert "The macro INTERVAL is set but not used." in message
 
 
 @pytest.mark.parametrize("binding", ["SPARSITY", "SPARSITY =", "A = 1 2"])
