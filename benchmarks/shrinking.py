@@ -53,7 +53,7 @@ def trained(build, sparsity):
         rigl_tf.algorithms.RigL(),
         sparsity=sparsity,
         distribution="uniform_all",
-        granularity=structures.Filters(),
+        structure=structures.Filters(),
         exclude=[last],
         schedule=rigl_tf.schedules.UpdateSchedule(2),
     )

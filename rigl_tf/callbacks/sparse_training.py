@@ -38,7 +38,7 @@ class SparseTraining(TrainingGuard):
         sparsity: Float in [0, 1), the fraction of zeros, or anything else
             that `sparsify` accepts.
         **options: Any of `sparsify`: `distribution`, `schedule`,
-            `drop_fraction`, `exclude`, `include`, `granularity`, `grow_init`,
+            `drop_fraction`, `exclude`, `include`, `structure`, `grow_init`,
             `masks`, `seed`.
 
     Attributes:
@@ -167,7 +167,7 @@ _DEFAULTS = {
     "drop_fraction": None,
     "exclude": (),
     "include": (),
-    "granularity": None,
+    "structure": None,
     "grow_init": None,
     "masks": "random",
     "seed": 0,

@@ -130,7 +130,7 @@ def check_same(there, here, changed=()):
         List of strings, the accepted differences.
     """
     # Pruning reaches its sparsity from any masks.
-    fixed = _OF_MASKS if here.get("sparsity") is None else ("granularity",)
+    fixed = _OF_MASKS if here.get("sparsity") is None else ("structure",)
     taken = []
     for names, then, now in _differences(there, here):
         difference = f"{' '.join(names)} was {then} and is {now}"
@@ -164,11 +164,11 @@ _OF_SPARSE_STEP = (
     "drop_fraction",
     "sparsity",
     "budgets",
-    "granularity",
+    "structure",
     "grow_init",
     "seed",
 )
-_OF_MASKS = ("sparsity", "budgets", "granularity")
+_OF_MASKS = ("sparsity", "budgets", "structure")
 _OPEN = ("interval", "begin_step", "end_step")  # until a `fit` sets them
 
 

@@ -38,7 +38,7 @@ class Method:
         drop_fraction: Function from step to fraction.
         exclude: Names of layers to keep dense.
         include: Names of depthwise convolutions and embeddings to mask.
-        granularity: A structure of `rigl_tf.structures`.
+        structure: A structure of `rigl_tf.structures`.
         grow_init: `GrowInit`.
         storage: String or dictionary, the storage of kernels as for
             `sparsify`.
@@ -56,7 +56,7 @@ class Method:
     drop_fraction: Callable = schedules.Cosine()
     exclude: tuple = ()
     include: tuple = ()
-    granularity: Config = Unstructured()
+    structure: Config = Unstructured()
     grow_init: GrowInit = GrowInit()
     storage: str | dict = "dense"
     source: str | None = None
@@ -93,7 +93,7 @@ class Method:
             ),
             exclude=self.exclude,
             include=self.include,
-            granularity=self.granularity,
+            structure=self.structure,
             grow_init=self.grow_init,
             storage=self.storage,
             seed=seed,

@@ -18,7 +18,7 @@ from rigl_tf.modeling.setup import resolve
 from rigl_tf.modeling.sparse_model import SparseModel
 from rigl_tf.sparsity import distributions
 from rigl_tf.sparsity import schedules
-from rigl_tf.sparsity import structures as structures
+from rigl_tf.sparsity import structures
 from rigl_tf.utils import refusals
 
 # Methods that a model calls and a sparse model around it does not.
@@ -45,7 +45,7 @@ def sparsify(
     drop_fraction: float | Callable | None = None,
     exclude: Any = (),
     include: Any = (),
-    granularity: structures.Structure | None = None,
+    structure: structures.Structure | None = None,
     grow_init: GrowInit | None = None,
     masks: str | Mapping[str, np.ndarray] = "random",
     copy: bool = False,
@@ -93,7 +93,7 @@ def sparsify(
         include: Layers to mask that are not masked by default, likewise. A
             layer of your own without known kernels has all its weights with
             two dimensions or more masked.
-        granularity: What moves as one, of `rigl_tf.structures`: by default,
+        structure: What moves as one, of `rigl_tf.structures`: by default,
             every connection by itself.
         grow_init: `GrowInit`, the weight of new connections: by default,
             zero.
@@ -142,7 +142,7 @@ def sparsify(
         drop_fraction=drop_fraction,
         exclude=exclude,
         include=include,
-        granularity=granularity,
+        structure=structure,
         grow_init=grow_init,
         masks=masks,
         storage=storage,

@@ -27,7 +27,7 @@ class ForwardedAttributes:
     sparsity = _of_sparse_step("sparsity")
     budgets = _of_sparse_step("budgets")
     seed = _of_sparse_step("seed")
-    granularity = _of_sparse_step("granularity")
+    structure = _of_sparse_step("structure")
     grow_init = _of_sparse_step("grow_init")
     kernels = _of_sparse_step("kernels")
     step = _of_sparse_step("step")

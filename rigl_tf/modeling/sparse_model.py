@@ -53,9 +53,9 @@ class SparseModel(
         sparsity: Callable from step to the sparsity wanted then, or to a pair
             (whether to update, sparsity). `None` where it does not change.
         budgets: List of integers, the active connections of each kernel in
-            the end, or units of the granularity.
+            the end, or units of the structure.
         seed: Integer, for everything random in the updates.
-        granularity: Of `rigl_tf.structures`, what moves as one.
+        structure: Of `rigl_tf.structures`, what moves as one.
         grow_init: `GrowInit`, the weight of new connections.
         masked: List of pairs: the path of a layer in the network, empty for
             the network itself, and the names of its kernels that have masks.
@@ -76,7 +76,7 @@ class SparseModel(
         sparsity,
         budgets,
         seed=0,
-        granularity=None,
+        structure=None,
         grow_init=None,
         masked=None,
         is_placed=True,
@@ -94,7 +94,7 @@ class SparseModel(
             sparsity,
             budgets,
             seed,
-            granularity,
+            structure,
             grow_init,
             add_weight=self.add_weight,
         )
@@ -314,7 +314,7 @@ class SparseModel(
         "schedule",
         "drop_fraction",
         "sparsity",
-        "granularity",
+        "structure",
         "grow_init",
     )
 
@@ -347,6 +347,8 @@ class SparseModel(
 
     @classmethod
     def from_config(cls, config, custom_objects=None):
+        if "granularity" in config:  # its name in files of version 0.1
+            config["structure"] = config.pop("granularity")
         for key in cls._OBJECTS:
             config[key] = keras.saving.deserialize_keras_object(
                 config[key], custom_objects=custom_objects

@@ -273,10 +273,10 @@ FAULTS = {
         ValueError,
         "`schedule` is the number of optimizer steps.*schedule=0",
     ),
-    "2-granularity-a-name": (
-        lambda: sparse(granularity="blocks"),
+    "2-structure-a-name": (
+        lambda: sparse(structure="blocks"),
         TypeError,
-        "`granularity` must be of `rigl_tf.structures`.*granularity='blocks'",
+        "`structure` must be of `rigl_tf.structures`.*structure='blocks'",
     ),
     "3-final-below-initial": (
         lambda: schedules.PolynomialSparsity(0.5, initial=0.8),

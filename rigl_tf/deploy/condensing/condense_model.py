@@ -69,7 +69,7 @@ def condense(model, samples=None):
             raise ValueError(
                 f"{network.name!r} has no Dense layer whose neurons all have "
                 f"at most {MAX_DENSITY:.0%} of its inputs. Train it sparser, "
-                "with `granularity=rigl_tf.structures.ConstantFanIn()`."
+                "with `structure=rigl_tf.structures.ConstantFanIn()`."
             )
         for copied, layer, weights in copies:
             unwrapping.fill(copied, layer, weights)
