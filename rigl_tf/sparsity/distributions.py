@@ -244,7 +244,7 @@ DISTRIBUTIONS = {
 ALIASES = {"er": "erdos_renyi", "erk": "erdos_renyi_kernel"}
 
 
-def get(name: str | Distribution) -> Distribution:
+def get(name: str | Distribution) -> Callable[..., Sequence[float]]:
     """Returns a distribution by name.
 
     Args:

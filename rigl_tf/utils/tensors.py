@@ -9,6 +9,7 @@ import tensorflow as tf
 from tensorflow.python.framework import ops
 from tensorflow.python.ops import control_flow_util
 
+from rigl_tf.typing import Seed
 from rigl_tf.typing import TensorLike
 
 
@@ -18,6 +19,13 @@ def masked(
     """`values` where `mask` is `True`, and exactly `other` elsewhere."""
     values = tf.convert_to_tensor(values)
     return tf.where(mask, values, tf.cast(other, values.dtype))
+
+
+def shuffle(values: tf.Tensor, seed: Seed) -> tf.Tensor:
+    """Shuffles the first dimension, by a seed of two integers."""
+    return tf.random.experimental.stateless_shuffle(  # pyright: ignore[reportAttributeAccessIssue]
+        values, seed, alg="philox"
+    )
 
 
 def floats(variables: Iterable[keras.Variable]) -> list[keras.Variable]:
