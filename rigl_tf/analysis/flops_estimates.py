@@ -36,7 +36,7 @@ def prunable_cost(network: keras.Model, include: Names = ()) -> ModelCost:
 
 def inference_flops(
     cost: ModelCost,
-    distribution: Distribution,
+    distribution: str | Distribution,
     sparsity: float,
     exclude: Names = (),
 ) -> float:
@@ -107,8 +107,8 @@ def pruned_densities(density, schedule, num_epochs, steps_per_epoch):
 
 def equal_sparsity(
     cost: ModelCost,
-    distribution: Distribution,
-    other: Distribution,
+    distribution: str | Distribution,
+    other: str | Distribution,
     sparsity: float,
 ) -> float:
     """Returns the sparsity at which two distributions have equal FLOPs.

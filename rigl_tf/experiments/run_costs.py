@@ -86,8 +86,7 @@ def _sparse_flops(cost, task, method, epochs, steps):
         return _uniform_flops(cost, method, 1 - method.sparsity)
     if not isinstance(method, Method):
         return dense
-    algorithm = method.algorithm
-    distribution = distributions.get(method.distribution)
+    algorithm, distribution = method.algorithm, method.distribution
     if algorithm.follows_sparsity and algorithm.moves_between_layers:
         distribution = distributions.uniform_all
     sparse = flops_estimates.inference_flops(
