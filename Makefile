@@ -26,10 +26,11 @@ train: $(INSTALLED)  ## Train on the digits; ARGS go to rigl-sweep
 test: lint  ## Check style, then run the tests; ARGS go to pytest
 	$(BIN)/pytest --numprocesses=2 --dist=worksteal $(ARGS)
 
-lint: $(INSTALLED)  ## Check style, imports and language only
+lint: $(INSTALLED)  ## Check style, imports, types and language only
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/lint-imports
+	$(BIN)/pyright
 	$(BIN)/python -m tests.language
 
 faults: $(INSTALLED)  ## Kill, corrupt, fill, poison; ARGS such as soak

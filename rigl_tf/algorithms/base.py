@@ -14,6 +14,7 @@ from rigl_tf.algorithms.kernel_view import CandidateTile
 from rigl_tf.algorithms.kernel_view import KernelView
 from rigl_tf.sparsity import masks
 from rigl_tf.sparsity import schedules
+from rigl_tf.typing import Integer
 from rigl_tf.utils.serialization import Config
 
 
@@ -149,7 +150,7 @@ class Algorithm(Config, abc.ABC):
         views: Sequence[KernelView],
         num_dropped: list[tf.Tensor],
         request: Request,
-    ) -> list[tf.Tensor]:
+    ) -> Sequence[Integer]:
         """Counts the connections that each layer grows.
 
         Args:

@@ -3,6 +3,7 @@
 import dataclasses
 import re
 from collections.abc import Mapping
+from typing import Any
 
 import keras
 import numpy as np
@@ -20,7 +21,7 @@ class Signature:
             inputs: one spec, a list or a dictionary.
     """
 
-    specs: object
+    specs: Any
 
     @property
     def inputs(self):

@@ -50,8 +50,9 @@ class Facts:
 
     def planned(self, schedule):
         """Fills in the open values of a schedule, a dictionary like `plan`."""
+        plan = self.plan or {}
         return {
-            name: self.plan[name] if value is None else value
+            name: plan[name] if value is None else value
             for name, value in schedule.items()
         }
 
@@ -87,8 +88,8 @@ class Facts:
                 and all(map(_are_numbers, facts.callbacks.values()))
             )
         except (KeyError, TypeError, AttributeError):
-            is_right = False
-        if not is_right:
+            facts, is_right = None, False
+        if facts is None or not is_right:
             raise ValueError("has malformed metadata")
         return facts
 

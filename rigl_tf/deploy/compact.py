@@ -23,6 +23,7 @@ import numpy as np
 import tensorflow as tf
 
 from rigl_tf.deploy import loading
+from rigl_tf.typing import PathLike
 from rigl_tf.utils import durable
 
 MAGIC = b"rigl\x00\x01\r\n"  # text-mode copying breaks the last two bytes
@@ -31,7 +32,7 @@ _LENGTH = struct.Struct("<I")
 _LEVEL = 19
 
 
-def write(model, path):
+def write(model: keras.Model, path: PathLike) -> None:
     """Writes a model, leaving out the zeros of its weights.
 
     Args:
@@ -59,7 +60,7 @@ def write(model, path):
         partial.write_bytes(MAGIC + digest + body)
 
 
-def read(path, max_bytes=None):
+def read(path: PathLike, max_bytes: int | None = None) -> keras.Model:
     """Reads a model that `write` has written.
 
     Args:

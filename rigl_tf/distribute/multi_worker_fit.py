@@ -22,6 +22,9 @@ class MultiWorkerFit:
     model is passed to `patch_fit_for_multi_worker`.
     """
 
+    _distribute_strategy: tf.distribute.Strategy | None
+    distribute_strategy: tf.distribute.Strategy
+
     def _maybe_symbolic_build(self, iterator=None, data_batch=None):
         if self._distribute_strategy is not None and iterator is not None:
             _, _, batches = next(iter(iterator))
@@ -45,7 +48,7 @@ class MultiWorkerFit:
         )
 
 
-def patch_fit_for_multi_worker(model):
+def patch_fit_for_multi_worker(model: keras.Model) -> keras.Model:
     """Lets a dense model train on several replicas like a sparse model.
 
     The patched model can train in several processes, and its moving averages

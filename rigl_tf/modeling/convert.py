@@ -1,12 +1,9 @@
 """Conversion of a Keras model to a sparse one, and back."""
 
 import contextlib
-from collections.abc import Callable
 from collections.abc import Mapping
-from typing import Any
 
 import keras
-import numpy as np
 
 from rigl_tf import kernels as kernel_storage
 from rigl_tf.algorithms import Algorithm
@@ -19,6 +16,11 @@ from rigl_tf.modeling.sparse_model import SparseModel
 from rigl_tf.sparsity import distributions
 from rigl_tf.sparsity import schedules
 from rigl_tf.sparsity import structures
+from rigl_tf.typing import Distribution
+from rigl_tf.typing import MaskDict
+from rigl_tf.typing import Names
+from rigl_tf.typing import Schedule
+from rigl_tf.typing import SparsitySchedule
 from rigl_tf.utils import refusals
 
 # Methods that a model calls and a sparse model around it does not.
@@ -39,15 +41,15 @@ def sparsify(
     model: keras.Model,
     algorithm: str | Algorithm | type[Algorithm],
     *,
-    sparsity: float | Mapping[str, float] | Callable,
-    distribution: str | Callable = distributions.erdos_renyi_kernel,
+    sparsity: float | Mapping[str, float] | SparsitySchedule,
+    distribution: str | Distribution = distributions.erdos_renyi_kernel,
     schedule: int | schedules.UpdateSchedule | None = None,
-    drop_fraction: float | Callable | None = None,
-    exclude: Any = (),
-    include: Any = (),
+    drop_fraction: float | Schedule | None = None,
+    exclude: Names = (),
+    include: Names = (),
     structure: structures.Structure | None = None,
     grow_init: GrowInit | None = None,
-    masks: str | Mapping[str, np.ndarray] = "random",
+    masks: str | MaskDict = "random",
     copy: bool = False,
     storage: str | Mapping[str, str] = "dense",
     seed: int = 0,

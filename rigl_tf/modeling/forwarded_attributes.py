@@ -1,9 +1,12 @@
 """Attributes that a sparse model has from its network and from its steps."""
 
+from collections.abc import Sequence
+from typing import Any
+
 from rigl_tf._keras_compat import graph_of
 
 
-def _of_sparse_step(name):
+def _of_sparse_step(name: str) -> Any:
     return property(
         lambda self: getattr(self.sparse_step, name),
         lambda self, value: setattr(self.sparse_step, name, value),
@@ -11,7 +14,7 @@ def _of_sparse_step(name):
     )
 
 
-def _of_network(name):
+def _of_network(name: str) -> Any:
     return property(
         lambda self: getattr(self.network, name),
         doc=f"The network's `{name}`.",
@@ -71,7 +74,7 @@ class ForwardedAttributes:
         return graph_of(self.network).output
 
     @property
-    def output_names(self):
+    def output_names(self) -> Sequence[str] | None:
         """List of the names of the outputs, for losses and metrics."""
         return getattr(graph_of(self.network), "output_names", None)
 

@@ -1,23 +1,32 @@
 """The sparse model: what it holds, how it is compiled, fitted and saved."""
 
 import contextlib
+from collections.abc import Iterable
+from collections.abc import Sequence
+from typing import Any
 
 import keras
 from keras import tree
 
 from rigl_tf._keras_compat import Untracked
 from rigl_tf._keras_compat import is_saving_as_h5
+from rigl_tf.algorithms.base import Algorithm
 from rigl_tf.distribute.multi_worker_fit import MultiWorkerFit
 from rigl_tf.kernels import ActiveKernel
 from rigl_tf.modeling import placement
 from rigl_tf.modeling import sparse_wrapper
 from rigl_tf.modeling import training_step
 from rigl_tf.modeling.forwarded_attributes import ForwardedAttributes
+from rigl_tf.modeling.grow_init import GrowInit
 from rigl_tf.modeling.sparse_optimizer import SparseOptimizer
 from rigl_tf.modeling.sparse_step import SparseStep
 from rigl_tf.modeling.training_guard import TrainingGuard
 from rigl_tf.modeling.training_guard import look_back
 from rigl_tf.modeling.wrapper_owner import WrapperOwner
+from rigl_tf.sparsity.schedules.updates import UpdateSchedule
+from rigl_tf.sparsity.structures.base import Structure
+from rigl_tf.typing import Schedule
+from rigl_tf.typing import SparsitySchedule
 from rigl_tf.utils import optimizer_slots
 from rigl_tf.utils import refusals
 from rigl_tf.utils import tensors
@@ -69,19 +78,19 @@ class SparseModel(
 
     def __init__(
         self,
-        network,
-        algorithm,
-        schedule,
-        drop_fraction,
-        sparsity,
-        budgets,
-        seed=0,
-        structure=None,
-        grow_init=None,
-        masked=None,
-        is_placed=True,
-        **kwargs,
-    ):
+        network: keras.Model,
+        algorithm: Algorithm,
+        schedule: UpdateSchedule,
+        drop_fraction: Schedule,
+        sparsity: float | SparsitySchedule | None,
+        budgets: Sequence[int],
+        seed: int = 0,
+        structure: Structure | None = None,
+        grow_init: GrowInit | None = None,
+        masked: Sequence[Any] | None = None,
+        is_placed: bool = True,
+        **kwargs: Any,
+    ) -> None:
         kwargs.setdefault("name", network.name)
         kwargs.setdefault("dtype", network.dtype_policy)
         super().__init__(**kwargs)
@@ -131,12 +140,12 @@ class SparseModel(
         return weights + masks
 
     @property
-    def moving_averages(self):
+    def moving_averages(self) -> list[keras.Variable]:
         """List of variables of floats that a forward pass may change."""
         return tensors.floats(self.network.non_trainable_variables)
 
     @property
-    def trains_itself(self):
+    def trains_itself(self) -> bool:
         """Returns whether the network's class overrides training code."""
         kind = type(self.network)
         return any(
@@ -180,7 +189,9 @@ class SparseModel(
             return self.network.metrics
         return super().metrics
 
-    def apply_gradients(self, grads_and_vars):
+    def apply_gradients(
+        self, grads_and_vars: Iterable[tuple[Any, Any]]
+    ) -> None:
         """Makes one step with gradients from a loop of your own.
 
         It does what a step of `fit` does: applies the gradients of active
@@ -347,7 +358,7 @@ class SparseModel(
 
     @classmethod
     def from_config(cls, config, custom_objects=None):
-        if "granularity" in config:  # its name in files of version 0.1
+        if "granularity" in config:  # the name in files of version 0.1
             config["structure"] = config.pop("granularity")
         for key in cls._OBJECTS:
             config[key] = keras.saving.deserialize_keras_object(

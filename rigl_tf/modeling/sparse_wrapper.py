@@ -1,5 +1,8 @@
 """The wrapper that owns the masks of a layer."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 import numpy as np
 from keras import layers as kl
@@ -9,6 +12,7 @@ from rigl_tf.kernels import Active
 from rigl_tf.kernels import DenseKernel
 from rigl_tf.kernels import KeepZeros
 from rigl_tf.kernels import checked_mask
+from rigl_tf.kernels.base import SparseKernel
 from rigl_tf.modeling import maskable
 from rigl_tf.utils import refusals
 
@@ -44,7 +48,12 @@ class Sparse(kl.Wrapper):
     (2, 3)
     """
 
-    def __init__(self, layer, kernels=None, **kwargs):
+    def __init__(
+        self,
+        layer: keras.layers.Layer,
+        kernels: Sequence[str] | None = None,
+        **kwargs: Any,
+    ) -> None:
         check_can_be_sparse(layer, kernels)
         kwargs.setdefault("name", layer.name)
         super().__init__(layer, **kwargs)
@@ -70,7 +79,7 @@ class Sparse(kl.Wrapper):
         return self.layer.weights
 
     @property
-    def kernels(self):
+    def kernels(self) -> list[SparseKernel]:
         """List of `SparseKernel`, with names relative to this layer."""
         if not self.built:
             raise ValueError(
@@ -79,7 +88,7 @@ class Sparse(kl.Wrapper):
             )
         return [kernel_of(found) for found in self._found()]
 
-    def set_masks(self, masks):
+    def set_masks(self, masks: Sequence[np.ndarray]) -> None:
         """Sets every mask and zeroes the kernels under them.
 
         Args:
@@ -118,7 +127,7 @@ class Sparse(kl.Wrapper):
         for kernel in self.kernels:
             kernel.impose()
 
-    def release(self):
+    def release(self) -> None:
         """Makes the wrapped layer a plain one again; the masks stay here."""
         for found in self._found():
             found.variable.constraint = found.variable.constraint.inner
@@ -135,7 +144,7 @@ class Sparse(kl.Wrapper):
             return maskable.named_kernels(self.layer, self.kernel_names)
         return maskable.default_kernels(self.layer)
 
-    def add_masks(self):
+    def add_masks(self) -> None:
         """Makes a mask for each kernel that the wrapped layer has."""
         found = self._found()
         parts = {id(each.layer): each.layer for each in found}.values()
@@ -189,7 +198,7 @@ class Sparse(kl.Wrapper):
             else config | {"kernels": self.saved_names()}
         )
 
-    def saved_names(self):
+    def saved_names(self) -> Sequence[str] | None:
         """Names of the kernels that a layer made again has, too, or `None`."""
         if self.kernel_names is None or not self.built:
             return self.kernel_names
@@ -224,7 +233,7 @@ class Sparse(kl.Wrapper):
         del args, kwargs
         refusals.refuse_to_quantize(self.name)
 
-    def enable_lora(self, *args, **kwargs):
+    def enable_lora(self, *args: Any, **kwargs: Any) -> None:
         del args, kwargs
         refusals.refuse_lora(self.name)
 
@@ -260,7 +269,7 @@ def sparse_kernels(model):
     return [kernel_of(each) for each in found if is_masked(each)]
 
 
-def sparse_layers(model):
+def sparse_layers(model: keras.Model) -> list[Sparse]:
     """Returns the `Sparse` layers of a model, each once, in its order."""
     wrappers = [
         found.variable.constraint.wrapper

@@ -56,7 +56,7 @@ class WrapperOwner:
             for wrapper in self._in_graph.value + self.wrappers_beside
         ]
 
-    def keep_wrappers(self):
+    def keep_wrappers(self) -> None:
         """Keeps the wrappers, which are taken out of the network next."""
         wrappers = sparse_wrapper.sparse_layers(self.network)
         layers = {id(wrapper.layer) for wrapper in wrappers}
@@ -69,7 +69,7 @@ class WrapperOwner:
         self.wrappers_beside = wrappers
 
     @property
-    def placed_wrappers(self):
+    def placed_wrappers(self) -> list[Sparse]:
         """List of the `Sparse` that the network shows among its layers."""
         return self._in_graph.value
 

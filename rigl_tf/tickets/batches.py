@@ -4,13 +4,13 @@ import dataclasses
 import functools
 from collections.abc import Callable
 from collections.abc import Iterator
+from typing import Any
 
 import keras
 import tensorflow as tf
 from keras import tree
 
-from rigl_tf._keras_compat import can_convert_arrays
-from rigl_tf._keras_compat import get_data_adapter
+from rigl_tf import _keras_compat
 from rigl_tf.datasets import Dataset
 from rigl_tf.datasets.arrays import shuffled_by_epoch
 from rigl_tf.utils.validation import check_count
@@ -51,7 +51,8 @@ class Batches:
     @functools.cached_property
     def input_shape(self):
         """Shape of one example: a tuple of integers, or a structure of them."""
-        x = self.train(0).element_spec[0]
+        spec: Any = self.train(0).element_spec
+        x = spec[0]
         if not all(s.shape[1:].is_fully_defined() for s in tree.flatten(x)):
             x = next(iter(self.train(0)))[0]
         return tree.map_structure(lambda one: tuple(one.shape[1:]), x)
@@ -92,7 +93,7 @@ def from_data(data, network, batch_size=None, validation_data=None):
         )
     if isinstance(data, tuple | list):
         num_examples = len(tree.flatten(data)[0])
-        whole = get_data_adapter(*data, batch_size=num_examples)
+        whole = _keras_compat.get_data_adapter(*data, batch_size=num_examples)
         arrays = next(iter(whole.get_tf_dataset()))
         train = shuffled_by_epoch(arrays, adapter.batch_size)
     elif isinstance(data, tf.data.Dataset):
@@ -121,7 +122,7 @@ def _read(data, first, seed, epoch=0, batch=0):
 
     def batches():
         while True:
-            adapter = get_data_adapter(data)
+            adapter = _keras_compat.get_data_adapter(data)
             adapter.on_epoch_begin()
             try:
                 yield from adapter.get_numpy_iterator()
@@ -152,9 +153,9 @@ def _adapter(name, data, network, batch_size):
     are_parts = isinstance(data, tuple | list) and len(data) in (2, 3)
     parts = data if are_parts else (data,)
     try:
-        if can_convert_arrays(parts) is not are_parts:
+        if _keras_compat.can_convert_arrays(parts) is not are_parts:
             raise ValueError
-        adapter = get_data_adapter(*parts, batch_size=batch_size)
+        adapter = _keras_compat.get_data_adapter(*parts, batch_size=batch_size)
     except ValueError as error:
         if str(error).startswith("Data cardinality"):
             raise

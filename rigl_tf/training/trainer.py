@@ -4,6 +4,7 @@ import dataclasses
 import functools
 import pathlib
 from collections.abc import Callable
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -89,7 +90,11 @@ class Trainer:
             seed=seed,
         )
 
-    def compile(self, model, optimizer=None):
+    def compile(
+        self,
+        model: keras.Model,
+        optimizer: keras.Optimizer | None = None,
+    ) -> keras.Model:
         """Compiles a model for the task.
 
         The metric is the accuracy that fits the loss and the labels, if any.
@@ -104,7 +109,8 @@ class Trainer:
         Raises:
             ValueError: If the loss is unknown or does not fit the labels.
         """
-        x, labels = self.dataset.train(self.seed).element_spec[:2]
+        spec: Any = self.dataset.train(self.seed).element_spec
+        x, labels = spec[:2]
         losses.check_loss(self.loss, labels)
         accuracy = losses.accuracy_metric(
             self.loss, labels, lambda: _shape(model, x)
@@ -132,8 +138,8 @@ class Trainer:
         Raises:
             ValueError: If the loss is unknown or does not fit the labels.
         """
-        labels = self.dataset.train(self.seed).element_spec[1]
-        losses.check_loss(self.loss, labels)
+        spec: Any = self.dataset.train(self.seed).element_spec
+        losses.check_loss(self.loss, spec[1])
         loss = losses.tempered(self.loss, temperature)
         return losses.as_function(loss, self.loss_weights, self.output_names)
 
@@ -156,7 +162,7 @@ class Trainer:
             `Checkpoint`, which has the history.
         """
         data = self.dataset
-        epochs = self.epochs if epochs is None else epochs
+        epochs = (self.epochs or 0) if epochs is None else epochs
         check_count("epochs", epochs)
         fit = functools.partial(
             model.fit,

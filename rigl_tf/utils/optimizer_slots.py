@@ -20,14 +20,14 @@ _KEEP_ZEROS = (
 )
 
 
-def inner(optimizer):
+def inner(optimizer: keras.Optimizer) -> keras.Optimizer:
     """Returns the innermost optimizer, inside all wrappers."""
     while hasattr(optimizer, "inner_optimizer"):
         optimizer = optimizer.inner_optimizer
     return optimizer
 
 
-def scales_loss(optimizer):
+def scales_loss(optimizer: keras.Optimizer) -> bool:
     """Returns whether a `LossScaleOptimizer` is wrapped around an optimizer."""
     while not isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
         if not hasattr(optimizer, "inner_optimizer"):
@@ -36,13 +36,15 @@ def scales_loss(optimizer):
     return True
 
 
-def keeps_zeros(optimizer):
+def keeps_zeros(optimizer: keras.Optimizer) -> bool:
     """Returns whether inactive weights stay exactly zero without a mask."""
     # Exact types: a subclass may do anything.
     return type(inner(optimizer)) in _KEEP_ZEROS
 
 
-def of(optimizer, variable):
+def of(
+    optimizer: keras.Optimizer, variable: keras.Variable
+) -> list[keras.Variable]:
     """Returns the slots of a variable that have its shape.
 
     These are momenta, second moments, moving averages and accumulated
@@ -67,7 +69,7 @@ def of(optimizer, variable):
     ]
 
 
-def initial_value(optimizer, slot):
+def initial_value(optimizer: keras.Optimizer, slot: keras.Variable) -> float:
     """Returns the float that every element of a slot starts with.
 
     It is 0.0, except for the sums of squares of Adagrad and Ftrl.
@@ -78,14 +80,16 @@ def initial_value(optimizer, slot):
     return 0.0
 
 
-def knows(optimizer, variable):
+def knows(optimizer: keras.Optimizer, variable: keras.Variable) -> bool:
     """Returns whether an optimizer was built for a variable."""
     optimizer = inner(optimizer)
     known = optimizer._trainable_variables_indices
     return optimizer._var_key(variable) in known
 
 
-def momentum(optimizer, variable):
+def momentum(
+    optimizer: keras.Optimizer, variable: keras.Variable
+) -> keras.Variable:
     """Returns the optimizer's momentum of a variable.
 
     Raises:
@@ -103,51 +107,53 @@ def momentum(optimizer, variable):
     )
 
 
-def loss_scale(optimizer):
+def loss_scale(optimizer: keras.Optimizer) -> float | keras.Variable:
     """Returns the loss scale of an optimizer, 1.0 without scaling."""
     if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
         return optimizer.dynamic_scale
     return optimizer.loss_scale_factor or 1.0
 
 
-def lower_loss_scale(optimizer):
+def lower_loss_scale(optimizer: keras.Optimizer) -> None:
     """Halves a dynamic loss scale, after gradients that were not finite."""
     if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
         optimizer.step_counter.assign(0)
         optimizer.dynamic_scale.assign(optimizer.dynamic_scale * 0.5)
 
 
-def accumulation_steps(optimizer):
+def accumulation_steps(optimizer: keras.Optimizer) -> int:
     """Returns the number of batches of one optimizer step."""
     return inner(optimizer).gradient_accumulation_steps or 1
 
 
-def completes_accumulation(optimizer):
+def completes_accumulation(optimizer: keras.Optimizer) -> tf.Tensor:
     """Returns whether the next batch completes an optimizer step, a tensor."""
     done = tf.convert_to_tensor(inner(optimizer)._iterations) + 1
-    return done % accumulation_steps(optimizer) == 0
+    return tf.math.floormod(done, accumulation_steps(optimizer)) == 0
 
 
-def accumulated(optimizer, variable):
+def accumulated(
+    optimizer: keras.Optimizer, variable: keras.Variable
+) -> keras.Variable:
     """Returns the variable that accumulates the gradients of a variable."""
     optimizer = inner(optimizer)
     index = optimizer._get_variable_index(variable)
     return optimizer._accumulated_gradients[index]
 
 
-def count_step(optimizer):
+def count_step(optimizer: keras.Optimizer) -> None:
     """Counts a step that moved connections, for learning-rate schedules."""
     inner(optimizer)._iterations.assign_add(1)
 
 
-def drop_accumulated(optimizer):
+def drop_accumulated(optimizer: keras.Optimizer) -> None:
     """Resets the accumulated gradients."""
     if accumulation_steps(optimizer) > 1:
         for variable in inner(optimizer)._accumulated_gradients:
             variable.assign(tf.zeros(variable.shape, variable.dtype))
 
 
-def prepare(optimizer):
+def prepare(optimizer: keras.Optimizer) -> None:
     """Keeps a stock optimizer from dividing 0 by 0 on sparse gradients.
 
     Adafactor's second moment of a weight is a product of one for its row and

@@ -137,6 +137,14 @@ def test_ends_that_leave_nothing_are_refused():
         dataclasses.replace(STUDY, ranges={"ALPHA": (0.6, 0.1)})
 
 
+def test_a_study_of_no_sparsity_has_an_empty_table(trained, tmp_path):
+    program.tune(dataclasses.replace(STUDY, sparsities=()), tmp_path)
+
+    assert trained == []
+    header, _, *rows = (tmp_path / "study.md").read_text().splitlines()
+    assert "best on validation" in header and rows == []
+
+
 def test_a_study_without_optuna_says_how_to_get_it(monkeypatch, tmp_path):
     monkeypatch.setattr(tuning, "optuna", None)
     with pytest.raises(ValueError, match=r"pip install 'rigl-tf\[studies\]'"):
