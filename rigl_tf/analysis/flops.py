@@ -255,8 +255,8 @@ def _parameters(network):
     """Returns the trainable variables, including those in frozen layers."""
     parameters = {
         id(variable): variable
-        for layer in network._flatten_layers()
-        for variable in layer._trainable_variables
+        for layer in _keras_compat.all_layers(network)
+        for variable in _keras_compat.own_trainable_variables(layer)
     }
     return parameters.values()
 
@@ -316,11 +316,8 @@ def _record_calls(layer, name, calls, padded):
         calls.append((name, layer, inputs, bare, tuple(result.shape)))
         return outputs
 
-    object.__setattr__(layer, "call", recording_call)
-    try:
+    with _keras_compat.call_replaced(layer, recording_call):
         yield
-    finally:
-        object.__delattr__(layer, "call")
 
 
 def _input_specs(network, input_shape):
@@ -340,11 +337,10 @@ def _input_specs(network, input_shape):
         )
     if input_shape is not None:
         return keras.tree.map_shape_structure(spec, input_shape)
+    graph = _keras_compat.graph_of(network)
     return keras.tree.map_structure(
         lambda tensor: spec(tensor.shape[1:], tensor.dtype),
-        network._inputs_struct
-        if hasattr(network, "_inputs_struct")
-        else inputs[0],
+        inputs[0] if graph is None else graph.input,
     )
 
 

@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from rigl_tf._keras_compat import NOT_INLINED
+
 _DIGIT_BITS = 16
 _NUM_BINS = 1 << _DIGIT_BITS
 _LOWEST = tf.int32.min  # not a candidate
@@ -71,7 +73,7 @@ _KEYS = tf.TensorSpec([None], tf.int32)
 @tf.function(
     input_signature=[_KEYS, tf.TensorSpec([], tf.int64)],
     autograph=False,
-    experimental_attributes={"_noinline": True},
+    experimental_attributes=NOT_INLINED,
 )
 def top_k_threshold(keys, k):
     """Finds the `TopKThreshold` of the `k` largest keys; earlier ones win."""
@@ -95,7 +97,7 @@ def top_k_threshold(keys, k):
 @tf.function(
     input_signature=[_KEYS, *2 * [tf.TensorSpec([], tf.int32)]],
     autograph=False,
-    experimental_attributes={"_noinline": True},
+    experimental_attributes=NOT_INLINED,
 )
 def selected_mask(keys, threshold, last):
     """Returns the mask of the keys that a `TopKThreshold` selects."""
@@ -149,7 +151,7 @@ def count(mask):
 @tf.function(
     input_signature=[tf.TensorSpec([None], tf.bool)],
     autograph=False,
-    experimental_attributes={"_noinline": True},
+    experimental_attributes=NOT_INLINED,
 )
 def _count(mask):
     return tf.reduce_sum(_row_sums(_rows(tf.cast(mask, tf.uint8))))

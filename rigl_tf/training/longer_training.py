@@ -4,6 +4,7 @@ import dataclasses
 
 import keras
 
+from rigl_tf._keras_compat import learning_rate_of
 from rigl_tf.sparsity import schedules
 
 
@@ -75,7 +76,7 @@ def scale_optimizer(optimizer, factor):
         optimizer: `keras.optimizers.Optimizer` that is not built.
         factor: Number > 0. The schedule takes `factor` times as many steps.
     """
-    schedule = optimizer._learning_rate
+    schedule = learning_rate_of(optimizer)
     if hasattr(schedule, "scaled"):
         optimizer.learning_rate = schedule.scaled(factor)
     elif isinstance(schedule, keras.optimizers.schedules.LearningRateSchedule):

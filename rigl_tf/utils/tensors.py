@@ -1,8 +1,8 @@
 """Small things that many parts do with tensors and variables."""
 
 import tensorflow as tf
-from tensorflow.python.framework import ops
-from tensorflow.python.ops import control_flow_util
+
+from rigl_tf._keras_compat import is_for_xla as is_for_xla
 
 
 def masked(values, mask, other=0.0):
@@ -24,8 +24,3 @@ def as_array(variable):
 def as_int(variable):
     """Returns the value of an integer variable, mirrored or not."""
     return int(as_array(variable))
-
-
-def is_for_xla():
-    """Returns whether what is traced now will be compiled by XLA."""
-    return control_flow_util.GraphOrParentsInXlaContext(ops.get_default_graph())
