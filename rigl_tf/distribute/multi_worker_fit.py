@@ -4,7 +4,6 @@ import keras
 import tensorflow as tf
 from keras import tree
 
-from rigl_tf._keras_compat import MultiWorkerFit as MultiWorkerFit
 from rigl_tf._keras_compat import patch_fit
 from rigl_tf.distribute import replica_sync
 from rigl_tf.utils import optimizer_slots

@@ -1,6 +1,7 @@
 """Attributes that a sparse model has from its network and from its steps."""
 
 from rigl_tf._keras_compat import graph_of
+from rigl_tf._keras_compat import is_called
 
 
 def _of_sparse_step(name):
@@ -59,14 +60,14 @@ class ForwardedAttributes:
     @property
     def input(self):
         """The symbolic inputs, also where the model is part of another."""
-        if self._inbound_nodes:
+        if is_called(self):
             return super().input
         return graph_of(self.network).input
 
     @property
     def output(self):
         """The symbolic outputs, also where the model is part of another."""
-        if self._inbound_nodes:
+        if is_called(self):
             return super().output
         return graph_of(self.network).output
 

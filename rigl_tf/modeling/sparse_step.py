@@ -350,7 +350,7 @@ class SparseStep:
             # Across replicas, because an optimizer cannot be applied in a
             # branch inside one (Keras merges replicas there).
             def everywhere(function, *args):
-                strategy.extended.call_for_each_replica(function, args=args)
+                strategy.run(function, args=args)
                 return tf.constant(0)
 
             def take():
@@ -397,7 +397,7 @@ class SparseStep:
             name=name,
             shape=(),
             dtype=dtype,
-            initializer=keras.initializers.Constant(value),
+            initializer=lambda shape, dtype: keras.ops.cast(value, dtype),
             trainable=False,
             aggregation="only_first_replica",
         )

@@ -5,6 +5,7 @@ import tensorflow as tf
 from keras import tree
 
 from rigl_tf import kernels
+from rigl_tf._keras_compat import add_to_logged_loss
 from rigl_tf.distribute import replica_sync
 from rigl_tf.utils import tensors
 
@@ -42,7 +43,7 @@ def train_step(model, data):
         if num_replicas > 1:  # their batches may differ in size, or be empty
             seen = tf.cast(num_examples > 0, loss.dtype)
             loss = tf.math.multiply_no_nan(loss, seen)
-        model._loss_tracker.update_state(loss, sample_weight=num_examples)
+        add_to_logged_loss(model, loss, num_examples)
         if num_replicas > 1:
             share = replica_sync.example_share(num_examples)
             loss *= tf.cast(share, loss.dtype)

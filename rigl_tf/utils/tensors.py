@@ -2,8 +2,6 @@
 
 import tensorflow as tf
 
-from rigl_tf._keras_compat import is_for_xla as is_for_xla
-
 
 def masked(values, mask, other=0.0):
     """`values` where `mask` is `True`, and exactly `other` elsewhere."""
