@@ -270,8 +270,8 @@ def _parameters(network):
     """Returns the trainable variables, including those in frozen layers."""
     parameters = {
         id(variable): variable
-        for layer in network._flatten_layers()
-        for variable in layer._trainable_variables
+        for layer in _keras_compat.all_layers(network)
+        for variable in _keras_compat.own_trainable_variables(layer)
     }
     return parameters.values()
 
@@ -331,11 +331,8 @@ def _record_calls(layer, name, calls, padded):
         calls.append((name, layer, inputs, bare, tuple(result.shape)))
         return outputs
 
-    object.__setattr__(layer, "call", recording_call)
-    try:
+    with _keras_compat.call_replaced(layer, recording_call):
         yield
-    finally:
-        object.__delattr__(layer, "call")
 
 
 def _input_specs(network, input_shape):
@@ -355,11 +352,10 @@ def _input_specs(network, input_shape):
             f"FLOPs need the input shape. Received: {network.name!r} without "
             "an input shape. Pass `input_shape`, without the batch."
         )
+    graph = _keras_compat.graph_of(network)
     return keras.tree.map_structure(
         lambda tensor: spec(tensor.shape[1:], tensor.dtype),
-        network._inputs_struct
-        if hasattr(network, "_inputs_struct")
-        else inputs[0],
+        inputs[0] if graph is None else graph.input,
     )
 
 

@@ -14,6 +14,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from rigl_tf._keras_compat import set_initial_epoch
 from rigl_tf.callbacks import checkpoint_files
 from rigl_tf.callbacks import memories
 from rigl_tf.callbacks.signals import Signals
@@ -414,7 +415,7 @@ class Checkpoint(keras.callbacks.Callback):
     def _begin_at(self, epoch):
         """Sets the initial epoch of the next `fit`."""
         if self.model is not None:
-            self.model._initial_epoch = epoch or None
+            set_initial_epoch(self.model, epoch or None)
 
     def _is_due(self, epoch_ends):
         if self.every is not None and self._since >= self.every:

@@ -9,6 +9,7 @@ import re
 import keras
 import numpy as np
 
+from rigl_tf._keras_compat import build_for_training
 from rigl_tf.callbacks.checkpoint_files import Spec
 from rigl_tf.modeling.sparse_optimizer import find_sparse_step
 from rigl_tf.utils import optimizer_slots
@@ -210,7 +211,7 @@ class Snapshot:
         with model.distribute_strategy.scope():
             model.optimizer.build(model.trainable_variables)
             if dataset is not None:
-                model._symbolic_build(data_batch=dataset.element_spec)
+                build_for_training(model, dataset.element_spec)
 
     def specs(self, within_epoch):
         """Returns a list of `Spec`, one for each of `arrays`.

@@ -22,6 +22,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from rigl_tf._keras_compat import all_layers
 from rigl_tf.deploy import loading
 from rigl_tf.typing import PathLike
 from rigl_tf.utils import durable
@@ -211,6 +212,6 @@ def _check_shapes(variables, weights):
 def _fill(model, arrays):
     for variable, array in zip(model.weights, arrays, strict=True):
         variable.assign(array)
-    for layer in model._flatten_layers(include_self=False):
+    for layer in all_layers(model, include_self=False):
         if isinstance(layer, keras.layers.Normalization):
             layer.finalize_state()  # it computes with copies of its weights

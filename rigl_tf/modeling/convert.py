@@ -6,6 +6,7 @@ from collections.abc import Mapping
 import keras
 
 from rigl_tf import kernels as kernel_storage
+from rigl_tf._keras_compat import all_layers
 from rigl_tf.algorithms import Algorithm
 from rigl_tf.modeling import placement
 from rigl_tf.modeling import sparse_wrapper
@@ -221,7 +222,7 @@ def _sparse_models(model):
     """The sparse models in a model, and those that own masks in it."""
     network = getattr(model, "network", model)
     owners = [w.owner() for w in sparse_wrapper.sparse_layers(network)]
-    parts = [model, *network._flatten_layers(), *owners]
+    parts = [model, *all_layers(network), *owners]
     found = {id(part): part for part in parts if isinstance(part, SparseModel)}
     return list(found.values())
 
@@ -238,7 +239,7 @@ def _placed(model):
 def _stores_active(network):
     return any(
         isinstance(layer, kernel_storage.Active)
-        for layer in network._flatten_layers()
+        for layer in all_layers(network)
     )
 
 

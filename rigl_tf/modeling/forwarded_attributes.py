@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from rigl_tf._keras_compat import graph_of
+from rigl_tf._keras_compat import is_called
 
 
 def _of_sparse_step(name: str) -> Any:
@@ -62,14 +63,14 @@ class ForwardedAttributes:
     @property
     def input(self):
         """The symbolic inputs, also where the model is part of another."""
-        if self._inbound_nodes:
+        if is_called(self):
             return super().input
         return graph_of(self.network).input
 
     @property
     def output(self):
         """The symbolic outputs, also where the model is part of another."""
-        if self._inbound_nodes:
+        if is_called(self):
             return super().output
         return graph_of(self.network).output
 

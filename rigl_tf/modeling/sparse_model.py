@@ -8,10 +8,12 @@ from typing import Any
 import keras
 from keras import tree
 
+from rigl_tf._keras_compat import MultiWorkerFit
 from rigl_tf._keras_compat import Untracked
 from rigl_tf._keras_compat import is_saving_as_h5
+from rigl_tf._keras_compat import strategy_of
+from rigl_tf._keras_compat import takes_training
 from rigl_tf.algorithms.base import Algorithm
-from rigl_tf.distribute.multi_worker_fit import MultiWorkerFit
 from rigl_tf.kernels import ActiveKernel
 from rigl_tf.modeling import placement
 from rigl_tf.modeling import sparse_wrapper
@@ -154,12 +156,12 @@ class SparseModel(
         )
 
     def call(self, inputs, training=None):
-        if self.network._call_has_training_arg:
+        if takes_training(self.network):
             return self.network(inputs, training=training)
         return self.network(inputs)
 
     def compute_output_spec(self, inputs, training=None):
-        if self.network._call_has_training_arg:
+        if takes_training(self.network):
             return self.network.compute_output_spec(inputs, training=training)
         return self.network.compute_output_spec(inputs)
 
@@ -277,7 +279,7 @@ class SparseModel(
         self.compile(**keras.saving.deserialize_keras_object(config))
 
     def fit(self, *args, callbacks=None, **kwargs):
-        refusals.refuse_outside_of_scope(self._distribute_strategy)
+        refusals.refuse_outside_of_scope(strategy_of(self))
         guard = TrainingGuard(self.sparse_step)
         if isinstance(callbacks, keras.callbacks.CallbackList):
             callbacks.append(guard)

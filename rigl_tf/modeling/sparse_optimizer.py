@@ -2,6 +2,7 @@
 
 import keras
 
+from rigl_tf._keras_compat import built_variables
 from rigl_tf.utils import optimizer_slots
 
 
@@ -105,7 +106,7 @@ class SparseOptimizer(keras.optimizers.Optimizer):
 
     def apply(self, grads, trainable_variables=None):
         if trainable_variables is None:
-            trainable_variables = self.inner_optimizer._trainable_variables
+            trainable_variables = built_variables(self.inner_optimizer)
         if not self.built:
             self.build(list(trainable_variables))
         self.sparse_step.apply(

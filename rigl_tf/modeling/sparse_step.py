@@ -334,7 +334,7 @@ class SparseStep:
             name=name,
             shape=(),
             dtype=dtype,
-            initializer=keras.initializers.Constant(value),
+            initializer=lambda shape, dtype: keras.ops.cast(value, dtype),
             trainable=False,
             aggregation="only_first_replica",
         )

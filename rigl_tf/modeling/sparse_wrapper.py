@@ -8,6 +8,7 @@ import numpy as np
 from keras import layers as kl
 
 from rigl_tf._keras_compat import Untracked
+from rigl_tf._keras_compat import check_number_of_variables
 from rigl_tf.kernels import Active
 from rigl_tf.kernels import DenseKernel
 from rigl_tf.kernels import KeepZeros
@@ -220,7 +221,7 @@ class Sparse(kl.Wrapper):
     def load_own_variables(self, store):
         if self._refused_file is not None:  # Keras tries again, with nothing
             raise self._refused_file
-        self._check_load_own_variables(store)
+        check_number_of_variables(self, store)
         for i, mask in enumerate(self.masks):
             loaded = np.asarray(store[str(i)])
             try:

@@ -11,6 +11,7 @@ import tensorflow as tf
 from keras import tree
 
 from rigl_tf import kernels
+from rigl_tf._keras_compat import add_to_logged_loss
 from rigl_tf._keras_compat import unregistered_gradients
 from rigl_tf.distribute import replica_sync
 from rigl_tf.modeling import gradient_step
@@ -79,7 +80,7 @@ def train_step(model, data):
         if num_replicas > 1:  # their batches may differ in size, or be empty
             seen = tf.cast(num_examples > 0, loss.dtype)
             loss = tf.math.multiply_no_nan(loss, seen)
-        model._loss_tracker.update_state(loss, sample_weight=num_examples)
+        add_to_logged_loss(model, loss, num_examples)
         if num_replicas > 1:
             share = replica_sync.example_share(num_examples)
             loss *= tf.cast(share, loss.dtype)
@@ -213,7 +214,7 @@ def _everywhere(function, state, batch):
     """Calls a function in each replica, from across replicas."""
     strategy = tf.distribute.get_strategy()
     with gradient_step.own_constraints(batch.optimizer, state.kernels):
-        strategy.extended.call_for_each_replica(function, args=(state, batch))
+        strategy.run(function, args=(state, batch))
     return tf.constant(0)
 
 

@@ -4,8 +4,9 @@ import math
 from collections.abc import Mapping
 
 import keras
-from keras.src.models import Functional  # keras exports no name for it
 
+from rigl_tf._keras_compat import Functional
+from rigl_tf._keras_compat import operation_of
 from rigl_tf.utils.patterns import match
 
 _ROUNDINGS = {"floor": math.floor, "ceil": math.ceil, "nearest": round}
@@ -112,7 +113,7 @@ def _largest(model, max_size, units):
 def _scale(model, factor, rounded, units):
     """Returns the network with its widths multiplied and rounded."""
     outputs = {
-        tensor._keras_history.operation.name
+        operation_of(tensor).name
         for tensor in keras.tree.flatten(model.outputs)
     }
 

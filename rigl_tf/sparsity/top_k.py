@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from rigl_tf._keras_compat import NOT_INLINED
 from rigl_tf.typing import Integer
 from rigl_tf.typing import TensorLike
 
@@ -76,7 +77,7 @@ _KEYS = tf.TensorSpec([None], tf.int32)
 @tf.function(
     input_signature=[_KEYS, tf.TensorSpec([], tf.int64)],
     autograph=False,
-    experimental_attributes={"_noinline": True},
+    experimental_attributes=NOT_INLINED,
 )
 def top_k_threshold(keys: tf.Tensor, k: tf.Tensor) -> TopKThreshold:
     """Finds the `TopKThreshold` of the `k` largest keys; earlier ones win."""
@@ -100,7 +101,7 @@ def top_k_threshold(keys: tf.Tensor, k: tf.Tensor) -> TopKThreshold:
 @tf.function(
     input_signature=[_KEYS, *2 * [tf.TensorSpec([], tf.int32)]],
     autograph=False,
-    experimental_attributes={"_noinline": True},
+    experimental_attributes=NOT_INLINED,
 )
 def selected_mask(
     keys: tf.Tensor, threshold: tf.Tensor, last: tf.Tensor
@@ -160,7 +161,7 @@ def count(mask: TensorLike) -> tf.Tensor:
 @tf.function(
     input_signature=[tf.TensorSpec([None], tf.bool)],
     autograph=False,
-    experimental_attributes={"_noinline": True},
+    experimental_attributes=NOT_INLINED,
 )
 def _count(mask: tf.Tensor) -> tf.Tensor:
     return tf.reduce_sum(_row_sums(_rows(tf.cast(mask, tf.uint8))))

@@ -10,7 +10,8 @@ import keras
 import tensorflow as tf
 from keras import tree
 
-from rigl_tf import _keras_compat
+from rigl_tf._keras_compat import can_convert_arrays
+from rigl_tf._keras_compat import get_data_adapter
 from rigl_tf.datasets import Dataset
 from rigl_tf.datasets.arrays import shuffled_by_epoch
 from rigl_tf.utils.validation import check_count
@@ -93,7 +94,7 @@ def from_data(data, network, batch_size=None, validation_data=None):
         )
     if isinstance(data, tuple | list):
         num_examples = len(tree.flatten(data)[0])
-        whole = _keras_compat.get_data_adapter(*data, batch_size=num_examples)
+        whole = get_data_adapter(*data, batch_size=num_examples)
         arrays = next(iter(whole.get_tf_dataset()))
         train = shuffled_by_epoch(arrays, adapter.batch_size)
     elif isinstance(data, tf.data.Dataset):
@@ -122,7 +123,7 @@ def _read(data, first, seed, epoch=0, batch=0):
 
     def batches():
         while True:
-            adapter = _keras_compat.get_data_adapter(data)
+            adapter = get_data_adapter(data)
             adapter.on_epoch_begin()
             try:
                 yield from adapter.get_numpy_iterator()
@@ -153,9 +154,9 @@ def _adapter(name, data, network, batch_size):
     are_parts = isinstance(data, tuple | list) and len(data) in (2, 3)
     parts = data if are_parts else (data,)
     try:
-        if _keras_compat.can_convert_arrays(parts) is not are_parts:
+        if can_convert_arrays(parts) is not are_parts:
             raise ValueError
-        adapter = _keras_compat.get_data_adapter(*parts, batch_size=batch_size)
+        adapter = get_data_adapter(*parts, batch_size=batch_size)
     except ValueError as error:
         if str(error).startswith("Data cardinality"):
             raise

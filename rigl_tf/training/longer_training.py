@@ -7,6 +7,7 @@ from typing import Self
 
 import keras
 
+from rigl_tf._keras_compat import learning_rate_of
 from rigl_tf.sparsity import schedules
 
 
@@ -78,7 +79,7 @@ def scale_optimizer(optimizer: keras.Optimizer, factor: float) -> None:
         optimizer: `keras.optimizers.Optimizer` that is not built.
         factor: Number > 0. The schedule takes `factor` times as many steps.
     """
-    schedule = optimizer._learning_rate
+    schedule = learning_rate_of(optimizer)
     if hasattr(schedule, "scaled"):
         optimizer.learning_rate = schedule.scaled(factor)
     elif isinstance(schedule, keras.optimizers.schedules.LearningRateSchedule):

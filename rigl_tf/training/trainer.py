@@ -10,6 +10,7 @@ import keras
 import tensorflow as tf
 from keras import tree
 
+from rigl_tf._keras_compat import MultiWorkerFit
 from rigl_tf.callbacks import Checkpoint
 from rigl_tf.datasets import Dataset
 from rigl_tf.distribute import multi_worker_fit
@@ -122,7 +123,7 @@ class Trainer:
             metrics=None if accuracy is None else [accuracy],
         )
         if model.distribute_strategy.num_replicas_in_sync > 1:
-            if not isinstance(model, multi_worker_fit.MultiWorkerFit):
+            if not isinstance(model, MultiWorkerFit):
                 multi_worker_fit.patch_fit_for_multi_worker(model)
         return model
 

@@ -6,8 +6,6 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
-from tensorflow.python.framework import ops
-from tensorflow.python.ops import control_flow_util
 
 from rigl_tf.typing import Seed
 from rigl_tf.typing import TensorLike
@@ -41,8 +39,3 @@ def as_array(variable: Any) -> np.ndarray:
 def as_int(variable: Any) -> int:
     """Returns the value of an integer variable, mirrored or not."""
     return int(as_array(variable))
-
-
-def is_for_xla() -> bool:
-    """Returns whether what is traced now will be compiled by XLA."""
-    return control_flow_util.GraphOrParentsInXlaContext(ops.get_default_graph())
