@@ -91,6 +91,11 @@ class Algorithm(Config, abc.ABC):
         """Boolean, whether an update may change the counts of layers."""
         return type(self).redistribute is not Algorithm.redistribute
 
+    @property
+    def perturbs_gradient(self) -> bool:
+        """Boolean, whether a step may add a term to the gradient."""
+        return type(self).perturb is not Algorithm.perturb
+
     def drop(self, view: KernelView) -> tf.Tensor:
         """Scores active connections; the lowest are dropped.
 

@@ -27,13 +27,14 @@ def apply_gradients(state, batch):
     ]
     for i in trained:
         kernel, gradient = state.kernels[i], gradients[places[i]]
-        view = kernel.view(mask_update.inputs_of(state, batch, i))
-        extra = algorithm.perturb(view, optimizer.learning_rate)
-        if extra is not None:
-            extra = tensors.masked(extra, view.mask)
-            gradient += tf.cast(extra, gradient.dtype) * tf.cast(
-                scale, gradient.dtype
-            )
+        if algorithm.perturbs_gradient:
+            view = kernel.view(mask_update.inputs_of(state, batch, i))
+            extra = algorithm.perturb(view, optimizer.learning_rate)
+            if extra is not None:
+                extra = tensors.masked(extra, view.mask)
+                gradient += tf.cast(extra, gradient.dtype) * tf.cast(
+                    scale, gradient.dtype
+                )
         gradients[places[i]] = kernel.masked(gradient)
     dense = None
     if algorithm.tracks_gradient:

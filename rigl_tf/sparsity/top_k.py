@@ -48,14 +48,22 @@ def keys_of(scores: TensorLike, candidates: TensorLike | None) -> tf.Tensor:
 
 
 def _sortable(scores: tf.Tensor) -> tf.Tensor:
-    """Returns flat int32 keys above `_LOWEST` in the order of the scores.
-
-    Uses arithmetic that TensorFlow does in place, because kernels are large.
-    """
+    """Returns flat int32 keys above `_LOWEST` in the order of the scores."""
     scores = tf.reshape(scores, [-1])
     if scores.dtype.is_integer or scores.dtype.is_bool:
         return tf.maximum(tf.cast(scores, tf.int32), _ABOVE_LOWEST)
-    keys = tf.bitcast(tf.cast(scores, tf.float32), tf.int32)
+    return _sortable_floats(tf.cast(scores, tf.float32))
+
+
+# These are `tf.function`s, so that they are traced once for all kernels.
+@tf.function(
+    input_signature=[tf.TensorSpec([None], tf.float32)],
+    autograph=False,
+    experimental_attributes=NOT_INLINED,
+)
+def _sortable_floats(scores: tf.Tensor) -> tf.Tensor:
+    # With arithmetic that TensorFlow does in place, because kernels are large.
+    keys = tf.bitcast(scores, tf.int32)
     # Negative floats have the sign bit set and count backwards.
     flips = tf.bitwise.bitwise_and(_sign(keys), tf.int32.max)
     keys = tf.bitwise.bitwise_xor(keys, flips)
@@ -73,7 +81,6 @@ def _sign(integers: tf.Tensor) -> tf.Tensor:
 _KEYS = tf.TensorSpec([None], tf.int32)
 
 
-# These are `tf.function`s, so that they are traced once for all kernels.
 @tf.function(
     input_signature=[_KEYS, tf.TensorSpec([], tf.int64)],
     autograph=False,
