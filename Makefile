@@ -5,31 +5,40 @@ ARGS ?=
 
 BIN := .venv/bin
 INSTALLED := .venv/.installed
+# The same with the oldest versions, and what is tested with them.
+OLDEST := .venv-oldest
+CORE := sparsity algorithms kernels modeling callbacks \
+  deploy/test_compact.py deploy/test_shrinking.py keras_compat
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help train test lint faults benchmarks clean
+.PHONY: help train test test-oldest lint faults benchmarks clean
 
 help:  ## List the targets
 	@echo "Usage: make TARGET [PYTHON=python3.12] [ARGS='...']"
 	@echo
-	@sed -n 's/^\([a-z]*\):.*  ## \(.*\)/\1|\2/p' Makefile \
+	@sed -n 's/^\([a-z-]*\):.*  ## \(.*\)/\1|\2/p' Makefile \
 	  | while IFS='|' read -r name does; do \
 	      printf '  %-12s%s\n' "$$name" "$$does"; \
 	    done
 
 # TensorFlow talks of drivers that are not there.
-train: export TF_CPP_MIN_LOG_LEVEL ?= 3
+train test-oldest: export TF_CPP_MIN_LOG_LEVEL ?= 3
 train: $(INSTALLED)  ## Train on the digits; ARGS go to rigl-sweep
 	$(BIN)/rigl-sweep --sweep=digits --output_dir=runs $(ARGS)
 
 test: lint  ## Check style, then run the tests; ARGS go to pytest
 	$(BIN)/pytest --numprocesses=2 --dist=worksteal $(ARGS)
 
-lint: $(INSTALLED)  ## Check style, imports and language only
+test-oldest: $(OLDEST)/.installed  ## Run the core of the tests with oldest pins
+	$(OLDEST)/bin/python -m pytest --numprocesses=2 --dist=worksteal \
+	  $(addprefix tests/,$(CORE)) $(ARGS)
+
+lint: $(INSTALLED)  ## Check style, imports, types and language only
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/lint-imports
+	$(BIN)/pyright
 	$(BIN)/python -m tests.language
 
 faults: $(INSTALLED)  ## Kill, corrupt, fill, poison; ARGS such as soak
@@ -42,7 +51,8 @@ benchmarks: $(INSTALLED)  ## Run every script in benchmarks/; ARGS go to each
 	done
 
 clean:  ## Remove the environment, caches and builds; runs/ stays
-	rm -rf .venv .hypothesis .pytest_cache .ruff_cache build dist *.egg-info
+	rm -rf .venv $(OLDEST) .hypothesis .pytest_cache .ruff_cache
+	rm -rf build dist *.egg-info
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 # The file marks an environment that is complete and as requirements.txt says.
@@ -55,9 +65,15 @@ $(INSTALLED): requirements.txt pyproject.toml setup.py | $(BIN)/python
 	  --editable .
 	@touch $(INSTALLED)
 
-$(BIN)/python:
+$(OLDEST)/.installed: tests/oldest.txt pyproject.toml | $(OLDEST)/bin/python
+	@echo "Installing tests/oldest.txt into $(OLDEST)."
+	@$(OLDEST)/bin/python -m pip install -qq pip==26.3
+	@$(OLDEST)/bin/python -m pip install -qq --requirement tests/oldest.txt
+	@touch $@
+
+$(BIN)/python $(OLDEST)/bin/python: %/bin/python:
 	@$(PYTHON) -c 'import sys; v = sys.version_info; \
 	  sys.exit(not (3, 11) <= v < (3, 14))' 2>/dev/null || { \
 	  echo "Python 3.11, 3.12 or 3.13 is needed and $(PYTHON) is not one." \
 	    "Try: make PYTHON=/path/to/python3.11" >&2; exit 1; }
-	@$(PYTHON) -m venv --clear .venv
+	@$(PYTHON) -m venv --clear $*

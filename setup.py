@@ -9,5 +9,8 @@ setuptools.setup(
         "rigl_tf.gin_configs",
     ],
     package_dir={"rigl_tf.gin_configs": "gin_configs"},
-    package_data={"rigl_tf.gin_configs": ["**/*.gin", "**/*.toml"]},
+    package_data={
+        "rigl_tf": ["py.typed"],  # for type checkers
+        "rigl_tf.gin_configs": ["**/*.gin", "**/*.toml"],
+    },
 )

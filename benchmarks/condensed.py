@@ -27,7 +27,7 @@ def sparse(width, sparsity):
         rigl_tf.algorithms.Static(),
         sparsity=sparsity,
         distribution="uniform_all",
-        granularity=structures.ConstantFanIn(),
+        structure=structures.ConstantFanIn(),
     )
 
 

@@ -21,7 +21,8 @@ import tensorflow as tf
 import rigl_tf
 from rigl_tf import algorithms
 from rigl_tf import models
-from rigl_tf.modeling import gradient_step
+from rigl_tf.modeling import mask_update
+from rigl_tf.modeling.training_step import Batch
 from rigl_tf.sparsity import masks
 from rigl_tf.sparsity import schedules
 
@@ -72,8 +73,9 @@ def updater(name):
         for i, variable in enumerate(variables)
     ]
     move = tf.function(
-        lambda *inputs: gradient_step.move(
-            model.sparse_step, model.optimizer, inputs, variables, (), ()
+        lambda *inputs: mask_update.update_masks(
+            model.sparse_step,
+            Batch(model.optimizer, variables, inputs, flows=[]),
         ),
         autograph=False,
     )

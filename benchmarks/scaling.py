@@ -28,6 +28,7 @@ import rigl_tf
 from rigl_tf import models
 from rigl_tf.distribute import strategies
 from rigl_tf.modeling import gradient_step
+from rigl_tf.modeling import mask_update
 from rigl_tf.sparsity import masks
 from rigl_tf.sparsity import schedules
 from rigl_tf.utils import text_tables
@@ -65,8 +66,8 @@ class Sent:
     def __init__(self):
         self.bytes = {"ordinary": 0, "update": 0, "else": 0}
         self._phase = "else"
-        self._watch(gradient_step, "apply_masked", "ordinary")
-        self._watch(gradient_step, "move", "update")
+        self._watch(gradient_step, "apply_gradients", "ordinary")
+        self._watch(mask_update, "update_masks", "update")
         all_reduce = tf.distribute.ReplicaContext.all_reduce
 
         def counting(context, op, value, *args, **kwargs):

@@ -13,6 +13,7 @@ import keras
 import numpy as np
 
 import rigl_tf
+from rigl_tf import _keras_compat
 from rigl_tf import models
 from rigl_tf.analysis import equivalence
 from rigl_tf.sparsity import structures
@@ -53,7 +54,7 @@ def trained(build, sparsity):
         rigl_tf.algorithms.RigL(),
         sparsity=sparsity,
         distribution="uniform_all",
-        granularity=structures.Filters(),
+        structure=structures.Filters(),
         exclude=[last],
         schedule=rigl_tf.schedules.UpdateSchedule(2),
     )
@@ -71,8 +72,8 @@ def with_random_channels(name, size):
         weights=None, input_shape=(size, size, 3)
     )
     rng = np.random.default_rng(0)
-    for layer in model._flatten_layers(include_self=False):
-        for variable in layer._trainable_variables:
+    for layer in _keras_compat.all_layers(model, include_self=False):
+        for variable in _keras_compat.own_trainable_variables(layer):
             value = np.array(variable)
             if variable.name.endswith("kernel"):
                 if value.shape[-1] != model.output_shape[-1]:

@@ -102,7 +102,9 @@ def updater(layer, batch, width, block):
     import tensorflow as tf
 
     import rigl_tf
-    from rigl_tf.modeling import gradient_step
+    from rigl_tf import kernels
+    from rigl_tf.modeling import mask_update
+    from rigl_tf.modeling.training_step import Batch
 
     network = keras.Sequential([keras.Input((width,)), rigl_tf.Sparse(layer)])
     kernel = layer.sparse_kernel()
@@ -113,24 +115,20 @@ def updater(layer, batch, width, block):
         rigl_tf.schedules.Constant(0.3),
         None,
         [layer.capacity],
-        granularity=rigl_tf.structures.Blocks(block, block)
+        structure=rigl_tf.structures.Blocks(block, block)
         if block > 1
         else None,
     )
     model.compile(keras.optimizers.SGD(1e-6, momentum=0.9))
-    passed = [passing(batch, width)]
     weights = kernel.variable
+    flow = kernels.Flow(weights, *passing(batch, width))
 
     @tf.function
     def update():
         gradients = [tf.zeros_like(weights)]
-        gradient_step.move(
+        mask_update.update_masks(
             model.sparse_step,
-            model.optimizer,
-            gradients,
-            [weights],
-            passed,
-            [weights],
+            Batch(model.optimizer, [weights], gradients, [flow]),
         )
 
     update()

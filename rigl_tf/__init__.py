@@ -18,6 +18,8 @@ Run whole experiments:
 """
 
 import importlib
+from typing import TYPE_CHECKING
+from typing import Any
 
 from rigl_tf import algorithms
 from rigl_tf import models
@@ -44,8 +46,15 @@ from rigl_tf.sparsity import masks
 from rigl_tf.sparsity import schedules
 from rigl_tf.sparsity import structures
 
-# What needs more than `fit` does is imported when it is asked for.
+if TYPE_CHECKING:
+    from rigl_tf import datasets
+    from rigl_tf import deploy
+    from rigl_tf import distribute
+    from rigl_tf import experiments
+    from rigl_tf import papers
+    from rigl_tf import results
 
+# What needs more than `fit` does is imported when it is asked for.
 _LAZY = {"datasets", "deploy", "distribute", "experiments", "papers", "results"}
 __all__ = [
     "Checkpoint",
@@ -82,11 +91,11 @@ __all__ = [
 __version__ = "0.1.0"
 
 
-def __getattr__(name):
+def __getattr__(name: str) -> Any:
     if name in _LAZY:
         return importlib.import_module(f"rigl_tf.{name}")
     raise AttributeError(f"module 'rigl_tf' has no attribute {name!r}")
 
 
-def __dir__():
+def __dir__() -> list[str]:
     return [*__all__, "__version__"]

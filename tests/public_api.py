@@ -15,13 +15,13 @@ def lines():
     for name in sorted(rigl_tf.__all__):
         value = getattr(rigl_tf, name)
         if isinstance(value, types.ModuleType):
-            for inside in sorted(_public(value)):
+            for inside in sorted(names(value)):
                 yield _line(f"{name}.{inside}", getattr(value, inside))
         else:
             yield _line(name, value)
 
 
-def _public(module):
+def names(module):
     """The names that a module offers: of `__all__`, or its own definitions."""
     return getattr(module, "__all__", None) or [
         name

@@ -9,7 +9,6 @@ import tensorflow as tf
 from rigl_tf import kernels
 from rigl_tf.algorithms import Algorithm
 from rigl_tf.algorithms import Request
-from rigl_tf.modeling import kernel_views
 from rigl_tf.modeling import mask_update
 from rigl_tf.modeling import sparse_wrapper
 from rigl_tf.modeling.grow_init import GrowInit
@@ -81,28 +80,38 @@ def _masks_after_update(algorithm, layers, stored, fraction, seed):
         kernels.append(_kernel(weight[:, None], mask, stored))
         values = map(layer.get, ("gradient", "momentum", "sign"))
         inputs.append(_inputs(kernels[-1], *values))
-    seen = kernel_views.KernelViews(
-        kernels=kernels,
-        indices=list(range(len(kernels))),
-        granularity=structures.Blocks(1, 1)
-        if stored == "blocks"
-        else structures.Unstructured(),
-        seed=seed,
-        step=tf.constant(1, tf.int64),
-        inputs=inputs,
-    )
-    mask_update.move_connections(
-        seen,
+    structure = structures.Unstructured()
+    if stored == "blocks":
+        structure = structures.Blocks(1, 1)
+    move(
+        kernels,
+        inputs,
         algorithm,
         Request(
             [fraction] * len(layers),
             [tf.constant(np.sum(layer["mask"])) for layer in layers],
             {},
         ),
-        GrowInit(),
-        lambda variable: [],
+        structure,
+        seed,
     )
     return [np.array(kernel.mask)[:, 0] for kernel in kernels]
+
+
+def move(kernels, inputs, algorithm, request, structure=None, seed=0, step=1):
+    """Moves connections as an update of a model with these kernels does."""
+    inputs = [
+        dataclasses.replace(
+            each,
+            structure=structure or structures.Unstructured(),
+            seed=tf.random.experimental.stateless_fold_in(
+                tf.constant([seed, i], tf.int64), tf.constant(step, tf.int64)
+            ),
+            grow_init=GrowInit(),
+        )
+        for i, each in enumerate(inputs)
+    ]
+    return mask_update.move_connections(kernels, inputs, algorithm, request)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -131,7 +140,7 @@ class Given(Algorithm):
 def drop_and_grow_in(stored):
     """`masks.drop_and_grow` by an update in training, for scores from 0 up."""
 
-    def move(mask, drop_scores, grow_scores, num_drop, num_grow):
+    def move_in(mask, drop_scores, grow_scores, num_drop, num_grow):
         return mask_after_update(
             Given(num_drop, num_grow),
             drop_scores,
@@ -141,8 +150,8 @@ def drop_and_grow_in(stored):
             None if grow_scores is None else np.asarray(grow_scores, "float32"),
         )
 
-    move.__name__ = stored
-    return move
+    move_in.__name__ = stored
+    return move_in
 
 
 def _kernel(weight, mask, stored):

@@ -1,5 +1,7 @@
 """Sparse training algorithms, one per file."""
 
+from typing import Any
+
 from rigl_tf.algorithms.base import Algorithm as Algorithm
 from rigl_tf.algorithms.base import Request as Request
 from rigl_tf.algorithms.deepr import DeepR as DeepR
@@ -37,7 +39,7 @@ ALGORITHMS = {
 }
 
 
-def get(name, **hyperparameters):
+def get(name: str, **hyperparameters: Any) -> Algorithm:
     """Builds a registered algorithm by name.
 
     Args:

@@ -14,6 +14,7 @@ from rigl_tf.algorithms.kernel_view import CandidateTile
 from rigl_tf.algorithms.kernel_view import KernelView
 from rigl_tf.sparsity import masks
 from rigl_tf.sparsity import schedules
+from rigl_tf.typing import Integer
 from rigl_tf.utils.serialization import Config
 
 
@@ -90,6 +91,11 @@ class Algorithm(Config, abc.ABC):
         """Boolean, whether an update may change the counts of layers."""
         return type(self).redistribute is not Algorithm.redistribute
 
+    @property
+    def perturbs_gradient(self) -> bool:
+        """Boolean, whether a step may add a term to the gradient."""
+        return type(self).perturb is not Algorithm.perturb
+
     def drop(self, view: KernelView) -> tf.Tensor:
         """Scores active connections; the lowest are dropped.
 
@@ -149,7 +155,7 @@ class Algorithm(Config, abc.ABC):
         views: Sequence[KernelView],
         num_dropped: list[tf.Tensor],
         request: Request,
-    ) -> list[tf.Tensor]:
+    ) -> Sequence[Integer]:
         """Counts the connections that each layer grows.
 
         Args:

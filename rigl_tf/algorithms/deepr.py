@@ -1,11 +1,15 @@
 """DeepR: deep rewiring."""
 
 import dataclasses
+from collections.abc import Sequence
 
 import tensorflow as tf
 
 from rigl_tf.algorithms import scores
 from rigl_tf.algorithms.base import Algorithm
+from rigl_tf.algorithms.base import Request
+from rigl_tf.algorithms.kernel_view import CandidateTile
+from rigl_tf.algorithms.kernel_view import KernelView
 from rigl_tf.sparsity import masks
 from rigl_tf.sparsity import schedules
 
@@ -41,7 +45,7 @@ class DeepR(Algorithm):
     fixes_signs = True
     default_schedule = schedules.UpdateSchedule(1, end_fraction=1.0)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name in ("l1", "temperature"):
             value = getattr(self, name)
             if not 0 <= value < float("inf"):
@@ -50,19 +54,21 @@ class DeepR(Algorithm):
                     f"Received: {name}={value!r}."
                 )
 
-    def drop(self, view):
+    def drop(self, view: KernelView) -> tf.Tensor:
         return view.weight * view.sign
 
-    def grow(self, tile):
+    def grow(self, tile: CandidateTile) -> tf.Tensor:
         return scores.random(tile)
 
-    def num_drop(self, views, request):
+    def num_drop(
+        self, views: Sequence[KernelView], request: Request
+    ) -> list[tf.Tensor]:
         del request
         return masks.count_each(
             view.mask & (view.weight * view.sign < 0) for view in views
         )
 
-    def perturb(self, view, learning_rate):
+    def perturb(self, view: KernelView, learning_rate: tf.Tensor) -> tf.Tensor:
         scale = tf.math.divide_no_nan(
             2 * self.temperature, tf.cast(learning_rate, tf.float32)
         )

@@ -1,14 +1,19 @@
 """DSR: dynamic sparse reparameterization."""
 
 import dataclasses
+from collections.abc import Sequence
 
 import tensorflow as tf
 
 from rigl_tf.algorithms import redistribution
 from rigl_tf.algorithms import scores
 from rigl_tf.algorithms.base import Algorithm
+from rigl_tf.algorithms.base import Request
+from rigl_tf.algorithms.kernel_view import CandidateTile
+from rigl_tf.algorithms.kernel_view import KernelView
 from rigl_tf.sparsity import masks
 from rigl_tf.sparsity import schedules
+from rigl_tf.typing import Number
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,7 +37,7 @@ class DSR(Algorithm):
     threshold: float = 1e-3
     num_wanted: int | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not self.threshold > 0:
             raise ValueError(
                 "`threshold` must be above 0. "
@@ -44,26 +49,38 @@ class DSR(Algorithm):
                 f"Received: num_wanted={self.num_wanted!r}."
             )
 
-    def initial_state(self):
+    def initial_state(self) -> dict[str, float]:
         return {"threshold": self.threshold}
 
-    def num_drop(self, views, request):
+    def num_drop(
+        self, views: Sequence[KernelView], request: Request
+    ) -> list[tf.Tensor]:
         threshold = request.state["threshold"]
         return masks.count_each(
             view.mask & (tf.abs(tf.cast(view.weight, tf.float32)) < threshold)
             for view in views
         )
 
-    def grow(self, tile):
+    def grow(self, tile: CandidateTile) -> tf.Tensor:
         return scores.random(tile)
 
-    def redistribute(self, views, num_dropped, request):
+    def redistribute(
+        self,
+        views: Sequence[KernelView],
+        num_dropped: list[tf.Tensor],
+        request: Request,
+    ) -> list[tf.Tensor]:
         del request
         active = masks.count_each(view.mask for view in views)
         room = [view.size - a for view, a in zip(views, active, strict=True)]
         return redistribution.in_proportion(active, tf.add_n(num_dropped), room)
 
-    def next_state(self, views, request, num_dropped):
+    def next_state(
+        self,
+        views: Sequence[KernelView],
+        request: Request,
+        num_dropped: list[tf.Tensor],
+    ) -> dict[str, tf.Tensor]:
         dropped = tf.cast(tf.add_n(num_dropped), tf.float32)
         if self.num_wanted is None:
             active = masks.count_each(view.mask for view in views)
@@ -81,7 +98,11 @@ class DSR(Algorithm):
         return {"threshold": threshold * factor}
 
 
-def _mean_fraction(fractions, active, num_dropped):
+def _mean_fraction(
+    fractions: Sequence[Number],
+    active: list[tf.Tensor],
+    num_dropped: list[tf.Tensor],
+) -> tf.Tensor:
     """Returns the mean drop fraction, weighted by connections of layers."""
     before = tf.stack(
         [

@@ -1,12 +1,17 @@
 """GGR: global gradient-based redistribution, and its ablations."""
 
 import dataclasses
+from collections.abc import Callable
+from collections.abc import Sequence
 
 import tensorflow as tf
 
 from rigl_tf.algorithms import redistribution
 from rigl_tf.algorithms import scores
 from rigl_tf.algorithms.base import Algorithm
+from rigl_tf.algorithms.base import Request
+from rigl_tf.algorithms.kernel_view import CandidateTile
+from rigl_tf.algorithms.kernel_view import KernelView
 from rigl_tf.sparsity import masks
 from rigl_tf.sparsity import schedules
 
@@ -33,10 +38,17 @@ class GGR(Algorithm):
     default_schedule = schedules.UpdateSchedule(None, end_fraction=0.5)
     default_drop_fraction = schedules.Cosine(0.1)
 
-    def grow(self, tile):
+    def grow(
+        self, tile: CandidateTile
+    ) -> tf.Tensor | list[Callable[[], tf.Tensor]]:
         return _half_and_half(tile)
 
-    def redistribute(self, views, num_dropped, request):
+    def redistribute(
+        self,
+        views: Sequence[KernelView],
+        num_dropped: list[tf.Tensor],
+        request: Request,
+    ) -> list[tf.Tensor]:
         del request
         layers = [
             lambda tile, i=i: _candidates(views[i].candidates(tile))
@@ -61,7 +73,7 @@ class GGR(Algorithm):
 class GGRSET(GGR):
     """GGR that grows only at random (table 3)."""
 
-    def grow(self, tile):
+    def grow(self, tile: CandidateTile) -> tf.Tensor:
         return scores.random(tile)
 
 
@@ -69,7 +81,7 @@ class GGRSET(GGR):
 class GGRRigL(GGR):
     """GGR that grows only by gradient (table 3)."""
 
-    def grow(self, tile):
+    def grow(self, tile: CandidateTile) -> tf.Tensor:
         return scores.gradient(tile)
 
 
@@ -85,14 +97,14 @@ class SETRigL(Algorithm):
     default_schedule = GGR.default_schedule
     default_drop_fraction = GGR.default_drop_fraction
 
-    def grow(self, tile):
+    def grow(self, tile: CandidateTile) -> list[Callable[[], tf.Tensor]]:
         return _half_and_half(tile)
 
 
-def _half_and_half(tile):
+def _half_and_half(tile: CandidateTile) -> list[Callable[[], tf.Tensor]]:
     return [lambda: scores.gradient(tile), lambda: scores.random(tile)]
 
 
-def _candidates(tile):
+def _candidates(tile: CandidateTile) -> tuple[tf.Tensor, tf.Tensor]:
     magnitude = scores.gradient(tile)
     return magnitude, tf.logical_and(tf.logical_not(tile.mask), magnitude > 0)

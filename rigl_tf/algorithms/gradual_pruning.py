@@ -1,11 +1,15 @@
 """Gradual magnitude pruning."""
 
 import dataclasses
+from collections.abc import Sequence
 
 import tensorflow as tf
 
 from rigl_tf.algorithms import scores
 from rigl_tf.algorithms.base import Algorithm
+from rigl_tf.algorithms.base import Request
+from rigl_tf.algorithms.kernel_view import CandidateTile
+from rigl_tf.algorithms.kernel_view import KernelView
 from rigl_tf.sparsity import masks
 
 
@@ -28,7 +32,7 @@ class GradualPruning(Algorithm):
 
     follows_sparsity = True
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.scope not in ("layer", "global"):
             raise ValueError(
                 '`scope` must be "layer" or "global". '
@@ -36,13 +40,15 @@ class GradualPruning(Algorithm):
             )
 
     @property
-    def moves_between_layers(self):
+    def moves_between_layers(self) -> bool:
         return self.scope == "global"
 
-    def grow(self, tile):
+    def grow(self, tile: CandidateTile) -> tf.Tensor:
         return scores.magnitude(tile)
 
-    def num_drop(self, views, request):
+    def num_drop(
+        self, views: Sequence[KernelView], request: Request
+    ) -> list[tf.Tensor]:
         budgets = request.budgets
         active = masks.count_each(view.mask for view in views)
         if self.scope == "global":
@@ -59,12 +65,17 @@ class GradualPruning(Algorithm):
             for a, b in zip(active, budgets, strict=True)
         ]
 
-    def redistribute(self, views, num_dropped, request):
+    def redistribute(
+        self,
+        views: Sequence[KernelView],
+        num_dropped: list[tf.Tensor],
+        request: Request,
+    ) -> list[int]:
         del views, request
         return [0] * len(num_dropped)
 
 
-def _scores_and_candidates(view):
+def _scores_and_candidates(view: KernelView) -> tuple[tf.Tensor, tf.Tensor]:
     """Returns |weight|, with the largest weight of the layer set to `inf`."""
     strongest = masks.top_k_mask(_magnitude(view), 1, candidates=view.mask)
     # Recomputed, because the first tensor would stay in memory.
@@ -72,5 +83,5 @@ def _scores_and_candidates(view):
         return tf.where(strongest, float("inf"), _magnitude(view)), view.mask
 
 
-def _magnitude(view):
+def _magnitude(view: KernelView) -> tf.Tensor:
     return tf.abs(tf.cast(view.weight, tf.float32))

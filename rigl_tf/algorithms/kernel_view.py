@@ -6,6 +6,7 @@ from typing import Any
 import tensorflow as tf
 
 from rigl_tf.algorithms.random_numbers import RandomNumbers
+from rigl_tf.typing import Integer
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -53,7 +54,7 @@ class _Positions:
         return self._numbers.normal(stream)
 
     @property
-    def _numbers(self):
+    def _numbers(self) -> RandomNumbers:
         if self.random_numbers is None:
             raise ValueError(
                 f"This `{type(self).__name__}` has no random numbers. "
@@ -159,7 +160,7 @@ class KernelView(_Positions):
             return tf.size(self.mask, out_type=tf.int64)
         return tf.constant(self.total, tf.int64)
 
-    def candidates(self, tile=0) -> CandidateTile:
+    def candidates(self, tile: Integer = 0) -> CandidateTile:
         """Returns a tile of the kernel, for `grow`.
 
         Args:

@@ -7,6 +7,9 @@ import numpy as np
 import tensorflow as tf
 
 from rigl_tf.sparsity import masks
+from rigl_tf.typing import Integer
+from rigl_tf.typing import Seed
+from rigl_tf.typing import Shape
 
 # Folded into the seed. `GrowInit` folds in 2.
 _FOR_NORMAL, _FOR_UNIFORM, _FOR_STREAMS = 1, 3, 4
@@ -32,7 +35,7 @@ class RandomNumbers:
     TensorShape([2, 3])
     """
 
-    def __init__(self, shape, seed):
+    def __init__(self, shape: Shape, seed: Seed) -> None:
         self._shape = tuple(shape)
         self._seed = masks.seed_pair(seed)
 
@@ -70,7 +73,7 @@ class RandomNumbers:
         """
         return normal(self.sample(self._fold(_FOR_NORMAL, stream)))
 
-    def sample(self, seed) -> tf.Tensor:
+    def sample(self, seed: Seed) -> tf.Tensor:
         """Draws integers for all positions. Subclasses do for some of them.
 
         Args:
@@ -81,7 +84,7 @@ class RandomNumbers:
         """
         return masks.random_scores(self._shape, seed)
 
-    def _fold(self, number, stream):
+    def _fold(self, number: int, stream: int) -> tf.Tensor:
         """Returns a distinct seed for each distribution and stream."""
         if stream:
             seed = _fold_in(self._seed, _FOR_STREAMS + number)
@@ -98,15 +101,15 @@ class SliceNumbers(RandomNumbers):
         seed: Integer tensor of shape (2,), the seed of the whole kernel.
     """
 
-    def __init__(self, start, stop, seed):
+    def __init__(self, start: Integer, stop: Integer, seed: Seed) -> None:
         super().__init__((), seed)
         self._range = start, stop
 
-    def sample(self, seed):
+    def sample(self, seed: Seed) -> tf.Tensor:
         return masks.random_scores_slice(*self._range, seed)
 
 
-def uniform(integers):
+def uniform(integers: tf.Tensor) -> tf.Tensor:
     """Makes uniform float32 numbers between 0 and 1 of random integers.
 
     Args:
@@ -119,7 +122,7 @@ def uniform(integers):
     return (tf.cast(_bits(integers, 9, 23), tf.float32) + 0.5) * 2.0**-23
 
 
-def normal(integers):
+def normal(integers: tf.Tensor) -> tf.Tensor:
     """Makes normal float32 numbers of random integers.
 
     Each is the sum of two numbers from a table of quantiles, and so the same
@@ -140,18 +143,19 @@ def normal(integers):
 
 
 @functools.cache
-def _quantiles():
+def _quantiles() -> np.ndarray:
     """Of a normal distribution whose variance is a half, in equal steps."""
     inverse = statistics.NormalDist().inv_cdf
     values = np.array([inverse((i + 0.5) / _LEVELS) for i in range(_LEVELS)])
     return (values / values.std() / 2**0.5).astype(np.float32)
 
 
-def _bits(integers, first, count):
+def _bits(integers: tf.Tensor, first: int, count: int) -> tf.Tensor:
     """Some of the bits of each integer, as an integer of its own."""
     shifted = tf.bitwise.right_shift(integers, first)
     return tf.bitwise.bitwise_and(shifted, 2**count - 1)
 
 
-def _fold_in(seed, number):
-    return tf.random.experimental.stateless_fold_in(seed, number, alg="philox")
+def _fold_in(seed: tf.Tensor, number: int) -> tf.Tensor:
+    folded = tf.random.fold_in(seed, number, alg="philox")
+    return tf.convert_to_tensor(folded)

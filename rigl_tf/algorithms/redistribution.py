@@ -1,13 +1,19 @@
 """Functions that share connections among layers, in exact integers."""
 
 import math
+from collections.abc import Sequence
 
 import tensorflow as tf
 
+from rigl_tf.algorithms.kernel_view import KernelView
 from rigl_tf.sparsity import masks
+from rigl_tf.typing import Integer
+from rigl_tf.typing import Number
 
 
-def in_proportion(shares, total, capacities):
+def in_proportion(
+    shares: Sequence[Number], total: Integer, capacities: Sequence[Integer]
+) -> list[tf.Tensor]:
     """Shares connections among layers in proportion, within capacities.
 
     Connections beyond the capacity of a layer go to the other layers in
@@ -26,17 +32,17 @@ def in_proportion(shares, total, capacities):
         List of int64 scalars that add up to `total`.
     """
     total = tf.cast(total, tf.int64)
-    shares = tf.stack([tf.cast(share, tf.float64) for share in shares])
-    usable = tf.math.is_finite(shares) & (shares > 0)
-    shares = tf.where(usable, shares, tf.zeros_like(shares))
-    capacities = tf.stack([tf.cast(c, tf.int64) for c in capacities])
-    room = tf.cast(capacities, tf.float64)
-    none = tf.zeros_like(capacities)
+    wanted = tf.stack([tf.cast(share, tf.float64) for share in shares])
+    usable = tf.math.is_finite(wanted) & (wanted > 0)
+    wanted = tf.where(usable, wanted, tf.zeros_like(wanted))
+    most = tf.stack([tf.cast(c, tf.int64) for c in capacities])
+    room = tf.cast(most, tf.float64)
+    none = tf.zeros_like(most)
 
-    def due(full):
+    def due(full: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Returns the parts of layers that are not full, and their sum."""
-        left = total - tf.reduce_sum(tf.where(full, capacities, none))
-        by_share = tf.where(full, tf.zeros_like(room), shares)
+        left = total - tf.reduce_sum(tf.where(full, most, none))
+        by_share = tf.where(full, tf.zeros_like(room), wanted)
         by_room = tf.where(full, tf.zeros_like(room), room)
         parts = tf.where(tf.reduce_any(by_share > 0), by_share, by_room)
         # Relative to the largest part, so that no sum over- or underflows.
@@ -44,13 +50,13 @@ def in_proportion(shares, total, capacities):
         parts = tf.math.divide_no_nan(parts, tf.reduce_sum(parts))
         return parts * tf.cast(left, tf.float64), left
 
-    def overfull(full):
+    def overfull(full: tf.Tensor) -> tf.Tensor:
         return tf.logical_not(full) & (due(full)[0] >= room)
 
     (full,) = tf.while_loop(
         lambda full: tf.reduce_any(overfull(full)),
         lambda full: [full | overfull(full)],
-        [tf.zeros_like(capacities, tf.bool)],
+        [tf.zeros_like(most, tf.bool)],
     )
     parts, left = due(full)
     whole = tf.cast(tf.floor(parts), tf.int64)
@@ -60,10 +66,15 @@ def in_proportion(shares, total, capacities):
         candidates=tf.logical_not(full),
     )
     counts = whole + tf.cast(one_more, tf.int64)
-    return tf.unstack(tf.where(full, capacities, counts))
+    return tf.unstack(tf.where(full, most, counts))
 
 
-def in_whole_units(counts, sizes, total, room):
+def in_whole_units(
+    counts: Sequence[Integer],
+    sizes: Sequence[float],
+    total: Integer,
+    room: Sequence[Integer],
+) -> list[tf.Tensor]:
     """Scales counts of units to a total number of connections.
 
     Connections are shared in proportion to the connections of `counts` units.
@@ -108,14 +119,16 @@ def in_whole_units(counts, sizes, total, room):
         for i in largest_first:
             more = tf.minimum(left // sizes[i], room[i] - units[i])
             if only_parts:
-                has_part = tf.cast(parts[i] % sizes[i] > 0, tf.int64)
-                more = tf.minimum(more, has_part)
+                rest = tf.math.floormod(parts[i], sizes[i])
+                more = tf.minimum(more, tf.cast(rest > 0, tf.int64))
             units[i] += more
             left -= more * sizes[i]
     return units
 
 
-def by_mean_over_active(views, num_dropped, attribute):
+def by_mean_over_active(
+    views: Sequence[KernelView], num_dropped: list[tf.Tensor], attribute: str
+) -> list[tf.Tensor]:
     """Shares dropped connections by mean magnitudes of active connections.
 
     If every mean is zero, each layer grows what it dropped.

@@ -2,8 +2,13 @@
 
 import dataclasses
 import functools
+from collections.abc import Callable
+
+import tensorflow as tf
 
 from rigl_tf.algorithms.base import Algorithm
+from rigl_tf.algorithms.kernel_view import CandidateTile
+from rigl_tf.algorithms.kernel_view import KernelView
 from rigl_tf.algorithms.scores import SCORES
 
 
@@ -21,7 +26,7 @@ class Rewire(Algorithm):
     drop_by: str = "magnitude"
     grow_by: tuple = ("random", "gradient")
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if isinstance(self.grow_by, str) or not self.grow_by:
             raise ValueError(
                 "`grow_by` must be a tuple of names of scores, such as "
@@ -36,19 +41,19 @@ class Rewire(Algorithm):
                 )
 
     @property
-    def needs_gradient(self):
+    def needs_gradient(self) -> bool:
         return not {"gradient", "saliency"}.isdisjoint(self._names)
 
     @property
-    def needs_momentum(self):
+    def needs_momentum(self) -> bool:
         return "momentum" in self._names
 
     @property
-    def _names(self):
+    def _names(self) -> set[str]:
         return {self.drop_by, *self.grow_by}
 
-    def drop(self, view):
+    def drop(self, view: KernelView) -> tf.Tensor:
         return SCORES[self.drop_by](view)
 
-    def grow(self, tile):
+    def grow(self, tile: CandidateTile) -> list[Callable[[], tf.Tensor]]:
         return [functools.partial(SCORES[name], tile) for name in self.grow_by]

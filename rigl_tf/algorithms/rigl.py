@@ -1,10 +1,16 @@
 """RigL, and RigL with redistribution between layers."""
 
 import dataclasses
+from collections.abc import Sequence
+
+import tensorflow as tf
 
 from rigl_tf.algorithms import redistribution
 from rigl_tf.algorithms import scores
 from rigl_tf.algorithms.base import Algorithm
+from rigl_tf.algorithms.base import Request
+from rigl_tf.algorithms.kernel_view import CandidateTile
+from rigl_tf.algorithms.kernel_view import KernelView
 
 
 @dataclasses.dataclass(frozen=True)
@@ -17,7 +23,7 @@ class RigL(Algorithm):
 
     needs_gradient = True
 
-    def grow(self, tile):
+    def grow(self, tile: CandidateTile) -> tf.Tensor:
         return scores.gradient(tile)
 
 
@@ -33,7 +39,12 @@ class RigLSG(RigL):
         section 5.5.
     """
 
-    def redistribute(self, views, num_dropped, request):
+    def redistribute(
+        self,
+        views: Sequence[KernelView],
+        num_dropped: list[tf.Tensor],
+        request: Request,
+    ) -> list[tf.Tensor]:
         del request
         return redistribution.by_mean_over_active(
             views, num_dropped, "gradient"
@@ -54,7 +65,12 @@ class RigLSM(RigL):
 
     needs_momentum = True
 
-    def redistribute(self, views, num_dropped, request):
+    def redistribute(
+        self,
+        views: Sequence[KernelView],
+        num_dropped: list[tf.Tensor],
+        request: Request,
+    ) -> list[tf.Tensor]:
         del request
         return redistribution.by_mean_over_active(
             views, num_dropped, "momentum"

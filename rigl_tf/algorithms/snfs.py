@@ -1,10 +1,16 @@
 """SNFS: sparse networks from scratch."""
 
 import dataclasses
+from collections.abc import Sequence
+
+import tensorflow as tf
 
 from rigl_tf.algorithms import redistribution
 from rigl_tf.algorithms import scores
 from rigl_tf.algorithms.base import Algorithm
+from rigl_tf.algorithms.base import Request
+from rigl_tf.algorithms.kernel_view import CandidateTile
+from rigl_tf.algorithms.kernel_view import KernelView
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,19 +35,24 @@ class SNFS(Algorithm):
 
     tracks_gradient = True
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not 0.0 <= self.decay < 1.0:
             raise ValueError(
                 f"`decay` must be in [0, 1). Received: decay={self.decay!r}."
             )
 
-    def track(self, view):
+    def track(self, view: KernelView) -> tf.Tensor:
         return self.decay * view.momentum + (1 - self.decay) * view.gradient
 
-    def grow(self, tile):
+    def grow(self, tile: CandidateTile) -> tf.Tensor:
         return scores.momentum(tile)
 
-    def redistribute(self, views, num_dropped, request):
+    def redistribute(
+        self,
+        views: Sequence[KernelView],
+        num_dropped: list[tf.Tensor],
+        request: Request,
+    ) -> list[tf.Tensor]:
         del request
         return redistribution.by_mean_over_active(
             views, num_dropped, "momentum"

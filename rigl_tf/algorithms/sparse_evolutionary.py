@@ -2,8 +2,11 @@
 
 import dataclasses
 
+import tensorflow as tf
+
 from rigl_tf.algorithms import scores
 from rigl_tf.algorithms.base import Algorithm
+from rigl_tf.algorithms.kernel_view import CandidateTile
 
 
 @dataclasses.dataclass(frozen=True)
@@ -17,5 +20,5 @@ class SET(Algorithm):
         [Mocanu et al., 2018](https://arxiv.org/abs/1707.04780), Algorithm 1.
     """
 
-    def grow(self, tile):
+    def grow(self, tile: CandidateTile) -> tf.Tensor:
         return scores.random(tile)

@@ -2,8 +2,11 @@
 
 import dataclasses
 
+import tensorflow as tf
+
 from rigl_tf.algorithms import scores
 from rigl_tf.algorithms.base import Algorithm
+from rigl_tf.algorithms.kernel_view import CandidateTile
 
 
 @dataclasses.dataclass(frozen=True)
@@ -12,5 +15,5 @@ class Static(Algorithm):
 
     updates_masks = False
 
-    def grow(self, tile):
+    def grow(self, tile: CandidateTile) -> tf.Tensor:
         return scores.magnitude(tile)

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from rigl_tf._keras_compat import all_layers
 from rigl_tf.analysis import signatures
 from rigl_tf.utils import tensors
 
@@ -274,7 +275,7 @@ def _as_bytes(array):
 
 def _states(model):
     """Lists the state variables of recurrent layers."""
-    layers = model._flatten_layers(include_self=False)  # no public way
+    layers = all_layers(model, include_self=False)
     return [
         state
         for layer in layers

@@ -16,6 +16,9 @@ import dataclasses
 import inspect
 import math
 import warnings
+from collections.abc import Mapping
+from collections.abc import Sequence
+from typing import Self
 
 import keras
 import tensorflow as tf
@@ -25,6 +28,7 @@ from rigl_tf import _keras_compat
 from rigl_tf import algorithms
 from rigl_tf.modeling import sparse_wrapper
 from rigl_tf.sparsity import kernel_layout
+from rigl_tf.typing import Shape
 
 CONVENTIONS = ("macs2", "micronet")
 
@@ -46,13 +50,16 @@ _ATTENTION = (kl.MultiHeadAttention, kl.GroupQueryAttention)
 class ConnectionCounts:
     """Mixin with the properties of `shape` and `active` connections."""
 
+    shape: tuple[int, ...]
+    active: int
+
     @property
-    def size(self):
+    def size(self) -> int:
         """Integer, the connections of the dense kernel."""
         return math.prod(self.shape)
 
     @property
-    def sparsity(self):
+    def sparsity(self) -> float:
         """Float in [0, 1), the fraction of zeros."""
         return 1 - self.active / self.size
 
@@ -80,7 +87,7 @@ class KernelCost(ConnectionCounts):
     outputs: int
     sparse: bool
 
-    def flops(self, convention="macs2", dense=False):
+    def flops(self, convention: str = "macs2", dense: bool = False) -> int:
         """Returns the FLOPs of the kernel for one example.
 
         Args:
@@ -109,7 +116,7 @@ class ModelCost:
     attention: int
     other_parameters: int
 
-    def flops(self, convention="macs2", dense=False):
+    def flops(self, convention: str = "macs2", dense: bool = False) -> int:
         """Returns the FLOPs of one forward pass.
 
         Args:
@@ -120,7 +127,7 @@ class ModelCost:
             kernel.flops(convention, dense) for kernel in self.kernels
         )
 
-    def parameters(self, dense=False):
+    def parameters(self, dense: bool = False) -> int:
         """Returns the number of active parameters, including biases.
 
         Args:
@@ -130,7 +137,7 @@ class ModelCost:
             kernel.size if dense else kernel.active for kernel in self.kernels
         )
 
-    def recount(self, model):
+    def recount(self, model: keras.Model) -> Self:
         """Returns the cost of the same model with its current masks."""
         active = {
             kernel.name: int(kernel.count())
@@ -146,12 +153,15 @@ class ModelCost:
             ),
         )
 
-    def ratio(self, convention="macs2"):
+    def ratio(self, convention: str = "macs2") -> float:
         """Returns the FLOPs relative to the dense model, a float."""
         return self.flops(convention) / self.flops(convention, dense=True)
 
 
-def inference(model, input_shape=None):
+def inference(
+    model: keras.Model,
+    input_shape: Shape | Sequence[Shape] | Mapping[str, Shape] | None = None,
+) -> ModelCost:
     """Counts the FLOPs and parameters of one forward pass of a model.
 
     It warns of kernels that it cannot count.
@@ -215,7 +225,12 @@ def inference(model, input_shape=None):
     return ModelCost(tuple(costs.values()), attention, num_others)
 
 
-def training(method, sparse, dense, interval=100):
+def training(
+    method: str | algorithms.Algorithm,
+    sparse: float,
+    dense: float,
+    interval: int = 100,
+) -> float:
     """Returns the FLOPs of training on one example, averaged over steps.
 
     Args:
@@ -255,8 +270,8 @@ def _parameters(network):
     """Returns the trainable variables, including those in frozen layers."""
     parameters = {
         id(variable): variable
-        for layer in network._flatten_layers()
-        for variable in layer._trainable_variables
+        for layer in _keras_compat.all_layers(network)
+        for variable in _keras_compat.own_trainable_variables(layer)
     }
     return parameters.values()
 
@@ -316,11 +331,8 @@ def _record_calls(layer, name, calls, padded):
         calls.append((name, layer, inputs, bare, tuple(result.shape)))
         return outputs
 
-    object.__setattr__(layer, "call", recording_call)
-    try:
+    with _keras_compat.call_replaced(layer, recording_call):
         yield
-    finally:
-        object.__delattr__(layer, "call")
 
 
 def _input_specs(network, input_shape):
@@ -332,19 +344,18 @@ def _input_specs(network, input_shape):
             )
         return tf.TensorSpec([1, *shape], dtype)
 
+    if input_shape is not None:
+        return keras.tree.map_shape_structure(spec, input_shape)
     inputs = getattr(network, "inputs", None)
-    if input_shape is None and not inputs:
+    if not inputs:
         raise ValueError(
             f"FLOPs need the input shape. Received: {network.name!r} without "
             "an input shape. Pass `input_shape`, without the batch."
         )
-    if input_shape is not None:
-        return keras.tree.map_shape_structure(spec, input_shape)
+    graph = _keras_compat.graph_of(network)
     return keras.tree.map_structure(
         lambda tensor: spec(tensor.shape[1:], tensor.dtype),
-        network._inputs_struct
-        if hasattr(network, "_inputs_struct")
-        else inputs[0],
+        inputs[0] if graph is None else graph.input,
     )
 
 

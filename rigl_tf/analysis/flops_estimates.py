@@ -3,17 +3,22 @@
 import dataclasses
 import math
 
+import keras
+
 from rigl_tf.algorithms import Static
 from rigl_tf.analysis import flops
+from rigl_tf.analysis.flops import ModelCost
 from rigl_tf.modeling.convert import densify
 from rigl_tf.modeling.convert import sparsify
 from rigl_tf.modeling.layer_sparsities import call_distribution
 from rigl_tf.sparsity import distributions
 from rigl_tf.sparsity import schedules
+from rigl_tf.typing import Distribution
+from rigl_tf.typing import Names
 from rigl_tf.utils.validation import check_number
 
 
-def prunable_cost(network, include=()):
+def prunable_cost(network: keras.Model, include: Names = ()) -> ModelCost:
     """Returns the `ModelCost` of a network with masks on all kernels.
 
     Args:
@@ -29,7 +34,12 @@ def prunable_cost(network, include=()):
     return cost
 
 
-def inference_flops(cost, distribution, sparsity, exclude=()):
+def inference_flops(
+    cost: ModelCost,
+    distribution: str | Distribution,
+    sparsity: float,
+    exclude: Names = (),
+) -> float:
     """Estimates the FLOPs of a forward pass with a distribution.
 
     The first layer of the network is the layer that is called first.
@@ -95,7 +105,12 @@ def pruned_densities(density, schedule, num_epochs, steps_per_epoch):
     ]
 
 
-def equal_sparsity(cost, distribution, other, sparsity):
+def equal_sparsity(
+    cost: ModelCost,
+    distribution: str | Distribution,
+    other: str | Distribution,
+    sparsity: float,
+) -> float:
     """Returns the sparsity at which two distributions have equal FLOPs.
 
     With equal parameters, Erdos-Renyi-Kernel has more FLOPs than uniform

@@ -3,6 +3,7 @@
 import dataclasses
 import warnings
 
+import keras
 import tensorflow as tf
 
 from rigl_tf.analysis import flops
@@ -40,7 +41,7 @@ class KernelSummary(flops.ConnectionCounts):
     empty_outputs: int
 
     @property
-    def remaining(self):
+    def remaining(self) -> float:
         """Integer, the size of the kernel without empty inputs and outputs.
 
         This is Params* of [Parger et al.,
@@ -64,7 +65,7 @@ class Summary:
 
     kernels: tuple
 
-    def total(self, name):
+    def total(self, name: str) -> int:
         """Returns the sum of an attribute over all kernels.
 
         Args:
@@ -73,11 +74,11 @@ class Summary:
         return sum(getattr(kernel, name) for kernel in self.kernels)
 
     @property
-    def sparsity(self):
+    def sparsity(self) -> float:
         """Float in [0, 1), the fraction of zeros in all masked kernels."""
         return 1 - self.total("active") / self.total("size")
 
-    def __str__(self):
+    def __str__(self) -> str:
         head = "kernel shape sparsity active params* FLOPs empty_neurons"
         head += " empty_inputs"
         rows = [[word.replace("_", " ") for word in head.split()]]
@@ -112,7 +113,7 @@ class Summary:
     __repr__ = __str__
 
 
-def summary(model):
+def summary(model: keras.Model) -> Summary:
     """Summarizes the masks of a model.
 
     Args:

@@ -3,9 +3,13 @@
 import dataclasses
 import re
 from collections.abc import Mapping
+from typing import Any
 
 import keras
 import numpy as np
+
+from rigl_tf._keras_compat import graph_of
+from rigl_tf._keras_compat import operation_of
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,7 +24,7 @@ class Signature:
             inputs: one spec, a list or a dictionary.
     """
 
-    specs: object
+    specs: Any
 
     @property
     def inputs(self):
@@ -107,7 +111,7 @@ def model_signature(model, samples=None):
     Raises:
         ValueError: If the inputs of the model are unknown.
     """
-    inner = getattr(model, "_functional", None) or model  # of Sequential
+    inner = graph_of(model) or model
     if getattr(inner, "inputs", None):
         # After loading, automatic tensor names differ from layer names.
         names = [_layer_name(tensor) for tensor in inner.inputs]
@@ -158,7 +162,7 @@ def _is_list_of_arrays(given):
 
 
 def _layer_name(tensor):
-    operation = tensor._keras_history.operation  # no public way
+    operation = operation_of(tensor)
     return tensor.name if operation is None else operation.name
 
 

@@ -203,7 +203,9 @@ def _train_in_this_process(jobs, *args):
 
 
 def _end_with_parent():
-    multiprocessing.parent_process().join()
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
     os.kill(os.getpid(), signal.SIGTERM)
 
 

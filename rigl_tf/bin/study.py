@@ -58,22 +58,25 @@ def tune(study, directory):
 
 def _tune(study, directory):
     start, left = time.monotonic(), study.num_trials * len(study.spaces)
-    rows, records, trained = [_HEAD], [], 0
+    rows: list[tuple[str, ...]] = [_HEAD]
+    records, trained, first = [], 0, {}
     for space in study.spaces:
+        distribution, sparsity = space
         reference = _records(study, space, {}, directory)
-        trials = tuning.open_study(study, *space, directory)
+        trials = tuning.open_study(study, distribution, sparsity, directory)
         left -= len(tuning.completed(trials))
         while len(tuning.completed(trials)) < study.num_trials:
             trial, values = tuning.ask(study, trials)
             runs = _records(study, space, values, directory)
-            trials.tell(trial, tuning.score(runs))
+            accuracy = tuning.score(runs)
+            trials.tell(trial, accuracy)
             trained, left = trained + 1, left - 1
             seconds = (time.monotonic() - start) / trained * left
             print(
                 f"[{len(tuning.completed(trials))}/{study.num_trials}] "
                 f"{grouping.group_key(runs[0])}  {_format_values(values)}  "
                 "validation accuracy "
-                f"{100 * trials.trials[trial.number].value:.2f} %, best "
+                f"{100 * accuracy:.2f} %, best "
                 f"{100 * trials.best_value:.2f} %, about {seconds:.0f} s left",
                 flush=True,
             )
@@ -100,10 +103,10 @@ def _tune(study, directory):
     text = text_tables.markdown(rows)
     print(f"\n{text}")
     files.write(directory / "study.md", text + "\n")
-    if len(study.ranges) == 2:
+    if len(study.ranges) == 2 and records:
+        x, y = study.ranges
         figure = files.folder(directory, "figures") / "trials.png"
-        reference = [first[name] for name in study.ranges]
-        plots.trials(records, figure, *study.ranges, reference)
+        plots.trials(records, figure, x, y, [first[x], first[y]])
         print(f"\nFigure: {figure}")
 
 

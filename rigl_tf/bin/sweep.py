@@ -51,12 +51,12 @@ def main():
             "Pass either --sweep, such as --sweep=digits, or --paper and "
             "--table. See --help."
         )
-    if paper is None:
+    item = None if paper is None else paper_flags.item(paper)
+    if item is None:
         files = [config_files.find("sweeps", _SWEEP.value)]
         with config_files.parsed(files, []):
             runs = gin.get_configurable(sweep_grid.grid)()
     else:
-        item = paper_flags.item(paper)
         runs = table_runs.runs(item, paper_flags.task())
     selected = _select(runs)
     if _LIST.value:
@@ -80,7 +80,7 @@ def main():
             flush=True,
         )
     print(f"{len(runs)} runs in {time.monotonic() - start:.0f} s\n")
-    if paper is None:
+    if item is None:
         report.show(output_dir)
     else:
         paper_report.show(name, item, output_dir, paper_flags.task())

@@ -5,10 +5,16 @@ import pathlib
 import sys
 import time
 import warnings
+from collections.abc import Mapping
+from collections.abc import Sequence
+from typing import Any
+from typing import Self
 
 import keras
 import numpy as np
+import tensorflow as tf
 
+from rigl_tf._keras_compat import set_initial_epoch
 from rigl_tf.callbacks import checkpoint_files
 from rigl_tf.callbacks import memories
 from rigl_tf.callbacks.signals import Signals
@@ -18,6 +24,7 @@ from rigl_tf.callbacks.training_state import Snapshot
 from rigl_tf.callbacks.training_state import check_same
 from rigl_tf.callbacks.training_state import identity
 from rigl_tf.distribute import strategies
+from rigl_tf.typing import PathLike
 from rigl_tf.utils import file_lock
 from rigl_tf.utils.validation import check_count
 
@@ -99,15 +106,15 @@ class Checkpoint(keras.callbacks.Callback):
 
     def __init__(
         self,
-        directory,
-        every=None,
-        seconds=30.0,
-        keep=2,
-        callbacks=(),
-        strategy=None,
-        identity=None,
-        changed=(),
-    ):
+        directory: PathLike,
+        every: int | None = None,
+        seconds: float = 30.0,
+        keep: int = 2,
+        callbacks: Sequence[keras.callbacks.Callback] = (),
+        strategy: tf.distribute.Strategy | None = None,
+        identity: Mapping[str, Any] | None = None,
+        changed: Sequence[str] = (),
+    ) -> None:
         super().__init__()
         check_count("every", every, optional=True)
         check_count("keep", keep)
@@ -142,14 +149,19 @@ class Checkpoint(keras.callbacks.Callback):
         self._saved = self._position()  # of the last checkpoint
         self._since = 0  # steps since then
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         if self._is_chief:
             self._lock.__enter__()
         self._signals = Signals().__enter__()
         return self
 
-    def __exit__(self, kind, error, traceback):
-        self._signals.__exit__()
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: Any,
+    ) -> None:
+        self._entered().__exit__()
         self._signals = None
         self._begin_at(None)
         if self._is_chief:
@@ -159,11 +171,13 @@ class Checkpoint(keras.callbacks.Callback):
             error.add_note(f"The last checkpoint is {last[0]}.")
 
     @property
-    def batch(self):
+    def batch(self) -> int:
         self._was_asked = True
         return self._batch
 
-    def restore(self, model, dataset=None):
+    def restore(
+        self, model: keras.Model, dataset: tf.data.Dataset | None = None
+    ) -> bool:
         """Restores the last valid checkpoint, if the directory has any.
 
         Args:
@@ -212,7 +226,7 @@ class Checkpoint(keras.callbacks.Callback):
     def _go_back(self, model, facts, arrays):
         if facts.plan is not None:
             model.resolved_schedule = facts.planned(model.resolved_schedule)
-        self._snapshot.put_back(arrays, facts.batch > 0)
+        self._restored().put_back(arrays, facts.batch > 0)
         self._arrays = arrays if facts.batch else None
         self.epoch, self._batch = facts.epoch, facts.batch
         self._skip = facts.batch
@@ -223,13 +237,29 @@ class Checkpoint(keras.callbacks.Callback):
         self.changes = facts.changes
         self._memories = facts.callbacks
 
+    def _entered(self) -> Signals:
+        if self._signals is None:
+            raise ValueError(
+                "Training with a `Checkpoint` needs a `with` block: "
+                "`with rigl_tf.Checkpoint(directory) as checkpoint:`."
+            )
+        return self._signals
+
+    def _restored(self) -> Snapshot:
+        if self._snapshot is None:
+            raise ValueError(
+                "This `Checkpoint` has no model yet. Call "
+                "`checkpoint.restore(model)` first, or `fit` with it."
+            )
+        return self._snapshot
+
     def _note(self, changes):
         where = f"after epoch {self.epoch}, batch {self._batch}"
         self.changes += [f"{change} {where}" for change in changes]
 
-    def save(self):
+    def save(self) -> None:
         """Saves the state of training; warns if the disk refuses."""
-        with self._signals.wait():
+        with self._entered().wait():
             self._save()
 
     def _save(self):
@@ -237,7 +267,7 @@ class Checkpoint(keras.callbacks.Callback):
         self.elapsed = self._last - self._start
         self._saved = self._position()
         self._since = 0
-        arrays = self._snapshot.arrays(self._batch > 0)
+        arrays = self._restored().arrays(self._batch > 0)
         if not self._is_chief:
             for _ in arrays:  # reading takes all workers
                 pass
@@ -256,7 +286,7 @@ class Checkpoint(keras.callbacks.Callback):
         try:
             checkpoint_files.write(
                 self.directory / f"epoch-{self.epoch:06d}-{self._batch:09d}",
-                self._snapshot.specs(self._batch > 0),
+                self._restored().specs(self._batch > 0),
                 arrays,
                 dataclasses.asdict(facts),
                 self.keep,
@@ -269,7 +299,7 @@ class Checkpoint(keras.callbacks.Callback):
                 stacklevel=2,
             )
 
-    def finish(self):
+    def finish(self) -> None:
         """Saves the state of training unless the last save is current."""
         if self._saved != self._position():
             self.save()
@@ -278,12 +308,8 @@ class Checkpoint(keras.callbacks.Callback):
         ended = getattr(self.model, "stop_training", False) is True
         return self.epoch, self._batch, self.stopped or ended
 
-    def on_train_begin(self, logs=None):
-        if self._signals is None:
-            raise ValueError(
-                "Training with a `Checkpoint` needs a `with` block: "
-                "`with rigl_tf.Checkpoint(directory) as checkpoint:`."
-            )
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        self._entered()
         steps = self.params["steps"]
         if self._skip and (steps is None or steps <= self._skip):
             raise ValueError(
@@ -336,18 +362,22 @@ class Checkpoint(keras.callbacks.Callback):
         self._last = time.monotonic()
         self._start = self._last - self.elapsed
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(
+        self, epoch: int, logs: dict[str, Any] | None = None
+    ) -> None:
         del epoch, logs
         if self._memories is not None:
             memories.put_back(self.callbacks, self._memories)
             self._memories = None
         if self._arrays is not None:
             # Undoes the changes of other callbacks at the start of an epoch.
-            self._snapshot.put_back(self._arrays, within_epoch=True)
-            self._snapshot.resume_epoch(self._arrays, within_epoch=True)
+            self._restored().put_back(self._arrays, within_epoch=True)
+            self._restored().resume_epoch(self._arrays, within_epoch=True)
             self._arrays = None
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(
+        self, batch: int, logs: dict[str, Any] | None = None
+    ) -> None:
         self._batch = self._skip + batch + 1
         self._since += self.model.steps_per_execution
         if self._batch == self.params["steps"]:
@@ -358,7 +388,9 @@ class Checkpoint(keras.callbacks.Callback):
         elif not self.model.stop_training and self._is_due(epoch_ends=False):
             self._save_or_exit()
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(
+        self, epoch: int, logs: dict[str, Any] | None = None
+    ) -> None:
         if self.model.stop_training == _EPOCH_ENDS:
             self.model.stop_training = False
         self._skip = 0
@@ -373,7 +405,7 @@ class Checkpoint(keras.callbacks.Callback):
         if self._is_due(epoch_ends=True):
             self._save_or_exit()
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         self.elapsed = time.monotonic() - self._start
         self._begin_at(None)
         now = self._position()
@@ -383,19 +415,19 @@ class Checkpoint(keras.callbacks.Callback):
     def _begin_at(self, epoch):
         """Sets the initial epoch of the next `fit`."""
         if self.model is not None:
-            self.model._initial_epoch = epoch or None
+            set_initial_epoch(self.model, epoch or None)
 
     def _is_due(self, epoch_ends):
         if self.every is not None and self._since >= self.every:
             return True
         if self._several:  # all of them or none
             return epoch_ends and self.every is None
-        if self._signals.number is not None:
+        if self._entered().number is not None:
             return True
         late = time.monotonic() - self._last >= self.seconds
         return late and self.every is None
 
     def _save_or_exit(self):
         self.finish()
-        if self._signals.number is not None:
+        if self._entered().number is not None:
             sys.exit(STOPPED)

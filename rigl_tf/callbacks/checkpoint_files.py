@@ -103,7 +103,7 @@ def write(path, specs, arrays, facts, keep):
         }
         _write(partial / _MANIFEST, [json.dumps(manifest).encode()])
     whole = 1
-    for old in sorted(before, key=before.get, reverse=True):
+    for old in sorted(before, key=before.__getitem__, reverse=True):
         if whole >= keep:
             _remove(old)
         elif _is_whole(old):
@@ -122,7 +122,7 @@ def paths(directory):
     }
     return sorted(
         (path for path, number in found.items() if number > 0),
-        key=found.get,
+        key=found.__getitem__,
     )
 
 
@@ -265,9 +265,8 @@ def _is_whole(path):
 def _free(path):
     """The path, or one like it, where nothing is yet."""
     names = (f"{path.name}-{count}" for count in itertools.count(2))
-    for name in itertools.chain([path.name], names):
-        if not os.path.lexists(path.with_name(name)):
-            return path.with_name(name)
+    paths = map(path.with_name, itertools.chain([path.name], names))
+    return next(path for path in paths if not os.path.lexists(path))
 
 
 def _write(path, chunks):

@@ -20,7 +20,7 @@ class Signals:
 
     def __init__(self):
         self.number = None
-        self._came = None
+        self._came = 0.0
         self._waits = False
         self._handlers = {}
 

@@ -1,8 +1,12 @@
 """Sparse training of any compiled Keras model, in place."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import keras
 import numpy as np
 
+from rigl_tf.algorithms.base import Algorithm
 from rigl_tf.modeling import maskable
 from rigl_tf.modeling.setup import resolve
 from rigl_tf.modeling.sparse_model import SparseModel
@@ -13,6 +17,7 @@ from rigl_tf.modeling.sparse_wrapper import sparse_kernels
 from rigl_tf.modeling.training_guard import TrainingGuard
 from rigl_tf.modeling.training_guard import look_back
 from rigl_tf.sparsity import distributions
+from rigl_tf.typing import SparsitySchedule
 from rigl_tf.utils import optimizer_slots
 from rigl_tf.utils import refusals
 from rigl_tf.utils import tensors
@@ -38,7 +43,7 @@ class SparseTraining(TrainingGuard):
         sparsity: Float in [0, 1), the fraction of zeros, or anything else
             that `sparsify` accepts.
         **options: Any of `sparsify`: `distribution`, `schedule`,
-            `drop_fraction`, `exclude`, `include`, `granularity`, `grow_init`,
+            `drop_fraction`, `exclude`, `include`, `structure`, `grow_init`,
             `masks`, `seed`.
 
     Attributes:
@@ -61,7 +66,13 @@ class SparseTraining(TrainingGuard):
     0.9
     """
 
-    def __init__(self, algorithm, *, sparsity, **options):
+    def __init__(
+        self,
+        algorithm: str | Algorithm | type[Algorithm],
+        *,
+        sparsity: float | Mapping[str, float] | SparsitySchedule,
+        **options: Any,
+    ) -> None:
         super().__init__(None)
         unknown = options.keys() - _DEFAULTS.keys()
         if unknown:
@@ -77,7 +88,7 @@ class SparseTraining(TrainingGuard):
         }
         self._prepared = None
 
-    def set_model(self, model):
+    def set_model(self, model: keras.Model) -> None:
         super().set_model(model)
         if isinstance(model, SparseModel):
             raise TypeError(
@@ -93,14 +104,16 @@ class SparseTraining(TrainingGuard):
             model.optimizer = SparseOptimizer(model.optimizer, self)
         model.train_function = None  # it has another optimizer now
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(
+        self, epoch: int, logs: dict[str, Any] | None = None
+    ) -> None:
         if not self._is_resolved:
             # Another callback may have restored a backup.
             if self._follow_weights():
                 self.sparse_step.step.assign(self.model.optimizer.iterations)
         super().on_epoch_begin(epoch, logs)
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         del logs
         self.model.optimizer = self.model.optimizer.inner_optimizer
         self.model.train_function = None
@@ -167,7 +180,7 @@ _DEFAULTS = {
     "drop_fraction": None,
     "exclude": (),
     "include": (),
-    "granularity": None,
+    "structure": None,
     "grow_init": None,
     "masks": "random",
     "seed": 0,

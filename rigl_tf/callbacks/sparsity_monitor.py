@@ -1,11 +1,15 @@
 """A callback that watches the masks."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 import numpy as np
 import tensorflow as tf
 
 from rigl_tf.analysis import flops
 from rigl_tf.modeling.sparse_optimizer import find_sparse_step
+from rigl_tf.typing import PathLike
 from rigl_tf.utils import tensors
 
 
@@ -48,16 +52,20 @@ class SparsityMonitor(keras.callbacks.Callback):
         their in-time over-parameterization rate.
     """
 
-    def __init__(self, log_dir=None):
+    def __init__(self, log_dir: PathLike | None = None) -> None:
         super().__init__()
         self.log_dir = log_dir
         self.densities = {}
         self._writer = None
         self._cost = None
-        self._watched = self._first = self._ever = None
-        self._counts = dict.fromkeys(("updates", "changed", "skipped"), 0)
+        self._watched: Any = None
+        self._first: list[np.ndarray] = []
+        self._ever: list[np.ndarray] = []
+        self._counts: dict[str, int] = dict.fromkeys(
+            ("updates", "changed", "skipped"), 0
+        )
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         del logs
         if find_sparse_step(self.model) is None:
             raise ValueError(
@@ -73,12 +81,16 @@ class SparsityMonitor(keras.callbacks.Callback):
         if self.log_dir:
             self._writer = tf.summary.create_file_writer(str(self.log_dir))
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(
+        self, epoch: int, logs: dict[str, Any] | None = None
+    ) -> None:
         del epoch, logs
         self._counts = self._counters()
         self._start = self._looked = tensors.as_int(self._watched.step)
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(
+        self, batch: int, logs: dict[str, Any] | None = None
+    ) -> None:
         del logs
         # By the schedule and not by a variable, which would have to be waited
         # for at every step.
@@ -94,7 +106,9 @@ class SparsityMonitor(keras.callbacks.Callback):
             ever |= mask
         return masks
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(
+        self, epoch: int, logs: dict[str, Any] | None = None
+    ) -> None:
         model, masks = self._watched, self._look()
         names = [kernel.name for kernel in model.kernels]
         active = [_count([mask]) for mask in masks]
@@ -128,29 +142,29 @@ class SparsityMonitor(keras.callbacks.Callback):
                     tf.summary.image(f"mask/{kernel.name}", _picture(kernel))
             self._writer.flush()
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         del logs
         if self._writer is not None:
             self._writer.close()
 
-    def start(self, model):
+    def start(self, model: keras.Model) -> None:
         """Remembers the current masks as the first ones, unless it has some."""
         self.set_model(model)
         watched = find_sparse_step(model)
         if self._watched not in (None, watched):
-            self._first = None  # the masks of another model
+            self._first = []  # the masks of another model
         self._watched = watched
-        if self._first is None:
+        if not self._first:
             self._first = self._masks()
             self._ever = self._masks()
             self._counts = self._counters()
 
-    def state(self):
+    def state(self) -> list[np.ndarray]:
         """Returns the state for `restore`, a list of arrays."""
         counts = np.array(list(self._counts.values()), np.int64)
         return [counts, *self._first, *self._ever]
 
-    def restore(self, state):
+    def restore(self, state: Sequence[np.ndarray]) -> None:
         """Continues from the `state` of another monitor."""
         counts, *masks = state
         self._counts = dict(zip(self._counts, counts.tolist(), strict=True))

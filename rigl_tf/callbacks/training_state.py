@@ -9,6 +9,7 @@ import re
 import keras
 import numpy as np
 
+from rigl_tf._keras_compat import build_for_training
 from rigl_tf.callbacks.checkpoint_files import Spec
 from rigl_tf.modeling.sparse_optimizer import find_sparse_step
 from rigl_tf.utils import optimizer_slots
@@ -50,8 +51,9 @@ class Facts:
 
     def planned(self, schedule):
         """Fills in the open values of a schedule, a dictionary like `plan`."""
+        plan = self.plan or {}
         return {
-            name: self.plan[name] if value is None else value
+            name: plan[name] if value is None else value
             for name, value in schedule.items()
         }
 
@@ -87,8 +89,8 @@ class Facts:
                 and all(map(_are_numbers, facts.callbacks.values()))
             )
         except (KeyError, TypeError, AttributeError):
-            is_right = False
-        if not is_right:
+            facts, is_right = None, False
+        if facts is None or not is_right:
             raise ValueError("has malformed metadata")
         return facts
 
@@ -130,7 +132,7 @@ def check_same(there, here, changed=()):
         List of strings, the accepted differences.
     """
     # Pruning reaches its sparsity from any masks.
-    fixed = _OF_MASKS if here.get("sparsity") is None else ("granularity",)
+    fixed = _OF_MASKS if here.get("sparsity") is None else ("structure",)
     taken = []
     for names, then, now in _differences(there, here):
         difference = f"{' '.join(names)} was {then} and is {now}"
@@ -164,11 +166,11 @@ _OF_SPARSE_STEP = (
     "drop_fraction",
     "sparsity",
     "budgets",
-    "granularity",
+    "structure",
     "grow_init",
     "seed",
 )
-_OF_MASKS = ("sparsity", "budgets", "granularity")
+_OF_MASKS = ("sparsity", "budgets", "structure")
 _OPEN = ("interval", "begin_step", "end_step")  # until a `fit` sets them
 
 
@@ -209,7 +211,7 @@ class Snapshot:
         with model.distribute_strategy.scope():
             model.optimizer.build(model.trainable_variables)
             if dataset is not None:
-                model._symbolic_build(data_batch=dataset.element_spec)
+                build_for_training(model, dataset.element_spec)
 
     def specs(self, within_epoch):
         """Returns a list of `Spec`, one for each of `arrays`.

@@ -1,5 +1,7 @@
 """Caltech-101: 8,677 photographs in 101 classes."""
 
+from collections.abc import Callable
+
 import numpy as np
 import tensorflow as tf
 
@@ -8,14 +10,20 @@ from rigl_tf.datasets import prepared
 from rigl_tf.datasets._tiny_imagenet import MEAN
 from rigl_tf.datasets._tiny_imagenet import STD
 from rigl_tf.datasets.arrays import from_arrays
+from rigl_tf.datasets.dataset import Dataset
+from rigl_tf.typing import PathLike
 
 _BACKGROUND = "background_google"
 _SIZE = prepared.SOURCES["caltech101"].shape[:2]
 
 
 def caltech101(
-    batch_size=16, seed=42, preprocess=None, augment=None, data_dir=None
-):
+    batch_size: int = 16,
+    seed: int = 42,
+    preprocess: Callable | None = None,
+    augment: Callable | None = None,
+    data_dir: PathLike | None = None,
+) -> Dataset:
     """Loads Caltech-101, which `rigl-prepare` has prepared.
 
     Images are resized to 224 x 224 pixels. Background images are left out. The

@@ -7,12 +7,16 @@ import tensorflow as tf
 
 from rigl_tf.datasets import prepared
 from rigl_tf.datasets.arrays import from_arrays
+from rigl_tf.datasets.dataset import Dataset
+from rigl_tf.typing import PathLike
 from rigl_tf.utils.validation import check_count
 
 NUM_CHARACTERS = 256  # bytes of UTF-8
 
 
-def characters(path=None, length=128, batch_size=32):
+def characters(
+    path: PathLike | None = None, length: int = 128, batch_size: int = 32
+) -> Dataset:
     """Loads a text for the prediction of the next character.
 
     A character is a byte. The text is cut into pieces of `length` characters.

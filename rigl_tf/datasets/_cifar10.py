@@ -1,8 +1,13 @@
 """CIFAR-10: 60,000 photographs of 32 x 32 pixels in 10 classes."""
 
+from collections.abc import Callable
+from collections.abc import Sequence
+
 from rigl_tf.datasets import images
 from rigl_tf.datasets.arrays import from_arrays
 from rigl_tf.datasets.augment import crop_and_flip
+from rigl_tf.datasets.dataset import Dataset
+from rigl_tf.typing import PathLike
 
 # Statistics of the training images, as in the reproduction of RigL.
 MEAN = (0.4914, 0.4822, 0.4465)
@@ -10,13 +15,13 @@ STD = (0.2023, 0.1994, 0.2010)
 
 
 def cifar10(
-    batch_size=128,
-    validation=5000,
-    mean=MEAN,
-    std=STD,
-    augment=crop_and_flip,
-    data_dir=None,
-):
+    batch_size: int = 128,
+    validation: int = 5000,
+    mean: Sequence[float] = MEAN,
+    std: Sequence[float] = STD,
+    augment: Callable | None = crop_and_flip,
+    data_dir: PathLike | None = None,
+) -> Dataset:
     """Loads CIFAR-10, which `rigl-prepare --dataset=cifar10` has prepared.
 
     Args:

@@ -6,9 +6,16 @@ import io
 import numpy as np
 
 from rigl_tf.datasets.arrays import from_arrays
+from rigl_tf.datasets.dataset import Dataset
+from rigl_tf.typing import PathLike
 
 
-def digits(batch_size=32, flatten=False, standardize=False, data_dir=None):
+def digits(
+    batch_size: int = 32,
+    flatten: bool = False,
+    standardize: bool = False,
+    data_dir: PathLike | None = None,
+) -> Dataset:
     """Loads scikit-learn's 1,797 handwritten digits, 8x8 grey pixels.
 
     The first call prepares the data with TFDS, which takes a second or two;
@@ -50,7 +57,12 @@ def digits(batch_size=32, flatten=False, standardize=False, data_dir=None):
         for split, (x, y) in splits.items()
     }
     return from_arrays(
-        "digits", **splits, num_classes=10, batch_size=batch_size
+        "digits",
+        train=splits["train"],
+        validation=splits["validation"],
+        test=splits["test"],
+        num_classes=10,
+        batch_size=batch_size,
     )
 
 

@@ -1,5 +1,8 @@
 """ImageNet of 2012: 1,281,167 photographs in 1,000 classes, streamed."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import tensorflow as tf
 
 from rigl_tf.datasets import augment
@@ -11,6 +14,8 @@ from rigl_tf.datasets.arrays import from_arrays
 from rigl_tf.datasets.dataset import Dataset
 from rigl_tf.datasets.dataset import check_integer
 from rigl_tf.datasets.dataset import check_position
+from rigl_tf.typing import PathLike
+from rigl_tf.utils.tensors import shuffle
 
 _NAME = "imagenet2012"
 _SIZE = prepared.SOURCES[_NAME].shape[0]
@@ -18,7 +23,12 @@ _SHUFFLED = 4096  # examples, about half a gigabyte
 _FILES = 16  # read at once
 
 
-def imagenet2012(batch_size=256, mean=MEAN, std=STD, data_dir=None):
+def imagenet2012(
+    batch_size: int = 256,
+    mean: Sequence[float] = MEAN,
+    std: Sequence[float] = STD,
+    data_dir: PathLike | None = None,
+) -> Dataset:
     """Reads ImageNet, which `rigl-prepare --dataset=imagenet2012` has prepared.
 
     Training images are crops of random size and aspect ratio, resized to 224 x
@@ -72,18 +82,15 @@ def imagenet2012(batch_size=256, mean=MEAN, std=STD, data_dir=None):
 
         def one_epoch(number):
             seeds = tf.stack([tf.constant(seed, tf.int64), number])
-            files = tf.random.experimental.stateless_shuffle(
-                tf.constant(_paths(splits["train"])), seeds, alg="philox"
-            )
+            files = shuffle(tf.constant(_paths(splits["train"])), seeds)
             examples = tf.data.Dataset.from_tensor_slices(files).interleave(
                 tf.data.TFRecordDataset, _FILES, 1, tf.data.AUTOTUNE, True
             )
 
             def shuffled(index, records):
-                order = tf.random.experimental.stateless_shuffle(
+                order = shuffle(
                     tf.range(tf.shape(records)[0]),
-                    tf.random.experimental.stateless_fold_in(seeds, index),
-                    alg="philox",
+                    tf.random.fold_in(seeds, index),
                 )
                 records = tf.gather(records, order)
                 return tf.data.Dataset.from_tensor_slices(records)
@@ -92,12 +99,13 @@ def imagenet2012(batch_size=256, mean=MEAN, std=STD, data_dir=None):
                 image, label = parse(record)
                 image = augment.resize_and_flip(
                     image[None],
-                    tf.random.experimental.stateless_fold_in(seeds, index),
+                    tf.random.fold_in(seeds, index),
                     size=(_SIZE, _SIZE),
                 )
                 return image[0], label
 
-            examples = examples.batch(_SHUFFLED).enumerate().flat_map(shuffled)
+            parts: Any = examples.batch(_SHUFFLED).enumerate()
+            examples = parts.flat_map(shuffled)
             skipped = tf.where(number == epoch, batch * batch_size, 0)
             examples = examples.enumerate().skip(tf.cast(skipped, tf.int64))
             return examples.map(crop, tf.data.AUTOTUNE).batch(batch_size)

@@ -1,10 +1,15 @@
 """Tiny ImageNet: images of 64 x 64 pixels, 200 classes of ImageNet."""
 
+from collections.abc import Callable
+from collections.abc import Sequence
+
 import numpy as np
 
 from rigl_tf.datasets import images
 from rigl_tf.datasets.arrays import from_arrays
 from rigl_tf.datasets.augment import crop_and_flip
+from rigl_tf.datasets.dataset import Dataset
+from rigl_tf.typing import PathLike
 
 # Statistics of ImageNet.
 MEAN = (0.485, 0.456, 0.406)
@@ -12,13 +17,13 @@ STD = (0.229, 0.224, 0.225)
 
 
 def tiny_imagenet(
-    batch_size=128,
-    halves=True,
-    mean=MEAN,
-    std=STD,
-    augment=crop_and_flip,
-    data_dir=None,
-):
+    batch_size: int = 128,
+    halves: bool = True,
+    mean: Sequence[float] = MEAN,
+    std: Sequence[float] = STD,
+    augment: Callable | None = crop_and_flip,
+    data_dir: PathLike | None = None,
+) -> Dataset:
     """Loads Tiny ImageNet, which `rigl-prepare` has prepared.
 
     Each class has 500 training images and 50 more images with labels.

@@ -1,5 +1,7 @@
 """Data sets from arrays in memory."""
 
+from collections.abc import Callable
+
 import numpy as np
 import tensorflow as tf
 from keras import tree
@@ -7,19 +9,20 @@ from keras import tree
 from rigl_tf.datasets.dataset import Dataset
 from rigl_tf.datasets.dataset import check_integer
 from rigl_tf.datasets.dataset import check_position
+from rigl_tf.utils.tensors import shuffle
 
 
 def from_arrays(
-    name,
+    name: str,
     *,
-    train,
-    test,
-    validation=None,
-    num_classes,
-    batch_size=32,
-    transform=None,
-    augment=None,
-):
+    train: tuple[np.ndarray, np.ndarray],
+    test: tuple[np.ndarray, np.ndarray],
+    validation: tuple[np.ndarray, np.ndarray] | None = None,
+    num_classes: int,
+    batch_size: int = 32,
+    transform: Callable | None = None,
+    augment: Callable | None = None,
+) -> Dataset:
     """Builds a `Dataset` from arrays, which are kept in memory.
 
     The training order is computed by TensorFlow operations, so that an
@@ -52,21 +55,23 @@ def from_arrays(
     check_integer(num_classes, "num_classes", least=2)
     check_integer(batch_size, "batch_size", least=1)
     dtype = np.float32 if transform is None else None
-    train = _check_pair(train, "train", num_classes, dtype)
+    train = x, y = _check_pair(train, "train", num_classes, dtype)
     test = _check_pair(test, "test", num_classes, dtype)
     _check_same_shape(test, "test", train)
+    held_out = None
     if validation is not None:
         validation = _check_pair(validation, "validation", num_classes, dtype)
         _check_same_shape(validation, "validation", train)
-        validation = _in_order(validation, batch_size, transform)
+        held_out = _in_order(validation, batch_size, transform)
 
     def hold_out(num):
-        order = np.random.default_rng(0).permutation(len(train[0]))
+        order = np.random.default_rng(0).permutation(len(x))
+        later, first = order[num:], order[:num]
         return from_arrays(
             name,
-            train=tuple(array[order[num:]] for array in train),
+            train=(x[later], y[later]),
             test=test,
-            validation=tuple(array[order[:num]] for array in train),
+            validation=(x[first], y[first]),
             num_classes=num_classes,
             batch_size=batch_size,
             transform=transform,
@@ -75,12 +80,12 @@ def from_arrays(
 
     return Dataset(
         name=name,
-        input_shape=train[0].shape[1:],
+        input_shape=x.shape[1:],
         num_classes=num_classes,
-        num_train=len(train[0]),
+        num_train=len(x),
         batch_size=batch_size,
         train=_shuffled_by_epoch(train, batch_size, transform, augment),
-        validation=validation,
+        validation=held_out,
         test=_in_order(test, batch_size, transform),
         hold_out=hold_out,
     )
@@ -117,9 +122,7 @@ def shuffled_by_epoch(arrays, batch_size, change=None):
 
         def one_epoch(number):
             seeds = tf.stack([tf.constant(seed, tf.int64), number])
-            order = tf.random.experimental.stateless_shuffle(
-                tf.range(num_examples), seed=seeds, alg="philox"
-            )
+            order = shuffle(tf.range(num_examples), seeds)
             batches = tf.data.Dataset.from_tensor_slices(order)
             return (
                 batches.batch(batch_size)
@@ -131,9 +134,7 @@ def shuffled_by_epoch(arrays, batch_size, change=None):
             batch = tree.map_structure(lambda a: tf.gather(a, indices), arrays)
             if change is None:
                 return batch
-            return change(
-                batch, tf.random.experimental.stateless_fold_in(seeds, index)
-            )
+            return change(batch, tf.random.fold_in(seeds, index))
 
         # Batches are formed within an epoch: no batch spans two epochs.
         return (

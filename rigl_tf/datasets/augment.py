@@ -6,11 +6,14 @@ shape.
 """
 
 import math
+from typing import Literal
 
 import tensorflow as tf
 
 
-def crop_and_flip(x, seed, padding=4, mode="REFLECT"):
+def crop_and_flip(
+    x, seed, padding=4, mode: Literal["REFLECT", "CONSTANT"] = "REFLECT"
+):
     """Pads images, crops them at random to their size, flips half of them.
 
     Args:

@@ -49,7 +49,7 @@ class Dataset:
         check_integer(self.batch_size, "batch_size", least=1)
 
     @property
-    def steps_per_epoch(self):
+    def steps_per_epoch(self) -> int:
         """Batches in one epoch, the partial last batch included."""
         return -(-self.num_train // self.batch_size)
 

@@ -8,7 +8,7 @@ import pathlib
 
 import numpy as np
 
-_NUM_MOCKED = contextvars.ContextVar("rigl_tf_num_mocked", default=None)
+_NUM_MOCKED = contextvars.ContextVar("rigl_tf_num_mocked", default=0)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -96,7 +96,7 @@ def mock_data(num):
 
 def is_mocked():
     """Returns whether `mock_data` is in effect."""
-    return _NUM_MOCKED.get() is not None
+    return _NUM_MOCKED.get() > 0
 
 
 def mock_images(name):

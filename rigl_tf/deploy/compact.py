@@ -22,7 +22,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from rigl_tf._keras_compat import all_layers
 from rigl_tf.deploy import loading
+from rigl_tf.typing import PathLike
 from rigl_tf.utils import durable
 
 MAGIC = b"rigl\x00\x01\r\n"  # text-mode copying breaks the last two bytes
@@ -31,7 +33,7 @@ _LENGTH = struct.Struct("<I")
 _LEVEL = 19
 
 
-def write(model, path):
+def write(model: keras.Model, path: PathLike) -> None:
     """Writes a model, leaving out the zeros of its weights.
 
     Args:
@@ -59,7 +61,7 @@ def write(model, path):
         partial.write_bytes(MAGIC + digest + body)
 
 
-def read(path, max_bytes=None):
+def read(path: PathLike, max_bytes: int | None = None) -> keras.Model:
     """Reads a model that `write` has written.
 
     Args:
@@ -210,6 +212,6 @@ def _check_shapes(variables, weights):
 def _fill(model, arrays):
     for variable, array in zip(model.weights, arrays, strict=True):
         variable.assign(array)
-    for layer in model._flatten_layers(include_self=False):
+    for layer in all_layers(model, include_self=False):
         if isinstance(layer, keras.layers.Normalization):
             layer.finalize_state()  # it computes with copies of its weights

@@ -7,7 +7,11 @@ import pathlib
 import shutil
 import tempfile
 import zlib
+from collections.abc import Callable
+from collections.abc import Iterable
+from typing import Any
 
+import keras
 import numpy as np
 
 from rigl_tf.analysis import equivalence
@@ -16,6 +20,7 @@ from rigl_tf.deploy import unwrapping
 from rigl_tf.deploy.formats import FORMATS
 from rigl_tf.modeling.convert import densified
 from rigl_tf.modeling.sparse_wrapper import sparse_layers
+from rigl_tf.typing import PathLike
 from rigl_tf.utils import text_tables
 from rigl_tf.utils import validation
 
@@ -60,7 +65,12 @@ class ExportResult:
     outputs: tuple
 
 
-def export(model, path, format="keras", samples=None):
+def export(
+    model: keras.Model,
+    path: PathLike,
+    format: str = "keras",
+    samples: Any = None,
+) -> ExportResult:
     """Writes a model without masks and wrappers, and checks its outputs.
 
     The outputs of the file are compared by name with the outputs of `model`.
@@ -155,7 +165,7 @@ def export(model, path, format="keras", samples=None):
         )
 
 
-def table(exported):
+def table(exported: Iterable[ExportResult]) -> str:
     """Returns a Markdown table that compares exported files.
 
     Args:
@@ -253,7 +263,7 @@ def _running(format, spec, model, path):
         ) from error
 
 
-def _size(path, function=bytes):
+def _size(path, function: Callable[[bytes], bytes] = bytes):
     """Returns the size of a file or directory in bytes."""
     files = [path] if path.is_file() else sorted(path.rglob("*"))
     return sum(

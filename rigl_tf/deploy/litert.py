@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from rigl_tf._keras_compat import all_layers
 from rigl_tf.analysis import equivalence
 from rigl_tf.analysis import signatures
 from rigl_tf.utils import durable
@@ -140,7 +141,7 @@ def _indices(named, details):
 
 def _layer_advice(model):
     """Returns advice on a layer that LiteRT does not support, or `None`."""
-    for layer in model._flatten_layers(include_self=False):
+    for layer in all_layers(model, include_self=False):
         if getattr(layer, "quantization_mode", None):
             return (
                 f"Layer {layer.name!r} is quantized by Keras to "

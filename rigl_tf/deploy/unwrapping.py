@@ -4,8 +4,9 @@ import contextlib
 import tempfile
 
 import keras
-from keras.src.models import Functional  # keras exports no name for it
 
+from rigl_tf._keras_compat import Functional
+from rigl_tf._keras_compat import all_layers
 from rigl_tf.modeling.sparse_model import SparseModel
 from rigl_tf.utils import refusals
 
@@ -32,7 +33,7 @@ def uncompiled(model):
     Args:
         model: `keras.Model`.
     """
-    models = [model, *model._flatten_layers(include_self=False)]
+    models = [model, *all_layers(model, include_self=False)]
     models = [each for each in models if getattr(each, "compiled", False)]
     before = [(each, each.optimizer) for each in models]
     try:

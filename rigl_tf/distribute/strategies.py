@@ -3,14 +3,14 @@
 import tensorflow as tf
 
 
-def mirrored():
+def mirrored() -> tf.distribute.Strategy:
     """Returns a strategy for all GPUs, or else CPUs, of this machine."""
     devices = tf.config.list_logical_devices("GPU")
     devices = devices or tf.config.list_logical_devices("CPU")
     return tf.distribute.MirroredStrategy([d.name for d in devices])
 
 
-def multi_worker():
+def multi_worker() -> tf.distribute.Strategy:
     """Returns a strategy for all machines in the variable TF_CONFIG.
 
     Each machine runs the same command with its own TF_CONFIG. All use the same
@@ -30,7 +30,7 @@ def multi_worker():
     return tf.distribute.MultiWorkerMirroredStrategy(resolver)
 
 
-def tpu():
+def tpu() -> tf.distribute.Strategy:
     """Returns a strategy for all cores of a TPU, in bfloat16.
 
     Raises:
@@ -56,7 +56,7 @@ STRATEGIES = {
 }
 
 
-def has_several_workers(strategy):
+def has_several_workers(strategy: tf.distribute.Strategy | None) -> bool:
     """Returns whether several processes train the same model.
 
     Args:
@@ -65,14 +65,14 @@ def has_several_workers(strategy):
     return len(_workers(strategy)) > 1
 
 
-def is_chief(strategy):
+def is_chief(strategy: tf.distribute.Strategy | None) -> bool:
     """Returns whether this process writes the files of the run.
 
     Args:
         strategy: `tf.distribute.Strategy` or `None`.
     """
     workers = _workers(strategy)
-    if not workers:
+    if strategy is None or not workers:
         return True
     resolver = strategy.cluster_resolver
     return workers[0] == (resolver.task_type, resolver.task_id)

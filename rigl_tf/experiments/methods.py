@@ -4,7 +4,9 @@ import dataclasses
 import functools
 import pathlib
 from collections.abc import Callable
+from collections.abc import Sequence
 
+import keras
 import numpy as np
 
 from rigl_tf import results
@@ -14,12 +16,17 @@ from rigl_tf.experiments.run_model import load_model
 from rigl_tf.modeling.arguments import as_algorithm
 from rigl_tf.modeling.convert import sparsify
 from rigl_tf.modeling.grow_init import GrowInit
+from rigl_tf.modeling.sparse_model import SparseModel
 from rigl_tf.models import small_dense
 from rigl_tf.sparsity import distributions
 from rigl_tf.sparsity import schedules
+from rigl_tf.sparsity.structures import Structure
 from rigl_tf.sparsity.structures import Unstructured
+from rigl_tf.tickets.ticket import Ticket
 from rigl_tf.training.longer_training import scale_schedule
-from rigl_tf.utils.serialization import Config
+from rigl_tf.training.trainer import Trainer
+from rigl_tf.typing import Distribution
+from rigl_tf.typing import Schedule
 from rigl_tf.utils.validation import check_choice
 from rigl_tf.utils.validation import check_function
 from rigl_tf.utils.validation import check_number
@@ -38,7 +45,7 @@ class Method:
         drop_fraction: Function from step to fraction.
         exclude: Names of layers to keep dense.
         include: Names of depthwise convolutions and embeddings to mask.
-        granularity: A structure of `rigl_tf.structures`.
+        structure: A structure of `rigl_tf.structures`.
         grow_init: `GrowInit`.
         storage: String or dictionary, the storage of kernels as for
             `sparsify`.
@@ -51,12 +58,12 @@ class Method:
     name: str
     algorithm: Algorithm
     sparsity: float
-    distribution: Callable | str = distributions.erdos_renyi_kernel
+    distribution: str | Distribution = distributions.erdos_renyi_kernel
     schedule: schedules.UpdateSchedule = schedules.UpdateSchedule()
-    drop_fraction: Callable = schedules.Cosine()
+    drop_fraction: Schedule = schedules.Cosine()
     exclude: tuple = ()
     include: tuple = ()
-    granularity: Config = Unstructured()
+    structure: Structure = Unstructured()
     grow_init: GrowInit = GrowInit()
     storage: str | dict = "dense"
     source: str | None = None
@@ -67,7 +74,9 @@ class Method:
         object.__setattr__(self, "algorithm", algorithm)
         check_choice("reuse", self.reuse, ("masks", "densities"))
 
-    def build(self, network, seed, training_multiplier=1):
+    def build(
+        self, network: keras.Model, seed: int, training_multiplier: float = 1
+    ) -> SparseModel:
         """Returns the sparse model of a network, with scaled schedules."""
         distribution = self.distribution
         if self.source is not None:
@@ -93,7 +102,7 @@ class Method:
             ),
             exclude=self.exclude,
             include=self.include,
-            granularity=self.granularity,
+            structure=self.structure,
             grow_init=self.grow_init,
             storage=self.storage,
             seed=seed,
@@ -121,7 +130,9 @@ class SmallDense:
     rounding: str | None = None
     multiples: dict | None = None
 
-    def build(self, network, seed, training_multiplier=1):
+    def build(
+        self, network: keras.Model, seed: int, training_multiplier: float = 1
+    ) -> keras.Model:
         """Returns the network with fewer channels."""
         del seed, training_multiplier
         return small_dense(
@@ -173,11 +184,13 @@ class TicketMethod:
             check_choice("checks", check, tickets.CHECKS)
             self.finder.validate_check(check)
 
-    def num_epochs(self, epochs):
+    def num_epochs(self, epochs: int) -> int:
         """Returns the epochs of the search for a training of `epochs`."""
         return self.finder.num_epochs(self._density, epochs)
 
-    def phases(self, epochs, num_examples, batch_size):
+    def phases(
+        self, epochs: int, num_examples: int, batch_size: int
+    ) -> Sequence[tuple[float, float]]:
         """Returns the phases of the search; see `TicketFinder.phases`."""
         return self.finder.phases(
             self._density, epochs, num_examples, batch_size
@@ -187,13 +200,15 @@ class TicketMethod:
     def _density(self):
         return round(1 - self.sparsity, 12)
 
-    def compile_ticket(self, ticket, network, seed, trainer):
+    def compile_ticket(
+        self, ticket: Ticket, network: keras.Model, seed: int, trainer: Trainer
+    ) -> SparseModel:
         """Returns the compiled model of a ticket."""
-        num_steps = trainer.epochs * trainer.dataset.steps_per_epoch
+        num_steps = (trainer.epochs or 0) * trainer.dataset.steps_per_epoch
         optimizer = self.optimizer and self.optimizer(num_steps)
         return trainer.compile(ticket.sparsify(network, seed), optimizer)
 
-    def find(self, network, seed, trainer):
+    def find(self, network: keras.Model, seed: int, trainer: Trainer) -> Ticket:
         """Searches a network and returns the `Ticket`."""
         ticket = self.finder.find(
             network,

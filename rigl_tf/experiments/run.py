@@ -4,8 +4,11 @@ import contextlib
 import dataclasses
 import pathlib
 import tempfile
+from collections.abc import Mapping
+from typing import Any
 
 import keras
+import tensorflow as tf
 
 from rigl_tf import results
 from rigl_tf.callbacks import checkpoint_files
@@ -20,24 +23,26 @@ from rigl_tf.experiments.smoke_test import shorten
 from rigl_tf.experiments.task import Task
 from rigl_tf.results import plots
 from rigl_tf.results import tensorboard
+from rigl_tf.results.records import Record
 from rigl_tf.training.trainer import Trainer
+from rigl_tf.typing import PathLike
 from rigl_tf.utils import durable
 from rigl_tf.utils import file_lock
 
 
 def train(
-    output_dir,
-    task,
-    method=None,
-    seed=0,
-    strategy=None,
-    resume=False,
-    verbose=1,
-    config=None,
-    settings=None,
-    checkpoint_every=None,
-    smoke=False,
-):
+    output_dir: PathLike,
+    task: Task,
+    method: Method | SmallDense | TicketMethod | None = None,
+    seed: int = 0,
+    strategy: tf.distribute.Strategy | None = None,
+    resume: bool = False,
+    verbose: int = 1,
+    config: str | None = None,
+    settings: Mapping[str, Any] | None = None,
+    checkpoint_every: int | None = None,
+    smoke: bool = False,
+) -> Record:
     """Trains, tests and records one run.
 
     At the end, the directory contains `record.json`, `model.keras`,
@@ -153,7 +158,7 @@ def train(
         with durable.replacing(written / "model.keras") as partial:
             model.save(partial)
         _draw(record, model, written / "figures")
-        if ticket is not None:
+        if isinstance(method, TicketMethod) and ticket is not None:
             record = dataclasses.replace(
                 record,
                 ticket={

@@ -3,6 +3,8 @@
 import dataclasses
 from collections.abc import Callable
 
+import keras
+
 from rigl_tf.datasets import Dataset
 from rigl_tf.training.longer_training import scale_optimizer
 from rigl_tf.training.trainer import CROSS_ENTROPY
@@ -55,15 +57,15 @@ class Task:
         )
 
     @property
-    def total_epochs(self):
+    def total_epochs(self) -> int:
         """Integer, the epochs with the training multiplier."""
         return max(round(self.epochs * self.training_multiplier), 1)
 
-    def network(self):
+    def network(self) -> keras.Model:
         """Returns a new `keras.Model` for the data."""
         return self.model(self.dataset.input_shape, self.dataset.num_classes)
 
-    def scaled_optimizer(self):
+    def scaled_optimizer(self) -> keras.Optimizer:
         """Returns a new optimizer, scaled to the training multiplier."""
         optimizer = self.optimizer()
         scale_optimizer(optimizer, self.training_multiplier)

@@ -138,15 +138,11 @@ def open_study(study, distribution, sparsity, directory):
             seeds, or a database that no study wrote, or if Optuna is not
             installed.
     """
-    if optuna is None:
-        raise ValueError(
-            "A study needs Optuna. Install it with: "
-            "pip install 'rigl-tf[studies]'."
-        )
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    library = _library()
+    library.logging.set_verbosity(library.logging.WARNING)
     path = directory / DATABASE
     try:
-        trials = optuna.create_study(
+        trials = library.create_study(
             # An address, in which some signs have another meaning.
             storage=f"sqlite:///{urllib.parse.quote(os.fsencode(path))}",
             study_name=f"{study.task} {study.method} {distribution} {sparsity}",
@@ -172,9 +168,9 @@ def open_study(study, distribution, sparsity, directory):
     for trial in known:
         _check_trial(trial, study.ranges, path)
     trials.set_user_attr("study", wanted)
-    running = (optuna.trial.TrialState.RUNNING,)
+    running = (library.trial.TrialState.RUNNING,)
     for trial in trials.get_trials(states=running):
-        trials.tell(trial.number, state=optuna.trial.TrialState.FAIL)
+        trials.tell(trial.number, state=library.trial.TrialState.FAIL)
         trials.enqueue_trial(trial.params)
     return trials
 
@@ -200,7 +196,7 @@ def _check_trial(trial, ranges, path):
                 "--output_dir."
             )
     missing = ranges.keys() - trial.params.keys()
-    if missing and trial.state == optuna.trial.TrialState.COMPLETE:
+    if missing and trial.state == _library().trial.TrialState.COMPLETE:
         raise ValueError(
             f"{path} contains a trial without {min(missing)}. Choose another "
             "--output_dir."
@@ -209,7 +205,7 @@ def _check_trial(trial, ranges, path):
 
 def completed(trials):
     """Returns the values of the completed trials, in order."""
-    states = (optuna.trial.TrialState.COMPLETE,)
+    states = (_library().trial.TrialState.COMPLETE,)
     return [trial.params for trial in trials.get_trials(states=states)]
 
 
@@ -224,14 +220,23 @@ def ask(study, trials):
         value.
     """
     seed = study.sampler_seed + len(completed(trials))
-    trials.sampler = optuna.samplers.TPESampler(seed=seed)
+    trials.sampler = _library().samplers.TPESampler(seed=seed)
     trial = trials.ask(_distributions(study.ranges))
     return trial, {name: trial.params[name] for name in study.ranges}
 
 
+def _library():
+    if optuna is None:
+        raise ValueError(
+            "A study needs Optuna. Install it with: "
+            "pip install 'rigl-tf[studies]'."
+        )
+    return optuna
+
+
 def _distributions(ranges):
     """Returns the distributions of Optuna for the ranges of a study."""
-    kinds = optuna.distributions
+    kinds = _library().distributions
     return {
         name: kinds.IntDistribution(*ends[:2], step=ends[2])
         if len(ends) == 3

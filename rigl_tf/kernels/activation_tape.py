@@ -1,15 +1,14 @@
 """A record of the calls of layers, from which their gradients follow."""
 
 import contextlib
-import dataclasses
 import threading
 from typing import Any
+from typing import NamedTuple
 
 import tensorflow as tf
 
 
-@dataclasses.dataclass(frozen=True)
-class Flow:
+class Flow(NamedTuple):
     """One call of a layer that multiplies by its kernel.
 
     Attributes:

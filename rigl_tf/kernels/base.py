@@ -11,6 +11,7 @@ from keras import layers as kl
 
 from rigl_tf.sparsity import kernel_layout
 from rigl_tf.sparsity import masks
+from rigl_tf.sparsity import structures
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -73,7 +74,7 @@ class SparseKernel(abc.ABC):
             inputs: `UpdateInputs`.
 
         Returns:
-            `KernelView`, of the units of the granularity.
+            `KernelView`, of the units of the structure.
         """
 
     @abc.abstractmethod
@@ -128,12 +129,12 @@ class SparseKernel(abc.ABC):
         by_chance = np.where(bits < 0, -1, 1)
         return np.where(sign == 0, by_chance, sign).astype("int8")
 
-    def count_units(self, granularity):
-        """Returns the active units of a granularity, an integer."""
-        if granularity.is_unstructured:
+    def count_units(self, structure):
+        """Returns the active units of a structure, an integer."""
+        if structure.is_unstructured:
             return int(self.count())
         mask = tf.cast(self.mask, tf.float32)
-        pooled = granularity.pool(mask, self.layout)
+        pooled = structure.pool(mask, self.layout)
         return int(tf.math.count_nonzero(pooled))
 
     @property
@@ -167,7 +168,7 @@ class UpdateInputs:
         sign: Fixed signs of the same shape, or `None`.
         flows: List of `Flow`, the calls of the layer, from which the gradient
             follows everywhere.
-        granularity: `Structure`, whose units move.
+        structure: `Structure`, whose units move.
         seed: Integer tensor of shape (2,), unique to the kernel and the step.
         grow_init: `GrowInit`, the weights of new connections.
         slots: List of pairs, of an optimizer's variable of the shape of the
@@ -178,7 +179,7 @@ class UpdateInputs:
     momentum: object = None
     sign: object = None
     flows: tuple = ()
-    granularity: object = None
+    structure: structures.Structure = structures.Unstructured()
     seed: object = None
     grow_init: object = None
     slots: tuple = ()

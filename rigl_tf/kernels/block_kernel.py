@@ -54,7 +54,7 @@ class BlockKernel(StoredKernel):
         self._take(self._positions(units))
 
     def view(self, inputs):
-        if inputs.granularity.is_unstructured:
+        if inputs.structure.is_unstructured:
             return self._view_of_connections(inputs)
         gradient = momentum = None
         if inputs.flows:

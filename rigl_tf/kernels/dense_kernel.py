@@ -55,20 +55,20 @@ class DenseKernel(SparseKernel):
         self.variable.assign(self.weights())
 
     def view(self, inputs):
-        granularity = inputs.granularity
+        structure = inputs.structure
 
         def pooled(values):
             if values is None:
                 return None
             values = tf.cast(tf.convert_to_tensor(values), self.view_dtype)
-            if granularity.is_unstructured:
+            if structure.is_unstructured:
                 return values
-            return granularity.pool(tf.abs(values), self.layout)
+            return structure.pool(tf.abs(values), self.layout)
 
         mask = tf.convert_to_tensor(self.mask)
-        if not granularity.is_unstructured:
+        if not structure.is_unstructured:
             # A unit is active throughout or not at all.
-            mask = granularity.pool(tf.cast(mask, "float32"), self.layout) > 0
+            mask = structure.pool(tf.cast(mask, "float32"), self.layout) > 0
         return KernelView(
             weight=pooled(self.variable),
             mask=mask,
@@ -79,16 +79,16 @@ class DenseKernel(SparseKernel):
         )
 
     def grow(self, view, scores, num_grow, inputs):
-        granularity = inputs.granularity
+        structure = inputs.structure
         before = tf.convert_to_tensor(self.mask)
-        units = granularity.grow(
+        units = structure.grow(
             before,
             view.mask,
             scores(view.candidates()),
             num_grow,
             self.layout,
         )
-        mask = granularity.expand(units, self.layout)
+        mask = structure.expand(units, self.layout)
         stayed = tf.logical_and(mask, before)
         num_changed = masks.count(tf.not_equal(mask, stayed))
         if inputs.sign is not None:

@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 from keras import layers as kl
 
+from rigl_tf._keras_compat import kernel_replaced
 from rigl_tf._keras_compat import made_again
 from rigl_tf.kernels import activation_tape
 from rigl_tf.kernels import index_sets
@@ -218,23 +219,13 @@ def store_active(layer, capacity, active, block=None):
     """
     variable = layer.kernel
     kernel = tensors.as_array(variable)
-    weights = layer._trainable_variables
-    place = next(i for i, weight in enumerate(weights) if weight is variable)
-    layer._tracker.unlock()
-    try:
-        layer._untrack_variable(variable)
-        layer._kernel = None
+    with kernel_replaced(layer):
         layer.__class__ = _KINDS[type(layer)]
         layer.capacity, layer.block = capacity, block
         layer.supports_jit = block is not None
-        with layer._open_name_scope():
-            layer._kernel = layer.add_weight(
-                kernel.shape, name="kernel", regularizer=variable.regularizer
-            )
-    finally:
-        layer._tracker.lock()
-    # The order of the weights of a layer that is loaded from a file.
-    weights.insert(place, weights.pop())
+        layer.add_weight(
+            kernel.shape, name="kernel", regularizer=variable.regularizer
+        )
     layer.fill(kernel, active)
 
 

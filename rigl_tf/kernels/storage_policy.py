@@ -27,7 +27,7 @@ def planned(
     kernels,
     budgets,
     algorithm,
-    granularity,
+    structure,
     seed,
     is_alone,
     units,
@@ -42,7 +42,7 @@ def planned(
         kernels: List of `SparseKernel`, not masked yet.
         budgets: List of integers, the active units of each.
         algorithm: `Algorithm`.
-        granularity: Of `rigl_tf.structures`.
+        structure: Of `rigl_tf.structures`.
         seed: Integer, of the first masks.
         is_alone: Function from a layer to a boolean, whether the layer can be
             replaced. Layers of subclassed models and parts of other layers
@@ -56,7 +56,7 @@ def planned(
         layers store dense kernels.
 
     Raises:
-        ValueError: If the algorithm, the granularity or the machine does not
+        ValueError: If the algorithm, the structure or the machine does not
             support stored active connections.
         TypeError: If a layer needs its dense kernel.
     """
@@ -66,15 +66,15 @@ def planned(
     chosen = _chosen(wanted, names)
     stored = {}
     for i, (kernel, budget) in enumerate(zip(kernels, budgets, strict=True)):
-        num_units = math.prod(granularity.shape(kernel.layout))
+        num_units = math.prod(structure.shape(kernel.layout))
         if chosen[kernel.name] == "dense" or budget == num_units:
             continue
         if chosen[kernel.name] == "auto" and not _pays(
-            kernel, 1 - budget / num_units, algorithm, granularity
+            kernel, 1 - budget / num_units, algorithm, structure
         ):
             continue
         try:
-            _check(algorithm, granularity)
+            _check(algorithm, structure)
             check_can_be_active(
                 kernel.layer, kernel.name, is_alone(kernel.layer)
             )
@@ -89,8 +89,8 @@ def planned(
             capacity = num_units
         elif algorithm.moves_between_layers:
             # Connections of all layers may move into one.
-            smallest = np.min(granularity.sizes(kernel.layout))
-            most = granularity.connections_in(kernels, budgets)
+            smallest = np.min(structure.sizes(kernel.layout))
+            most = structure.connections_in(kernels, budgets)
             capacity = min(num_units, int(most) // int(smallest))
         if active is None:
             active = random_positions(
@@ -117,16 +117,16 @@ def _chosen(wanted, names):
     return chosen
 
 
-def _pays(kernel, sparsity, algorithm, granularity):
+def _pays(kernel, sparsity, algorithm, structure):
     """Returns whether storing active connections only makes training faster."""
     size = math.prod(kernel.layout.kernel_shape)
     has_room_for_all = (
         algorithm.follows_sparsity or algorithm.moves_between_layers
     )
     least = _LEAST_SPARSITY[importlib.util.find_spec("numba") is not None]
-    if isinstance(granularity, Blocks):
+    if isinstance(structure, Blocks):
         least = _LEAST_SPARSITY_OF_BLOCKS
-        if min(granularity.rows, granularity.columns) < _LEAST_BLOCK:
+        if min(structure.rows, structure.columns) < _LEAST_BLOCK:
             return False
     return (
         size >= _LEAST_SIZE
@@ -135,7 +135,7 @@ def _pays(kernel, sparsity, algorithm, granularity):
     )
 
 
-def _check(algorithm, granularity):
+def _check(algorithm, structure):
     name = type(algorithm).__name__
     if algorithm.tracks_gradient or algorithm.fixes_signs:
         kept = "a sign" if algorithm.fixes_signs else "a running gradient"
@@ -144,14 +144,14 @@ def _check(algorithm, granularity):
             "that storing active connections only saves nothing. Use "
             "storage='dense'."
         )
-    if not isinstance(granularity, Blocks | Unstructured) or isinstance(
-        granularity, GroupedSparsity
+    if not isinstance(structure, Blocks | Unstructured) or isinstance(
+        structure, GroupedSparsity
     ):
         raise ValueError(
             "Only connections and `Blocks` can be stored without zeros. "
-            f"Received: granularity={granularity}. Use storage='dense'."
+            f"Received: structure={structure}. Use storage='dense'."
         )
-    if granularity.is_unstructured and tf.config.list_physical_devices("GPU"):
+    if structure.is_unstructured and tf.config.list_physical_devices("GPU"):
         raise ValueError(
             "Active connections are multiplied on the CPU, and there is a "
             "GPU. Use storage='dense', or hide the GPU at the start of "

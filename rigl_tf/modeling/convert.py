@@ -1,14 +1,12 @@
 """Conversion of a Keras model to a sparse one, and back."""
 
 import contextlib
-from collections.abc import Callable
 from collections.abc import Mapping
-from typing import Any
 
 import keras
-import numpy as np
 
 from rigl_tf import kernels as kernel_storage
+from rigl_tf._keras_compat import all_layers
 from rigl_tf.algorithms import Algorithm
 from rigl_tf.modeling import placement
 from rigl_tf.modeling import sparse_wrapper
@@ -18,7 +16,12 @@ from rigl_tf.modeling.setup import resolve
 from rigl_tf.modeling.sparse_model import SparseModel
 from rigl_tf.sparsity import distributions
 from rigl_tf.sparsity import schedules
-from rigl_tf.sparsity import structures as structures
+from rigl_tf.sparsity import structures
+from rigl_tf.typing import Distribution
+from rigl_tf.typing import MaskDict
+from rigl_tf.typing import Names
+from rigl_tf.typing import Schedule
+from rigl_tf.typing import SparsitySchedule
 from rigl_tf.utils import refusals
 
 # Methods that a model calls and a sparse model around it does not.
@@ -39,15 +42,15 @@ def sparsify(
     model: keras.Model,
     algorithm: str | Algorithm | type[Algorithm],
     *,
-    sparsity: float | Mapping[str, float] | Callable,
-    distribution: str | Callable = distributions.erdos_renyi_kernel,
+    sparsity: float | Mapping[str, float] | SparsitySchedule,
+    distribution: str | Distribution = distributions.erdos_renyi_kernel,
     schedule: int | schedules.UpdateSchedule | None = None,
-    drop_fraction: float | Callable | None = None,
-    exclude: Any = (),
-    include: Any = (),
-    granularity: structures.Structure | None = None,
+    drop_fraction: float | Schedule | None = None,
+    exclude: Names = (),
+    include: Names = (),
+    structure: structures.Structure | None = None,
     grow_init: GrowInit | None = None,
-    masks: str | Mapping[str, np.ndarray] = "random",
+    masks: str | MaskDict = "random",
     copy: bool = False,
     storage: str | Mapping[str, str] = "dense",
     seed: int = 0,
@@ -93,7 +96,7 @@ def sparsify(
         include: Layers to mask that are not masked by default, likewise. A
             layer of your own without known kernels has all its weights with
             two dimensions or more masked.
-        granularity: What moves as one, of `rigl_tf.structures`: by default,
+        structure: What moves as one, of `rigl_tf.structures`: by default,
             every connection by itself.
         grow_init: `GrowInit`, the weight of new connections: by default,
             zero.
@@ -142,7 +145,7 @@ def sparsify(
         drop_fraction=drop_fraction,
         exclude=exclude,
         include=include,
-        granularity=granularity,
+        structure=structure,
         grow_init=grow_init,
         masks=masks,
         storage=storage,
@@ -219,7 +222,7 @@ def _sparse_models(model):
     """The sparse models in a model, and those that own masks in it."""
     network = getattr(model, "network", model)
     owners = [w.owner() for w in sparse_wrapper.sparse_layers(network)]
-    parts = [model, *network._flatten_layers(), *owners]
+    parts = [model, *all_layers(network), *owners]
     found = {id(part): part for part in parts if isinstance(part, SparseModel)}
     return list(found.values())
 
@@ -236,7 +239,7 @@ def _placed(model):
 def _stores_active(network):
     return any(
         isinstance(layer, kernel_storage.Active)
-        for layer in network._flatten_layers()
+        for layer in all_layers(network)
     )
 
 

@@ -1,9 +1,13 @@
 """Attributes that a sparse model has from its network and from its steps."""
 
+from collections.abc import Sequence
+from typing import Any
+
 from rigl_tf._keras_compat import graph_of
+from rigl_tf._keras_compat import is_called
 
 
-def _of_sparse_step(name):
+def _of_sparse_step(name: str) -> Any:
     return property(
         lambda self: getattr(self.sparse_step, name),
         lambda self, value: setattr(self.sparse_step, name, value),
@@ -11,7 +15,7 @@ def _of_sparse_step(name):
     )
 
 
-def _of_network(name):
+def _of_network(name: str) -> Any:
     return property(
         lambda self: getattr(self.network, name),
         doc=f"The network's `{name}`.",
@@ -27,7 +31,7 @@ class ForwardedAttributes:
     sparsity = _of_sparse_step("sparsity")
     budgets = _of_sparse_step("budgets")
     seed = _of_sparse_step("seed")
-    granularity = _of_sparse_step("granularity")
+    structure = _of_sparse_step("structure")
     grow_init = _of_sparse_step("grow_init")
     kernels = _of_sparse_step("kernels")
     step = _of_sparse_step("step")
@@ -59,19 +63,19 @@ class ForwardedAttributes:
     @property
     def input(self):
         """The symbolic inputs, also where the model is part of another."""
-        if self._inbound_nodes:
+        if is_called(self):
             return super().input
         return graph_of(self.network).input
 
     @property
     def output(self):
         """The symbolic outputs, also where the model is part of another."""
-        if self._inbound_nodes:
+        if is_called(self):
             return super().output
         return graph_of(self.network).output
 
     @property
-    def output_names(self):
+    def output_names(self) -> Sequence[str] | None:
         """List of the names of the outputs, for losses and metrics."""
         return getattr(graph_of(self.network), "output_names", None)
 

@@ -40,7 +40,7 @@ class GrowInit(Config):
     kind: str = "zeros"
     scale: float = 1.0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.kind not in _KINDS:
             raise ValueError(
                 f"`kind` must be one of {', '.join(_KINDS)}. "

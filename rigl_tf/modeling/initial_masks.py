@@ -25,13 +25,13 @@ def check_masks(masks):
     )
 
 
-def global_budgets(kernels, budgets, granularity):
+def global_budgets(kernels, budgets, structure):
     """Shares budgets by the magnitudes of all weights together.
 
     Args:
         kernels: List of `SparseKernel`, dense.
         budgets: List of integers, whose sum counts.
-        granularity: Of `rigl_tf.structures`.
+        structure: Of `rigl_tf.structures`.
 
     Returns:
         List of integers. Every kernel keeps at least one connection.
@@ -39,7 +39,7 @@ def global_budgets(kernels, budgets, granularity):
 
     def scores(kernel, tile):
         del tile  # each kernel is one
-        score = _magnitudes(kernel, granularity)
+        score = _magnitudes(kernel, structure)
         # The largest of a kernel stays, whatever the others are.
         first = tf.reshape(
             tf.one_hot(tf.argmax(tf.reshape(score, [-1])), tf.size(score)),
@@ -50,33 +50,33 @@ def global_budgets(kernels, budgets, granularity):
     # Functions, so that the scores of one kernel at a time are in memory.
     layers = [functools.partial(scores, kernel) for kernel in kernels]
     counts = mask_functions.count_in_top_k(layers, sum(budgets))
-    sizes = granularity.unequal_sizes(kernels)
+    sizes = structure.unequal_sizes(kernels)
     if sizes:
         counts = redistribution.in_whole_units(
             counts,
             [np.mean(each) for each in sizes],
-            granularity.connections_in(kernels, budgets),
-            [np.size(_magnitudes(kernel, granularity)) for kernel in kernels],
+            structure.connections_in(kernels, budgets),
+            [np.size(_magnitudes(kernel, structure)) for kernel in kernels],
         )
     return [max(int(count), 1) for count in counts]
 
 
-def units_by_magnitude(kernel, budget, granularity):
+def units_by_magnitude(kernel, budget, structure):
     """Marks the units with the largest mean magnitude.
 
     Args:
         kernel: `SparseKernel`, dense.
         budget: Integer, units to keep.
-        granularity: Of `rigl_tf.structures`.
+        structure: Of `rigl_tf.structures`.
 
     Returns:
         Boolean tensor of the units' shape.
     """
-    scores = _magnitudes(kernel, granularity)
-    if isinstance(granularity, GroupedSparsity):
-        groups = granularity.to_groups(scores, kernel.layout)
+    scores = _magnitudes(kernel, structure)
+    if isinstance(structure, GroupedSparsity):
+        groups = structure.to_groups(scores, kernel.layout)
         num_groups = tf.size(groups) // groups.shape[-1]
-        return granularity.top_k_in_groups(
+        return structure.top_k_in_groups(
             scores,
             tf.ones_like(scores, tf.bool),
             int(budget // num_groups),
@@ -85,32 +85,32 @@ def units_by_magnitude(kernel, budget, granularity):
     return mask_functions.top_k_mask(scores, budget)
 
 
-def units_of_mask(mask, kernel, granularity):
+def units_of_mask(mask, kernel, structure):
     """Returns the units that a mask has active, as a boolean array."""
     mask = checked_mask(mask, kernel.kernel_shape, kernel.name)
     active = tf.cast(mask, tf.float32)
-    return as_array(granularity.pool(active, kernel.layout)) > 0
+    return as_array(structure.pool(active, kernel.layout)) > 0
 
 
-def zeros_of(kernel, budget, granularity):
+def zeros_of(kernel, budget, structure):
     """Marks what is not zero, or everything if too little would be left.
 
     Args:
         kernel: `SparseKernel`, dense.
         budget: Integer, units that have to stay.
-        granularity: Of `rigl_tf.structures`.
+        structure: Of `rigl_tf.structures`.
 
     Returns:
         Boolean array of the units' shape.
     """
-    units = as_array(_magnitudes(kernel, granularity)) > 0
+    units = as_array(_magnitudes(kernel, structure)) > 0
     if np.count_nonzero(units) < budget or isinstance(
-        granularity, GroupedSparsity
+        structure, GroupedSparsity
     ):
         return np.ones_like(units)
     return units
 
 
-def _magnitudes(kernel, granularity):
+def _magnitudes(kernel, structure):
     weights = tf.abs(tf.cast(kernel.variable, tf.float32))
-    return granularity.pool(weights, kernel.layout)
+    return structure.pool(weights, kernel.layout)

@@ -7,6 +7,7 @@ from typing import Any
 
 import keras
 
+from rigl_tf._keras_compat import all_layers
 from rigl_tf.utils.patterns import close_names
 from rigl_tf.utils.patterns import match
 
@@ -98,7 +99,7 @@ def _of_object(
     argument: str,
 ) -> list[str]:
     """Returns the paths of a layer and of the layers inside it."""
-    inside = {id(layer) for layer in wanted._flatten_layers()}
+    inside = {id(layer) for layer in all_layers(wanted)}
     selected = [path for path, layer in layers if id(layer) in inside]
     if selected:
         return selected

@@ -1,13 +1,180 @@
-"""One update of the masks: connections move in every kernel."""
+"""The step that moves connections.
+
+`update_masks` runs in each replica. Its arguments are a `SparseStep` and a
+`Batch`.
+"""
+
+import collections.abc
+import dataclasses
+from collections.abc import Callable
 
 import numpy as np
 import tensorflow as tf
 
+from rigl_tf.algorithms import Request
 from rigl_tf.algorithms import redistribution
+from rigl_tf.distribute import replica_sync
+from rigl_tf.kernels import UpdateInputs
 from rigl_tf.sparsity import masks
+from rigl_tf.sparsity import schedules
+from rigl_tf.utils import optimizer_slots
 
 
-def move_connections(views, algorithm, request, grow_init, slots_of):
+def update_masks(state, batch):
+    """Moves connections in every kernel that the optimizer trains."""
+    algorithm, optimizer = state.algorithm, batch.optimizer
+    updated = [
+        i
+        for i, kernel in enumerate(state.kernels)
+        if kernel.variable.trainable
+        and optimizer_slots.knows(optimizer, kernel.variable)
+    ]
+    gradients = [None] * len(state.kernels)
+    if algorithm.needs_gradient:
+        gradients = loss_gradients(state, batch)
+        updated = [i for i in updated if gradients[i] is not None]
+    if not updated:
+        return
+    flows = _of_all_replicas(batch)
+    kernels = [state.kernels[i] for i in updated]
+    inputs = [
+        inputs_of(
+            state,
+            batch,
+            i,
+            gradient=gradients[i],
+            flows=[f for f in flows if f.variable is kernel.variable],
+            structure=state.structure,
+            grow_init=state.grow_init,
+            slots=[
+                (slot, optimizer_slots.initial_value(optimizer, slot))
+                for slot in optimizer_slots.of(optimizer, kernel.variable)
+            ],
+        )
+        for i, kernel in zip(updated, kernels, strict=True)
+    ]
+    budgets = state.current_budgets()
+    pruning = state.sparsity is not None  # goes by its budgets alone
+    request = Request(
+        fractions=[0.0] * len(kernels)
+        if pruning
+        else schedules.fractions(
+            state.drop_fraction,
+            tf.convert_to_tensor(state.step),
+            [kernel.name for kernel in kernels],
+        ),
+        budgets=[budgets[i] for i in updated],
+        state={
+            name: tf.convert_to_tensor(variable)
+            for name, variable in state.state.items()
+        },
+    )
+    num_changed, next_state = move_connections(
+        kernels, inputs, algorithm, request
+    )
+    state.num_updates.assign_add(1)
+    state.num_changed.assign_add(num_changed)
+    for name, variable in state.state.items():
+        variable.assign(next_state[name])
+
+
+def loss_gradients(state, batch):
+    """Returns the gradients of the loss, in the order of kernels.
+
+    Each is the sum over all replicas and the mean over all batches of a step,
+    without the loss scale and without weight decay; `None` for a kernel that
+    the loss does not depend on.
+    """
+    optimizer = batch.optimizer
+    num_batches = optimizer_slots.accumulation_steps(optimizer)
+
+    def gradient_of(variable, place):
+        gradient = tf.convert_to_tensor(batch.gradients[place])
+        gradient /= tf.cast(
+            optimizer_slots.loss_scale(optimizer), gradient.dtype
+        )
+        if num_batches > 1:
+            gradient += optimizer_slots.accumulated(optimizer, variable)
+            gradient /= num_batches
+        # Each replica's loss is divided by their number, so they add up.
+        gradient = replica_sync.total(gradient)
+        if variable.regularizer is not None:
+            gradient -= _gradient_of_decay(variable, gradient.dtype)
+        return gradient
+
+    places = batch.places(state.kernels)
+    return [
+        None if place is None else gradient_of(kernel.variable, place)
+        for kernel, place in zip(state.kernels, places, strict=True)
+    ]
+
+
+def inputs_of(state, batch, i, **others) -> UpdateInputs:
+    """Returns what an algorithm may see of a kernel, apart from its weights.
+
+    Args:
+        state: `SparseStep`.
+        batch: `Batch`.
+        i: Integer, the place of the kernel in `state.kernels`.
+        **others: Further attributes of `UpdateInputs`.
+    """
+    momentum = None
+    if state.momenta is not None:
+        momentum = state.momenta[i]
+    elif state.algorithm.needs_momentum:
+        momentum = optimizer_slots.momentum(
+            batch.optimizer, state.kernels[i].variable
+        )
+    return UpdateInputs(
+        momentum=momentum,
+        sign=None if state.signs is None else state.signs[i],
+        seed=tf.random.experimental.stateless_fold_in(
+            tf.constant([state.seed, i], tf.int64),
+            tf.convert_to_tensor(state.step),
+        ),
+        **others,
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class _Views(collections.abc.Sequence):
+    """A sequence that builds the view of a kernel when it is asked for.
+
+    Attributes:
+        kernels: List of `SparseKernel`.
+        inputs: List of `UpdateInputs`.
+        mask_after_drop: Function from the index of a kernel and its view
+            before the drop to the mask after it; `None` before the drop.
+    """
+
+    kernels: list
+    inputs: list
+    mask_after_drop: Callable | None = None
+
+    @property
+    def structure(self):
+        return self.inputs[0].structure
+
+    def __len__(self):
+        return len(self.kernels)
+
+    def __getitem__(self, index):
+        view = self.kernels[index].view(self.inputs[index])
+        if self.mask_after_drop is None:
+            return view
+        kept = self.mask_after_drop(index, view)
+        # Values that follow from the view come after the mask, so that both
+        # need memory in turn.
+        with tf.control_dependencies([kept]):
+            return dataclasses.replace(
+                view,
+                mask=kept,
+                gradient=_same(view.gradient),
+                momentum=_same(view.momentum),
+            )
+
+
+def move_connections(kernels, inputs, algorithm, request):
     """Drops and grows connections in every kernel.
 
     A connection that was active and still is keeps its weight and optimizer
@@ -20,61 +187,91 @@ def move_connections(views, algorithm, request, grow_init, slots_of):
     connections of their budgets, as near as whole units allow.
 
     Args:
-        views: `KernelViews`.
+        kernels: List of `SparseKernel`.
+        inputs: List of `UpdateInputs`, one for each kernel, all with the same
+            `structure`.
         algorithm: `Algorithm`.
         request: `Request`.
-        grow_init: `GrowInit`.
-        slots_of: Function from a kernel variable to the optimizer's variables
-            of the same shape, each in a pair with its initial value.
 
     Returns:
         int64 scalar, connections that were inactive before and are active
         now, and the algorithm's next state.
     """
+    views = _Views(kernels, inputs)
     num_active = masks.count_each(view.mask for view in views)
+    num_drop = _num_drop(views, num_active, algorithm, request)
+    left, done = _drop(views, num_drop, algorithm)
+    with tf.control_dependencies(done):
+        num_grow = _num_grow(left, num_active, num_drop, algorithm, request)
+    with tf.control_dependencies([*done, *num_grow]):
+        state = algorithm.next_state(left, request, num_drop)
+    num_changed = tf.constant(0, tf.int64)
+    done += [*num_grow, *state.values()]
+    for i, kernel in enumerate(kernels):
+        with tf.control_dependencies([*done, num_changed]):
+            num_changed += kernel.grow(
+                left[i], algorithm.grow, num_grow[i], inputs[i]
+            )
+    return num_changed, state
+
+
+def _num_drop(views, num_active, algorithm, request):
+    """Returns how many units each kernel drops, as int64 scalars."""
     num_drop = algorithm.num_drop(views, request)
-    shared = None
-    if algorithm.moves_between_layers:
-        shared = views.granularity.unequal_sizes(views.kernels)
-        asked = views.granularity.connections_in(views.kernels, request.budgets)
-    if shared and algorithm.follows_sparsity:
-        kept = redistribution.in_whole_units(
-            [a - n for a, n in zip(num_active, num_drop, strict=True)],
-            [np.mean(sizes) for sizes in shared],
-            asked,
-            num_active,
-        )
-        num_drop = [a - n for a, n in zip(num_active, kept, strict=True)]
-    num_drop = [
+    if algorithm.follows_sparsity and algorithm.moves_between_layers:
+        sizes = views.structure.unequal_sizes(views.kernels)
+        if sizes:
+            kept = redistribution.in_whole_units(
+                [a - n for a, n in zip(num_active, num_drop, strict=True)],
+                [np.mean(each) for each in sizes],
+                views.structure.connections_in(views.kernels, request.budgets),
+                num_active,
+            )
+            num_drop = [a - n for a, n in zip(num_active, kept, strict=True)]
+    return [
         # The last unit of a kernel is never dropped.
         tf.minimum(tf.cast(num, tf.int64), active - 1)
         for num, active in zip(num_drop, num_active, strict=True)
     ]
 
-    def drop_scores(kernel, view):
+
+def _drop(views, num_drop, algorithm):
+    """Returns the views after the drop, and tensors that come before them."""
+
+    def scores_of(i, view):
         scores = algorithm.drop(view)
         if algorithm.follows_sparsity:
-            return views.granularity.protect(scores, view.mask, kernel.layout)
+            layout = views.kernels[i].layout
+            return views.structure.protect(scores, view.mask, layout)
         return scores
 
     # In turn, so that only one kernel's temporaries are held at a time.
-    thresholds, before = [], num_drop
-    for i, (kernel, num) in enumerate(
-        zip(views.kernels, num_drop, strict=True)
-    ):
-        with tf.control_dependencies(before):
+    thresholds, done = [], num_drop
+    for i, num in enumerate(num_drop):
+        with tf.control_dependencies(done):
             view = views[i]
-            scores = drop_scores(kernel, view)
+            scores = scores_of(i, view)
             thresholds.append(masks.drop_threshold(view.mask, scores, num))
-        before = list(thresholds[-1])
-    left = views.after_drop(thresholds, drop_scores)
-    with tf.control_dependencies(before):
-        num_grow = algorithm.redistribute(left, num_drop, request)
-        if shared and not algorithm.follows_sparsity:
+        done = list(thresholds[-1])
+
+    def mask_after_drop(i, view):
+        scores = scores_of(i, view)
+        return masks.mask_after_drop(view.mask, scores, thresholds[i])
+
+    return dataclasses.replace(views, mask_after_drop=mask_after_drop), done
+
+
+def _num_grow(left, num_active, num_drop, algorithm, request):
+    """Returns how many units each kernel grows, as int64 scalars."""
+    num_grow = algorithm.redistribute(left, num_drop, request)
+    if algorithm.moves_between_layers and not algorithm.follows_sparsity:
+        sizes = left.structure.unequal_sizes(left.kernels)
+        if sizes:
+            asked = left.structure.connections_in(left.kernels, request.budgets)
             num_grow = redistribution.in_whole_units(
                 num_grow,
-                [np.max(sizes) for sizes in shared],
-                asked - _num_active(left, shared),
+                [np.max(each) for each in sizes],
+                asked - _num_active(left, sizes),
                 [
                     view.size - num + drop
                     for view, num, drop in zip(
@@ -82,27 +279,14 @@ def move_connections(views, algorithm, request, grow_init, slots_of):
                     )
                 ],
             )
-        if views.granularity.refill_to_budget:
-            num_grow = [
-                num + budget - active
-                for num, budget, active in zip(
-                    num_grow, request.budgets, num_active, strict=True
-                )
-            ]
-        num_grow = [tf.convert_to_tensor(num) for num in num_grow]
-    with tf.control_dependencies([*before, *num_grow]):
-        state = algorithm.next_state(left, request, num_drop)
-    num_changed = tf.constant(0, tf.int64)
-    before += [*num_grow, *state.values()]
-    for i, kernel in enumerate(views.kernels):
-        with tf.control_dependencies([*before, num_changed]):
-            inputs = views.inputs_of(
-                i, grow_init=grow_init, slots=slots_of(kernel.variable)
+    if left.structure.refill_to_budget:
+        num_grow = [
+            num + budget - active
+            for num, budget, active in zip(
+                num_grow, request.budgets, num_active, strict=True
             )
-            num_changed += kernel.grow(
-                left[i], algorithm.grow, num_grow[i], inputs
-            )
-    return num_changed, state
+        ]
+    return [tf.convert_to_tensor(num) for num in num_grow]
 
 
 def _num_active(views, sizes):
@@ -114,3 +298,30 @@ def _num_active(views, sizes):
             active = tf.cast(views[i].mask, tf.int64)
             total += tf.reduce_sum(active * each)
     return total
+
+
+def _same(tensor):
+    return None if tensor is None else tf.identity(tensor)
+
+
+def _gradient_of_decay(variable, dtype):
+    """The part of a gradient that comes from the kernel's regularizer."""
+    weights = tf.convert_to_tensor(variable)
+    with tf.GradientTape() as tape:
+        tape.watch(weights)
+        penalty = variable.regularizer(weights)
+    gradient = tape.gradient(penalty, weights)
+    return tf.zeros([], dtype) if gradient is None else tf.cast(gradient, dtype)
+
+
+def _of_all_replicas(batch):
+    """Returns the flows of a batch, with the examples of all replicas."""
+    replica = tf.distribute.get_replica_context()
+    gathered = []
+    for flow in batch.flows:
+        inputs, outputs = flow.inputs, flow.outputs
+        if replica.num_replicas_in_sync > 1:
+            inputs, outputs = replica.all_gather([inputs, outputs], axis=0)
+        outputs /= optimizer_slots.loss_scale(batch.optimizer)
+        gathered.append(flow._replace(inputs=inputs, outputs=outputs))
+    return gathered

@@ -7,6 +7,7 @@ import keras
 from keras import layers as kl
 
 from rigl_tf._keras_compat import children
+from rigl_tf._keras_compat import own_trainable_variables
 from rigl_tf.kernels import Active
 
 # The kernels of Keras's layers, by attribute.
@@ -142,7 +143,7 @@ def _by_name(layer):
 
 def own_weights(layer: keras.Layer) -> list[keras.Variable]:
     """Returns the trainable weights of one layer that a mask would fit."""
-    return [w for w in layer._trainable_variables if _is_kernel(w)]
+    return [w for w in own_trainable_variables(layer) if _is_kernel(w)]
 
 
 def layers_of(model: keras.Layer) -> Iterator[tuple[str, keras.Layer]]:

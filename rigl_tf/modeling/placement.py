@@ -73,7 +73,9 @@ def take_out(model, placed=()):
     """
     unplace(model, placed)
     holders = [
-        layer for layer in model._flatten_layers() if hasattr(layer, "_holds")
+        layer
+        for layer in _keras_compat.all_layers(model)
+        if hasattr(layer, "_holds")
     ]
     innermost = {}
     for holder in holders:
@@ -83,7 +85,7 @@ def take_out(model, placed=()):
         innermost[id(holder)] = inside
     layers = [
         layer
-        for layer in model._flatten_layers()
+        for layer in _keras_compat.all_layers(model)
         if not hasattr(layer, "_holds")
     ]
     swaps = {id(holder): innermost[id(holder)] for holder in holders}
@@ -102,7 +104,7 @@ def take_out(model, placed=()):
 def _graphs(model):
     return [
         layer
-        for layer in model._flatten_layers()
+        for layer in _keras_compat.all_layers(model)
         if isinstance(layer, keras.Sequential | Functional)
     ]
 
@@ -126,17 +128,14 @@ def first_layers(model):
         return _below(next(filter(maskable.maskable_kernels, model.layers)))
     first = []
     fresh = {id(tensor) for tensor in graph.inputs}
-    for depth in sorted(graph._nodes_by_depth, reverse=True):
-        for node in graph._nodes_by_depth[depth]:
-            if not all(id(t) in fresh for t in node.input_tensors):
-                continue
-            layer = node.operation
-            if isinstance(layer, keras.Layer) and maskable.maskable_kernels(
-                layer
-            ):
-                first.extend(_below(layer))
-            else:
-                fresh.update(id(t) for t in node.outputs)
+    for node in _keras_compat.nodes_of(graph):
+        if not all(id(t) in fresh for t in node.input_tensors):
+            continue
+        layer = node.operation
+        if isinstance(layer, keras.Layer) and maskable.maskable_kernels(layer):
+            first.extend(_below(layer))
+        else:
+            fresh.update(id(t) for t in node.outputs)
     return first
 
 

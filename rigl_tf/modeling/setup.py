@@ -23,7 +23,7 @@ from rigl_tf.modeling.grow_init import GrowInit
 from rigl_tf.modeling.layer_sparsities import call_distribution
 from rigl_tf.sparsity import distributions
 from rigl_tf.sparsity import schedules
-from rigl_tf.sparsity import structures as structures
+from rigl_tf.sparsity import structures
 from rigl_tf.utils import tensors
 
 _MANY_ZEROS = 0.1  # of a kernel; fewer may be chance
@@ -40,7 +40,7 @@ class SparseSetup:
         sparsity: Callable from step to sparsity, or `None` if it is constant.
         budgets: List of integers, the active units of each kernel in the end.
         seed: Integer.
-        granularity: Of `rigl_tf.structures`.
+        structure: Of `rigl_tf.structures`.
         grow_init: `GrowInit`.
         masked: List of pairs: the path of a layer that gets a wrapper, and the
             names of its kernels, or `None` for all.
@@ -55,7 +55,7 @@ class SparseSetup:
     sparsity: Any
     budgets: list
     seed: int
-    granularity: Any
+    structure: Any
     grow_init: Any
     masked: list
     new: list
@@ -81,7 +81,7 @@ def resolve(
     drop_fraction,
     exclude,
     include,
-    granularity,
+    structure,
     grow_init,
     masks,
     storage,
@@ -107,11 +107,11 @@ def resolve(
     wanted, distribution = arguments.as_sparsity(
         sparsity, distribution, algorithm
     )
-    granularity = granularity or structures.Unstructured()
-    if not isinstance(granularity, structures.Structure):
+    structure = structure or structures.Unstructured()
+    if not isinstance(structure, structures.Structure):
         raise TypeError(
-            "`granularity` must be of `rigl_tf.structures`, for example "
-            f"`Blocks(16, 16)`. Received: granularity={granularity!r}."
+            "`structure` must be of `rigl_tf.structures`, for example "
+            f"`Blocks(16, 16)`. Received: structure={structure!r}."
         )
     grow_init = grow_init or GrowInit()
     if not isinstance(grow_init, GrowInit):
@@ -120,7 +120,7 @@ def resolve(
             f"`GrowInit('random')`. Received: grow_init={grow_init!r}."
         )
     initial_masks.check_masks(masks)
-    _check_fits(algorithm, schedule, granularity, grow_init, wanted)
+    _check_fits(algorithm, schedule, structure, grow_init, wanted)
     kept = sparse_wrapper.sparse_kernels(model)
     # Wrapped by hand: those kernels, and no others.
     by_hand = bool(kept) and all(int(k.count()) == k.size for k in kept)
@@ -138,13 +138,13 @@ def resolve(
         has_budget,
         distribution,
         wanted,
-        granularity,
+        structure,
         algorithm,
         placement.first_layers(model),
     )
     if masks == "magnitude_global" and new:
         shared = initial_masks.global_budgets(
-            [kernels[i] for i in new], [budgets[i] for i in new], granularity
+            [kernels[i] for i in new], [budgets[i] for i in new], structure
         )
         for i, budget in zip(new, shared, strict=True):
             budgets[i] = budget
@@ -156,14 +156,14 @@ def resolve(
     else:
         choose = None
     if choose is not None:
-        units = {i: choose(kernels[i], budgets[i], granularity) for i in new}
-    if algorithm.follows_sparsity and granularity.is_unstructured:
+        units = {i: choose(kernels[i], budgets[i], structure) for i in new}
+    if algorithm.follows_sparsity and structure.is_unstructured:
         _warn_of_lost_zeros([kernels[i] for i in new if np.all(units[i])])
     if isinstance(masks, Mapping):
         for i in new:
             if kernels[i].name in masks:
                 units[i] = initial_masks.units_of_mask(
-                    masks[kernels[i].name], kernels[i], granularity
+                    masks[kernels[i].name], kernels[i], structure
                 )
                 if not algorithm.follows_sparsity:
                     budgets[i] = int(np.count_nonzero(units[i]))
@@ -176,7 +176,7 @@ def resolve(
         units,
         storage,
         algorithm,
-        granularity,
+        structure,
         seed,
     )
     _warn_of_kept(kernels, has_budget, masks)
@@ -187,7 +187,7 @@ def resolve(
         sparsity=wanted if algorithm.follows_sparsity else None,
         budgets=budgets,
         seed=seed,
-        granularity=granularity,
+        structure=structure,
         grow_init=grow_init,
         masked=masked,
         new=new,
@@ -195,23 +195,23 @@ def resolve(
     )
 
 
-def _check_fits(algorithm, schedule, granularity, grow_init, sparsity):
+def _check_fits(algorithm, schedule, structure, grow_init, sparsity):
     name = type(algorithm).__name__
-    if algorithm.fixes_signs and not granularity.is_unstructured:
+    if algorithm.fixes_signs and not structure.is_unstructured:
         raise ValueError(
             f"{name} goes by the signs of single connections, and groups of "
-            f"them have none. Received: granularity={granularity}."
+            f"them have none. Received: structure={structure}."
         )
-    if isinstance(granularity, structures.GroupedSparsity) and (
+    if isinstance(structure, structures.GroupedSparsity) and (
         algorithm.moves_between_layers
         or (
             algorithm.follows_sparsity
-            and not isinstance(granularity, structures.NM)
+            and not isinstance(structure, structures.NM)
         )
     ):
         raise ValueError(
             f"{name} changes how many connections layers have, and groups of "
-            f"them keep theirs. Received: granularity={granularity}."
+            f"them keep theirs. Received: structure={structure}."
         )
     if grow_init.kind == "gradient" and not algorithm.needs_gradient:
         raise ValueError(
@@ -246,7 +246,7 @@ def _kernels(model, chosen, by_hand):
 
 
 def _budgets(
-    kernels, is_new, distribution, wanted, granularity, algorithm, first
+    kernels, is_new, distribution, wanted, structure, algorithm, first
 ):
     """The active units of each kernel in the end."""
     new = [k for k, flag in zip(kernels, is_new, strict=True) if flag]
@@ -263,17 +263,17 @@ def _budgets(
             names,
             first,
         )
-        shapes = [granularity.shape(kernel.layout) for kernel in new]
+        shapes = [structure.shape(kernel.layout) for kernel in new]
         counts = distributions.budgets(shapes, sparsities, names=names)
-        budgets = iter(granularity.budgets(new, counts))
+        budgets = iter(structure.budgets(new, counts))
     return [
-        next(budgets) if flag else kernel.count_units(granularity)
+        next(budgets) if flag else kernel.count_units(structure)
         for kernel, flag in zip(kernels, is_new, strict=True)
     ]
 
 
 def _store_active(
-    model, kernels, budgets, new, units, storage, algorithm, granularity, seed
+    model, kernels, budgets, new, units, storage, algorithm, structure, seed
 ):
     """Frees the dense kernels of layers that store active units only."""
     alone = {id(layer) for _, layer in placement.leaves(model)}
@@ -284,16 +284,16 @@ def _store_active(
         [kernels[i] for i in new],
         [budgets[i] for i in new],
         algorithm,
-        granularity,
+        structure,
         seed,
         lambda layer: id(layer) in alone,
         [units.get(i) for i in new],
     )
     block = None
-    if not granularity.is_unstructured:
+    if not structure.is_unstructured:
         block = (
-            getattr(granularity, "rows", None),
-            getattr(granularity, "columns", None),
+            getattr(structure, "rows", None),
+            getattr(structure, "columns", None),
         )
     for kernel in kernels:
         if id(kernel.layer) in stored:

@@ -1,23 +1,34 @@
 """The sparse model: what it holds, how it is compiled, fitted and saved."""
 
 import contextlib
+from collections.abc import Iterable
+from collections.abc import Sequence
+from typing import Any
 
 import keras
 from keras import tree
 
+from rigl_tf._keras_compat import MultiWorkerFit
 from rigl_tf._keras_compat import Untracked
 from rigl_tf._keras_compat import is_saving_as_h5
-from rigl_tf.distribute.multi_worker_fit import MultiWorkerFit
+from rigl_tf._keras_compat import strategy_of
+from rigl_tf._keras_compat import takes_training
+from rigl_tf.algorithms.base import Algorithm
 from rigl_tf.kernels import ActiveKernel
 from rigl_tf.modeling import placement
 from rigl_tf.modeling import sparse_wrapper
 from rigl_tf.modeling import training_step
 from rigl_tf.modeling.forwarded_attributes import ForwardedAttributes
+from rigl_tf.modeling.grow_init import GrowInit
 from rigl_tf.modeling.sparse_optimizer import SparseOptimizer
 from rigl_tf.modeling.sparse_step import SparseStep
 from rigl_tf.modeling.training_guard import TrainingGuard
 from rigl_tf.modeling.training_guard import look_back
 from rigl_tf.modeling.wrapper_owner import WrapperOwner
+from rigl_tf.sparsity.schedules.updates import UpdateSchedule
+from rigl_tf.sparsity.structures.base import Structure
+from rigl_tf.typing import Schedule
+from rigl_tf.typing import SparsitySchedule
 from rigl_tf.utils import optimizer_slots
 from rigl_tf.utils import refusals
 from rigl_tf.utils import tensors
@@ -53,9 +64,9 @@ class SparseModel(
         sparsity: Callable from step to the sparsity wanted then, or to a pair
             (whether to update, sparsity). `None` where it does not change.
         budgets: List of integers, the active connections of each kernel in
-            the end, or units of the granularity.
+            the end, or units of the structure.
         seed: Integer, for everything random in the updates.
-        granularity: Of `rigl_tf.structures`, what moves as one.
+        structure: Of `rigl_tf.structures`, what moves as one.
         grow_init: `GrowInit`, the weight of new connections.
         masked: List of pairs: the path of a layer in the network, empty for
             the network itself, and the names of its kernels that have masks.
@@ -69,19 +80,19 @@ class SparseModel(
 
     def __init__(
         self,
-        network,
-        algorithm,
-        schedule,
-        drop_fraction,
-        sparsity,
-        budgets,
-        seed=0,
-        granularity=None,
-        grow_init=None,
-        masked=None,
-        is_placed=True,
-        **kwargs,
-    ):
+        network: keras.Model,
+        algorithm: Algorithm,
+        schedule: UpdateSchedule,
+        drop_fraction: Schedule,
+        sparsity: float | SparsitySchedule | None,
+        budgets: Sequence[int],
+        seed: int = 0,
+        structure: Structure | None = None,
+        grow_init: GrowInit | None = None,
+        masked: Sequence[Any] | None = None,
+        is_placed: bool = True,
+        **kwargs: Any,
+    ) -> None:
         kwargs.setdefault("name", network.name)
         kwargs.setdefault("dtype", network.dtype_policy)
         super().__init__(**kwargs)
@@ -94,7 +105,7 @@ class SparseModel(
             sparsity,
             budgets,
             seed,
-            granularity,
+            structure,
             grow_init,
             add_weight=self.add_weight,
         )
@@ -131,12 +142,12 @@ class SparseModel(
         return weights + masks
 
     @property
-    def moving_averages(self):
+    def moving_averages(self) -> list[keras.Variable]:
         """List of variables of floats that a forward pass may change."""
         return tensors.floats(self.network.non_trainable_variables)
 
     @property
-    def trains_itself(self):
+    def trains_itself(self) -> bool:
         """Returns whether the network's class overrides training code."""
         kind = type(self.network)
         return any(
@@ -145,12 +156,12 @@ class SparseModel(
         )
 
     def call(self, inputs, training=None):
-        if self.network._call_has_training_arg:
+        if takes_training(self.network):
             return self.network(inputs, training=training)
         return self.network(inputs)
 
     def compute_output_spec(self, inputs, training=None):
-        if self.network._call_has_training_arg:
+        if takes_training(self.network):
             return self.network.compute_output_spec(inputs, training=training)
         return self.network.compute_output_spec(inputs)
 
@@ -180,7 +191,9 @@ class SparseModel(
             return self.network.metrics
         return super().metrics
 
-    def apply_gradients(self, grads_and_vars):
+    def apply_gradients(
+        self, grads_and_vars: Iterable[tuple[Any, Any]]
+    ) -> None:
         """Makes one step with gradients from a loop of your own.
 
         It does what a step of `fit` does: applies the gradients of active
@@ -266,7 +279,7 @@ class SparseModel(
         self.compile(**keras.saving.deserialize_keras_object(config))
 
     def fit(self, *args, callbacks=None, **kwargs):
-        refusals.refuse_outside_of_scope(self._distribute_strategy)
+        refusals.refuse_outside_of_scope(strategy_of(self))
         guard = TrainingGuard(self.sparse_step)
         if isinstance(callbacks, keras.callbacks.CallbackList):
             callbacks.append(guard)
@@ -314,7 +327,7 @@ class SparseModel(
         "schedule",
         "drop_fraction",
         "sparsity",
-        "granularity",
+        "structure",
         "grow_init",
     )
 
@@ -347,6 +360,8 @@ class SparseModel(
 
     @classmethod
     def from_config(cls, config, custom_objects=None):
+        if "granularity" in config:  # the name in files of version 0.1
+            config["structure"] = config.pop("granularity")
         for key in cls._OBJECTS:
             config[key] = keras.saving.deserialize_keras_object(
                 config[key], custom_objects=custom_objects

@@ -2,6 +2,7 @@
 
 import keras
 
+from rigl_tf._keras_compat import built_variables
 from rigl_tf.utils import optimizer_slots
 
 
@@ -44,7 +45,12 @@ class SparseOptimizer(keras.optimizers.Optimizer):
     True
     """
 
-    def __init__(self, inner_optimizer, model, name=None):
+    def __init__(
+        self,
+        inner_optimizer: keras.Optimizer,
+        model: keras.Model,
+        name: str | None = None,
+    ) -> None:
         inner_optimizer = keras.optimizers.get(inner_optimizer)
         if isinstance(inner_optimizer, SparseOptimizer):
             inner_optimizer = inner_optimizer.inner_optimizer
@@ -66,7 +72,7 @@ class SparseOptimizer(keras.optimizers.Optimizer):
         self.inner_optimizer.learning_rate = learning_rate
 
     @property
-    def loss_scale_factor(self):
+    def loss_scale_factor(self) -> float | None:
         inner = self.inner_optimizer
         if isinstance(inner, keras.optimizers.LossScaleOptimizer):
             # Not `None`: setting an equal value would not call the setter.
@@ -74,7 +80,7 @@ class SparseOptimizer(keras.optimizers.Optimizer):
         return inner.loss_scale_factor
 
     @loss_scale_factor.setter
-    def loss_scale_factor(self, factor):
+    def loss_scale_factor(self, factor: float | None) -> None:
         if not hasattr(self, "inner_optimizer"):
             return  # set in the constructor of Keras
         # `LossScaleOptimizer` turns off other scaling of what it wraps.
@@ -100,7 +106,7 @@ class SparseOptimizer(keras.optimizers.Optimizer):
 
     def apply(self, grads, trainable_variables=None):
         if trainable_variables is None:
-            trainable_variables = self.inner_optimizer._trainable_variables
+            trainable_variables = built_variables(self.inner_optimizer)
         if not self.built:
             self.build(list(trainable_variables))
         self.sparse_step.apply(

@@ -1,4 +1,4 @@
-"""One step: gradients are applied, move connections, or are skipped."""
+"""The state of sparse training: kernels, counters, budgets and schedules."""
 
 import dataclasses
 import math
@@ -7,26 +7,24 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from rigl_tf._keras_compat import unregistered_gradients
-from rigl_tf.distribute import replica_sync
 from rigl_tf.kernels import KeepZeros
 from rigl_tf.kernels import StoredKernel
 from rigl_tf.kernels import WarnOnce
 from rigl_tf.kernels import checked_mask
-from rigl_tf.modeling import gradient_step
 from rigl_tf.modeling import grow_init as initialization
 from rigl_tf.modeling import schedule_resolution
+from rigl_tf.modeling import training_step
 from rigl_tf.sparsity import schedules
-from rigl_tf.sparsity import structures as structures
+from rigl_tf.sparsity import structures
 from rigl_tf.utils import optimizer_slots
 from rigl_tf.utils import tensors
 
 
 class SparseStep:
-    """Decides what happens to the gradients of a model with masks.
+    """The masks of a model and all that decides how they change.
 
-    Every way of training calls `apply` once for each batch, so that masks are
-    the same.
+    Every way of training makes its steps by `training_step.finish_step`, so
+    that masks are the same.
 
     Args:
         name: String, the model's, for messages.
@@ -39,7 +37,7 @@ class SparseStep:
         budgets: List of integers, the active connections of each kernel in
             the end, or units of the structure.
         seed: Integer, for everything random in the updates.
-        granularity: Of `rigl_tf.structures`, what moves as one.
+        structure: Of `rigl_tf.structures`, what moves as one.
         grow_init: `GrowInit`, the weight of new connections.
         add_weight: Function that makes the variables, such as a layer's
             `add_weight`; they are saved with that layer.
@@ -68,7 +66,7 @@ class SparseStep:
         sparsity,
         budgets,
         seed=0,
-        granularity=None,
+        structure=None,
         grow_init=None,
         *,
         add_weight,
@@ -80,7 +78,7 @@ class SparseStep:
         self.sparsity = sparsity
         self.budgets = list(budgets)
         self.seed = seed
-        self.granularity = granularity or structures.Unstructured()
+        self.structure = structure or structures.Unstructured()
         self.grow_init = grow_init or initialization.GrowInit()
         self.kernels = []
         self.momenta = self.signs = None
@@ -135,17 +133,17 @@ class SparseStep:
                 continue  # what it stores is its mask
             first = (units or {}).get(i)
             if first is None:
-                first = self.granularity.random(
+                first = self.structure.random(
                     kernel.layout, self.budgets[i], (self.seed, i)
                 )
-            kernel.mask.assign(self.granularity.expand(first, kernel.layout))
+            kernel.mask.assign(self.structure.expand(first, kernel.layout))
         self.impose_masks()
 
     def take_masks(self):
         """Adopts masks that were set from outside, and their counts."""
         if not self.algorithm.follows_sparsity:
             self.budgets = [
-                kernel.count_units(self.granularity) for kernel in self.kernels
+                kernel.count_units(self.structure) for kernel in self.kernels
             ]
         self.impose_masks()
 
@@ -169,7 +167,7 @@ class SparseStep:
         Raises:
             ValueError: If a name is unknown, or a mask is not boolean, has
                 another shape, is `False` everywhere, or divides what the
-                granularity moves as one.
+                structure moves as one.
         """
         kernels = {kernel.name: kernel for kernel in self.kernels}
         if not masks.keys() <= kernels.keys():
@@ -182,12 +180,12 @@ class SparseStep:
             if name not in masks:
                 continue
             mask = checked_mask(masks[name], kernel.kernel_shape, name)
-            part = self.granularity.pool(
+            part = self.structure.pool(
                 tf.cast(mask, tf.float32), kernel.layout
             ).numpy()
             if np.any((part > 0) & (part < 1)):
                 raise ValueError(
-                    f"The mask of {name!r} divides what {self.granularity} "
+                    f"The mask of {name!r} divides what {self.structure} "
                     "moves as one."
                 )
             kernel.set_mask(mask)
@@ -213,7 +211,7 @@ class SparseStep:
         wanted = self.current_sparsity(tf.convert_to_tensor(self.step))
         done = schedules.as_float64(wanted) / max(self.final_sparsity(), 1e-9)
         sizes = [
-            math.prod(self.granularity.shape(kernel.layout))
+            math.prod(self.structure.shape(kernel.layout))
             for kernel in self.kernels
         ]
         return [
@@ -243,7 +241,7 @@ class SparseStep:
         """The fraction of zeros that the budgets ask for in the end."""
         sizes = [kernel.size for kernel in self.kernels]
         zeros = [
-            size * (1 - b / math.prod(self.granularity.shape(kernel.layout)))
+            size * (1 - b / math.prod(self.structure.shape(kernel.layout)))
             for size, b, kernel in zip(
                 sizes, self.budgets, self.kernels, strict=True
             )
@@ -304,8 +302,8 @@ class SparseStep:
                 ):
                     optimizer_slots.momentum(optimizer, variable)
 
-    def apply(self, optimizer, gradients, variables, records=None, undo=()):
-        """Applies gradients, moves connections instead, or does neither.
+    def apply(self, optimizer, gradients, variables):
+        """Makes one step with gradients whose forward pass is not known.
 
         Call it in replica context, once for each batch, outside of `tf.cond`.
 
@@ -314,71 +312,10 @@ class SparseStep:
             gradients: List of tensors, gradients of the loss after
                 `optimizer.scale_loss`, dense for masked kernels, or `None`.
             variables: List of variables, in the order of `gradients`.
-            records: List of pairs, for layers that store active connections
-                only: a `kernels.Flow` and the gradient of the loss with
-                respect to its outputs. `None` if they are not known.
-            undo: List of pairs, variables that the forward pass has changed
-                and their values before, for a step that is skipped.
         """
-        pairs = [
-            (gradient, variable)
-            for gradient, variable in zip(gradients, variables, strict=True)
-            if gradient is not None
-        ]
-        if not pairs:
-            raise ValueError(
-                "The loss does not depend on any trainable weight. Check the "
-                "model's outputs, and that some layer is trainable."
-            )
-        self.resolve_schedules(None)
-        gradient_step.check_records(self, optimizer, records)
-        gradients, variables = map(list, zip(*pairs, strict=True))
-        if not optimizer.built:
-            optimizer.build(variables)
-        self.check_optimizer(optimizer)
-        owners = [flow.variable for flow, _ in records or ()]
-        flows = [(flow.inputs, gradient) for flow, gradient in records or ()]
-        num_bad = replica_sync.total(
-            gradient_step.count_non_finite(
-                [*gradients, *keras.tree.flatten(flows)]
-            )
+        training_step.finish_step(
+            self, training_step.Batch(optimizer, variables, gradients)
         )
-        state = [variable for variable, _ in undo]
-
-        @unregistered_gradients()
-        def choose(strategy, num_bad, gradients, flows, before):
-            # Across replicas, because an optimizer cannot be applied in a
-            # branch inside one (Keras merges replicas there).
-            def everywhere(function, *args):
-                strategy.extended.call_for_each_replica(function, args=args)
-                return tf.constant(0)
-
-            def take():
-                return gradient_step.take(
-                    self,
-                    optimizer,
-                    gradients,
-                    variables,
-                    flows,
-                    owners,
-                    everywhere,
-                )
-
-            def skip():
-                self.num_skipped.assign_add(1)
-                self.num_skipped_last.assign_add(1)
-                if optimizer_slots.accumulation_steps(optimizer) == 1:
-                    self.overdue.assign(self.is_due())
-                    self.step.assign_add(1)
-                return everywhere(
-                    gradient_step.put_back, optimizer, state, before
-                )
-
-            num_bad = strategy.experimental_local_results(num_bad)[0]
-            tf.cond(num_bad == 0, take, skip)
-
-        args = (num_bad, gradients, flows, [value for _, value in undo])
-        tf.distribute.get_replica_context().merge_call(choose, args=args)
 
     def _for_each_kernel(self, name, dtype):
         return [
@@ -397,7 +334,7 @@ class SparseStep:
             name=name,
             shape=(),
             dtype=dtype,
-            initializer=keras.initializers.Constant(value),
+            initializer=lambda shape, dtype: keras.ops.cast(value, dtype),
             trainable=False,
             aggregation="only_first_replica",
         )

@@ -1,14 +1,19 @@
 """The wrapper that owns the masks of a layer."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 import numpy as np
 from keras import layers as kl
 
 from rigl_tf._keras_compat import Untracked
+from rigl_tf._keras_compat import check_number_of_variables
 from rigl_tf.kernels import Active
 from rigl_tf.kernels import DenseKernel
 from rigl_tf.kernels import KeepZeros
 from rigl_tf.kernels import checked_mask
+from rigl_tf.kernels.base import SparseKernel
 from rigl_tf.modeling import maskable
 from rigl_tf.utils import refusals
 
@@ -44,7 +49,12 @@ class Sparse(kl.Wrapper):
     (2, 3)
     """
 
-    def __init__(self, layer, kernels=None, **kwargs):
+    def __init__(
+        self,
+        layer: keras.layers.Layer,
+        kernels: Sequence[str] | None = None,
+        **kwargs: Any,
+    ) -> None:
         check_can_be_sparse(layer, kernels)
         kwargs.setdefault("name", layer.name)
         super().__init__(layer, **kwargs)
@@ -70,7 +80,7 @@ class Sparse(kl.Wrapper):
         return self.layer.weights
 
     @property
-    def kernels(self):
+    def kernels(self) -> list[SparseKernel]:
         """List of `SparseKernel`, with names relative to this layer."""
         if not self.built:
             raise ValueError(
@@ -79,7 +89,7 @@ class Sparse(kl.Wrapper):
             )
         return [kernel_of(found) for found in self._found()]
 
-    def set_masks(self, masks):
+    def set_masks(self, masks: Sequence[np.ndarray]) -> None:
         """Sets every mask and zeroes the kernels under them.
 
         Args:
@@ -118,7 +128,7 @@ class Sparse(kl.Wrapper):
         for kernel in self.kernels:
             kernel.impose()
 
-    def release(self):
+    def release(self) -> None:
         """Makes the wrapped layer a plain one again; the masks stay here."""
         for found in self._found():
             found.variable.constraint = found.variable.constraint.inner
@@ -135,7 +145,7 @@ class Sparse(kl.Wrapper):
             return maskable.named_kernels(self.layer, self.kernel_names)
         return maskable.default_kernels(self.layer)
 
-    def add_masks(self):
+    def add_masks(self) -> None:
         """Makes a mask for each kernel that the wrapped layer has."""
         found = self._found()
         parts = {id(each.layer): each.layer for each in found}.values()
@@ -189,7 +199,7 @@ class Sparse(kl.Wrapper):
             else config | {"kernels": self.saved_names()}
         )
 
-    def saved_names(self):
+    def saved_names(self) -> Sequence[str] | None:
         """Names of the kernels that a layer made again has, too, or `None`."""
         if self.kernel_names is None or not self.built:
             return self.kernel_names
@@ -211,7 +221,7 @@ class Sparse(kl.Wrapper):
     def load_own_variables(self, store):
         if self._refused_file is not None:  # Keras tries again, with nothing
             raise self._refused_file
-        self._check_load_own_variables(store)
+        check_number_of_variables(self, store)
         for i, mask in enumerate(self.masks):
             loaded = np.asarray(store[str(i)])
             try:
@@ -224,7 +234,7 @@ class Sparse(kl.Wrapper):
         del args, kwargs
         refusals.refuse_to_quantize(self.name)
 
-    def enable_lora(self, *args, **kwargs):
+    def enable_lora(self, *args: Any, **kwargs: Any) -> None:
         del args, kwargs
         refusals.refuse_lora(self.name)
 
@@ -260,7 +270,7 @@ def sparse_kernels(model):
     return [kernel_of(each) for each in found if is_masked(each)]
 
 
-def sparse_layers(model):
+def sparse_layers(model: keras.Model) -> list[Sparse]:
     """Returns the `Sparse` layers of a model, each once, in its order."""
     wrappers = [
         found.variable.constraint.wrapper

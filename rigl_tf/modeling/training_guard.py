@@ -187,7 +187,7 @@ def look_back(sparse_step, guard):
     step = tensors.as_int(sparse_step.step)
     smallest = 1 / sum(kernel.size for kernel in sparse_step.kernels)
     units = sum(
-        kernel.count_units(sparse_step.granularity)
+        kernel.count_units(sparse_step.structure)
         for kernel in sparse_step.kernels
     )
     too_many = units - sum(sparse_step.budgets)

@@ -1,12 +1,50 @@
-"""The train step of `SparseModel`: forward pass, loss and gradients."""
+"""One training step: forward pass and gradients, then one of three ends.
+
+A step applies its gradients, moves connections by them, or is skipped.
+"""
+
+from typing import Any
+from typing import NamedTuple
 
 import keras
 import tensorflow as tf
 from keras import tree
 
 from rigl_tf import kernels
+from rigl_tf._keras_compat import add_to_logged_loss
+from rigl_tf._keras_compat import unregistered_gradients
 from rigl_tf.distribute import replica_sync
+from rigl_tf.modeling import gradient_step
+from rigl_tf.modeling import mask_update
+from rigl_tf.utils import optimizer_slots
 from rigl_tf.utils import tensors
+
+
+class Batch(NamedTuple):
+    """Everything that a step knows of one batch.
+
+    Attributes:
+        optimizer: `keras.optimizers.Optimizer`, built.
+        variables: List of the variables that the optimizer trains.
+        gradients: List of tensors in the order of `variables`, gradients of
+            the loss after `optimizer.scale_loss`, dense for masked kernels.
+        flows: List of `Flow`, the calls of layers that store active
+            connections only; `outputs` are gradients. `None` if unknown.
+        changed: List of variables that the forward pass has changed.
+        before: List of tensors, their values before it.
+    """
+
+    optimizer: Any
+    variables: list
+    gradients: list
+    flows: list | None = None
+    changed: list = []
+    before: list = []
+
+    def places(self, kernels):
+        """Returns the place of each kernel in `variables`, or `None`."""
+        places = {id(v): i for i, v in enumerate(self.variables)}
+        return [places.get(id(kernel.variable)) for kernel in kernels]
 
 
 def train_step(model, data):
@@ -23,8 +61,8 @@ def train_step(model, data):
     # A forward pass changes moving averages and metrics. Their values before
     # are kept, so that a step that is skipped can put them back.
     moving = model.moving_averages
-    state = moving + tensors.floats(model.metrics_variables)
-    undo = [(v, tf.identity(v.value)) for v in state]
+    changed = moving + tensors.floats(model.metrics_variables)
+    before = [tf.identity(variable.value) for variable in changed]
     num_examples = tf.shape(tree.flatten(x)[0])[0]
     num_replicas = tf.distribute.get_strategy().num_replicas_in_sync
 
@@ -42,7 +80,7 @@ def train_step(model, data):
         if num_replicas > 1:  # their batches may differ in size, or be empty
             seen = tf.cast(num_examples > 0, loss.dtype)
             loss = tf.math.multiply_no_nan(loss, seen)
-        model._loss_tracker.update_state(loss, sample_weight=num_examples)
+        add_to_logged_loss(model, loss, num_examples)
         if num_replicas > 1:
             share = replica_sync.example_share(num_examples)
             loss *= tf.cast(share, loss.dtype)
@@ -56,15 +94,154 @@ def train_step(model, data):
     gradients, of_outputs = found[: len(variables)], found[len(variables) :]
     if num_replicas > 1:
         gradients = _zero_if_empty(gradients, num_examples)
-    records = [
-        (flow, tf.zeros_like(flow.outputs) if gradient is None else gradient)
+    flows = [
+        flow._replace(
+            outputs=tf.zeros_like(flow.outputs)
+            if gradient is None
+            else gradient
+        )
         for flow, gradient in zip(flows, of_outputs, strict=True)
     ]
     logs = model.compute_metrics(x, y, y_pred, sample_weight=sample_weight)
-    model.sparse_step.apply(
-        model.optimizer, gradients, variables, records, undo
+    finish_step(
+        model.sparse_step,
+        Batch(model.optimizer, variables, gradients, flows, changed, before),
     )
     return logs
+
+
+def finish_step(state, batch):
+    """Applies gradients, moves connections instead, or does neither.
+
+    Call it in replica context, once for each batch, outside of `tf.cond`.
+
+    Args:
+        state: `SparseStep`.
+        batch: `Batch`. Variables whose gradient is `None` do not change.
+    """
+    pairs = [
+        (gradient, variable)
+        for gradient, variable in zip(
+            batch.gradients, batch.variables, strict=True
+        )
+        if gradient is not None
+    ]
+    if not pairs:
+        raise ValueError(
+            "The loss does not depend on any trainable weight. Check the "
+            "model's outputs, and that some layer is trainable."
+        )
+    state.resolve_schedules(None)
+    _check_flows(state, batch)
+    gradients, variables = map(list, zip(*pairs, strict=True))
+    if not batch.optimizer.built:
+        batch.optimizer.build(variables)
+    state.check_optimizer(batch.optimizer)
+    batch = batch._replace(
+        gradients=gradients, variables=variables, flows=batch.flows or []
+    )
+    seen = [tensor for f in batch.flows for tensor in (f.inputs, f.outputs)]
+    num_bad = replica_sync.total(
+        gradient_step.count_non_finite([*gradients, *seen])
+    )
+
+    # Across replicas, because an optimizer cannot be applied in a branch
+    # inside one (Keras merges replicas there).
+    @unregistered_gradients()
+    def choose(strategy, num_bad, batch):
+        num_bad = strategy.experimental_local_results(num_bad)[0]
+        tf.cond(
+            num_bad == 0,
+            lambda: _take(state, batch),
+            lambda: _skip(state, batch),
+        )
+
+    tf.distribute.get_replica_context().merge_call(
+        choose, args=(num_bad, batch)
+    )
+
+
+def _take(state, batch):
+    """A step whose gradients are finite, across replicas."""
+    optimizer = batch.optimizer
+
+    def apply():
+        return _everywhere(gradient_step.apply_gradients, state, batch)
+
+    def update_masks():
+        if state.algorithm.replaces_step:
+            optimizer_slots.count_step(optimizer)
+        else:
+            apply()
+        state.overdue.assign(False)
+        _everywhere(mask_update.update_masks, state, batch)
+        if state.algorithm.replaces_step:
+            optimizer_slots.drop_accumulated(optimizer)
+        return tf.constant(0)
+
+    def whole_step():
+        if not state.algorithm.updates_masks:
+            apply()
+        else:
+            tf.cond(state.is_due(), update_masks, apply)
+        state.step.assign_add(1)
+        return tf.constant(0)
+
+    def accumulate():
+        return _everywhere(gradient_step.accumulate_gradients, state, batch)
+
+    state.num_skipped_last.assign(0)
+    if optimizer_slots.accumulation_steps(optimizer) == 1:
+        return whole_step()
+    return tf.cond(
+        optimizer_slots.completes_accumulation(optimizer),
+        whole_step,
+        accumulate,
+    )
+
+
+def _skip(state, batch):
+    """A step that changes nothing, across replicas."""
+    state.num_skipped.assign_add(1)
+    state.num_skipped_last.assign_add(1)
+    if optimizer_slots.accumulation_steps(batch.optimizer) == 1:
+        state.overdue.assign(state.is_due())
+        state.step.assign_add(1)
+    return _everywhere(gradient_step.put_back, state, batch)
+
+
+def _everywhere(function, state, batch):
+    """Calls a function in each replica, from across replicas."""
+    strategy = tf.distribute.get_strategy()
+    with gradient_step.own_constraints(batch.optimizer, state.kernels):
+        strategy.run(function, args=(state, batch))
+    return tf.constant(0)
+
+
+def _check_flows(state, batch):
+    """Raises a ValueError if an update needs gradients that are not known."""
+    stored = [
+        kernel.name
+        for kernel in state.kernels
+        if isinstance(kernel, kernels.StoredKernel)
+    ]
+    if not stored or not state.algorithm.needs_gradient:
+        return
+    name = type(state.algorithm).__name__
+    if batch.flows is None:
+        raise ValueError(
+            f"{name} needs the gradient of inactive connections, and "
+            f"{', '.join(stored)} store active ones only: only the "
+            "sparse model's own `fit` and `train_step` can compute it. "
+            "Use them, or storage='dense'."
+        )
+    if optimizer_slots.accumulation_steps(batch.optimizer) > 1:
+        raise ValueError(
+            f"{name} needs the accumulated gradient of inactive "
+            f"connections, and {', '.join(stored)} store active ones "
+            "only. Leave `gradient_accumulation_steps` out, or use "
+            "storage='dense'."
+        )
 
 
 def _zero_if_empty(gradients, num_examples):

@@ -5,6 +5,8 @@ import weakref
 import keras
 
 from rigl_tf._keras_compat import Untracked
+from rigl_tf._keras_compat import all_layers
+from rigl_tf._keras_compat import unlock
 from rigl_tf.modeling import maskable
 from rigl_tf.modeling import placement
 from rigl_tf.modeling import sparse_wrapper
@@ -28,11 +30,11 @@ class WrapperOwner:
         """
         layers = self._paths()
         wrappers = [Sparse(layers[path], kernels) for path, kernels in masked]
-        for part in self.network._flatten_layers():
+        for part in all_layers(self.network):
             if isinstance(part, keras.Model):
                 part.train_function = None  # it was made without the masks
         # Masks of another sparse model, or of `SparseTraining`.
-        known = {id(layer) for layer in self.network._flatten_layers()}
+        known = {id(layer) for layer in all_layers(self.network)}
         known |= {id(wrapper) for wrapper in wrappers}
         wrappers += [
             wrapper
@@ -56,7 +58,7 @@ class WrapperOwner:
             for wrapper in self._in_graph.value + self.wrappers_beside
         ]
 
-    def keep_wrappers(self):
+    def keep_wrappers(self) -> None:
         """Keeps the wrappers, which are taken out of the network next."""
         wrappers = sparse_wrapper.sparse_layers(self.network)
         layers = {id(wrapper.layer) for wrapper in wrappers}
@@ -65,11 +67,11 @@ class WrapperOwner:
             w for w in self.wrappers_beside if id(w.layer) not in layers
         ]
         self._in_graph = Untracked([])
-        self._tracker.unlock()
+        unlock(self)
         self.wrappers_beside = wrappers
 
     @property
-    def placed_wrappers(self):
+    def placed_wrappers(self) -> list[Sparse]:
         """List of the `Sparse` that the network shows among its layers."""
         return self._in_graph.value
 

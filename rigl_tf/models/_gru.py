@@ -1,13 +1,22 @@
 """A recurrent character model."""
 
+from collections.abc import Sequence
+
 import keras
 from keras import layers
 
+from rigl_tf.typing import Shape
 from rigl_tf.utils.shapes import check_shape
 from rigl_tf.utils.validation import check_count
 
 
-def gru(input_shape, num_classes, embedding=128, units=512, hidden=(256, 128)):
+def gru(
+    input_shape: Shape,
+    num_classes: int,
+    embedding: int = 128,
+    units: int = 512,
+    hidden: Sequence[int] = (256, 128),
+) -> keras.Model:
     """Builds a GRU that predicts the next character after each one.
 
     Layers with kernels are named `embedding`, `gru`, `dense1`, `dense2`, ...

@@ -1,10 +1,13 @@
 """LeNet-5."""
 
+from collections.abc import Sequence
+
 import keras
 from keras import layers
 
 from rigl_tf.models import initializers
 from rigl_tf.models.building_blocks import LayerFactory
+from rigl_tf.typing import Shape
 from rigl_tf.utils.shapes import check_shape
 from rigl_tf.utils.validation import check_count
 
@@ -12,13 +15,13 @@ _MIN_SIZE = 16  # pixels, for two convolutions and poolings
 
 
 def lenet5(
-    input_shape=(28, 28, 1),
-    num_classes=10,
-    channels=(6, 16),
-    hidden=(120, 84),
-    bias=True,
-    initializer="glorot_uniform",
-):
+    input_shape: Shape = (28, 28, 1),
+    num_classes: int = 10,
+    channels: Sequence[int] = (6, 16),
+    hidden: Sequence[int] = (120, 84),
+    bias: bool = True,
+    initializer: str = "glorot_uniform",
+) -> keras.Model:
     """Builds the LeNet-5 of the original RigL repository.
 
     Differences from LeCun's network are ReLU, max pooling, full connections

@@ -1,20 +1,23 @@
 """Fully connected networks, such as LeNet-300-100."""
 
+from collections.abc import Sequence
+
 import keras
 from keras import layers
 
 from rigl_tf.models.building_blocks import LayerFactory
+from rigl_tf.typing import Shape
 from rigl_tf.utils.shapes import check_shape
 from rigl_tf.utils.validation import check_count
 
 
 def mlp(
-    input_shape,
-    num_classes,
-    hidden=(300, 100),
-    bias=True,
-    initializer="glorot_uniform",
-):
+    input_shape: Shape,
+    num_classes: int,
+    hidden: Sequence[int] = (300, 100),
+    bias: bool = True,
+    initializer: str = "glorot_uniform",
+) -> keras.Model:
     """Builds a fully connected ReLU network; by default LeNet-300-100.
 
     Layers with kernels are named `dense1`, `dense2`, ... and `logits`.

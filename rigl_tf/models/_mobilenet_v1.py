@@ -3,6 +3,7 @@
 import keras
 
 from rigl_tf.models.building_blocks import LayerFactory
+from rigl_tf.typing import Shape
 from rigl_tf.utils.shapes import check_shape
 from rigl_tf.utils.validation import check_count
 from rigl_tf.utils.validation import check_number
@@ -22,13 +23,13 @@ _BLOCKS = (
 
 
 def mobilenet_v1(
-    input_shape,
-    num_classes,
-    width=1.0,
-    affine=True,
-    bias=True,
-    initializer="he_normal",
-):
+    input_shape: Shape,
+    num_classes: int,
+    width: float = 1.0,
+    affine: bool = True,
+    bias: bool = True,
+    initializer: str = "he_normal",
+) -> keras.Model:
     """Builds MobileNet-v1.
 
     The network is a 3x3 convolution with stride 2 and 13 blocks of a 3x3

@@ -5,6 +5,7 @@ from keras import layers
 
 from rigl_tf.models._mobilenet_v1 import scale_channels
 from rigl_tf.models.building_blocks import LayerFactory
+from rigl_tf.typing import Shape
 from rigl_tf.utils.shapes import check_shape
 from rigl_tf.utils.validation import check_choice
 from rigl_tf.utils.validation import check_count
@@ -28,15 +29,15 @@ STRIDES = {
 
 
 def mobilenet_v2(
-    input_shape,
-    num_classes,
-    width=1.0,
-    strides="cifar",
-    projections=False,
-    affine=True,
-    bias=True,
-    initializer="he_normal",
-):
+    input_shape: Shape,
+    num_classes: int,
+    width: float = 1.0,
+    strides: str = "cifar",
+    projections: bool = False,
+    affine: bool = True,
+    bias: bool = True,
+    initializer: str = "he_normal",
+) -> keras.Model:
     """Builds MobileNet-v2.
 
     A block is a 1x1 convolution that expands, a 3x3 depthwise convolution and

@@ -1,11 +1,21 @@
 """Networks of `keras.applications` with a new last layer."""
 
+from collections.abc import Callable
+
 import keras
 
 from rigl_tf.datasets import prepared
+from rigl_tf.typing import PathLike
+from rigl_tf.typing import Shape
 
 
-def pretrained(input_shape, num_classes, *, application, weights="imagenet"):
+def pretrained(
+    input_shape: Shape,
+    num_classes: int,
+    *,
+    application: Callable[..., keras.Model],
+    weights: PathLike | None = "imagenet",
+) -> keras.Model:
     """Builds a trained network for other classes.
 
     The network ends with global average pooling, followed by a new layer

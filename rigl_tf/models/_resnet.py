@@ -4,19 +4,20 @@ import keras
 from keras import layers
 
 from rigl_tf.models.building_blocks import LayerFactory
+from rigl_tf.typing import Shape
 from rigl_tf.utils.shapes import check_shape
 from rigl_tf.utils.validation import check_count
 
 
 def resnet(
-    input_shape,
-    num_classes,
-    depth=20,
-    channels=16,
-    affine=True,
-    bias=True,
-    initializer="he_normal",
-):
+    input_shape: Shape,
+    num_classes: int,
+    depth: int = 20,
+    channels: int = 16,
+    affine: bool = True,
+    bias: bool = True,
+    initializer: str = "he_normal",
+) -> keras.Model:
     """Builds a residual network of 6n + 2 layers; by default ResNet-20.
 
     A residual block is 3x3 convolution, BN, ReLU, 3x3 convolution, BN, and

@@ -1,17 +1,24 @@
 """Small dense baselines: the same network with fewer channels."""
 
 import math
+from collections.abc import Mapping
 
 import keras
-from keras.src.models import Functional  # keras exports no name for it
 
+from rigl_tf._keras_compat import Functional
+from rigl_tf._keras_compat import operation_of
 from rigl_tf.utils.patterns import match
 
 _ROUNDINGS = {"floor": math.floor, "ceil": math.ceil, "nearest": round}
 _WIDTHS = ("units", "filters")
 
 
-def small_dense(model, sparsity, rounding=None, multiples=None):
+def small_dense(
+    model: keras.Model,
+    sparsity: float,
+    rounding: str | None = None,
+    multiples: Mapping[str, int] | None = None,
+) -> keras.Model:
     """Builds a dense network with as many parameters as a sparse one.
 
     The numbers of units and filters of all layers, except the output layers,
@@ -58,7 +65,8 @@ def small_dense(model, sparsity, rounding=None, multiples=None):
             + (f" with {', '.join(nested)}." if nested else ".")
         )
     names = [layer.name for layer in model.layers]
-    matched = match(multiples or {}, names, "multiples")
+    multiples = multiples or {}
+    matched = match(multiples, names, "multiples")
     units = {name: multiples[p] for p in matched for name in matched[p]}
     if rounding is not None:
         factor = math.sqrt(1 - sparsity)
@@ -105,7 +113,7 @@ def _largest(model, max_size, units):
 def _scale(model, factor, rounded, units):
     """Returns the network with its widths multiplied and rounded."""
     outputs = {
-        tensor._keras_history.operation.name
+        operation_of(tensor).name
         for tensor in keras.tree.flatten(model.outputs)
     }
 

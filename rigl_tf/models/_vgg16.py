@@ -1,9 +1,12 @@
 """VGG-16 and shorter VGG networks."""
 
+from collections.abc import Sequence
+
 import keras
 from keras import layers
 
 from rigl_tf.models.building_blocks import LayerFactory
+from rigl_tf.typing import Shape
 from rigl_tf.utils.shapes import check_shape
 from rigl_tf.utils.validation import check_count
 
@@ -12,17 +15,17 @@ _BLOCKS = ((1, 2), (2, 2), (4, 3), (8, 3), (8, 3))
 
 
 def vgg16(
-    input_shape,
-    num_classes,
-    blocks=5,
-    channels=64,
-    hidden=(),
-    batch_norm=True,
-    dropout=0.0,
-    affine=True,
-    bias=True,
-    initializer="he_normal",
-):
+    input_shape: Shape,
+    num_classes: int,
+    blocks: int = 5,
+    channels: int = 64,
+    hidden: Sequence[int] = (),
+    batch_norm: bool = True,
+    dropout: float = 0.0,
+    affine: bool = True,
+    bias: bool = True,
+    initializer: str = "he_normal",
+) -> keras.Model:
     """Builds a VGG network; by default, the 14 layers of Rare Gems.
 
     Blocks of two or three 3x3 convolutions with ReLU are followed by max

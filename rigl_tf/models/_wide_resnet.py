@@ -4,6 +4,7 @@ import keras
 from keras import layers
 
 from rigl_tf.models.building_blocks import LayerFactory
+from rigl_tf.typing import Shape
 from rigl_tf.utils.shapes import check_shape
 from rigl_tf.utils.validation import check_count
 
@@ -12,16 +13,16 @@ _STRIDES = (1, 2, 2)  # strides of the first block in each of three groups
 
 
 def wide_resnet(
-    input_shape,
-    num_classes,
-    depth=22,
-    width=2,
-    dropout=0.3,
-    affine=True,
-    bias=True,
-    initializer="he_normal_fan_out",
-    head_initializer="torch_uniform",
-):
+    input_shape: Shape,
+    num_classes: int,
+    depth: int = 22,
+    width: int = 2,
+    dropout: float = 0.3,
+    affine: bool = True,
+    bias: bool = True,
+    initializer: str = "he_normal_fan_out",
+    head_initializer: str = "torch_uniform",
+) -> keras.Model:
     """Builds a WideResNet of pre-activation blocks; by default WRN-22-2.
 
     A residual block is BN, ReLU, 3x3 convolution, BN, ReLU, dropout, 3x3

@@ -4,6 +4,7 @@ import keras
 from keras import layers
 
 from rigl_tf.models.building_blocks import LayerFactory
+from rigl_tf.typing import Shape
 from rigl_tf.utils.shapes import check_shape
 from rigl_tf.utils.validation import check_choice
 from rigl_tf.utils.validation import check_count
@@ -12,15 +13,15 @@ STEMS = ("cifar", "imagenet")
 
 
 def resnet18(
-    input_shape,
-    num_classes,
-    stem="cifar",
-    channels=64,
-    affine=True,
-    bias=True,
-    initializer="he_normal_fan_out",
-    head_initializer="torch_uniform",
-):
+    input_shape: Shape,
+    num_classes: int,
+    stem: str = "cifar",
+    channels: int = 64,
+    affine: bool = True,
+    bias: bool = True,
+    initializer: str = "he_normal_fan_out",
+    head_initializer: str = "torch_uniform",
+) -> keras.Model:
     """Builds ResNet-18.
 
     The network has four groups of two blocks of two 3x3 convolutions. If a
@@ -60,15 +61,15 @@ def resnet18(
 
 
 def resnet50(
-    input_shape,
-    num_classes,
-    stem="imagenet",
-    channels=64,
-    affine=True,
-    bias=True,
-    initializer="he_normal_fan_out",
-    head_initializer="torch_uniform",
-):
+    input_shape: Shape,
+    num_classes: int,
+    stem: str = "imagenet",
+    channels: int = 64,
+    affine: bool = True,
+    bias: bool = True,
+    initializer: str = "he_normal_fan_out",
+    head_initializer: str = "torch_uniform",
+) -> keras.Model:
     """Builds ResNet-50, version 1.5, with strides in the 3x3 convolutions.
 
     The network has four groups of 3, 4, 6 and 3 blocks of a 1x1, a 3x3 and a

@@ -1,15 +1,23 @@
 """Weight decay as a term of the gradient."""
 
+from collections.abc import Callable
+
 import keras
 
+from rigl_tf.typing import Shape
 from rigl_tf.utils.validation import check_number
 
 _KERNELS = ("kernel", "recurrent_kernel")
 
 
 def with_weight_decay(
-    input_shape, num_classes, *, model, weight_decay, depthwise=True
-):
+    input_shape: Shape,
+    num_classes: int,
+    *,
+    model: Callable[..., keras.Model],
+    weight_decay: float,
+    depthwise: bool = True,
+) -> keras.Model:
     """Builds a network with weight decay of its kernels.
 
     `weight_decay` times the kernel is added to the gradient of a kernel, as in

@@ -181,7 +181,9 @@ def _means(item, find_records, every_task):
     paper's mean. These are all tasks with `every_task`, otherwise the tasks
     that `_is_in_mean` selects.
     """
-    rows = [("row", "sparsity", "tasks", *_columns("mean accuracy, %"))]
+    rows: list[tuple[str, ...]] = [
+        ("row", "sparsity", "tasks", *_columns("mean accuracy, %"))
+    ]
     names = dict.fromkeys(row.name for row in item.rows)
     for number in range(max(len(values) for values in item.means.values())):
         for name in names:

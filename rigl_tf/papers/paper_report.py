@@ -73,8 +73,8 @@ def show(
                 drawn = kernel or (item.kernel if task is None else None)
                 plots.masks(load_kernels(runs, drawn), path)
             elif figure == "trials":
-                names, values = _reference(item, find_paths, paths)
-                plots.trials(list(runs.values()), path, *names, values)
+                (x, y), values = _reference(item, find_paths, paths)
+                plots.trials(list(runs.values()), path, x, y, values)
             else:
                 getattr(plots, figure)(list(runs.values()), path)
             print(f"Figure: {path}")

@@ -4,6 +4,8 @@ import dataclasses
 import pathlib
 import tomllib
 
+from rigl_tf.typing import PathLike
+
 
 @dataclasses.dataclass(frozen=True)
 class TableRow:
@@ -42,7 +44,7 @@ class TableRow:
     examples: int | None = None
 
     @property
-    def settings(self):
+    def settings(self) -> list[tuple[str, ...]]:
         """List of tuples of gin bindings, one tuple for each run."""
         common = [f"{name} = {value}" for name, value in self.set.items()]
         if self.source is not None:  # its path is not known yet
@@ -104,7 +106,7 @@ class Paper:
     items: dict
 
 
-def read(path):
+def read(path: PathLike) -> Paper:
     """Reads the `tables.toml` of a paper.
 
     Args:

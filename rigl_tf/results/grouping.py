@@ -62,7 +62,7 @@ class Setting(NamedTuple):
         return " ".join(words)
 
 
-def short_name(distribution):
+def short_name(distribution: str) -> str:
     """Returns the name of a distribution in tables."""
     return _SHORT.get(distribution, distribution)
 

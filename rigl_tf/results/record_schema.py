@@ -75,9 +75,10 @@ def _dictionary(check_value=None, required=(), **fields):
             inside = _inside(name, key)
             if len(key) > 1000:
                 _refuse(inside, "a name of at most 1000 characters", key)
-            if key not in fields and check_value is None:
+            check_field = fields.get(key, check_value)
+            if check_field is None:
                 raise ValueError(f"`{inside}` is not a field of a record")
-            fields.get(key, check_value)(inside, each)
+            check_field(inside, each)
 
     return check
 

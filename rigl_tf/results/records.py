@@ -6,6 +6,7 @@ import os
 import pathlib
 
 from rigl_tf.results import record_schema
+from rigl_tf.typing import PathLike
 from rigl_tf.utils import durable
 from rigl_tf.utils import file_lock
 from rigl_tf.utils import files
@@ -75,7 +76,7 @@ class Record:
     schema_version: int = SCHEMA_VERSION
 
     @property
-    def relative_flops(self):
+    def relative_flops(self) -> dict[str, float]:
         """Dictionary from a phase to its FLOPs relative to the dense network.
 
         The phases are `inference`, `search`, `training` after the search, and
@@ -93,7 +94,7 @@ class Record:
         }
 
     @property
-    def final_val_accuracy(self):
+    def final_val_accuracy(self) -> float:
         """Float, the validation accuracy after the last epoch.
 
         Raises:
@@ -108,7 +109,9 @@ class Record:
         return self.history["val_accuracy"][-1]
 
 
-def acquire_run_dir(directory, resume, config=None):
+def acquire_run_dir(
+    directory: PathLike, resume: bool, config: str | None = None
+) -> Record | None:
     """Checks that a run may write to a directory, and creates it.
 
     Args:
@@ -151,7 +154,7 @@ def acquire_run_dir(directory, resume, config=None):
     return None
 
 
-def find(directory):
+def find(directory: PathLike) -> Record | None:
     """Returns the `Record` of a finished run, or `None`.
 
     Args:
@@ -166,13 +169,13 @@ def find(directory):
         return None
 
 
-def write(directory, record):
+def write(directory: PathLike, record: Record) -> None:
     """Writes a record to the directory of its run."""
     text = json.dumps(dataclasses.asdict(record), indent=2, allow_nan=True)
     files.write(pathlib.Path(directory) / RECORD, text + "\n")
 
 
-def mark_run_dir(directory, config=None):
+def mark_run_dir(directory: PathLike, config: str | None = None) -> None:
     """Writes the configuration, which marks the directory of a run.
 
     Args:
@@ -184,7 +187,7 @@ def mark_run_dir(directory, config=None):
         files.write(path, config or "# Not known.\n")
 
 
-def read(path):
+def read(path: PathLike) -> Record:
     """Reads one record.
 
     Args:
@@ -212,7 +215,7 @@ def read(path):
     return Record(**values)
 
 
-def read_all(directory):
+def read_all(directory: PathLike) -> dict[pathlib.Path, Record]:
     """Reads all records in a directory and its subdirectories.
 
     Directories with the name `TRIALS` are skipped. Other processes may write

@@ -108,7 +108,9 @@ def tickets(records, formatter=text_tables.markdown):
     if not groups:
         return ""
     columns = ("task", "method", "sparsity", "search, epochs", "seeds")
-    rows = [(*columns, "before training, %", "after, %", *checks)]
+    rows: list[tuple[str, ...]] = [
+        (*columns, "before training, %", "after, %", *checks)
+    ]
     for group, runs in groups.items():
         outcomes = [
             [run.ticket["before"] for run in runs],

@@ -5,7 +5,14 @@ each kernel. `budgets` turns these sparsities into whole connections.
 """
 
 import math
+from collections.abc import Callable
+from collections.abc import Mapping
+from collections.abc import Sequence
+from typing import Any
 
+from rigl_tf.typing import Distribution
+from rigl_tf.typing import Names
+from rigl_tf.typing import Shape
 from rigl_tf.utils import text_tables
 from rigl_tf.utils.patterns import close_names
 from rigl_tf.utils.patterns import match as match
@@ -23,7 +30,7 @@ _KERNELS_OF_ONE_LAYER = (
 )
 
 
-def first_layer(names):
+def first_layer(names: Sequence[str]) -> list[str]:
     """Returns the names of all kernels in the layer of `names[0]`.
 
     Recurrent layers and attention have several kernels, with names such as
@@ -59,8 +66,14 @@ def first_layer(names):
 
 
 def uniform(
-    shapes, sparsity, *, names=None, dense=(), custom=None, first=first_layer
-):
+    shapes: Sequence[Shape],
+    sparsity: float,
+    *,
+    names: Sequence[str] | None = None,
+    dense: Names = (),
+    custom: Mapping[str, float] | None = None,
+    first: Names | Callable[[Sequence[str]], Names] | None = first_layer,
+) -> list[float]:
     """Gives every layer but the first the same sparsity.
 
     The first layer stays dense, as in the RigL papers. If it is large, the
@@ -110,8 +123,14 @@ def uniform(
 
 
 def uniform_all(
-    shapes, sparsity, *, names=None, dense=(), custom=None, first=None
-):
+    shapes: Sequence[Shape],
+    sparsity: float,
+    *,
+    names: Sequence[str] | None = None,
+    dense: Names = (),
+    custom: Mapping[str, float] | None = None,
+    first: Names | Callable[[Sequence[str]], Names] | None = None,
+) -> list[float]:
     """Gives every layer the same sparsity, the first one too.
 
     See `uniform` for the arguments. `first` has no effect: use `dense` to keep
@@ -131,8 +150,14 @@ def uniform_all(
 
 
 def erdos_renyi(
-    shapes, sparsity, *, names=None, dense=(), custom=None, first=None
-):
+    shapes: Sequence[Shape],
+    sparsity: float,
+    *,
+    names: Sequence[str] | None = None,
+    dense: Names = (),
+    custom: Mapping[str, float] | None = None,
+    first: Names | Callable[[Sequence[str]], Names] | None = None,
+) -> list[float]:
     """Makes a layer's density proportional to (in + out) / (in x out).
 
     Only the last two dimensions of a kernel are used. See `erdos_renyi_kernel`
@@ -160,15 +185,15 @@ def erdos_renyi(
 
 
 def erdos_renyi_kernel(
-    shapes,
-    sparsity,
+    shapes: Sequence[Shape],
+    sparsity: float,
     *,
-    names=None,
-    dense=(),
-    custom=None,
-    power=1.0,
-    first=None,
-):
+    names: Sequence[str] | None = None,
+    dense: Names = (),
+    custom: Mapping[str, float] | None = None,
+    power: float = 1.0,
+    first: Names | Callable[[Sequence[str]], Names] | None = None,
+) -> list[float]:
     """Makes a layer's density proportional to its dimensions' sum / product.
 
     If a density would exceed 1, the layers with the largest ratio become dense
@@ -219,7 +244,7 @@ DISTRIBUTIONS = {
 ALIASES = {"er": "erdos_renyi", "erk": "erdos_renyi_kernel"}
 
 
-def get(name):
+def get(name: str | Distribution) -> Callable[..., Sequence[float]]:
     """Returns a distribution by name.
 
     Args:
@@ -256,7 +281,12 @@ def get(name):
     return DISTRIBUTIONS[key]
 
 
-def budgets(shapes, sparsities, *, names=None):
+def budgets(
+    shapes: Sequence[Shape],
+    sparsities: Sequence[float],
+    *,
+    names: Sequence[str] | None = None,
+) -> list[int]:
     """Turns sparsities of layers into numbers of active connections.
 
     The total is the exact total, rounded to the nearest integer. Every layer
@@ -311,7 +341,7 @@ def budgets(shapes, sparsities, *, names=None):
     return whole
 
 
-def check_sparsity(sparsity, name="sparsity"):
+def check_sparsity(sparsity: Any, name: str = "sparsity") -> None:
     """Raises a ValueError unless `sparsity` is a number in [0, 1)."""
     if not is_number(sparsity) or not 0.0 <= sparsity < 1.0:
         raise ValueError(
@@ -320,7 +350,13 @@ def check_sparsity(sparsity, name="sparsity"):
         )
 
 
-def _fixed_sparsities(shapes, sparsity, names, dense, custom):
+def _fixed_sparsities(
+    shapes: Sequence[Shape],
+    sparsity: float,
+    names: Sequence[str] | None,
+    dense: Names,
+    custom: Mapping[str, float] | None,
+) -> tuple[dict[str, float], list[str]]:
     """Returns the fixed sparsities of dense and custom layers, by name."""
     check_sparsity(sparsity)
     names = _names(shapes, names)
@@ -339,7 +375,14 @@ def _fixed_sparsities(shapes, sparsity, names, dense, custom):
     return fixed, names
 
 
-def _proportional_sparsities(raw, shapes, sparsity, names, dense, custom):
+def _proportional_sparsities(
+    raw: Sequence[float],
+    shapes: Sequence[Shape],
+    sparsity: float,
+    names: Sequence[str] | None,
+    dense: Names,
+    custom: Mapping[str, float] | None,
+) -> list[float]:
     """Returns sparsities for densities eps x raw, at most 1, in the budget."""
     fixed, names = _fixed_sparsities(shapes, sparsity, names, dense, custom)
     sizes = [math.prod(shape) for shape in shapes]
@@ -376,7 +419,7 @@ def _proportional_sparsities(raw, shapes, sparsity, names, dense, custom):
     ]
 
 
-def _names(shapes, names):
+def _names(shapes: Sequence[Shape], names: Sequence[str] | None) -> list[str]:
     if names is None:
         return [f"layer_{i}" for i in range(len(shapes))]
     if len(names) != len(shapes) or len(set(names)) != len(names):

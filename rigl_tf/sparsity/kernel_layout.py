@@ -3,8 +3,11 @@
 import dataclasses
 import math
 
+import keras
 import tensorflow as tf
 from keras import layers as kl
+
+from rigl_tf.typing import Shape
 
 _TRANSPOSED = (kl.Conv1DTranspose, kl.Conv2DTranspose, kl.Conv3DTranspose)
 _DEPTHWISE = (kl.DepthwiseConv1D, kl.DepthwiseConv2D)
@@ -30,25 +33,25 @@ class Layout:
     inputs: int
     outputs: int
 
-    def stack(self, values):
+    def stack(self, values: tf.Tensor) -> tf.Tensor:
         """Reshapes from kernel shape to (kernel positions, inputs, outputs)."""
         return tf.reshape(
             _permute(values, self.order),
             (self.kernel_positions, self.inputs, self.outputs),
         )
 
-    def unstack(self, stacked):
+    def unstack(self, stacked: tf.Tensor) -> tf.Tensor:
         """Inverts `stack`."""
         inverse = tuple(map(self.order.index, range(len(self.order))))
         ordered = tuple(self.kernel_shape[i] for i in self.order)
         return _permute(tf.reshape(stacked, ordered), inverse)
 
-    def matrix(self, values):
+    def matrix(self, values: tf.Tensor) -> tf.Tensor:
         """Reshapes from kernel shape to a matrix, inputs by outputs."""
         return tf.reshape(self.stack(values), (-1, self.outputs))
 
 
-def layout_for(layer, shape):
+def layout_for(layer: keras.layers.Layer, shape: Shape) -> Layout:
     """Returns the layout of a layer's kernel.
 
     Args:
@@ -81,7 +84,7 @@ def layout_for(layer, shape):
     )
 
 
-def matrices(equation):
+def matrices(equation: str) -> tuple[str, str, str] | None:
     """Returns the letters of an `EinsumDense` that multiplies two matrices.
 
     Args:
@@ -98,13 +101,14 @@ def matrices(equation):
     return (examples, summed, made) if is_product else None
 
 
-def _operands(equation):
+def _operands(equation: str) -> tuple[str, str, str]:
     """Returns the letters of the inputs, the kernel and the output."""
     left, output = equation.replace(" ", "").split("->")
-    return (*left.split(","), output)
+    inputs, kernel = left.split(",")
+    return inputs, kernel, output
 
 
-def _permute(values, order):
+def _permute(values: tf.Tensor, order: Shape) -> tf.Tensor:
     if order == tuple(range(len(order))):
         return values
     return tf.transpose(values, order)

@@ -2,19 +2,31 @@
 
 import functools
 import math
-import numbers
+from collections.abc import Callable
+from collections.abc import Iterable
+from collections.abc import Sequence
+from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from rigl_tf.sparsity import top_k
+from rigl_tf.sparsity.top_k import TopKThreshold
 from rigl_tf.sparsity.top_k import count as count
+from rigl_tf.typing import GrowScores
+from rigl_tf.typing import Integer
+from rigl_tf.typing import Seed
+from rigl_tf.typing import Shape
+from rigl_tf.typing import TensorLike
 
 _PHILOX = 1  # TensorFlow's number for the algorithm
 _TILE = 1 << 20  # smallest part of a random mask that is drawn at a time
 _MAX_TILES = 64  # each needs a histogram
 
 
-def top_k_mask(scores, k, candidates=None):
+def top_k_mask(
+    scores: TensorLike, k: Integer, candidates: TensorLike | None = None
+) -> tf.Tensor:
     """Marks the `k` highest scores.
 
     Args:
@@ -41,7 +53,7 @@ def top_k_mask(scores, k, candidates=None):
     return _highest(scores, k, candidates)
 
 
-def random_mask(shape, k, seed):
+def random_mask(shape: Shape, k: Integer, seed: Seed) -> tf.Tensor:
     """Marks `k` positions, each set of `k` equally likely.
 
     Args:
@@ -78,7 +90,7 @@ def random_mask(shape, k, seed):
     return tf.reshape(tf.concat(parts, 0), shape)
 
 
-def random_scores(shape, seed):
+def random_scores(shape: Shape, seed: Seed) -> tf.Tensor:
     """Draws independent uniform 32-bit integers, the scores of a random choice.
 
     Args:
@@ -92,14 +104,14 @@ def random_scores(shape, seed):
     return tf.random.stateless_uniform(
         shape,
         seed_pair(seed),
-        minval=None,
+        minval=None,  # pyright: ignore[reportArgumentType]
         maxval=None,
         dtype=tf.int32,
         alg="philox",
     )
 
 
-def random_scores_slice(start, stop, seed):
+def random_scores_slice(start: Integer, stop: Integer, seed: Seed) -> tf.Tensor:
     """Draws the part of `random_scores` between two flat indices.
 
     Args:
@@ -123,7 +135,13 @@ def random_scores_slice(start, stop, seed):
     return values[start - 4 * skipped :]
 
 
-def drop_and_grow(mask, drop_scores, grow_scores, num_drop, num_grow):
+def drop_and_grow(
+    mask: TensorLike,
+    drop_scores: TensorLike,
+    grow_scores: GrowScores,
+    num_drop: Integer,
+    num_grow: Integer,
+) -> tf.Tensor:
     """Replaces the weakest active connections by the most promising others.
 
     Only active connections can be dropped. Growth considers every connection
@@ -171,7 +189,9 @@ def drop_and_grow(mask, drop_scores, grow_scores, num_drop, num_grow):
     return grow(kept, grow_scores, num_grow)
 
 
-def drop_threshold(mask, scores, num_drop):
+def drop_threshold(
+    mask: TensorLike, scores: TensorLike, num_drop: Integer
+) -> TopKThreshold:
     """Finds the score threshold of a drop, as two scalars.
 
     Args:
@@ -192,7 +212,9 @@ def drop_threshold(mask, scores, num_drop):
     return top_k.top_k_threshold(keys, num_active - num_drop)
 
 
-def mask_after_drop(mask, scores, threshold):
+def mask_after_drop(
+    mask: TensorLike, scores: TensorLike, threshold: TopKThreshold
+) -> tf.Tensor:
     """Returns the mask of the connections that a drop keeps.
 
     Args:
@@ -207,7 +229,7 @@ def mask_after_drop(mask, scores, threshold):
     return tf.reshape(top_k.selected_mask(keys, *threshold), tf.shape(mask))
 
 
-def grow(mask, scores, num_grow):
+def grow(mask: tf.Tensor, scores: GrowScores, num_grow: Integer) -> tf.Tensor:
     """Adds the highest-scoring inactive connections to a mask.
 
     Args:
@@ -242,7 +264,7 @@ def grow(mask, scores, num_grow):
     return mask
 
 
-def score_functions(scores):
+def score_functions(scores: GrowScores) -> Sequence[Callable[[], TensorLike]]:
     """Returns the functions that compute the scores for each share of `grow`.
 
     Args:
@@ -252,23 +274,24 @@ def score_functions(scores):
     Returns:
         List of functions without arguments.
     """
-    is_list = isinstance(scores, list | tuple) and scores
-    if is_list and all(map(callable, scores)):
-        return scores
-    return [lambda: scores]
+    values: Any = scores
+    is_list = isinstance(values, list | tuple) and values
+    if is_list and all(map(callable, values)):
+        return values
+    return [lambda: values]
 
 
-def equal_part(left, num_parts):
+def equal_part(left: tf.Tensor, num_parts: int) -> tf.Tensor:
     """Returns the first of `num_parts` equal parts of `left`, rounded up.
 
     Args:
-        left: Integer or integer tensor, remaining connections to grow.
+        left: Integer tensor, remaining connections to grow.
         num_parts: Integer, number of remaining parts.
     """
     return -(-left // num_parts)
 
 
-def count_each(masks):
+def count_each(masks: Iterable[tf.Tensor]) -> list[tf.Tensor]:
     """Counts the `True` entries of each mask, as a list of int64 scalars.
 
     Masks are counted one after another: in a graph, independent counts would
@@ -286,7 +309,11 @@ def count_each(masks):
             totals.append(count(mask))
 
 
-def count_in_top_k(scores, k, num_tiles=None):
+def count_in_top_k(
+    scores: Sequence[Callable[..., tuple[TensorLike, TensorLike | None]]],
+    k: Integer,
+    num_tiles: Sequence[int] | None = None,
+) -> list[tf.Tensor]:
     """Counts how many of the `k` highest scores are in each layer.
 
     Layers are processed one after another, so this needs the memory of the
@@ -310,28 +337,32 @@ def count_in_top_k(scores, k, num_tiles=None):
     )
 
 
-def _highest(scores, k, candidates):
+def _highest(
+    scores: TensorLike, k: tf.Tensor, candidates: TensorLike | None
+) -> tf.Tensor:
     """Returns a mask of the `k` best candidates; there must be `k`."""
     keys = top_k.keys_of(scores, candidates)
     mask = top_k.selected_mask(keys, *top_k.top_k_threshold(keys, k))
     return tf.reshape(mask, tf.shape(scores))
 
 
-def seed_pair(seed):
+def seed_pair(seed: Seed) -> tf.Tensor:
     """Returns a seed as an integer tensor of shape (2,).
 
     Args:
         seed: Integer, or integer tensor of shape (2,), which is returned
             unchanged.
     """
-    if isinstance(seed, numbers.Integral):
+    if isinstance(seed, int | np.integer):
         seed = int(seed)
         # The first word has the lower bits; sign and overflow are the second.
         return tf.constant([seed & 0x7FFFFFFF, seed >> 31], tf.int64)
-    return seed
+    return tf.convert_to_tensor(seed)
 
 
-def _check_count(k, available, name, what):
+def _check_count(
+    k: Integer, available: Integer, name: str, what: str
+) -> tf.Tensor:
     """Returns `k` as an int64 scalar; checks it against `available`."""
     value = tf.get_static_value(k)
     limit = tf.get_static_value(available)

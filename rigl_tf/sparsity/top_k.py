@@ -5,10 +5,16 @@ give the k-th largest number, so the cost is linear. Results are the same in
 eager mode, in a graph and under XLA.
 """
 
+from collections.abc import Callable
+from collections.abc import Sequence
 from typing import Any
 from typing import NamedTuple
 
 import tensorflow as tf
+
+from rigl_tf._keras_compat import NOT_INLINED
+from rigl_tf.typing import Integer
+from rigl_tf.typing import TensorLike
 
 _DIGIT_BITS = 16
 _NUM_BINS = 1 << _DIGIT_BITS
@@ -33,7 +39,7 @@ class TopKThreshold(NamedTuple):
     last: Any
 
 
-def keys_of(scores, candidates):
+def keys_of(scores: TensorLike, candidates: TensorLike | None) -> tf.Tensor:
     """Returns sortable keys: lowest for non-candidates, then NaN, then -inf."""
     keys = _sortable(tf.convert_to_tensor(scores))
     if candidates is None:
@@ -41,15 +47,23 @@ def keys_of(scores, candidates):
     return tf.where(tf.reshape(candidates, [-1]), keys, _LOWEST)
 
 
-def _sortable(scores):
-    """Returns flat int32 keys above `_LOWEST` in the order of the scores.
-
-    Uses arithmetic that TensorFlow does in place, because kernels are large.
-    """
+def _sortable(scores: tf.Tensor) -> tf.Tensor:
+    """Returns flat int32 keys above `_LOWEST` in the order of the scores."""
     scores = tf.reshape(scores, [-1])
     if scores.dtype.is_integer or scores.dtype.is_bool:
         return tf.maximum(tf.cast(scores, tf.int32), _ABOVE_LOWEST)
-    keys = tf.bitcast(tf.cast(scores, tf.float32), tf.int32)
+    return _sortable_floats(tf.cast(scores, tf.float32))
+
+
+# These are `tf.function`s, so that they are traced once for all kernels.
+@tf.function(
+    input_signature=[tf.TensorSpec([None], tf.float32)],
+    autograph=False,
+    experimental_attributes=NOT_INLINED,
+)
+def _sortable_floats(scores: tf.Tensor) -> tf.Tensor:
+    # With arithmetic that TensorFlow does in place, because kernels are large.
+    keys = tf.bitcast(scores, tf.int32)
     # Negative floats have the sign bit set and count backwards.
     flips = tf.bitwise.bitwise_and(_sign(keys), tf.int32.max)
     keys = tf.bitwise.bitwise_xor(keys, flips)
@@ -59,7 +73,7 @@ def _sortable(scores):
     return tf.maximum(keys + (tf.int32.max - _INF), _NAN)
 
 
-def _sign(integers):
+def _sign(integers: tf.Tensor) -> tf.Tensor:
     """Returns -1 for negative integers, 0 for others."""
     return tf.bitwise.right_shift(integers, 31)
 
@@ -67,13 +81,12 @@ def _sign(integers):
 _KEYS = tf.TensorSpec([None], tf.int32)
 
 
-# These are `tf.function`s, so that they are traced once for all kernels.
 @tf.function(
     input_signature=[_KEYS, tf.TensorSpec([], tf.int64)],
     autograph=False,
-    experimental_attributes={"_noinline": True},
+    experimental_attributes=NOT_INLINED,
 )
-def top_k_threshold(keys, k):
+def top_k_threshold(keys: tf.Tensor, k: tf.Tensor) -> TopKThreshold:
     """Finds the `TopKThreshold` of the `k` largest keys; earlier ones win."""
     at_least_one = tf.maximum(k, 1)
     high, above = _digit(_histogram(_high_digit(keys)), at_least_one)
@@ -95,9 +108,11 @@ def top_k_threshold(keys, k):
 @tf.function(
     input_signature=[_KEYS, *2 * [tf.TensorSpec([], tf.int32)]],
     autograph=False,
-    experimental_attributes={"_noinline": True},
+    experimental_attributes=NOT_INLINED,
 )
-def selected_mask(keys, threshold, last):
+def selected_mask(
+    keys: tf.Tensor, threshold: tf.Tensor, last: tf.Tensor
+) -> tf.Tensor:
     """Returns the mask of the keys that a `TopKThreshold` selects."""
     return tf.cond(
         tf.equal(last, _ALL),
@@ -111,7 +126,11 @@ def selected_mask(keys, threshold, last):
     )
 
 
-def counts_in_top_k(layers, k, num_tiles):
+def counts_in_top_k(
+    layers: Sequence[Callable[[Integer], tf.Tensor]],
+    k: tf.Tensor,
+    num_tiles: Sequence[int],
+) -> list[tf.Tensor]:
     """Counts how many of the `k` largest keys are in each layer.
 
     Args:
@@ -141,7 +160,7 @@ def counts_in_top_k(layers, k, num_tiles):
     return tf.unstack(counts)
 
 
-def count(mask):
+def count(mask: TensorLike) -> tf.Tensor:
     """Counts the `True` entries of a mask exactly, as an int64 scalar."""
     return _count(tf.reshape(mask, [-1]))
 
@@ -149,41 +168,46 @@ def count(mask):
 @tf.function(
     input_signature=[tf.TensorSpec([None], tf.bool)],
     autograph=False,
-    experimental_attributes={"_noinline": True},
+    experimental_attributes=NOT_INLINED,
 )
-def _count(mask):
+def _count(mask: tf.Tensor) -> tf.Tensor:
     return tf.reduce_sum(_row_sums(_rows(tf.cast(mask, tf.uint8))))
 
 
-def _high_digit(keys):
+def _high_digit(keys: tf.Tensor) -> tf.Tensor:
     return tf.bitwise.right_shift(keys, _DIGIT_BITS) + _NUM_BINS // 2
 
 
-def _start(high):
+def _start(high: tf.Tensor) -> tf.Tensor:
     """Returns the lowest key with a given high digit."""
     return tf.bitwise.left_shift(high - _NUM_BINS // 2, _DIGIT_BITS)
 
 
-def _low_digit(keys, start):
+def _low_digit(keys: tf.Tensor, start: tf.Tensor) -> tf.Tensor:
     """Returns `keys - start`, or `_NUM_BINS` if out of range."""
     # As an unsigned integer, a negative difference is large.
     above = tf.bitcast(keys, tf.uint32) - tf.bitcast(start, tf.uint32)
     return tf.bitcast(tf.minimum(above, _NUM_BINS), tf.int32)
 
 
-def _histogram(digits):
+def _histogram(digits: tf.Tensor) -> tf.Tensor:
     return tf.raw_ops.DenseBincount(
         input=digits, size=_NUM_BINS, weights=tf.constant([], tf.int32)
     )
 
 
-def _digit(histogram, k):
+def _digit(histogram: tf.Tensor, k: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """Returns the digit of the k-th largest key and the larger keys' count."""
     index, larger = _crossing(histogram[::-1], k, levels=3)
     return _NUM_BINS - 1 - index, larger
 
 
-def _shared_digit(layers, num_tiles, k, digits):
+def _shared_digit(
+    layers: Sequence[Callable[[Integer], tf.Tensor]],
+    num_tiles: Sequence[int],
+    k: tf.Tensor,
+    digits: Callable[[tf.Tensor], tf.Tensor],
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """Finds a digit over many layers; counts larger and equal keys in each."""
     histograms = []
     for keys, num in zip(layers, num_tiles, strict=True):
@@ -202,11 +226,13 @@ def _shared_digit(layers, num_tiles, k, digits):
     return digit, tf.reduce_sum(larger, axis=1), equal
 
 
-def _wide(digits):
+def _wide(digits: tf.Tensor) -> tf.Tensor:
     return tf.cast(_histogram(digits), tf.int64)
 
 
-def _sum_over_tiles(num_tiles, values):
+def _sum_over_tiles(
+    num_tiles: int, values: Callable[[Integer], tf.Tensor]
+) -> tf.Tensor:
     """Returns the sum of `values(tile)`, computed one tile at a time."""
     if num_tiles == 1:
         return values(0)
@@ -218,12 +244,14 @@ def _sum_over_tiles(num_tiles, values):
     )[1]
 
 
-def _kth_index(mask, k):
+def _kth_index(mask: tf.Tensor, k: tf.Tensor) -> tf.Tensor:
     """Returns the flat index of the k-th `True` entry."""
     return _crossing(tf.cast(mask, tf.uint8), k, levels=5)[0]
 
 
-def _crossing(counts, k, levels):
+def _crossing(
+    counts: tf.Tensor, k: tf.Tensor, levels: int
+) -> tuple[tf.Tensor, tf.Tensor]:
     """Finds where the running sum of `counts` reaches `k`, and the sum before.
 
     The search goes from sums of rows to a single row, so that running sums are
@@ -247,11 +275,11 @@ def _crossing(counts, k, levels):
     return index, tf.cast(before, tf.int64)
 
 
-def _row_sums(rows):
+def _row_sums(rows: tf.Tensor) -> tf.Tensor:
     """Returns int64 sums; the sums must fit in the type of `rows`."""
     return tf.cast(tf.reduce_sum(rows, axis=1), tf.int64)
 
 
-def _rows(values):
+def _rows(values: tf.Tensor) -> tf.Tensor:
     padding = -tf.size(values) % _ROW
     return tf.reshape(tf.pad(values, [[0, padding]]), [-1, _ROW])

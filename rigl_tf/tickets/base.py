@@ -5,18 +5,25 @@ import contextlib
 import dataclasses
 import numbers
 import re
+from collections.abc import Sequence
+from typing import Any
+
+import keras
 
 from rigl_tf.algorithms import Static
 from rigl_tf.datasets import Dataset
 from rigl_tf.modeling import sparse_wrapper
 from rigl_tf.modeling.convert import densify
 from rigl_tf.modeling.convert import sparsify
+from rigl_tf.modeling.sparse_model import SparseModel
 from rigl_tf.tickets import batches
 from rigl_tf.tickets.batches import Batches
 from rigl_tf.tickets.sanity import CHECKS
 from rigl_tf.tickets.search import pruning_counts
+from rigl_tf.tickets.ticket import Ticket
 from rigl_tf.tickets.ticket import activate_all
 from rigl_tf.training.trainer import Trainer
+from rigl_tf.typing import Names
 from rigl_tf.utils import tensors
 
 # Checks that do not apply to finders that prune step by step, and why.
@@ -46,7 +53,7 @@ class SearchRequest:
     seed: int
     trainer: Trainer
 
-    def epochs(self, finder):
+    def epochs(self, finder: Any) -> int:
         """Returns the number of epochs that a finder trains for.
 
         This is `finder.epochs`, or the task's number of epochs if that is
@@ -82,17 +89,17 @@ class TicketFinder(abc.ABC):
 
     def find(
         self,
-        model,
-        data,
-        density,
-        seed=0,
-        trainer=None,
+        model: keras.Model,
+        data: Any,
+        density: float,
+        seed: int = 0,
+        trainer: Trainer | None = None,
         *,
-        batch_size=None,
-        validation_data=None,
-        exclude=(),
-        include=(),
-    ):
+        batch_size: int | None = None,
+        validation_data: Any = None,
+        exclude: Names = (),
+        include: Names = (),
+    ) -> Ticket:
         """Finds a ticket.
 
         Args:
@@ -189,7 +196,7 @@ class TicketFinder(abc.ABC):
         )
 
     @abc.abstractmethod
-    def search(self, sparse, request):
+    def search(self, sparse: SparseModel, request: SearchRequest) -> Ticket:
         """Finds a ticket in a sparse model.
 
         Args:
@@ -201,7 +208,14 @@ class TicketFinder(abc.ABC):
             `Ticket`.
         """
 
-    def apply_check(self, check, ticket, model, seed, trainer):
+    def apply_check(
+        self,
+        check: str,
+        ticket: Ticket,
+        model: keras.Model,
+        seed: int,
+        trainer: Trainer,
+    ) -> Ticket:
         """Returns the modified ticket that a sanity check trains.
 
         Args:
@@ -222,7 +236,7 @@ class TicketFinder(abc.ABC):
         self.validate_check(check)
         return CHECKS[check](ticket, model, seed)
 
-    def validate_check(self, check):
+    def validate_check(self, check: str) -> None:
         """Raises a ValueError if a sanity check does not apply."""
         if check in self.unsupported_checks:
             raise ValueError(
@@ -231,7 +245,7 @@ class TicketFinder(abc.ABC):
                 f"Leave {check!r} out of `checks`."
             )
 
-    def num_epochs(self, density, epochs):
+    def num_epochs(self, density: float, epochs: int) -> int:
         """Returns the number of epochs that the search takes.
 
         Args:
@@ -244,7 +258,9 @@ class TicketFinder(abc.ABC):
         del density, epochs
         return 1
 
-    def phases(self, density, epochs, num_examples, batch_size):
+    def phases(
+        self, density: float, epochs: int, num_examples: int, batch_size: int
+    ) -> Sequence[tuple[float, float]]:
         """Returns training phases that cost as much as the search.
 
         Training on one example costs three times the FLOPs of a forward pass.

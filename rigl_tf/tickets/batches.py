@@ -4,6 +4,7 @@ import dataclasses
 import functools
 from collections.abc import Callable
 from collections.abc import Iterator
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -51,7 +52,8 @@ class Batches:
     @functools.cached_property
     def input_shape(self):
         """Shape of one example: a tuple of integers, or a structure of them."""
-        x = self.train(0).element_spec[0]
+        spec: Any = self.train(0).element_spec
+        x = spec[0]
         if not all(s.shape[1:].is_fully_defined() for s in tree.flatten(x)):
             x = next(iter(self.train(0)))[0]
         return tree.map_structure(lambda one: tuple(one.shape[1:]), x)

@@ -2,6 +2,7 @@
 
 import keras
 
+from rigl_tf._keras_compat import all_layers
 from rigl_tf.modeling import sparse_wrapper
 from rigl_tf.tickets.saliency import functional_call
 
@@ -20,7 +21,7 @@ def recompute_statistics(model, masks, batches):
     """
     layers = [
         layer
-        for layer in model.network._flatten_layers()
+        for layer in all_layers(model.network)
         if isinstance(layer, keras.layers.BatchNormalization)
     ]
     if not layers:

@@ -24,7 +24,12 @@ def task_optimizer(trainer, epochs=None):
     return optimizer
 
 
-def sgd(num_steps, learning_rate=0.1, momentum=0.9, nesterov=False):
+def sgd(
+    num_steps: int,
+    learning_rate: float = 0.1,
+    momentum: float = 0.9,
+    nesterov: bool = False,
+) -> keras.Optimizer:
     """Returns SGD with a cosine learning rate, as Rare Gems trains scores.
 
     The learning rate falls from `learning_rate` to zero.

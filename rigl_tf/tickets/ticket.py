@@ -2,13 +2,16 @@
 
 import dataclasses
 
+import keras
 import numpy as np
 
 from rigl_tf.algorithms import Static
 from rigl_tf.modeling import sparse_wrapper
 from rigl_tf.modeling.convert import densify
 from rigl_tf.modeling.convert import sparsify
+from rigl_tf.modeling.sparse_model import SparseModel
 from rigl_tf.tickets import ticket_file
+from rigl_tf.typing import PathLike
 from rigl_tf.utils import tensors
 
 
@@ -43,13 +46,13 @@ class Ticket:
     request: dict = dataclasses.field(default_factory=dict)
 
     @property
-    def density(self):
+    def density(self) -> float:
         """Float, the fraction of connections kept."""
         masks = self.masks.values()
         kept = sum(np.count_nonzero(mask) for mask in masks)
         return float(kept / sum(mask.size for mask in masks))
 
-    def sparsify(self, model, seed=0):
+    def sparsify(self, model: keras.Model, seed: int = 0) -> SparseModel:
         """Returns a sparse model with the ticket's masks, which stay fixed.
 
         Args:
@@ -86,7 +89,7 @@ class Ticket:
         sparse.set_masks(masks)
         return sparse
 
-    def save(self, path):
+    def save(self, path: PathLike) -> None:
         """Saves the ticket to a file that `rigl_tf.tickets.load` reads.
 
         Args:
@@ -190,7 +193,7 @@ def _refuse_architecture(sparse, differences):
     )
 
 
-def load(path):
+def load(path: PathLike) -> Ticket:
     """Loads a ticket from a file of `Ticket.save`.
 
     Args:
@@ -229,7 +232,7 @@ def _parse(metadata, arrays):
     return Ticket(
         masks=masks,
         scores=scores,
-        weights=weights and list(weights.values()),
+        weights=list(weights.values()) if weights else None,
         history={
             name: list(map(float, values))
             for name, values in metadata["history"].items()

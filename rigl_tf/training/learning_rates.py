@@ -1,5 +1,9 @@
 """Learning-rate schedules."""
 
+from collections.abc import Sequence
+from typing import Any
+from typing import Self
+
 import keras
 
 
@@ -16,7 +20,13 @@ class Steps(keras.optimizers.schedules.LearningRateSchedule):
             zero to `learning_rate`. With 0, there is no warm-up.
     """
 
-    def __init__(self, learning_rate, milestones=(), factor=0.1, warmup=0):
+    def __init__(
+        self,
+        learning_rate: float,
+        milestones: Sequence[float] = (),
+        factor: float = 0.1,
+        warmup: int = 0,
+    ) -> None:
         self.learning_rate = learning_rate
         self.milestones = tuple(milestones)
         self.factor = factor
@@ -31,12 +41,12 @@ class Steps(keras.optimizers.schedules.LearningRateSchedule):
             rate *= keras.ops.minimum(step / self.warmup, 1.0)
         return keras.ops.cast(rate, "float32")
 
-    def scaled(self, factor):
+    def scaled(self, factor: float) -> Self:
         """Returns a schedule that is `factor` times as long.
 
         The warm-up keeps its length; only the steps after it are scaled.
         """
-        return Steps(
+        return type(self)(
             self.learning_rate,
             [
                 self.warmup + (milestone - self.warmup) * factor
@@ -46,7 +56,7 @@ class Steps(keras.optimizers.schedules.LearningRateSchedule):
             self.warmup,
         )
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             "learning_rate": self.learning_rate,
             "milestones": self.milestones,

@@ -1,8 +1,12 @@
 """Losses, and the choice of a loss and an accuracy for a network."""
 
 import dataclasses
+from collections.abc import Callable
+from collections.abc import Sequence
+from typing import Any
 
 import keras
+import tensorflow as tf
 from keras import tree
 
 from rigl_tf._keras_compat import head_of
@@ -23,11 +27,13 @@ class SmoothedCrossEntropy(keras.losses.Loss):
 
     from_logits = True
 
-    def __init__(self, smoothing=0.1, name="loss", **kwargs):
+    def __init__(
+        self, smoothing: float = 0.1, name: str = "loss", **kwargs: Any
+    ) -> None:
         super().__init__(name=name, **kwargs)
         self.smoothing = smoothing
 
-    def call(self, y_true, y_pred):
+    def call(self, y_true: tf.Tensor, y_pred: tf.Tensor) -> tf.Tensor:
         labels = keras.ops.cast(y_true, "int32")
         return keras.losses.categorical_crossentropy(
             keras.ops.one_hot(labels, y_pred.shape[-1], dtype=y_pred.dtype),
@@ -36,7 +42,7 @@ class SmoothedCrossEntropy(keras.losses.Loss):
             label_smoothing=self.smoothing,
         )
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "smoothing": self.smoothing}
 
 
@@ -48,7 +54,7 @@ _SOFTMAX_LOSSES = (
 )
 
 
-def has_softmax_logits(loss):
+def has_softmax_logits(loss: Any) -> bool:
     """Returns whether a loss expects logits of a softmax."""
     return isinstance(loss, _SOFTMAX_LOSSES) and loss.from_logits
 
@@ -65,7 +71,7 @@ class _Tempered(keras.losses.Loss):
         return self.loss.call(y_true, y_pred / self.temperature)
 
 
-def tempered(loss, temperature):
+def tempered(loss: Any, temperature: float) -> Any:
     """Returns a loss that divides the logits of a softmax by a number.
 
     Args:
@@ -84,7 +90,7 @@ def tempered(loss, temperature):
     )
 
 
-def is_sum_over_examples(loss):
+def is_sum_over_examples(loss: Any) -> bool:
     """Returns whether a compiled loss is a sum over examples, not a mean."""
     losses = tree.flatten(loss)
     return any(getattr(one, "reduction", None) == "sum" for one in losses)
@@ -101,7 +107,7 @@ class UnknownLoss:
     problem: str
 
 
-def infer_loss(network, labels):
+def infer_loss(network: keras.Model, labels: Any) -> tuple[Any, Any]:
     """Returns the compiled loss of a network, or infers a loss.
 
     A network that is not compiled gets a cross entropy if its last layer and
@@ -170,7 +176,9 @@ def _for_head(activation, outputs, labels):
     )
 
 
-def accuracy_metric(loss, labels, outputs):
+def accuracy_metric(
+    loss: Any, labels: Any, outputs: Callable[[], Any]
+) -> keras.metrics.Metric | None:
     """Returns the accuracy metric that fits a loss.
 
     Args:
@@ -202,7 +210,7 @@ def accuracy_metric(loss, labels, outputs):
     return None
 
 
-def check_loss(loss, labels):
+def check_loss(loss: Any, labels: Any) -> None:
     """Raises a ValueError if a loss is unknown or does not fit the labels."""
     if isinstance(loss, UnknownLoss):
         raise ValueError(
@@ -219,7 +227,9 @@ def check_loss(loss, labels):
             )
 
 
-def as_function(loss, weights=None, output_names=None):
+def as_function(
+    loss: Any, weights: Any = None, output_names: Sequence[str] | None = None
+) -> Callable:
     """Converts any loss that `compile` takes to a function.
 
     Args:

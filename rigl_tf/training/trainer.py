@@ -5,12 +5,14 @@ import functools
 import pathlib
 import time
 from collections.abc import Callable
+from typing import Any
 from typing import NamedTuple
 
 import keras
 import tensorflow as tf
 from keras import tree
 
+from rigl_tf._keras_compat import MultiWorkerFit
 from rigl_tf.callbacks import Checkpoint
 from rigl_tf.datasets import Dataset
 from rigl_tf.distribute import multi_worker_fit
@@ -105,7 +107,11 @@ class Trainer:
             seed=seed,
         )
 
-    def compile(self, model, optimizer=None):
+    def compile(
+        self,
+        model: keras.Model,
+        optimizer: keras.Optimizer | None = None,
+    ) -> keras.Model:
         """Compiles a model for the task.
 
         The metric is the accuracy that fits the loss and the labels, if any.
@@ -120,7 +126,8 @@ class Trainer:
         Raises:
             ValueError: If the loss is unknown or does not fit the labels.
         """
-        x, labels = self.dataset.train(self.seed).element_spec[:2]
+        spec: Any = self.dataset.train(self.seed).element_spec
+        x, labels = spec[:2]
         losses.check_loss(self.loss, labels)
         accuracy = losses.accuracy_metric(
             self.loss, labels, lambda: _shape(model, x)
@@ -132,7 +139,7 @@ class Trainer:
             metrics=None if accuracy is None else [accuracy],
         )
         if model.distribute_strategy.num_replicas_in_sync > 1:
-            if not isinstance(model, multi_worker_fit.MultiWorkerFit):
+            if not isinstance(model, MultiWorkerFit):
                 multi_worker_fit.patch_fit_for_multi_worker(model)
         return model
 
@@ -148,8 +155,8 @@ class Trainer:
         Raises:
             ValueError: If the loss is unknown or does not fit the labels.
         """
-        labels = self.dataset.train(self.seed).element_spec[1]
-        losses.check_loss(self.loss, labels)
+        spec: Any = self.dataset.train(self.seed).element_spec
+        losses.check_loss(self.loss, spec[1])
         loss = losses.tempered(self.loss, temperature)
         return losses.as_function(loss, self.loss_weights, self.output_names)
 
@@ -172,7 +179,7 @@ class Trainer:
             `TrainingResult`.
         """
         data = self.dataset
-        epochs = self.epochs if epochs is None else epochs
+        epochs = (self.epochs or 0) if epochs is None else epochs
         check_count("epochs", epochs)
         fit = functools.partial(
             model.fit,

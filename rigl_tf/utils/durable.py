@@ -8,6 +8,9 @@ import pathlib
 import shutil
 import time
 import uuid
+from collections.abc import Iterator
+
+from rigl_tf.typing import PathLike
 
 PARTIAL = ".partial-"
 """How the name begins of what is being written."""
@@ -16,7 +19,7 @@ _HOUR = 3600  # seconds; an older temporary file has no writer
 
 
 @contextlib.contextmanager
-def replacing(path):
+def replacing(path: PathLike) -> Iterator[pathlib.Path]:
     """Yields a temporary path, and moves it to `path` after the block.
 
     After the block, the new file or directory survives a power cut. If the
@@ -48,7 +51,7 @@ def replacing(path):
     _sync_names(path.parent)
 
 
-def clear(directory, names="*", age=0):
+def clear(directory: PathLike, names: str = "*", age: float = 0) -> None:
     """Removes temporary files of processes that were killed.
 
     Args:
@@ -62,7 +65,7 @@ def clear(directory, names="*", age=0):
                 _remove(path)
 
 
-def sync(path):
+def sync(path: PathLike) -> None:
     """Writes a file, or a directory with all that is in it, to the disk.
 
     Links and pipes are left out.
@@ -81,7 +84,7 @@ def sync(path):
         _fsync(path)
 
 
-def _sync_names(directory):
+def _sync_names(directory: pathlib.Path) -> None:
     try:
         _fsync(directory)
     except OSError as error:
@@ -90,7 +93,7 @@ def _sync_names(directory):
             raise
 
 
-def _fsync(path):
+def _fsync(path: pathlib.Path) -> None:
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -98,7 +101,7 @@ def _fsync(path):
         os.close(descriptor)
 
 
-def _remove(path):
+def _remove(path: pathlib.Path) -> None:
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path, ignore_errors=True)
     else:

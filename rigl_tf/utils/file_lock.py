@@ -8,8 +8,11 @@ import pathlib
 import socket
 import stat
 import warnings
+from typing import Self
 
 import filelock
+
+from rigl_tf.typing import PathLike
 
 NAME = ".lock"
 
@@ -32,18 +35,17 @@ class Lock:
             something that is not a file has the name of the lock.
     """
 
-    def __init__(self, directory):
+    def __init__(self, directory: PathLike) -> None:
         self._path = pathlib.Path(directory) / NAME
-        self._lock = None
+        self._lock = filelock.FileLock(
+            self._path, thread_local=False, on_acquired=_sign
+        )
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         directory = self._path.parent
         self._is_new = not directory.exists()
         directory.mkdir(parents=True, exist_ok=True)
         self._check_file()
-        self._lock = filelock.FileLock(
-            self._path, thread_local=False, on_acquired=_sign
-        )
         try:
             self._lock.acquire(blocking=False)
         except filelock.Timeout:
@@ -61,7 +63,7 @@ class Lock:
             )
         return self
 
-    def __exit__(self, *error):
+    def __exit__(self, *error: object) -> None:
         # On Windows, a file that is open stays until it is released.
         with contextlib.suppress(OSError):
             self._path.unlink()
@@ -70,7 +72,7 @@ class Lock:
             with contextlib.suppress(OSError):  # not empty, or gone
                 self._path.parent.rmdir()
 
-    def _check_file(self):
+    def _check_file(self) -> None:
         with contextlib.suppress(FileNotFoundError):
             mode = self._path.lstat().st_mode
             if not stat.S_ISREG(mode):
@@ -80,7 +82,7 @@ class Lock:
                     "directory."
                 )
 
-    def _holder(self):
+    def _holder(self) -> str:
         try:
             holder = json.loads(self._path.read_text(encoding="utf-8"))
             return f"process {holder['pid']} on {holder['host']}"
@@ -88,14 +90,14 @@ class Lock:
             return "another process"
 
 
-def _sign(file):
+def _sign(file: int) -> None:
     """Writes into a locked file who holds it."""
     holder = {"pid": os.getpid(), "host": socket.gethostname()}
     os.ftruncate(file, 0)
     os.write(file, json.dumps(holder).encode())
 
 
-def _words(mode):
+def _words(mode: int) -> str:
     if stat.S_ISLNK(mode):
         return "a link"
     return "a directory" if stat.S_ISDIR(mode) else "a device or a pipe"

@@ -6,7 +6,9 @@ import os
 import pathlib
 import stat
 import urllib.parse
+from typing import Any
 
+from rigl_tf.typing import PathLike
 from rigl_tf.utils import durable
 
 MOST_BYTES = 2**26
@@ -14,7 +16,7 @@ MOST_BYTES = 2**26
 _LONGEST = 120  # characters; file systems allow 255 with all suffixes
 
 
-def name(text):
+def name(text: str) -> str:
     """Returns a safe file name for any text, different for each text.
 
     Characters other than letters, digits and `_-~.` are percent-encoded, and
@@ -37,7 +39,7 @@ def name(text):
     return f"%2E{quoted[1:]}" if quoted.startswith(".") else quoted
 
 
-def folder(root, *names):
+def folder(root: PathLike, *names: str) -> pathlib.Path:
     """Makes a directory below another one and follows no links below it.
 
     Args:
@@ -58,7 +60,7 @@ def folder(root, *names):
     return path
 
 
-def refuse_link(path):
+def refuse_link(path: PathLike) -> None:
     """Raises a ValueError if there is a link at a path."""
     if pathlib.Path(path).is_symlink():
         raise ValueError(
@@ -66,13 +68,13 @@ def refuse_link(path):
         )
 
 
-def write(path, text):
+def write(path: PathLike, text: str) -> None:
     """Writes a text file, all of it or nothing; see `durable.replacing`."""
     with durable.replacing(path) as partial:
         partial.write_text(text, encoding="utf-8")
 
 
-def size(path):
+def size(path: PathLike) -> int:
     """The bytes of an ordinary file.
 
     Raises:
@@ -86,7 +88,7 @@ def size(path):
     return found.st_size
 
 
-def read(path):
+def read(path: PathLike) -> bytes:
     """Reads an ordinary file that is not too large.
 
     Returns:
@@ -101,7 +103,7 @@ def read(path):
     return pathlib.Path(path).read_bytes()
 
 
-def read_json(path):
+def read_json(path: PathLike) -> Any:
     """Reads JSON from an ordinary file that is not too large.
 
     Raises:

@@ -3,6 +3,8 @@
 import keras
 import tensorflow as tf
 
+from rigl_tf import _keras_compat
+
 # Optimizers that leave a weight at zero if the weight, its gradient and its
 # slots are zero. After their step, the kernel need not be masked again.
 _KEEP_ZEROS = (
@@ -20,14 +22,14 @@ _KEEP_ZEROS = (
 )
 
 
-def inner(optimizer):
+def inner(optimizer: keras.Optimizer) -> keras.Optimizer:
     """Returns the innermost optimizer, inside all wrappers."""
     while hasattr(optimizer, "inner_optimizer"):
         optimizer = optimizer.inner_optimizer
     return optimizer
 
 
-def scales_loss(optimizer):
+def scales_loss(optimizer: keras.Optimizer) -> bool:
     """Returns whether a `LossScaleOptimizer` is wrapped around an optimizer."""
     while not isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
         if not hasattr(optimizer, "inner_optimizer"):
@@ -36,118 +38,109 @@ def scales_loss(optimizer):
     return True
 
 
-def keeps_zeros(optimizer):
+def keeps_zeros(optimizer: keras.Optimizer) -> bool:
     """Returns whether inactive weights stay exactly zero without a mask."""
     # Exact types: a subclass may do anything.
     return type(inner(optimizer)) in _KEEP_ZEROS
 
 
-def of(optimizer, variable):
+def of(
+    optimizer: keras.Optimizer, variable: keras.Variable
+) -> list[keras.Variable]:
     """Returns the slots of a variable that have its shape.
 
     These are momenta, second moments, moving averages and accumulated
     gradients. Adafactor's factored moments belong to rows and columns, not to
     single weights, and are left out.
     """
-    optimizer = inner(optimizer)
-    index = optimizer._get_variable_index(variable)
-    count = len(optimizer._trainable_variables)
-    lists = [
-        value
-        for name, value in vars(optimizer).items()
-        if isinstance(value, list)
-        and len(value) == count
-        and name not in ("_trainable_variables", "_variables")
-    ]
-    slots = [values[index] for values in lists]
     return [
         slot
-        for slot in slots
+        for slot in _keras_compat.slots_of(inner(optimizer), variable)
         if isinstance(slot, keras.Variable) and slot.shape == variable.shape
     ]
 
 
-def initial_value(optimizer, slot):
+def initial_value(optimizer: keras.Optimizer, slot: keras.Variable) -> float:
     """Returns the float that every element of a slot starts with.
 
     It is 0.0, except for the sums of squares of Adagrad and Ftrl.
     """
     optimizer = inner(optimizer)
-    if any(slot is one for one in getattr(optimizer, "_accumulators", ())):
+    sums = _keras_compat.sums_of_squares(optimizer)
+    if any(slot is one for one in sums):
         return float(getattr(optimizer, "initial_accumulator_value", 0.0))
     return 0.0
 
 
-def knows(optimizer, variable):
+def knows(optimizer: keras.Optimizer, variable: keras.Variable) -> bool:
     """Returns whether an optimizer was built for a variable."""
-    optimizer = inner(optimizer)
-    known = optimizer._trainable_variables_indices
-    return optimizer._var_key(variable) in known
+    return _keras_compat.is_built_for(inner(optimizer), variable)
 
 
-def momentum(optimizer, variable):
+def momentum(
+    optimizer: keras.Optimizer, variable: keras.Variable
+) -> keras.Variable:
     """Returns the optimizer's momentum of a variable.
 
     Raises:
         ValueError: If the optimizer has no momentum.
     """
     optimizer = inner(optimizer)
-    for name in ("_momentums", "momentums"):
-        values = getattr(optimizer, name, None)
-        if values:
-            return values[optimizer._get_variable_index(variable)]
-    raise ValueError(
-        "The algorithm needs the optimizer's momentum, but this "
-        f"{type(optimizer).__name__} has none. Use, for example, "
-        "SGD(momentum=0.9) or Adam."
-    )
+    found = _keras_compat.momentum_of(optimizer, variable)
+    if found is None:
+        raise ValueError(
+            "The algorithm needs the optimizer's momentum, but this "
+            f"{type(optimizer).__name__} has none. Use, for example, "
+            "SGD(momentum=0.9) or Adam."
+        )
+    return found
 
 
-def loss_scale(optimizer):
+def loss_scale(optimizer: keras.Optimizer) -> float | keras.Variable:
     """Returns the loss scale of an optimizer, 1.0 without scaling."""
     if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
         return optimizer.dynamic_scale
     return optimizer.loss_scale_factor or 1.0
 
 
-def lower_loss_scale(optimizer):
+def lower_loss_scale(optimizer: keras.Optimizer) -> None:
     """Halves a dynamic loss scale, after gradients that were not finite."""
     if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
         optimizer.step_counter.assign(0)
         optimizer.dynamic_scale.assign(optimizer.dynamic_scale * 0.5)
 
 
-def accumulation_steps(optimizer):
+def accumulation_steps(optimizer: keras.Optimizer) -> int:
     """Returns the number of batches of one optimizer step."""
     return inner(optimizer).gradient_accumulation_steps or 1
 
 
-def completes_accumulation(optimizer):
+def completes_accumulation(optimizer: keras.Optimizer) -> tf.Tensor:
     """Returns whether the next batch completes an optimizer step, a tensor."""
-    done = tf.convert_to_tensor(inner(optimizer)._iterations) + 1
-    return done % accumulation_steps(optimizer) == 0
+    seen = tf.convert_to_tensor(_keras_compat.batches_seen(inner(optimizer)))
+    return tf.math.floormod(seen + 1, accumulation_steps(optimizer)) == 0
 
 
-def accumulated(optimizer, variable):
+def accumulated(
+    optimizer: keras.Optimizer, variable: keras.Variable
+) -> keras.Variable:
     """Returns the variable that accumulates the gradients of a variable."""
-    optimizer = inner(optimizer)
-    index = optimizer._get_variable_index(variable)
-    return optimizer._accumulated_gradients[index]
+    return _keras_compat.accumulated_gradient_of(inner(optimizer), variable)
 
 
-def count_step(optimizer):
+def count_step(optimizer: keras.Optimizer) -> None:
     """Counts a step that moved connections, for learning-rate schedules."""
-    inner(optimizer)._iterations.assign_add(1)
+    _keras_compat.batches_seen(inner(optimizer)).assign_add(1)
 
 
-def drop_accumulated(optimizer):
+def drop_accumulated(optimizer: keras.Optimizer) -> None:
     """Resets the accumulated gradients."""
     if accumulation_steps(optimizer) > 1:
-        for variable in inner(optimizer)._accumulated_gradients:
+        for variable in _keras_compat.accumulated_gradients(inner(optimizer)):
             variable.assign(tf.zeros(variable.shape, variable.dtype))
 
 
-def prepare(optimizer):
+def prepare(optimizer: keras.Optimizer) -> None:
     """Keeps a stock optimizer from dividing 0 by 0 on sparse gradients.
 
     Adafactor's second moment of a weight is a product of one for its row and

@@ -2,9 +2,15 @@
 
 import difflib
 import fnmatch
+from collections.abc import Iterable
+from collections.abc import Sequence
+
+from rigl_tf.typing import Names
 
 
-def match(patterns, names, argument):
+def match(
+    patterns: Names, names: Sequence[str], argument: str
+) -> dict[str, list[str]]:
     """Finds the names that each pattern selects.
 
     A pattern that is a whole path, such as `block/conv`, selects this path.
@@ -53,7 +59,7 @@ def match(patterns, names, argument):
     return selected
 
 
-def close_names(name, names):
+def close_names(name: str, names: Iterable[str]) -> list[str]:
     """Returns the names that resemble a misspelt one, the closest first.
 
     Args:
@@ -71,7 +77,7 @@ def close_names(name, names):
     return list(dict.fromkeys(by_part[part] for part in close))
 
 
-def is_match(name, pattern):
+def is_match(name: str, pattern: str) -> bool:
     """Returns whether a pattern matches a path from one of its parts on."""
     parts = name.split("/")
     rests = ["/".join(parts[i:]) for i in range(len(parts))]

@@ -1,9 +1,13 @@
 """Errors for operations that masks do not support."""
 
+from collections.abc import Sequence
+from typing import NoReturn
+
+import keras
 import tensorflow as tf
 
 
-def refuse_keras_2(thing, name):
+def refuse_keras_2(thing: object, name: str) -> None:
     """Raises a TypeError if an object, or a base of its class, is Keras 2's.
 
     Args:
@@ -20,7 +24,7 @@ def refuse_keras_2(thing, name):
         )
 
 
-def refuse_to_quantize(name):
+def refuse_to_quantize(name: str) -> NoReturn:
     """Raises the error of every sparse thing that is asked to quantize."""
     raise ValueError(
         f"{name!r} is sparse, and quantizing it would break its masks. Call "
@@ -28,7 +32,7 @@ def refuse_to_quantize(name):
     )
 
 
-def refuse_lora(name):
+def refuse_lora(name: str) -> NoReturn:
     """Raises the error of every sparse thing that is asked for LoRA."""
     raise ValueError(
         f"{name!r} is sparse, and LoRA would add to its kernel where masks "
@@ -37,7 +41,7 @@ def refuse_lora(name):
     )
 
 
-def refuse_on_several_devices(model, num_batches):
+def refuse_on_several_devices(model: keras.Model, num_batches: int) -> None:
     """Raises a ValueError for what TensorFlow cannot do on several devices.
 
     Args:
@@ -62,7 +66,9 @@ def refuse_on_several_devices(model, num_batches):
         )
 
 
-def refuse_to_jit_active(jit_compile, kernels):
+def refuse_to_jit_active(
+    jit_compile: bool | str, kernels: Sequence[str]
+) -> None:
     """Raises a ValueError where XLA would meet layers it cannot compile.
 
     Args:
@@ -77,7 +83,7 @@ def refuse_to_jit_active(jit_compile, kernels):
         )
 
 
-def refuse_outside_of_scope(strategy):
+def refuse_outside_of_scope(strategy: tf.distribute.Strategy | None) -> None:
     """Raises a ValueError if a model of one strategy is fitted in another.
 
     Args:

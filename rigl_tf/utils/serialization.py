@@ -1,6 +1,9 @@
 """Dataclasses that Keras can save."""
 
 import dataclasses
+from typing import Any
+from typing import ClassVar
+from typing import Self
 
 import keras
 
@@ -14,13 +17,17 @@ class Config:
     files still load.
     """
 
-    def __init_subclass__(cls, registered_name=None, **kwargs):
+    __dataclass_fields__: ClassVar[dict[str, dataclasses.Field[Any]]]
+
+    def __init_subclass__(
+        cls, registered_name: str | None = None, **kwargs: Any
+    ) -> None:
         super().__init_subclass__(**kwargs)
         keras.saving.register_keras_serializable("rigl_tf", registered_name)(
             cls
         )
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """The fields, by name."""
         return {
             field.name: getattr(self, field.name)
@@ -28,6 +35,6 @@ class Config:
         }
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: dict[str, Any]) -> Self:
         """Builds the dataclass from its fields."""
         return cls(**config)

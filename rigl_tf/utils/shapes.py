@@ -1,7 +1,12 @@
 """Checks of shapes that several networks take."""
 
+from collections.abc import Sequence
+from typing import Any
 
-def check_shape(name, shape, num=None):
+
+def check_shape(
+    name: str, shape: Sequence[int], num: int | None = None
+) -> None:
     """Raises a ValueError unless `shape` has `num` positive integers."""
     if not isinstance(shape, tuple | list):
         raise ValueError(
@@ -23,6 +28,6 @@ def check_shape(name, shape, num=None):
             )
 
 
-def _is_size(size):
+def _is_size(size: Any) -> bool:
     is_integer = isinstance(size, int) and not isinstance(size, bool)
     return is_integer and size >= 1

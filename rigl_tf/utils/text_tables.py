@@ -3,6 +3,8 @@
 import csv as csv_format
 import io
 import re
+from collections.abc import Mapping
+from collections.abc import Sequence
 
 # What would be taken for something else than text.
 _MARKDOWN = {sign: f"\\{sign}" for sign in "|\\<[`"}
@@ -18,7 +20,7 @@ _LATEX = {
 }
 
 
-def shown(text):
+def shown(text: str) -> str:
     """A text with what a terminal would not print, or obey, in words.
 
     >>> print(shown("two\\nlines \\x1b[31m"))
@@ -32,7 +34,7 @@ def shown(text):
     )
 
 
-def markdown(rows):
+def markdown(rows: Sequence[Sequence[str]]) -> str:
     """Lays out rows as a Markdown table, the first as its head.
 
     Args:
@@ -55,7 +57,7 @@ def markdown(rows):
     )
 
 
-def csv(rows):
+def csv(rows: Sequence[Sequence[str]]) -> str:
     """Lays out rows as comma-separated values, the first as their head.
 
     A cell that a spreadsheet would compute has an apostrophe before it.
@@ -67,7 +69,7 @@ def csv(rows):
     return text.getvalue().rstrip("\n")
 
 
-def latex(rows):
+def latex(rows: Sequence[Sequence[str]]) -> str:
     """Lays out rows as a `tabular` of LaTeX with the rules of booktabs."""
     lines = [
         " & ".join(_escaped(cell, _LATEX) for cell in row) + r" \\"
@@ -86,7 +88,7 @@ def latex(rows):
     )
 
 
-def _escaped(cell, signs):
+def _escaped(cell: str, signs: Mapping[str, str]) -> str:
     return "".join(signs.get(sign, sign) for sign in shown(cell))
 
 

@@ -2,15 +2,17 @@
 
 import math
 import numbers
+from collections.abc import Collection
+from typing import Any
 
 
-def is_number(value):
+def is_number(value: Any) -> bool:
     """Returns whether a value is a finite real number, Python's or NumPy's."""
     is_real = isinstance(value, numbers.Real) and not isinstance(value, bool)
     return is_real and math.isfinite(value)
 
 
-def check_number(name, value, interval="(-inf, inf)"):
+def check_number(name: str, value: Any, interval: str = "(-inf, inf)") -> None:
     """Raises a ValueError unless a value is a finite number in an interval.
 
     Args:
@@ -27,7 +29,9 @@ def check_number(name, value, interval="(-inf, inf)"):
         )
 
 
-def check_count(name, value, least=1, optional=False):
+def check_count(
+    name: str, value: Any, least: int = 1, optional: bool = False
+) -> None:
     """Raises a ValueError unless a value is an integer of at least `least`.
 
     With `optional`, it may be `None`, too.
@@ -41,7 +45,7 @@ def check_count(name, value, least=1, optional=False):
         )
 
 
-def check_function(name, value, of):
+def check_function(name: str, value: Any, of: str) -> None:
     """Raises a TypeError unless a value can be called, with what `of` says."""
     if not callable(value):
         raise TypeError(
@@ -49,7 +53,7 @@ def check_function(name, value, of):
         )
 
 
-def check_choice(name, value, choices):
+def check_choice(name: str, value: Any, choices: Collection[Any]) -> None:
     """Raises a ValueError if a value is not among those to choose from."""
     if value not in choices:
         raise ValueError(

@@ -22,7 +22,7 @@ def test_all_floats_in_a_view_are_of_one_type(policy, dtype):
 
     view = kernel.view(
         kernels.UpdateInputs(
-            gradient, sign=sign, granularity=Unstructured(), seed=(0, 0)
+            gradient, sign=sign, structure=Unstructured(), seed=(0, 0)
         )
     )
 

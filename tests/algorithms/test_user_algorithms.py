@@ -114,17 +114,17 @@ ALGORITHMS = [
 ]
 
 
-@pytest.mark.parametrize("granularity", [None, Blocks(5, 4)], ids=str)
+@pytest.mark.parametrize("structure", [None, Blocks(5, 4)], ids=str)
 @pytest.mark.parametrize(
     "algorithm", ALGORITHMS, ids=lambda algorithm: type(algorithm).__name__
 )
 def test_masks_are_the_same_in_every_storage(
-    algorithm, granularity, data, monkeypatch
+    algorithm, structure, data, monkeypatch
 ):
     monkeypatch.setattr(coo_kernel, "_TILE", 200)  # several in a kernel
 
     dense, active = (
-        trained(stored, algorithm, data, steps=80, granularity=granularity)
+        trained(stored, algorithm, data, steps=80, structure=structure)
         for stored in ("dense", "active")
     )
 
@@ -136,7 +136,7 @@ def test_masks_are_the_same_in_every_storage(
 def test_noise_stays_out_of_what_is_not_a_connection(data):
     """Blocks at the edge reach beyond the kernels, of 16 x 30 and 30 x 5."""
     model = trained(
-        "active", WalksAtRandom(), data, steps=20, granularity=Blocks(5, 4)
+        "active", WalksAtRandom(), data, steps=20, structure=Blocks(5, 4)
     )
 
     for kernel in model.kernels:

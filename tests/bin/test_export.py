@@ -98,7 +98,7 @@ def test_blocks_are_said_to_be_multiplied_without_zeros(exported_text):
         [keras.Input((16,)), keras.layers.Dense(12), keras.layers.Dense(12)]
     )
 
-    text = exported_text(network, granularity=structures.Blocks(4, 1))
+    text = exported_text(network, structure=structures.Blocks(4, 1))
 
     assert text == (
         "LiteRT: 2 kernels are stored without zeros; 2 of them have blocks and "

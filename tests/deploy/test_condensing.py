@@ -24,7 +24,7 @@ def sparse(**kwargs):
         model,
         rigl_tf.algorithms.Static(),
         distribution="uniform_all",
-        granularity=structures.ConstantFanIn(),
+        structure=structures.ConstantFanIn(),
         exclude=["logits"],
         **kwargs,
     )

@@ -31,7 +31,7 @@ def sparse(network, sparsity=0.95, unit=None):
         rigl_tf.algorithms.Static(),
         sparsity=sparsity,
         distribution="uniform_all",
-        granularity=unit,
+        structure=unit,
     )
 
 

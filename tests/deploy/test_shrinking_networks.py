@@ -81,7 +81,7 @@ def test_structured_sparse_training_ends_in_a_model_of_its_density(data):
         rigl_tf.algorithms.SET(),
         sparsity=0.75,
         distribution="uniform_all",
-        granularity=structures.Filters(),
+        structure=structures.Filters(),
         exclude=["logits"],
         schedule=rigl_tf.schedules.UpdateSchedule(interval=3),
     )

@@ -12,7 +12,7 @@ SCRIPT = """
 import keras
 import numpy as np
 import tensorflow as tf
-from rigl_tf.distribute.multi_worker_fit import MultiWorkerFit
+from rigl_tf._keras_compat import MultiWorkerFit
 
 strategy = tf.distribute.MultiWorkerMirroredStrategy()
 x, y = np.ones((8, 4), "float32"), np.ones((8, 2), "float32")

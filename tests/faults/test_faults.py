@@ -258,10 +258,32 @@ FAULTS = {
         ValueError,
         "`begin_step` must not come after `end_step`.*begin_step=9, end_step=8",
     ),
+    "2-checkpoint-without-with": (
+        lambda: rigl_tf.Checkpoint("checkpoints").save(),
+        ValueError,
+        "needs a `with` block",
+    ),
     "2-interval-zero": (
         lambda: schedules.UpdateSchedule(0),
         ValueError,
         "`interval` must be at least 1.*interval=0",
+    ),
+    "2-interval-open": (
+        lambda: schedules.UpdateSchedule(None)(5),
+        ValueError,
+        "must have an `interval`.*Received: interval=None.*only `fit`",
+    ),
+    "2-interval-open-steps": (
+        lambda: schedules.UpdateSchedule(None).steps(0, 5),
+        ValueError,
+        "must have an `interval`.*Received: interval=None.*only `fit`",
+    ),
+    "2-end-open": (
+        lambda: schedules.resolve_steps(
+            schedules.Cosine(), schedules.UpdateSchedule(10)
+        ),
+        ValueError,
+        "`updates` must have an `end_step`.*Received: updates=.*only `fit`",
     ),
     "2-step-negative": (
         lambda: schedules.Cosine(begin_step=-1),
@@ -273,10 +295,10 @@ FAULTS = {
         ValueError,
         "`schedule` is the number of optimizer steps.*schedule=0",
     ),
-    "2-granularity-a-name": (
-        lambda: sparse(granularity="blocks"),
+    "2-structure-a-name": (
+        lambda: sparse(structure="blocks"),
         TypeError,
-        "`granularity` must be of `rigl_tf.structures`.*granularity='blocks'",
+        "`structure` must be of `rigl_tf.structures`.*structure='blocks'",
     ),
     "3-final-below-initial": (
         lambda: schedules.PolynomialSparsity(0.5, initial=0.8),

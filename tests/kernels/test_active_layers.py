@@ -63,11 +63,11 @@ def sparse(input_shape, layer, storage, sparsity=0.8, **kwargs):
 
 
 @pytest.mark.parametrize("name", LAYERS)
-@pytest.mark.parametrize("granularity", [None, Blocks(4, 5)], ids=str)
-def test_it_computes_what_the_plain_layer_does(name, granularity):
+@pytest.mark.parametrize("structure", [None, Blocks(4, 5)], ids=str)
+def test_it_computes_what_the_plain_layer_does(name, structure):
     input_shape, layer = LAYERS[name]
     dense, active = (
-        sparse(input_shape, layer, storage, granularity=granularity)
+        sparse(input_shape, layer, storage, structure=structure)
         for storage in ("dense", "active")
     )
     x = np.random.default_rng(0).normal(size=(7, *input_shape))
@@ -103,10 +103,10 @@ def test_it_computes_what_the_plain_layer_does(name, granularity):
 
 
 @pytest.mark.parametrize("name", LAYERS)
-@pytest.mark.parametrize("granularity", [None, Blocks(4, 5)], ids=str)
-def test_it_is_saved_loaded_and_made_plain(name, granularity, tmp_path):
+@pytest.mark.parametrize("structure", [None, Blocks(4, 5)], ids=str)
+def test_it_is_saved_loaded_and_made_plain(name, structure, tmp_path):
     input_shape, layer = LAYERS[name]
-    model = sparse(input_shape, layer, "active", granularity=granularity)
+    model = sparse(input_shape, layer, "active", structure=structure)
     x = np.random.default_rng(0).normal(size=(3, *input_shape))
 
     model.save(tmp_path / "model.keras")
@@ -209,7 +209,7 @@ DENSE = dict.fromkeys(("window", "large", "small"), "DenseKernel")
 def test_auto_stores_what_is_active_where_that_pays():
     assert auto() == {**DENSE, "large": "ActiveKernel"}
     for sparsity in (0.8, 0.9):
-        stored = auto(sparsity=sparsity, granularity=Blocks(32, 32))
+        stored = auto(sparsity=sparsity, structure=Blocks(32, 32))
         assert stored == {**DENSE, "large": "BlockKernel"}
 
 
@@ -220,8 +220,8 @@ def test_auto_stores_what_is_active_where_that_pays():
         {"algorithm": rigl_tf.algorithms.SNFS()},
         {"algorithm": rigl_tf.algorithms.GGR()},
         {"algorithm": rigl_tf.algorithms.GradualPruning()},
-        {"granularity": Filters()},
-        {"granularity": Blocks(1, 4)},
+        {"structure": Filters()},
+        {"structure": Blocks(1, 4)},
     ],
 )
 def test_auto_stores_zeros_where_it_does_not_pay_or_cannot_be(kwargs):
@@ -276,7 +276,7 @@ def test_parts_of_other_layers_are_not_taken_out():
     [
         ({"storage": "csr"}, "must be one of dense, active.*'csr'"),
         ({"storage": {"lyer": "active"}}, "lyer"),
-        ({"granularity": Filters()}, "Only connections and `Blocks`"),
+        ({"structure": Filters()}, "Only connections and `Blocks`"),
     ],
 )
 def test_what_cannot_be_stored_is_refused(kwargs, message):

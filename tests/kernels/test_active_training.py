@@ -36,7 +36,7 @@ def trained(
     data,
     grow_init=None,
     steps=STEPS,
-    granularity=None,
+    structure=None,
     **kwargs,
 ):
     keras.utils.set_random_seed(0)
@@ -53,7 +53,7 @@ def trained(
         sparsity=0.7,
         schedule=schedules.UpdateSchedule(19, end_step=STEPS),
         grow_init=grow_init,
-        granularity=granularity,
+        structure=structure,
         storage=storage,
     )
     model.compile(
@@ -108,7 +108,7 @@ def test_masks_are_those_of_dense_kernels(name, data):
 def test_blocks_are_those_of_dense_kernels(name, blocks, data):
     """Some reach beyond the kernels, of 16 x 30 and 30 x 5."""
     dense, active = (
-        trained(storage, algorithms.get(name), data, granularity=blocks)
+        trained(storage, algorithms.get(name), data, structure=blocks)
         for storage in ("dense", "active")
     )
 
@@ -123,7 +123,7 @@ def test_blocks_are_compiled_by_xla(data):
             algorithms.RigL(),
             data,
             steps=40,
-            granularity=Blocks(5, 4),
+            structure=Blocks(5, 4),
             jit_compile=jit_compile,
         )
         for jit_compile in (False, True)
@@ -134,8 +134,8 @@ def test_blocks_are_compiled_by_xla(data):
         np.testing.assert_allclose(two, one, atol=1e-5)
 
 
-@pytest.mark.parametrize("granularity", [None, Blocks(5, 4)], ids=str)
-def test_new_connections_start_alike(granularity, data):
+@pytest.mark.parametrize("structure", [None, Blocks(5, 4)], ids=str)
+def test_new_connections_start_alike(structure, data):
     dense, active = (
         trained(
             storage,
@@ -143,7 +143,7 @@ def test_new_connections_start_alike(granularity, data):
             data,
             GrowInit("gradient", scale=-0.1),
             40,
-            granularity,
+            structure,
         )
         for storage in ("dense", "active")
     )

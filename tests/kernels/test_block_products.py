@@ -135,7 +135,7 @@ def test_keras_leaves_xla_out_where_numba_multiplies_unless_told():
         network,
         algorithms.Static(),
         sparsity=0.5,
-        granularity=Blocks(8, 16),
+        structure=Blocks(8, 16),
         storage="active",
     )
     x, y = np.ones((8, 32), "float32"), np.zeros((8, 32), "float32")

@@ -2,6 +2,7 @@
 
 import keras
 import numpy as np
+import pytest
 from keras import layers as kl
 
 from tests.modeling.model_builders import IMAGE
@@ -29,7 +30,8 @@ from tests.modeling.model_builders import volumes
 
 # Not layers of a network, or layers of another framework.
 BASES = "InputLayer Layer Wrapper FlaxLayer JaxLayer TorchModuleWrapper".split()
-# Layers that compute from their inputs and constants alone.
+# Layers that compute from their inputs and constants alone. Keras 3.12 lacks
+# some.
 STATELESS = """
     AdaptiveAveragePooling1D AdaptiveAveragePooling2D AdaptiveAveragePooling3D
     AdaptiveMaxPooling1D AdaptiveMaxPooling2D AdaptiveMaxPooling3D Add Average
@@ -42,16 +44,18 @@ STATELESS = """
     UpSampling1D UpSampling2D UpSampling3D ZeroPadding1D ZeroPadding2D
     ZeroPadding3D
 """.split()
+STATELESS = [name for name in STATELESS if hasattr(kl, name)]
 
 
 def augmentations():
     """Layers that change images in training, each in its way."""
+    newer = []
+    if hasattr(kl, "ContrastLimitedAdaptiveHistogramEqualization"):
+        layer = kl.ContrastLimitedAdaptiveHistogramEqualization
+        newer = [layer((0, 1), tile_grid_size=(2, 2))]
     return [
         kl.AugMix((0, 1)),
         kl.AutoContrast((0, 1)),
-        kl.ContrastLimitedAdaptiveHistogramEqualization(
-            (0, 1), tile_grid_size=(2, 2)
-        ),
         kl.CutMix(),
         kl.MixUp(),
         kl.RandAugment((0, 1)),
@@ -76,6 +80,7 @@ def augmentations():
         kl.RandomTranslation(0.5, 0.5),
         kl.RandomZoom(0.5),
         kl.Solarization(0.2, 0.2, (0, 1)),
+        *newer,
     ]
 
 
@@ -250,3 +255,16 @@ CASES = {
     ),
     "UnitNormalization": sequences(kl.UnitNormalization),
 }
+
+# What Keras itself could not make, or load, before.
+NEEDS_KERAS = {
+    "Dense, with functions of the user's everywhere": "3.15",
+    "TextVectorization, by frequency": "3.14",
+}
+
+
+def made(case):
+    """Returns the model of a case, and its inputs."""
+    if keras.__version__ < NEEDS_KERAS.get(case, ""):
+        pytest.skip(f"needs Keras {NEEDS_KERAS[case]}")
+    return CASES[case]()

@@ -71,7 +71,7 @@ CASES = [
 
 @pytest.mark.parametrize("case", CASES)
 def test_a_copy_keeps_everything_and_shares_nothing(case):
-    check_is_copied(*keras_layers.CASES[case]())
+    check_is_copied(*keras_layers.made(case))
 
 
 def test_a_copy_leaves_the_model_as_it_was():
@@ -166,6 +166,8 @@ REFUSED = {
         name="mine",
     ),
 }
+if keras.__version__ < "3.15":  # which takes no function there
+    del REFUSED["a regularizer"], REFUSED["a constraint"]
 
 
 @pytest.mark.parametrize("case", REFUSED)

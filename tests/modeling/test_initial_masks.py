@@ -68,7 +68,7 @@ def test_blocks_and_groups_are_kept_by_their_magnitude():
         sparsity=0.75,
         distribution="uniform_all",
         masks="magnitude",
-        granularity=structures.Blocks(4, 4),
+        structure=structures.Blocks(4, 4),
     )
     groups = rigl_tf.sparsify(
         trained(),
@@ -76,7 +76,7 @@ def test_blocks_and_groups_are_kept_by_their_magnitude():
         sparsity=0.5,
         distribution="uniform_all",
         masks="magnitude",
-        granularity=structures.NM(2, 4),
+        structure=structures.NM(2, 4),
     )
 
     means = weights.reshape(2, 4, 2, 4).mean(axis=(1, 3))

@@ -10,11 +10,9 @@ import rigl_tf
 from rigl_tf import algorithms
 from rigl_tf.algorithms import Request
 from rigl_tf.kernels import UpdateInputs
-from rigl_tf.modeling import kernel_views
-from rigl_tf.modeling import mask_update
-from rigl_tf.modeling.grow_init import GrowInit
 from rigl_tf.modeling.sparse_wrapper import Sparse
 from rigl_tf.sparsity import structures
+from tests import updates
 from tests.updates import counts_after_update
 
 
@@ -144,13 +142,9 @@ def test_layers_that_share_units_keep_to_the_connections_asked_for(name, units):
             )
             for i, kernel in enumerate(kernels)
         ]
-        seen = kernel_views.KernelViews(
-            kernels, [0, 1, 2], units, 0, tf.constant(step, tf.int64), inputs
-        )
         request = Request([0.3] * 3, budgets, state)
-        algorithm = algorithms.get(name)
-        _, state = mask_update.move_connections(
-            seen, algorithm, request, GrowInit(), lambda variable: []
+        _, state = updates.move(
+            kernels, inputs, algorithms.get(name), request, units, step=step
         )
 
         assert asked - sum(largest) < active(kernels) <= asked
@@ -167,21 +161,13 @@ def test_global_pruning_ends_with_the_connections_asked_for(units):
     ]
     asked = int(units.connections_in(kernels, budgets))
     largest = [np.max(units.sizes(kernel.layout)) for kernel in kernels]
-    seen = kernel_views.KernelViews(
-        kernels,
-        [0, 1, 2],
-        units,
-        0,
-        tf.constant(1, tf.int64),
-        [UpdateInputs()] * 3,
-    )
 
-    mask_update.move_connections(
-        seen,
+    updates.move(
+        kernels,
+        [UpdateInputs()] * 3,
         algorithms.GradualPruning("global"),
         Request([0.0] * 3, budgets, {}),
-        GrowInit(),
-        lambda variable: [],
+        units,
     )
 
     assert abs(asked - active(kernels)) < sum(largest)
@@ -201,7 +187,7 @@ def test_global_magnitudes_choose_the_connections_asked_for():
         sparsity=0.9,
         masks="magnitude_global",
         distribution="uniform_all",
-        granularity=units,
+        structure=units,
     )
 
     size = sum(kernel.size for kernel in sparse.kernels)

@@ -41,7 +41,7 @@ def test_layers_that_are_left_out_take_no_function_and_no_seed(name):
 
 @pytest.mark.parametrize("case", keras_layers.CASES)
 def test_a_layer_computes_the_same_in_a_sparse_model(case, tmp_path):
-    model, x = keras_layers.CASES[case]()
+    model, x = keras_layers.made(case)
 
     check_nothing_is_lost(model, x, tmp_path)
 

@@ -14,6 +14,10 @@ import rigl_tf
 
 FILES = pathlib.Path(__file__).parent.parent / "files"
 
+pytestmark = pytest.mark.skipif(
+    keras.__version__ < "3.15", reason="the files are of Keras 3.15"
+)
+
 
 @pytest.mark.parametrize("storage", ["dense", "active"])
 def test_a_file_of_version_0_1_loads_and_trains_on(storage):

@@ -260,6 +260,9 @@ def test_adafactor_divides_no_zeros_without_a_sparse_model():
     assert all(np.all(np.isfinite(value)) for value in doors.weights(model))
 
 
+@pytest.mark.skipif(
+    not hasattr(keras.optimizers, "MultiOptimizer"), reason="new in Keras"
+)
 def test_several_optimizers_are_refused():
     several = keras.optimizers.MultiOptimizer(
         keras.optimizers.OptimizerMap(keras.optimizers.SGD())

@@ -210,13 +210,14 @@ def test_a_layer_that_is_frozen_later_keeps_its_mask(data):
 def test_the_users_own_constraint_holds_beside_the_mask(least, data):
     """Also a constraint that does not keep zeros."""
 
-    def constraint(weights):
-        return keras.ops.maximum(weights, least)
+    class AtLeast(keras.constraints.Constraint):
+        def __call__(self, weights):
+            return keras.ops.maximum(weights, least)
 
     net = keras.Sequential(
         [
             keras.Input((16,)),
-            kl.Dense(8, kernel_constraint=constraint),
+            kl.Dense(8, kernel_constraint=AtLeast()),
             kl.Dense(2),
         ]
     )

@@ -179,8 +179,8 @@ def test_a_method_of_the_reproduction_has_its_settings(name, algorithm):
         assert method.distribution == "erdos_renyi_kernel"
         exclude = {"pruning": ["conv1"], "rigl_struct": ["logits"]}
         assert list(method.exclude) == exclude.get(name, [])
-        granularity = "Kernels2D" if name == "rigl_struct" else "Unstructured"
-        assert type(method.granularity).__name__ == granularity
+        structure = "Kernels2D" if name == "rigl_struct" else "Unstructured"
+        assert type(method.structure).__name__ == structure
         assert method.reuse == "masks"
 
 

@@ -158,7 +158,7 @@ def trained(data, algorithm, units, **kwargs):
         distribution="uniform_all",
         schedule=rigl_tf.schedules.UpdateSchedule(2, end_step=10),
         exclude=["first", "logits"],
-        granularity=units,
+        structure=units,
         **kwargs,
     )
     model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(True))
@@ -206,7 +206,7 @@ def test_a_model_with_groups_is_loaded_as_it_was(data, tmp_path):
 
     loaded = keras.saving.load_model(tmp_path / "model.keras")
 
-    assert loaded.granularity == structures.NM(2, 4)
+    assert loaded.structure == structures.NM(2, 4)
 
 
 @pytest.mark.parametrize(
@@ -255,5 +255,5 @@ def test_a_layer_with_fewer_connections_than_neurons_is_refused():
             "rigl",
             sparsity=0.9,
             distribution="uniform_all",
-            granularity=structures.ConstantFanIn(),
+            structure=structures.ConstantFanIn(),
         )

@@ -93,7 +93,7 @@ def test_units_stay_whole_and_their_number_exact(name, units, data):
         schedule=rigl_tf.schedules.UpdateSchedule(2, end_step=5),
         drop_fraction=rigl_tf.schedules.Constant(0.5),
         exclude=["logits"],
-        granularity=units,
+        structure=units,
     )
     before = [np.array(kernel.mask) for kernel in model.kernels]
     model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(True))
@@ -123,7 +123,7 @@ def test_an_empty_relu_channel_has_no_gradient_to_grow_by(data):
         sparsity=0.5,
         schedule=rigl_tf.schedules.UpdateSchedule(2, end_step=5),
         exclude=["logits"],
-        granularity=structures.Filters(),
+        structure=structures.Filters(),
         distribution=rigl_tf.distributions.uniform_all,
     )
     model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(True))
@@ -138,5 +138,5 @@ def test_signs_cannot_be_fixed_for_groups():
             keras.Sequential([keras.Input((4,)), kl.Dense(4)]),
             rigl_tf.algorithms.DeepR(),
             sparsity=0.5,
-            granularity=structures.Filters(),
+            structure=structures.Filters(),
         )

@@ -1,5 +1,7 @@
 """Replaces sparse Dense layers by `Condensed` layers."""
 
+from typing import Any
+
 import keras
 import numpy as np
 from keras import layers as kl
@@ -17,7 +19,7 @@ TOLERANCE = 1e-5
 """Largest difference of an output, relative to the largest output."""
 
 
-def condense(model, samples=None):
+def condense(model: keras.Model, samples: Any = None) -> keras.Model:
     """Replaces Dense layers by `Condensed` layers, for inference.
 
     A layer is replaced if no neuron is connected to more than a quarter of its
@@ -69,7 +71,7 @@ def condense(model, samples=None):
             raise ValueError(
                 f"{network.name!r} has no Dense layer whose neurons all have "
                 f"at most {MAX_DENSITY:.0%} of its inputs. Train it sparser, "
-                "with `granularity=rigl_tf.structures.ConstantFanIn()`."
+                "with `structure=rigl_tf.structures.ConstantFanIn()`."
             )
         for copied, layer, weights in copies:
             unwrapping.fill(copied, layer, weights)

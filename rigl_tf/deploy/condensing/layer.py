@@ -1,5 +1,7 @@
 """Dense layer with a constant fan-in, for inference."""
 
+from typing import Any
+
 import keras
 import tensorflow as tf
 
@@ -53,7 +55,7 @@ class Condensed(keras.layers.Layer):
     def call(self, inputs):
         before = tf.shape(inputs)[:-1]
         x = tf.reshape(inputs, (-1, inputs.shape[-1]))
-        y = _condensed_matmul(
+        y: Any = _condensed_matmul(
             x,
             tf.convert_to_tensor(self.values),
             tf.convert_to_tensor(self.inputs_of),

@@ -5,8 +5,8 @@ import itertools
 from typing import NamedTuple
 
 import keras
-from keras.src.models import Functional  # keras exports no name for it
 
+from rigl_tf import _keras_compat
 from rigl_tf.deploy import unwrapping
 
 
@@ -25,8 +25,8 @@ class FlatModel(NamedTuple):
 def flatten_nested(model):
     """Builds one functional model from the layers of all nested models.
 
-    The layers are shared, not copied. They keep their names, and the new calls
-    are removed from their records, so that `layer.output` stays unique.
+    The layers are shared, not copied. They keep their names, and forget the
+    new calls, which would keep the flat model alive.
 
     Args:
         model: Functional or Sequential `keras.Model`.
@@ -34,12 +34,12 @@ def flatten_nested(model):
     Returns:
         `FlatModel`.
     """
-    model = _functional(model)
+    model = _keras_compat.graph_of(model)
     names = _names(model)
     if not any(map(_is_nested, model.operations)):
         # The same calls, not compiled.
         return FlatModel(
-            Functional(model.input, model.output, name=model.name), names
+            keras.Model(model.input, model.output, name=model.name), names
         )
     operations = [*model.operations, *_nested(model)]
     with _restore_calls(operations), unwrapping.uncompiled(model):
@@ -54,25 +54,17 @@ def flatten_nested(model):
 @contextlib.contextmanager
 def _restore_calls(operations):
     """Restores the names and calls of operations afterwards."""
-    before = [
-        (each, each.name, len(each._inbound_nodes), len(each._outbound_nodes))
-        for each in {id(each): each for each in operations}.values()
-    ]
+    before = [(each, each.name) for each in operations]
     try:
-        yield
+        with _keras_compat.calls_restored(operations):
+            yield
     finally:
-        for operation, name, num_inbound, num_outbound in before:
+        for operation, name in before:
             operation.name = name
-            del operation._inbound_nodes[num_inbound:]
-            del operation._outbound_nodes[num_outbound:]
-
-
-def _functional(model):
-    return getattr(model, "_functional", model)
 
 
 def _is_nested(operation):
-    return type(operation) in (Functional, keras.Sequential)
+    return type(operation) in (_keras_compat.Functional, keras.Sequential)
 
 
 def _call(operation, *args, **kwargs):
@@ -81,11 +73,12 @@ def _call(operation, *args, **kwargs):
         return operation(*args, **kwargs)
 
     def call(inner, *args, **inner_kwargs):
-        if getattr(inner, "_call_has_training_arg", False):
+        if _keras_compat.takes_training(inner):
             inner_kwargs.setdefault("training", kwargs.get("training"))
         return _call(inner, *args, **inner_kwargs)
 
-    return _functional(operation)._run_through_graph(args[0], call_fn=call)
+    graph = _keras_compat.graph_of(operation)
+    return _keras_compat.run_graph(graph, args[0], call)
 
 
 def _names(model):
@@ -109,6 +102,6 @@ def _nested(model):
     """Yields the operations of all nested models."""
     for operation in model.operations:
         if _is_nested(operation):
-            inner = _functional(operation)
+            inner = _keras_compat.graph_of(operation)
             yield from inner.operations
             yield from _nested(inner)

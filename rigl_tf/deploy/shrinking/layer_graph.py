@@ -4,6 +4,8 @@ from typing import NamedTuple
 
 import keras
 
+from rigl_tf._keras_compat import nodes_of
+
 
 class Call(NamedTuple):
     """One call of an operation.
@@ -51,8 +53,7 @@ def calls(model):
     Returns:
         List of `Call`.
     """
-    by_depth = model._nodes_by_depth  # Keras has no public name for it
-    nodes = [n for depth in sorted(by_depth)[::-1] for n in by_depth[depth]]
+    nodes = nodes_of(model)
     used = [id(node.operation) for node in nodes]
     return [
         Call(

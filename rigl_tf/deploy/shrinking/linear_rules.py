@@ -1,5 +1,7 @@
 """Channel rules of layers with a kernel."""
 
+from typing import Any
+
 import keras
 import numpy as np
 from keras import layers as kl
@@ -77,8 +79,8 @@ class Linear(ChannelRule):
     def needed(self, needed):
         return [~self._is_folded & self.connectivity[:, needed].any(axis=1)]
 
-    def config(self, keep):
-        changed = {self.size: int(keep.sum())}
+    def config(self, keep: np.ndarray) -> dict[str, Any]:
+        changed: dict[str, Any] = {self.size: int(keep.sum())}
         if self._bias().any():
             changed["use_bias"] = True
         return changed
@@ -155,7 +157,7 @@ class Kernel(Linear):
 class Einsum(Kernel):
     """EinsumDense over the last dimension only."""
 
-    def config(self, keep):
+    def config(self, keep: np.ndarray) -> dict[str, Any]:
         *others, _ = self.layer.partial_output_shape
         changed = {"output_shape": (*others, int(keep.sum()))}
         if self._bias().any():

@@ -3,6 +3,7 @@
 import keras
 from keras import layers as kl
 
+from rigl_tf._keras_compat import array_operation
 from rigl_tf.deploy.shrinking import layer_graph
 from rigl_tf.deploy.shrinking import linear_rules
 from rigl_tf.deploy.shrinking import rules
@@ -128,12 +129,10 @@ def _rule_class(call):
     if layer_class is kl.PReLU:
         by_channel = layer.alpha.shape[-1] == keras.ops.size(layer.alpha)
         return rules.Elementwise if by_channel else unknown
-    if layer_class.__module__ == "keras.src.ops.numpy":
-        return (
-            unknown
-            if _has_arrays(call)
-            else _OPERATIONS.get(layer_class.__name__, unknown)
-        )
+    operation = array_operation(layer)
+    if operation is not None:
+        known = None if _has_arrays(call) else _OPERATIONS.get(operation)
+        return known or unknown
     return _BY_CHANNEL.get(layer_class, unknown)
 
 

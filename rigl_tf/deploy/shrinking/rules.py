@@ -5,6 +5,9 @@ a channel that is the same for all examples and positions, or NaN for any other
 channel. All arrays of a tensor are along its last axis.
 """
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 import numpy as np
 from keras import layers as kl
@@ -48,7 +51,7 @@ class ChannelRule:
             for tensor in self.call.inputs
         ]
 
-    def channel_coupling(self):
+    def channel_coupling(self) -> Sequence[np.ndarray | None]:
         """Returns the input channel that each output channel is coupled to.
 
         Coupled channels are kept together.
@@ -60,7 +63,7 @@ class ChannelRule:
         """
         return [None] * len(self.call.inputs)
 
-    def config(self, keep):
+    def config(self, keep: np.ndarray) -> dict[str, Any]:
         """Returns the layer arguments that change for the kept channels."""
         del keep
         return {}
@@ -151,7 +154,7 @@ class Concatenation(ChannelRule):
 
     def __init__(self, call):
         super().__init__(call)
-        counts = [layer_graph.num_channels(tensor) for tensor in call.inputs]
+        counts = [layer_graph.num_channels(x) or 1 for x in call.inputs]
         self._ranges = np.split(
             np.arange(call.num_channels), np.cumsum(counts)[:-1]
         )
@@ -188,7 +191,7 @@ class Flattening(ChannelRule):
         return [needed.reshape(self._num_positions(), -1).any(axis=0)]
 
     def channel_coupling(self):
-        channels = layer_graph.num_channels(self.call.inputs[0])
+        channels = layer_graph.num_channels(self.call.inputs[0]) or 1
         return [np.tile(np.arange(channels), self._num_positions())]
 
     def config(self, keep):

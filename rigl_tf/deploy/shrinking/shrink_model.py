@@ -1,6 +1,7 @@
 """Removes the neurons and channels of a model that do nothing."""
 
 import dataclasses
+from typing import Any
 
 import keras
 
@@ -48,18 +49,18 @@ class ShrinkResult:
         rows = [["", "before", "after", "left"]]
         for name, (before, after) in self.units.items():
             if after < before:
-                rows.append(_row(f"{name}, units", before, after))
+                rows.append(_row(f"{name}, units", (before, after)))
         units = [sum(counts) for counts in zip(*self.units.values())]
         rows += [
-            _row("units", *(units or (0, 0))),
-            _row("parameters", *self.parameters),
-            _row("FLOPs", *self.flops),
-            _row("ms", *self.milliseconds, "{:.3f}"),
+            _row("units", units or (0, 0)),
+            _row("parameters", self.parameters),
+            _row("FLOPs", self.flops),
+            _row("ms", self.milliseconds, "{:.3f}"),
         ]
         return text_tables.markdown(rows)
 
 
-def shrink(model, samples=None):
+def shrink(model: keras.Model, samples: Any = None) -> keras.Model:
     """Removes neurons and channels without active inputs or without use.
 
     A unit without inputs has the same output for every example: this constant
@@ -158,6 +159,7 @@ def _units(names, rules, kept):
     }
 
 
-def _row(name, before, after, form="{:,}"):
+def _row(name, counts, form="{:,}"):
+    before, after = counts
     left = f"{after / before:.3f}" if before else ""
     return [name, form.format(before), form.format(after), left]

@@ -6,8 +6,8 @@ Each active block is a small matrix: one batched product, on any device.
 import numpy as np
 import tensorflow as tf
 
+from rigl_tf._keras_compat import is_for_xla
 from rigl_tf.kernels import index_sets
-from rigl_tf.utils.tensors import is_for_xla
 
 
 class Product:

@@ -9,13 +9,13 @@ import numba
 import numpy as np
 import tensorflow as tf
 
+from rigl_tf._keras_compat import is_for_xla
 from rigl_tf.kernels.ops import block_matmul
 from rigl_tf.kernels.ops import numba_runtime
 from rigl_tf.kernels.ops import numba_threads
 from rigl_tf.kernels.ops import row_column_index
 from rigl_tf.kernels.ops import simd_strips
 from rigl_tf.kernels.ops import simd_tiles
-from rigl_tf.utils.tensors import is_for_xla
 
 _MOST = 64  # examples at a time, few enough to stay in caches
 

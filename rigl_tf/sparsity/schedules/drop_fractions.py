@@ -3,6 +3,10 @@
 import dataclasses
 import functools
 import math
+from collections.abc import Callable
+from collections.abc import Sequence
+from typing import Any
+from typing import Self
 
 import keras
 import numpy as np
@@ -12,6 +16,9 @@ from rigl_tf.sparsity.schedules.steps import check_range
 from rigl_tf.sparsity.schedules.steps import check_step
 from rigl_tf.sparsity.schedules.steps import library_of
 from rigl_tf.sparsity.schedules.steps import progress
+from rigl_tf.typing import Integer
+from rigl_tf.typing import Number
+from rigl_tf.typing import Schedule
 from rigl_tf.utils.patterns import is_match
 from rigl_tf.utils.patterns import match
 from rigl_tf.utils.serialization import Config
@@ -28,10 +35,10 @@ class Constant(Config):
 
     initial: float = 0.3
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check_number("initial", self.initial, "[0, 1]")
 
-    def __call__(self, step):
+    def __call__(self, step: Integer) -> Number:
         del step
         # A Python float would become a 32-bit tensor.
         return np.float64(self.initial)
@@ -63,12 +70,12 @@ class Cosine(Config):
     end_step: int | None = None
     final: float = 0.0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check_number("initial", self.initial, "[0, 1]")
         check_number("final", self.final, "[0, 1]")
         check_range(self.begin_step, self.end_step)
 
-    def __call__(self, step):
+    def __call__(self, step: Integer) -> Number:
         done = progress(step, self.begin_step, self.end_step)
         fall = (self.initial - self.final) / 2
         return self.final + fall * (1 + library_of(step).cos(math.pi * done))
@@ -96,13 +103,13 @@ class InversePower(Config):
     end_step: int | None = None
     final: float = 0.0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check_number("initial", self.initial, "[0, 1]")
         check_number("final", self.final, "[0, 1]")
         check_number("power", self.power, "(0, inf)")
         check_range(self.begin_step, self.end_step)
 
-    def __call__(self, step):
+    def __call__(self, step: Integer) -> Number:
         done = progress(step, self.begin_step, self.end_step)
         return (
             self.final + (self.initial - self.final) * (1 - done) ** self.power
@@ -131,7 +138,7 @@ class PiecewiseConstant(Config):
 
     fractions: dict
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         # A saved configuration has pairs, because JSON has no integer keys. A
         # tuple keeps the dataclass hashable.
         try:
@@ -149,7 +156,7 @@ class PiecewiseConstant(Config):
             )
         object.__setattr__(self, "fractions", pairs)
 
-    def __call__(self, step):
+    def __call__(self, step: Integer) -> Number:
         starts, values = zip(*self.fractions, strict=True)
         if not tf.is_tensor(step):
             index = np.searchsorted(starts, step, side="right") - 1
@@ -158,14 +165,12 @@ class PiecewiseConstant(Config):
         index = tf.reduce_sum(tf.cast(has_started, tf.int32)) - 1
         return tf.gather(tf.constant(values, tf.float64), index)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {"fractions": [list(pair) for pair in self.fractions]}
 
-    def scaled(self, factor):
+    def scaled(self, factor: float) -> Self:
         """Returns the schedule with all steps multiplied by `factor`."""
-        return PiecewiseConstant(
-            {round(s * factor): f for s, f in self.fractions}
-        )
+        return type(self)({round(s * factor): f for s, f in self.fractions})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -190,7 +195,7 @@ class PerLayer(Config):
 
     schedules: dict
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         is_valid = isinstance(self.schedules, dict) and all(
             isinstance(pattern, str) and callable(schedule)
             for pattern, schedule in self.schedules.items()
@@ -204,7 +209,7 @@ class PerLayer(Config):
             )
         object.__setattr__(self, "schedules", dict(self.schedules))
 
-    def __call__(self, step, name=None):
+    def __call__(self, step: Integer, name: str | None = None) -> Number:
         """Returns the fraction of a kernel, or the largest fraction.
 
         Args:
@@ -220,7 +225,7 @@ class PerLayer(Config):
             return functools.reduce(library_of(step).maximum, values)
         return self._schedule_of(name)(step)
 
-    def check(self, names):
+    def check(self, names: Sequence[str]) -> None:
         """Raises a ValueError if a kernel or a pattern has no match.
 
         Args:
@@ -230,7 +235,7 @@ class PerLayer(Config):
         for name in names:
             self._schedule_of(name)
 
-    def _schedule_of(self, name):
+    def _schedule_of(self, name: str) -> Schedule:
         for pattern, schedule in self.schedules.items():
             if is_match(name, pattern):
                 return schedule
@@ -240,14 +245,14 @@ class PerLayer(Config):
             "the pattern '*', which matches all others."
         )
 
-    def map(self, function):
+    def map(self, function: Callable[[Schedule], Schedule]) -> Self:
         """Returns a `PerLayer` with `function` applied to every schedule."""
-        return PerLayer(
+        return type(self)(
             {key: function(each) for key, each in self.schedules.items()}
         )
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: dict[str, Any]) -> Self:
         """Builds the dataclass and its schedules."""
         return cls(
             {
@@ -257,7 +262,9 @@ class PerLayer(Config):
         )
 
 
-def fractions(schedule, step, names):
+def fractions(
+    schedule: Schedule, step: Integer, names: Sequence[str]
+) -> list[tf.Tensor]:
     """Returns the drop fraction of each kernel.
 
     Args:
@@ -276,13 +283,13 @@ def fractions(schedule, step, names):
     return [fraction(schedule(step))] * len(names)
 
 
-def fraction(value):
+def fraction(value: Number) -> tf.Tensor:
     """Returns a value as a float64 tensor in [0, 1]; NaN becomes 0."""
     value = as_float64(value)
     return tf.where(value > 0, tf.minimum(value, 1), 0)
 
 
-def as_float64(value):
+def as_float64(value: Number) -> tf.Tensor:
     """Returns a schedule's value as a float64 tensor, without rounding."""
     return tf.cast(
         value if tf.is_tensor(value) else np.float64(value), "float64"

@@ -1,6 +1,7 @@
 """Sparsity schedules for pruning."""
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -8,6 +9,9 @@ import tensorflow as tf
 from rigl_tf.sparsity.distributions import check_sparsity
 from rigl_tf.sparsity.schedules.steps import check_range
 from rigl_tf.sparsity.schedules.steps import progress
+from rigl_tf.typing import Integer
+from rigl_tf.typing import Number
+from rigl_tf.typing import SparsitySchedule
 from rigl_tf.utils.serialization import Config
 from rigl_tf.utils.validation import check_number
 
@@ -24,10 +28,10 @@ class ConstantSparsity(Config):
 
     sparsity: float
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check_sparsity(self.sparsity)
 
-    def __call__(self, step):
+    def __call__(self, step: Integer) -> Number:
         del step
         # A Python float would become a 32-bit tensor.
         return np.float64(self.sparsity)
@@ -58,7 +62,7 @@ class PolynomialSparsity(Config):
     power: float = 3.0
     allow_decrease: bool = False
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check_sparsity(self.final, "final")
         check_sparsity(self.initial, "initial")
         check_number("power", self.power, "(0, inf)")
@@ -70,12 +74,12 @@ class PolynomialSparsity(Config):
                 "`allow_decrease=True` to grow connections again."
             )
 
-    def __call__(self, step):
+    def __call__(self, step: Integer) -> Number:
         left = 1 - progress(step, self.begin_step, self.end_step)
         return self.final + (self.initial - self.final) * left**self.power
 
 
-def decides_when(schedule):
+def decides_when(schedule: SparsitySchedule | None) -> bool:
     """Returns whether a pruning schedule returns a pair `(bool, sparsity)`.
 
     The dataclasses of this module return a sparsity. Any other callable, such
@@ -86,14 +90,14 @@ def decides_when(schedule):
     return not isinstance(schedule, ours)
 
 
-def final_sparsity(schedule):
+def final_sparsity(schedule: SparsitySchedule) -> float:
     """Returns the final sparsity of a pruning schedule, a float."""
     if isinstance(schedule, PolynomialSparsity):
         return float(schedule.final)
     return _wanted(schedule, _LAST_STEP)
 
 
-def falls(schedule):
+def falls(schedule: SparsitySchedule) -> bool:
     """Whether a pruning schedule ends below a sparsity that it had before.
 
     A callable that is not of this module is asked at steps 0, 1, 2, 4, 8 ...
@@ -107,9 +111,9 @@ def falls(schedule):
     return largest > final_sparsity(schedule) + 1e-6
 
 
-def _wanted(schedule, step):
+def _wanted(schedule: SparsitySchedule, step: int) -> float:
     with tf.init_scope():  # a number even where a graph is being built
-        wanted = schedule(np.int32(step))
+        wanted: Any = schedule(np.int32(step))
     if not decides_when(schedule):
         return float(wanted)
     if not isinstance(wanted, tuple | list) or len(wanted) != 2:

@@ -1,14 +1,16 @@
 """Resolves steps that a schedule takes from the update schedule."""
 
 import dataclasses
+from typing import Any
 
 from rigl_tf.sparsity.schedules.drop_fractions import Cosine
 from rigl_tf.sparsity.schedules.drop_fractions import InversePower
 from rigl_tf.sparsity.schedules.drop_fractions import PerLayer
 from rigl_tf.sparsity.schedules.sparsities import PolynomialSparsity
+from rigl_tf.sparsity.schedules.updates import UpdateSchedule
 
 
-def resolve_steps(schedule, updates):
+def resolve_steps(schedule: Any, updates: UpdateSchedule) -> Any:
     """Fills in the `None` steps of a schedule from the update schedule.
 
     Args:
@@ -18,6 +20,9 @@ def resolve_steps(schedule, updates):
 
     Returns:
         A schedule without `None` steps.
+
+    Raises:
+        ValueError: If a step is needed that the update schedule does not have.
     """
     if isinstance(schedule, PerLayer):
         return schedule.map(lambda each: resolve_steps(each, updates))
@@ -28,6 +33,12 @@ def resolve_steps(schedule, updates):
         begin_step = updates.begin_step
     if end_step is None:
         end_step = updates.end_step
+        if end_step is None:
+            raise ValueError(
+                "`updates` must have an `end_step`. "
+                f"Received: updates={updates}. Pass a number of steps; only "
+                "`fit` replaces `None`."
+            )
         due = updates.steps(0, end_step)
         if due and isinstance(schedule, PolynomialSparsity):
             end_step = due[-1]  # so that the last update reaches `final`

@@ -1,10 +1,17 @@
 """Arithmetic of steps, shared by all schedules."""
 
+from typing import Any
+
 import numpy as np
 import tensorflow as tf
 
+from rigl_tf.typing import Integer
+from rigl_tf.typing import Number
 
-def progress(step, begin_step, end_step):
+
+def progress(
+    step: Integer, begin_step: int | None, end_step: int | None
+) -> Number:
     """Returns the fraction of [begin_step, end_step] that has passed."""
     if end_step is None:
         raise ValueError(
@@ -22,12 +29,12 @@ def progress(step, begin_step, end_step):
     return library.minimum(library.maximum(done, 0.0), 1.0)
 
 
-def library_of(step):
+def library_of(step: Integer) -> Any:
     """Returns TensorFlow for a tensor and NumPy for a number."""
     return tf if tf.is_tensor(step) else np
 
 
-def check_step(step, name, least=0):
+def check_step(step: Any, name: str, least: int = 0) -> None:
     """Raises a ValueError unless a step is an integer of at least `least`."""
     if isinstance(step, bool) or not isinstance(step, int | np.integer):
         raise ValueError(
@@ -40,7 +47,7 @@ def check_step(step, name, least=0):
         )
 
 
-def check_range(begin_step, end_step):
+def check_range(begin_step: int | None, end_step: int | None) -> None:
     """Raises a ValueError unless two steps, or `None`, are in order."""
     if begin_step is not None:
         check_step(begin_step, "begin_step")

@@ -2,12 +2,30 @@
 
 import abc
 import math
+from collections.abc import Sequence
+from typing import Protocol
 
 import numpy as np
 import tensorflow as tf
 
 from rigl_tf.sparsity import masks
+from rigl_tf.sparsity.kernel_layout import Layout
+from rigl_tf.typing import GrowScores
+from rigl_tf.typing import Integer
+from rigl_tf.typing import Seed
+from rigl_tf.typing import Shape
 from rigl_tf.utils.serialization import Config
+
+
+class Kernel(Protocol):
+    """A kernel of a sparse model, such as `SparseKernel`."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def size(self) -> int: ...
+    @property
+    def layout(self) -> Layout: ...
 
 
 class Structure(Config, abc.ABC):
@@ -17,29 +35,33 @@ class Structure(Config, abc.ABC):
     refill_to_budget = False  # whether an update grows up to the budget
 
     @abc.abstractmethod
-    def shape(self, layout):
+    def shape(self, layout: Layout) -> Shape:
         """Returns the shape of the units of a kernel with a `Layout`."""
 
     @abc.abstractmethod
-    def pool(self, values, layout):
+    def pool(self, values: tf.Tensor, layout: Layout) -> tf.Tensor:
         """Returns the mean of each unit of a tensor of kernel shape."""
 
     @abc.abstractmethod
-    def expand(self, units, layout):
+    def expand(self, units: tf.Tensor, layout: Layout) -> tf.Tensor:
         """Expands one value per unit to a tensor of kernel shape."""
 
-    def sizes(self, layout):
+    def sizes(self, layout: Layout) -> int | np.ndarray:
         """Returns the size of units: an integer, or an array per unit."""
         return math.prod(layout.kernel_shape) // math.prod(self.shape(layout))
 
-    def unequal_sizes(self, kernels):
+    def unequal_sizes(
+        self, kernels: Sequence[Kernel]
+    ) -> list[int | np.ndarray] | None:
         """Returns the `sizes` of each kernel, or `None` if all are equal."""
         sizes = [self.sizes(kernel.layout) for kernel in kernels]
         if len({size for each in sizes for size in np.unique(each)}) == 1:
             return None
         return sizes
 
-    def connections_in(self, kernels, budgets):
+    def connections_in(
+        self, kernels: Sequence[Kernel], budgets: Sequence[Integer]
+    ) -> tf.Tensor:
         """Returns the number of connections that budgets of units amount to.
 
         Args:
@@ -58,7 +80,9 @@ class Structure(Config, abc.ABC):
         # 1e-6 is for sums that a rounding error puts below a whole number.
         return tf.cast(tf.floor(tf.add_n(asked) + 1e-6), tf.int64)
 
-    def budgets(self, kernels, budgets):
+    def budgets(
+        self, kernels: Sequence[Kernel], budgets: Sequence[int]
+    ) -> Sequence[int]:
         """Returns feasible budgets of active units near the given budgets.
 
         Args:
@@ -74,7 +98,7 @@ class Structure(Config, abc.ABC):
         del kernels
         return budgets
 
-    def random(self, layout, num_active, seed):
+    def random(self, layout: Layout, num_active: int, seed: Seed) -> tf.Tensor:
         """Returns a random mask of units.
 
         Args:
@@ -87,7 +111,9 @@ class Structure(Config, abc.ABC):
         """
         return masks.random_mask(self.shape(layout), num_active, seed)
 
-    def protect(self, scores, mask, layout):
+    def protect(
+        self, scores: tf.Tensor, mask: tf.Tensor, layout: Layout
+    ) -> tf.Tensor:
         """Sets the scores of units that must not be dropped to `inf`.
 
         Args:
@@ -101,7 +127,14 @@ class Structure(Config, abc.ABC):
         del mask, layout
         return scores
 
-    def grow(self, before, mask, scores, num_grow, layout):
+    def grow(
+        self,
+        before: tf.Tensor,
+        mask: tf.Tensor,
+        scores: GrowScores,
+        num_grow: Integer,
+        layout: Layout,
+    ) -> tf.Tensor:
         """Adds `num_grow` units to a mask.
 
         Args:

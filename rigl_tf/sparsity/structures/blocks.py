@@ -5,7 +5,9 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
+from rigl_tf.sparsity.kernel_layout import Layout
 from rigl_tf.sparsity.structures.base import Structure
+from rigl_tf.typing import Shape
 from rigl_tf.utils.validation import check_count
 
 
@@ -15,14 +17,14 @@ class Unstructured(Structure, registered_name="Connections"):
 
     is_unstructured = True
 
-    def shape(self, layout):
+    def shape(self, layout: Layout) -> Shape:
         return layout.kernel_shape
 
-    def pool(self, values, layout):
+    def pool(self, values: tf.Tensor, layout: Layout) -> tf.Tensor:
         del layout
         return values
 
-    def expand(self, units, layout):
+    def expand(self, units: tf.Tensor, layout: Layout) -> tf.Tensor:
         del layout
         return units
 
@@ -39,13 +41,13 @@ class Kernels2D(Structure, registered_name="Windows"):
         section 5.6, where scores are pooled with their signs.
     """
 
-    def shape(self, layout):
+    def shape(self, layout: Layout) -> Shape:
         return (layout.inputs, layout.outputs)
 
-    def pool(self, values, layout):
+    def pool(self, values: tf.Tensor, layout: Layout) -> tf.Tensor:
         return tf.reduce_mean(layout.stack(values), axis=0)
 
-    def expand(self, units, layout):
+    def expand(self, units: tf.Tensor, layout: Layout) -> tf.Tensor:
         return layout.unstack(
             tf.repeat(units[None], layout.kernel_positions, axis=0)
         )
@@ -60,13 +62,13 @@ class Filters(Structure, registered_name="Outputs"):
     filters that it dropped in the same update; SET grows any filter.
     """
 
-    def shape(self, layout):
+    def shape(self, layout: Layout) -> Shape:
         return (layout.outputs,)
 
-    def pool(self, values, layout):
+    def pool(self, values: tf.Tensor, layout: Layout) -> tf.Tensor:
         return tf.reduce_mean(layout.stack(values), axis=(0, 1))
 
-    def expand(self, units, layout):
+    def expand(self, units: tf.Tensor, layout: Layout) -> tf.Tensor:
         stack = (layout.kernel_positions, layout.inputs, layout.outputs)
         return layout.unstack(tf.broadcast_to(units, stack))
 
@@ -86,17 +88,17 @@ class Blocks(Structure):
     rows: int = 32
     columns: int = 32
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check_count("rows", self.rows)
         check_count("columns", self.columns)
 
-    def shape(self, layout):
+    def shape(self, layout: Layout) -> Shape:
         return (
             -(-layout.kernel_positions * layout.inputs // self.rows),
             -(-layout.outputs // self.columns),
         )
 
-    def sizes(self, layout):
+    def sizes(self, layout: Layout) -> np.ndarray:
         down, across = self.shape(layout)
         height = (
             layout.kernel_positions * layout.inputs
@@ -107,18 +109,18 @@ class Blocks(Structure):
             np.minimum(height, self.rows), np.minimum(width, self.columns)
         )
 
-    def pool(self, values, layout):
+    def pool(self, values: tf.Tensor, layout: Layout) -> tf.Tensor:
         matrix = layout.matrix(values)
         sums = self._block_sums(matrix, layout)
         return sums / tf.cast(self.sizes(layout), sums.dtype)
 
-    def expand(self, units, layout):
+    def expand(self, units: tf.Tensor, layout: Layout) -> tf.Tensor:
         matrix = tf.repeat(
             tf.repeat(units, self.rows, axis=0), self.columns, axis=1
         )[: layout.kernel_positions * layout.inputs, : layout.outputs]
         return layout.unstack(matrix)
 
-    def _block_sums(self, matrix, layout):
+    def _block_sums(self, matrix: tf.Tensor, layout: Layout) -> tf.Tensor:
         down, across = self.shape(layout)
         padded = tf.pad(
             matrix,

@@ -1,12 +1,17 @@
 """Constant fan-in sparsity (SRigL)."""
 
 import dataclasses
+from collections.abc import Sequence
 
 import tensorflow as tf
 
 from rigl_tf.sparsity import masks
+from rigl_tf.sparsity.kernel_layout import Layout
+from rigl_tf.sparsity.structures.base import Kernel
 from rigl_tf.sparsity.structures.groups import GroupedSparsity
 from rigl_tf.sparsity.structures.groups import ranks
+from rigl_tf.typing import GrowScores
+from rigl_tf.typing import Integer
 from rigl_tf.utils.validation import check_number
 
 
@@ -38,10 +43,12 @@ class ConstantFanIn(GroupedSparsity):
 
     refill_to_budget = True
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check_number("ablation", self.ablation, "[0, 1)")
 
-    def budgets(self, kernels, budgets):
+    def budgets(
+        self, kernels: Sequence[Kernel], budgets: Sequence[int]
+    ) -> list[int]:
         for kernel, budget in zip(kernels, budgets, strict=True):
             if budget < kernel.layout.outputs:
                 raise ValueError(
@@ -55,7 +62,14 @@ class ConstantFanIn(GroupedSparsity):
             for kernel, budget in zip(kernels, budgets, strict=True)
         ]
 
-    def grow(self, before, mask, scores, num_grow, layout):
+    def grow(
+        self,
+        before: tf.Tensor,
+        mask: tf.Tensor,
+        scores: GrowScores,
+        num_grow: Integer,
+        layout: Layout,
+    ) -> tf.Tensor:
         fan_in = self.count(before, layout)
         is_active = fan_in > 0
         budget = masks.count(mask) + tf.cast(num_grow, tf.int64)
@@ -69,22 +83,22 @@ class ConstantFanIn(GroupedSparsity):
             )
             is_active = tf.logical_and(is_active, is_kept)
             groups = tf.logical_and(
-                self.to_groups(mask, layout), is_active[..., None]
+                self.to_groups(mask, layout), tf.expand_dims(is_active, -1)
             )
             mask = self.from_groups(groups, layout)
         target = tf.cast(budget // masks.count(is_active), tf.int32)
         target = tf.where(is_active, target, 0)
         return self.fill(mask, scores, target, layout)
 
-    def to_groups(self, values, layout):
+    def to_groups(self, values: tf.Tensor, layout: Layout) -> tf.Tensor:
         return tf.transpose(layout.matrix(values))
 
-    def from_groups(self, groups, layout):
+    def from_groups(self, groups: tf.Tensor, layout: Layout) -> tf.Tensor:
         shape = (layout.kernel_positions, layout.inputs, layout.outputs)
         return layout.unstack(tf.reshape(tf.transpose(groups), shape))
 
 
-def _min_neurons(budget, layout):
+def _min_neurons(budget: tf.Tensor, layout: Layout) -> tf.Tensor:
     """Returns the fewest neurons that can hold all connections."""
     max_fan_in = layout.kernel_positions * layout.inputs
     return tf.cast(-(-budget // max_fan_in), tf.int32)

@@ -2,9 +2,12 @@
 
 import dataclasses
 import math
+from collections.abc import Sequence
 
 import tensorflow as tf
 
+from rigl_tf.sparsity.kernel_layout import Layout
+from rigl_tf.sparsity.structures.base import Kernel
 from rigl_tf.sparsity.structures.groups import GroupedSparsity
 from rigl_tf.utils.validation import check_count
 
@@ -30,7 +33,7 @@ class NM(GroupedSparsity):
     n: int = 2
     m: int = 4
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check_count("n", self.n)
         check_count("m", self.m, least=2)
         if self.n >= self.m:
@@ -38,7 +41,9 @@ class NM(GroupedSparsity):
                 f"`n` must be less than m. Received: n={self.n}, m={self.m}."
             )
 
-    def budgets(self, kernels, budgets):
+    def budgets(
+        self, kernels: Sequence[Kernel], budgets: Sequence[int]
+    ) -> Sequence[int]:
         for kernel, budget in zip(kernels, budgets, strict=True):
             size = math.prod(kernel.layout.kernel_shape)
             if budget == size:
@@ -58,17 +63,19 @@ class NM(GroupedSparsity):
                 )
         return budgets
 
-    def protect(self, scores, mask, layout):
+    def protect(
+        self, scores: tf.Tensor, mask: tf.Tensor, layout: Layout
+    ) -> tf.Tensor:
         best = self.top_k_in_groups(scores, mask, self.n, layout)
         return tf.where(best, tf.constant(float("inf"), scores.dtype), scores)
 
-    def to_groups(self, values, layout):
+    def to_groups(self, values: tf.Tensor, layout: Layout) -> tf.Tensor:
         shape = (layout.kernel_positions, -1, self.m, layout.outputs)
         return tf.transpose(
             tf.reshape(layout.stack(values), shape), (0, 1, 3, 2)
         )
 
-    def from_groups(self, groups, layout):
+    def from_groups(self, groups: tf.Tensor, layout: Layout) -> tf.Tensor:
         stacked = tf.transpose(groups, (0, 1, 3, 2))
         shape = (layout.kernel_positions, layout.inputs, layout.outputs)
         return layout.unstack(tf.reshape(stacked, shape))

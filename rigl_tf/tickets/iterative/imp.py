@@ -2,10 +2,13 @@
 
 import dataclasses
 import itertools
+from collections.abc import Sequence
 
 from rigl_tf.callbacks.sparsity_monitor import SparsityMonitor
+from rigl_tf.modeling.sparse_model import SparseModel
 from rigl_tf.tickets import optimizers
 from rigl_tf.tickets.base import UNSUPPORTED_IF_PRUNED
+from rigl_tf.tickets.base import SearchRequest
 from rigl_tf.tickets.base import TicketFinder
 from rigl_tf.tickets.search import mask_selection
 from rigl_tf.tickets.search import pruning_counts
@@ -59,7 +62,7 @@ class IMP(TicketFinder):
         check_count("epochs", self.epochs, optional=True)
         check_number("rate", self.rate, "[0.001, 1)")
 
-    def search(self, sparse, request):
+    def search(self, sparse: SparseModel, request: SearchRequest) -> Ticket:
         size = request.size
         num = pruning_counts.num_rounds(request.density, self.rate)
         steps = pruning_counts.exponential(size, request.density, num)
@@ -76,6 +79,7 @@ class IMP(TicketFinder):
             )
         rewound = _values(sparse.variables)
         history = {"density": []}
+        masks, weights, scores = {}, None, {}
         pairs = itertools.pairwise([size, *steps])
         for number, (kept, count) in enumerate(pairs, start=1):
             _assign(fresh)
@@ -118,12 +122,14 @@ class IMP(TicketFinder):
             scores, count, self.keep_alive, seed
         ), scores
 
-    def num_epochs(self, density, epochs):
+    def num_epochs(self, density: float, epochs: int) -> int:
         return pruning_counts.num_rounds(density, self.rate) * (
             self.epochs or epochs
         )
 
-    def phases(self, density, epochs, num_examples, batch_size):
+    def phases(
+        self, density: float, epochs: int, num_examples: int, batch_size: int
+    ) -> Sequence[tuple[float, float]]:
         num = pruning_counts.num_rounds(density, self.rate)
         each = (self.epochs or epochs) * num_examples
         rounds = [(each, density ** (j / num)) for j in range(num)]
@@ -157,7 +163,7 @@ class LearningRateRewinding(IMP):
                 f"Received: rewind_step={self.rewind_step}. Use `IMP` instead."
             )
 
-    def num_epochs(self, density, epochs):
+    def num_epochs(self, density: float, epochs: int) -> int:
         """Includes the training of the ticket, which gives the result."""
         return super().num_epochs(density, epochs) + epochs
 

@@ -1,19 +1,22 @@
 """Tickets with the final mask of gradual pruning and initial weights."""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Sequence
 
 from rigl_tf.algorithms import GradualPruning
 from rigl_tf.analysis import flops_estimates
 from rigl_tf.callbacks.sparsity_monitor import SparsityMonitor
 from rigl_tf.modeling.convert import sparsify
+from rigl_tf.modeling.sparse_model import SparseModel
 from rigl_tf.sparsity import distributions
 from rigl_tf.sparsity.schedules import UpdateSchedule
 from rigl_tf.tickets import optimizers
 from rigl_tf.tickets.base import UNSUPPORTED_IF_PRUNED
+from rigl_tf.tickets.base import SearchRequest
 from rigl_tf.tickets.base import TicketFinder
 from rigl_tf.tickets.search import mask_selection
 from rigl_tf.tickets.ticket import Ticket
+from rigl_tf.typing import Distribution
 from rigl_tf.utils import tensors
 from rigl_tf.utils.validation import check_count
 
@@ -36,7 +39,7 @@ class OneShotLottery(TicketFinder):
     """
 
     algorithm: GradualPruning = GradualPruning()
-    distribution: Callable | str = distributions.erdos_renyi_kernel
+    distribution: str | Distribution = distributions.erdos_renyi_kernel
     schedule: UpdateSchedule = UpdateSchedule(interval=None)
     epochs: int | None = None
 
@@ -50,7 +53,7 @@ class OneShotLottery(TicketFinder):
             )
         check_count("epochs", self.epochs, optional=True)
 
-    def search(self, sparse, request):
+    def search(self, sparse: SparseModel, request: SearchRequest) -> Ticket:
         pruned = sparsify(
             sparse.network,
             self.algorithm,
@@ -81,11 +84,13 @@ class OneShotLottery(TicketFinder):
         )
         return Ticket(masks, scores=scores, history=training.history)
 
-    def num_epochs(self, density, epochs):
+    def num_epochs(self, density: float, epochs: int) -> int:
         del density
         return self.epochs or epochs
 
-    def phases(self, density, epochs, num_examples, batch_size):
+    def phases(
+        self, density: float, epochs: int, num_examples: int, batch_size: int
+    ) -> Sequence[tuple[float, float]]:
         densities = flops_estimates.pruned_densities(
             density,
             self.schedule,

@@ -1,12 +1,14 @@
 """Random tickets."""
 
 import dataclasses
-from collections.abc import Callable
 
+from rigl_tf.modeling.sparse_model import SparseModel
 from rigl_tf.sparsity import distributions
 from rigl_tf.sparsity import masks
+from rigl_tf.tickets.base import SearchRequest
 from rigl_tf.tickets.base import TicketFinder
 from rigl_tf.tickets.ticket import Ticket
+from rigl_tf.typing import Distribution
 from rigl_tf.utils import tensors
 
 # Checks that do not apply to random tickets, and why.
@@ -25,11 +27,11 @@ class Random(TicketFinder):
             requested total.
     """
 
-    distribution: Callable | str = distributions.uniform_all
+    distribution: str | Distribution = distributions.uniform_all
 
     unsupported_checks = UNSUPPORTED_IF_RANDOM
 
-    def search(self, sparse, request):
+    def search(self, sparse: SparseModel, request: SearchRequest) -> Ticket:
         names = [kernel.name for kernel in sparse.kernels]
         sparsities = distributions.get(self.distribution)(
             [kernel.shape for kernel in sparse.kernels],
@@ -43,7 +45,7 @@ class Random(TicketFinder):
         )
         return ticket_from_densities(sparse.kernels, densities, request.seed)
 
-    def num_epochs(self, density, epochs):
+    def num_epochs(self, density: float, epochs: int) -> int:
         del density, epochs
         return 0
 
@@ -83,7 +85,7 @@ def scale_densities(proportions, sizes, density):
     Returns:
         List of floats in (0, 1].
     """
-    left, result = density * sum(sizes), [None] * len(sizes)
+    left, result = density * sum(sizes), [0.0] * len(sizes)
     open_layers = set(range(len(sizes)))
     while open_layers:
         factor = left / sum(proportions[i] * sizes[i] for i in open_layers)

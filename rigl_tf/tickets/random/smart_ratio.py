@@ -3,9 +3,12 @@
 import dataclasses
 import warnings
 
+from rigl_tf.modeling.sparse_model import SparseModel
+from rigl_tf.tickets.base import SearchRequest
 from rigl_tf.tickets.base import TicketFinder
 from rigl_tf.tickets.random.random_draw import UNSUPPORTED_IF_RANDOM
 from rigl_tf.tickets.random.random_draw import ticket_from_densities
+from rigl_tf.tickets.ticket import Ticket
 from rigl_tf.utils.validation import check_choice
 from rigl_tf.utils.validation import check_number
 
@@ -57,14 +60,14 @@ class SmartRatio(TicketFinder):
         if self.first is not None:
             check_number("first", self.first, "(0, 1]")
 
-    def search(self, sparse, request):
+    def search(self, sparse: SparseModel, request: SearchRequest) -> Ticket:
         sizes = [kernel.size for kernel in sparse.kernels]
         wanted = densities(
             sizes, request.density, self.last, self.first, self.shape
         )
         return ticket_from_densities(sparse.kernels, wanted, request.seed)
 
-    def num_epochs(self, density, epochs):
+    def num_epochs(self, density: float, epochs: int) -> int:
         del density, epochs
         return 0
 

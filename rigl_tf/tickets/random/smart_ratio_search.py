@@ -2,14 +2,18 @@
 
 import dataclasses
 import itertools
+from collections.abc import Sequence
 
 import numpy as np
 
+from rigl_tf.modeling.sparse_model import SparseModel
 from rigl_tf.tickets import optimizers
+from rigl_tf.tickets.base import SearchRequest
 from rigl_tf.tickets.base import TicketFinder
 from rigl_tf.tickets.random.random_draw import UNSUPPORTED_IF_RANDOM
 from rigl_tf.tickets.random.random_draw import scale_densities
 from rigl_tf.tickets.random.random_draw import ticket_from_densities
+from rigl_tf.tickets.ticket import Ticket
 from rigl_tf.utils.validation import check_count
 from rigl_tf.utils.validation import check_number
 
@@ -78,7 +82,7 @@ class SmartRatioSearch(TicketFinder):
         check_count("num_trials", self.num_trials)
         check_count("epochs", self.epochs, optional=True)
 
-    def patterns(self, centre, seed=0):
+    def patterns(self, centre: Sequence[float], seed: int = 0) -> np.ndarray:
         """Returns the densities to try.
 
         Args:
@@ -113,7 +117,7 @@ class SmartRatioSearch(TicketFinder):
             tilted = [tilted[i] for i in sorted(some)]
         return np.array([centre, *tilted])
 
-    def search(self, sparse, request):
+    def search(self, sparse: SparseModel, request: SearchRequest) -> Ticket:
         names = [kernel.name for kernel in sparse.kernels]
         if list(self.centre) != names:
             raise ValueError(
@@ -133,6 +137,7 @@ class SmartRatioSearch(TicketFinder):
         patterns = self.patterns(centre, request.seed)
         start = [v.numpy() for v in sparse.variables]
         tickets, results = [], []
+        name, sign = "val_accuracy", 1
         for trial, pattern in enumerate(patterns):
             ticket = ticket_from_densities(
                 sparse.kernels, pattern, request.seed
@@ -147,7 +152,6 @@ class SmartRatioSearch(TicketFinder):
                 f"Trial {trial + 1} of {len(patterns)}",
                 epochs,
             )
-            name, sign = "val_accuracy", 1
             if name not in training.history:
                 name, sign = "val_loss", -1
             results.append(training.history[name][-1])
@@ -157,12 +161,14 @@ class SmartRatioSearch(TicketFinder):
             history={name: results},
         )
 
-    def num_epochs(self, density, epochs):
+    def num_epochs(self, density: float, epochs: int) -> int:
         del density
         num = np.prod([len(shifts) for _, _, shifts in self.tilts], dtype=int)
         return min(int(num), self.num_trials) * (self.epochs or epochs)
 
-    def phases(self, density, epochs, num_examples, batch_size):
+    def phases(
+        self, density: float, epochs: int, num_examples: int, batch_size: int
+    ) -> Sequence[tuple[float, float]]:
         del batch_size
         return [(self.num_epochs(density, epochs) * num_examples, density)]
 

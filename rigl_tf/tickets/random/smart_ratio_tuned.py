@@ -3,17 +3,21 @@
 import dataclasses
 import functools
 from collections.abc import Callable
+from collections.abc import Sequence
 
 import numpy as np
 
 from rigl_tf.modeling import sparse_wrapper
+from rigl_tf.modeling.sparse_model import SparseModel
 from rigl_tf.tickets import optimizers
+from rigl_tf.tickets.base import SearchRequest
 from rigl_tf.tickets.base import TicketFinder
 from rigl_tf.tickets.random.random_draw import UNSUPPORTED_IF_RANDOM
 from rigl_tf.tickets.random.random_draw import ticket_from_densities
 from rigl_tf.tickets.random.smart_ratio import SmartRatio
 from rigl_tf.tickets.search.score_model import ScoreModel
 from rigl_tf.tickets.search.score_rules import BernoulliScores
+from rigl_tf.tickets.ticket import Ticket
 from rigl_tf.utils import tensors
 from rigl_tf.utils.validation import check_count
 from rigl_tf.utils.validation import check_function
@@ -58,10 +62,15 @@ class SmartRatioTuned(TicketFinder):
         check_count("epochs", self.epochs, optional=True)
         check_function("optimizer", self.optimizer, "the number of steps")
 
-    def search(self, sparse, request):
+    def search(self, sparse: SparseModel, request: SearchRequest) -> Ticket:
         kernels = sparse_wrapper.sparse_kernels(sparse)
         first = self.start.search(sparse, request)
-        sparse.set_masks({k.name: np.ones(k.mask.shape, bool) for k in kernels})
+        sparse.set_masks(
+            {
+                k.name: np.ones_like(tensors.as_array(k.mask), bool)
+                for k in kernels
+            }
+        )
         model = ScoreModel(
             sparse.network,
             BernoulliScores(
@@ -85,10 +94,12 @@ class SmartRatioTuned(TicketFinder):
         ticket = ticket_from_densities(kernels, wanted, request.seed)
         return dataclasses.replace(ticket, history=training.history)
 
-    def num_epochs(self, density, epochs):
+    def num_epochs(self, density: float, epochs: int) -> int:
         start = self.start.num_epochs(density, epochs)
         return start + (self.epochs or epochs)
 
-    def phases(self, density, epochs, num_examples, batch_size):
+    def phases(
+        self, density: float, epochs: int, num_examples: int, batch_size: int
+    ) -> Sequence[tuple[float, float]]:
         start = self.start.phases(density, epochs, num_examples, batch_size)
         return [*start, ((self.epochs or epochs) * num_examples, 1.0)]

@@ -1,9 +1,12 @@
 """GraSP: keeps connections that preserve the gradient flow."""
 
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
 
+from rigl_tf.modeling.sparse_model import SparseModel
+from rigl_tf.tickets.base import SearchRequest
 from rigl_tf.tickets.saliency import loss_functional
 from rigl_tf.utils.validation import check_count
 from rigl_tf.utils.validation import check_number
@@ -38,7 +41,9 @@ class GraSP(loss_functional.ByGradient):
         check_count("num_batches", self.num_batches)
         check_number("temperature", self.temperature, "(0, inf)")
 
-    def scores(self, sparse, request):
+    def scores(
+        self, sparse: SparseModel, request: SearchRequest
+    ) -> list[np.ndarray]:
         network = self.make_functional(
             sparse,
             [kernel.variable for kernel in sparse.kernels],
@@ -53,7 +58,9 @@ class GraSP(loss_functional.ByGradient):
         norm = abs(sum(r.sum(dtype=np.float64) for r in raw)) + 1e-10
         return [r / float(norm) for r in raw]
 
-    def phases(self, density, epochs, num_examples, batch_size):
+    def phases(
+        self, density: float, epochs: int, num_examples: int, batch_size: int
+    ) -> Sequence[tuple[float, float]]:
         del density, epochs, num_examples
         # One gradient, and one derivative of a gradient.
         return [((1 + 3) * self.num_batches * batch_size, 1.0)]

@@ -4,16 +4,21 @@ import dataclasses
 import functools
 import re
 from collections.abc import Callable
+from typing import Any
 
 import keras
 import tensorflow as tf
 from keras import tree
 
+from rigl_tf.modeling.sparse_model import SparseModel
+from rigl_tf.tickets.base import SearchRequest
 from rigl_tf.tickets.saliency import functional_call
 from rigl_tf.tickets.saliency import second_derivatives
 from rigl_tf.tickets.saliency.one_shot import OneShot
 from rigl_tf.training import losses
 from rigl_tf.utils.validation import check_count
+
+_ZERO = tf.UnconnectedGradients.ZERO
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -82,12 +87,12 @@ class LossFunctional:
                 'derivatives: with `SNIP`, or `ProsPr(order="first")`.'
             ) from error
 
-    def _sum(self, derivative, args, batches):
-        total = None
+    def _sum(self, derivative, args, batches) -> list[tf.Tensor]:
+        total = []
         for batch in batches:
             for part in self._parts(batch):
                 result = derivative(*args, *part)
-                total = result if total is None else add(result, total)
+                total = add(result, total) if total else result
         return total
 
     def _parts(self, batch):
@@ -110,16 +115,14 @@ class LossFunctional:
                 )
             outputs = tree.map_structure(_precise, y)
             loss = share * self.loss(labels, outputs, weights)
-        return _dense(tape.gradient(loss, values, unconnected_gradients="zero"))
+        return _dense(tape.gradient(loss, values, unconnected_gradients=_ZERO))
 
     def _product(self, values, vector, batch, share):
         with tf.GradientTape() as tape:
             tape.watch(values)
             gradient = self._derivative(values, batch, share)
         return _dense(
-            tape.gradient(
-                gradient, values, vector, unconnected_gradients="zero"
-            )
+            tape.gradient(gradient, values, vector, unconnected_gradients=_ZERO)
         )
 
     # One graph per object: TensorFlow warns about repeated tracing.
@@ -151,7 +154,13 @@ class ByGradient(OneShot):
         super().__post_init__()
         check_count("examples_at_once", self.examples_at_once, optional=True)
 
-    def make_functional(self, sparse, variables, request, temperature=1.0):
+    def make_functional(
+        self,
+        sparse: SparseModel,
+        variables: list[Any],
+        request: SearchRequest,
+        temperature: float = 1.0,
+    ) -> LossFunctional:
         """Returns the `LossFunctional` of a sparse model.
 
         Args:

@@ -1,9 +1,12 @@
 """Magnitude pruning before training."""
 
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
 
+from rigl_tf.modeling.sparse_model import SparseModel
+from rigl_tf.tickets.base import SearchRequest
 from rigl_tf.tickets.saliency.one_shot import OneShot
 from rigl_tf.utils import tensors
 
@@ -12,10 +15,14 @@ from rigl_tf.utils import tensors
 class Magnitude(OneShot):
     """Keeps the connections with the largest initial |w|."""
 
-    def scores(self, sparse, request):
+    def scores(
+        self, sparse: SparseModel, request: SearchRequest
+    ) -> list[np.ndarray]:
         del request
         return [np.abs(tensors.as_array(k.variable)) for k in sparse.kernels]
 
-    def phases(self, density, epochs, num_examples, batch_size):
+    def phases(
+        self, density: float, epochs: int, num_examples: int, batch_size: int
+    ) -> Sequence[tuple[float, float]]:
         del density, epochs, num_examples, batch_size
         return []

@@ -3,7 +3,11 @@
 import abc
 import dataclasses
 
+import numpy as np
+
+from rigl_tf.modeling.sparse_model import SparseModel
 from rigl_tf.sparsity import distributions
+from rigl_tf.tickets.base import SearchRequest
 from rigl_tf.tickets.base import TicketFinder
 from rigl_tf.tickets.search import mask_selection
 from rigl_tf.tickets.ticket import Ticket
@@ -29,7 +33,9 @@ class OneShot(TicketFinder):
         check_choice("scope", self.scope, SCOPES)
 
     @abc.abstractmethod
-    def scores(self, sparse, request):
+    def scores(
+        self, sparse: SparseModel, request: SearchRequest
+    ) -> list[np.ndarray]:
         """Computes the scores.
 
         Args:
@@ -40,7 +46,7 @@ class OneShot(TicketFinder):
             List of arrays of floats, one for each of `sparse.kernels`.
         """
 
-    def search(self, sparse, request):
+    def search(self, sparse: SparseModel, request: SearchRequest) -> Ticket:
         names = [kernel.name for kernel in sparse.kernels]
         scores = dict(zip(names, self.scores(sparse, request), strict=True))
         if not any(score.any() for score in scores.values()):

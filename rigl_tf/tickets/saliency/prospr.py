@@ -1,10 +1,13 @@
 """ProsPr: keeps connections that matter after a few training steps."""
 
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf
 
+from rigl_tf.modeling.sparse_model import SparseModel
+from rigl_tf.tickets.base import SearchRequest
 from rigl_tf.tickets.saliency import loss_functional
 from rigl_tf.utils.validation import check_choice
 from rigl_tf.utils.validation import check_count
@@ -48,7 +51,9 @@ class ProsPr(loss_functional.ByGradient):
         check_number("momentum", self.momentum, "[0, 1)")
         check_choice("order", self.order, ("full", "first"))
 
-    def scores(self, sparse, request):
+    def scores(
+        self, sparse: SparseModel, request: SearchRequest
+    ) -> list[np.ndarray]:
         kernels = [kernel.variable for kernel in sparse.kernels]
         kept = set(map(id, kernels))
         others = [v for v in sparse.trainable_variables if id(v) not in kept]
@@ -94,7 +99,9 @@ class ProsPr(loss_functional.ByGradient):
             now = loss_functional.add(velocity, now, -self.learning_rate)
         return before, now
 
-    def phases(self, density, epochs, num_examples, batch_size):
+    def phases(
+        self, density: float, epochs: int, num_examples: int, batch_size: int
+    ) -> Sequence[tuple[float, float]]:
         del density, epochs, num_examples
         each = 3 if self.order == "full" else 1  # a gradient of gradients
         return [((each * self.num_steps + 1) * batch_size, 1.0)]

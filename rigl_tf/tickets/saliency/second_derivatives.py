@@ -4,11 +4,10 @@ import contextlib
 import threading
 
 import tensorflow as tf
-from tensorflow.python.ops import gen_image_ops
-from tensorflow.python.ops import nn_impl
+
+from rigl_tf._keras_compat import ops_replaced
 
 _LOCK = threading.RLock()
-_RESIZE_BILINEAR = gen_image_ops.resize_bilinear
 
 
 @contextlib.contextmanager
@@ -22,14 +21,8 @@ def exact():
     is so. Other threads may meet these functions meanwhile, whose values are
     the same.
     """
-    with _LOCK:
-        before = nn_impl.moments, gen_image_ops.resize_bilinear
-        nn_impl.moments = _moments
-        gen_image_ops.resize_bilinear = _resize_bilinear
-        try:
-            yield
-        finally:
-            nn_impl.moments, gen_image_ops.resize_bilinear = before
+    with _LOCK, ops_replaced(_moments, _resize_bilinear):
+        yield
 
 
 def _moments(x, axes, shift=None, name=None, keep_dims=False):
@@ -51,10 +44,14 @@ def _resize_bilinear(images, size, name=None, **kwargs):
 
     @tf.custom_gradient
     def resized(x):
-        return _RESIZE_BILINEAR(x, size, **kwargs), backwards
+        y = tf.raw_ops.ResizeBilinear(images=x, size=size, **kwargs)
+        return y, backwards
 
     @tf.custom_gradient
     def backwards(y):
-        return gen_image_ops.resize_bilinear_grad(y, images, **kwargs), resized
+        x = tf.raw_ops.ResizeBilinearGrad(
+            grads=y, original_image=images, **kwargs
+        )
+        return x, resized
 
     return resized(images)

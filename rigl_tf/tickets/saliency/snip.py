@@ -1,9 +1,12 @@
 """SNIP: keeps connections whose removal would change the loss most."""
 
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
 
+from rigl_tf.modeling.sparse_model import SparseModel
+from rigl_tf.tickets.base import SearchRequest
 from rigl_tf.tickets.saliency import loss_functional
 from rigl_tf.utils.validation import check_count
 
@@ -29,7 +32,9 @@ class SNIP(loss_functional.ByGradient):
         super().__post_init__()
         check_count("num_batches", self.num_batches)
 
-    def scores(self, sparse, request):
+    def scores(
+        self, sparse: SparseModel, request: SearchRequest
+    ) -> list[np.ndarray]:
         network = self.make_functional(
             sparse, [kernel.variable for kernel in sparse.kernels], request
         )
@@ -42,6 +47,8 @@ class SNIP(loss_functional.ByGradient):
         total = sum(size.sum(dtype=np.float64) for size in sizes)
         return [size / total for size in sizes] if total else sizes
 
-    def phases(self, density, epochs, num_examples, batch_size):
+    def phases(
+        self, density: float, epochs: int, num_examples: int, batch_size: int
+    ) -> Sequence[tuple[float, float]]:
         del density, epochs, num_examples
         return [(self.num_batches * batch_size, 1.0)]

@@ -1,13 +1,17 @@
 """SynFlow: keeps connections with a large synaptic flow, without data."""
 
 import dataclasses
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 from keras import tree
 
 from rigl_tf.modeling import sparse_wrapper
+from rigl_tf.modeling.sparse_model import SparseModel
 from rigl_tf.tickets.base import UNSUPPORTED_IF_PRUNED
+from rigl_tf.tickets.base import SearchRequest
 from rigl_tf.tickets.base import TicketFinder
 from rigl_tf.tickets.saliency import functional_call
 from rigl_tf.tickets.search import mask_selection
@@ -53,24 +57,25 @@ class SynFlow(TicketFinder):
         check_choice("dtype", self.dtype, ("float32", "float64"))
 
     @property
-    def unsupported_checks(self):
+    def unsupported_checks(self) -> dict[str, str]:
         return UNSUPPORTED_IF_PRUNED if self.num_iterations > 1 else {}
 
-    def search(self, sparse, request):
+    def search(self, sparse: SparseModel, request: SearchRequest) -> Ticket:
         names = [kernel.name for kernel in sparse.kernels]
         flow = SynapticFlow(sparse, request.dataset.input_shape, self.dtype)
         masks = [np.ones(k.variable.shape, bool) for k in sparse.kernels]
+        chosen, scores = {}, {}
         for count in _SCHEDULES[self.schedule](
             request.size, request.density, self.num_iterations
         ):
-            _, scores = flow(masks)
-            if not all(np.isfinite(score).all() for score in scores):
+            _, flows = flow(masks)
+            if not all(np.isfinite(score).all() for score in flows):
                 raise ValueError(
                     "The synaptic flow of the network must be finite. Received "
                     f"an overflow with dtype={self.dtype!r}. Pass "
                     "`dtype='float64'`."
                 )
-            if not any(score.any() for score in scores):
+            if not any(score.any() for score in flows):
                 raise ValueError(
                     "The sum of the outputs must depend on the weights. "
                     "Received a network with a constant sum, such as the sum "
@@ -78,7 +83,7 @@ class SynFlow(TicketFinder):
                 )
             scores = {
                 name: mask_selection.mask_scores(mask, score)
-                for name, mask, score in zip(names, masks, scores, strict=True)
+                for name, mask, score in zip(names, masks, flows, strict=True)
             }
             chosen = mask_selection.global_top_k(
                 scores, count, self.keep_alive, request.seed
@@ -86,7 +91,9 @@ class SynFlow(TicketFinder):
             masks = list(chosen.values())
         return Ticket(chosen, scores=scores)
 
-    def phases(self, density, epochs, num_examples, batch_size):
+    def phases(
+        self, density: float, epochs: int, num_examples: int, batch_size: int
+    ) -> Sequence[tuple[float, float]]:
         del epochs, num_examples, batch_size
         size = 2**53  # makes rounding negligible
         kept = _SCHEDULES[self.schedule](size, density, self.num_iterations)
@@ -135,7 +142,9 @@ class SynapticFlow:
                 self._network, values + others, self._ones, training=False
             )
             total = tf.add_n([tf.reduce_sum(one) for one in tree.flatten(y)])
-        gradients = tape.gradient(total, sizes, unconnected_gradients="zero")
+        gradients: Any = tape.gradient(
+            total, sizes, unconnected_gradients=tf.UnconnectedGradients.ZERO
+        )
         return total, [
             size * gradient
             for size, gradient in zip(sizes, gradients, strict=True)

@@ -2,12 +2,15 @@
 
 import dataclasses
 
+from rigl_tf.modeling.sparse_model import SparseModel
+from rigl_tf.tickets.base import SearchRequest
 from rigl_tf.tickets.saliency.one_shot import SCOPES
 from rigl_tf.tickets.saliency.one_shot import same_fraction
 from rigl_tf.tickets.search import mask_selection
 from rigl_tf.tickets.search import pruning_counts
 from rigl_tf.tickets.search.score_rules import TopKScores
 from rigl_tf.tickets.search.trained_scores import TrainedScoresFinder
+from rigl_tf.tickets.ticket import Ticket
 from rigl_tf.utils.validation import check_choice
 from rigl_tf.utils.validation import check_number
 
@@ -49,7 +52,7 @@ class EdgePopup(TrainedScoresFinder):
                 '`scope="global"`.'
             )
 
-    def search(self, sparse, request):
+    def search(self, sparse: SparseModel, request: SearchRequest) -> Ticket:
         epochs = self._epochs(request)
         in_layers, steps = None, [request.count]
         if self.scope == "layer":

@@ -2,13 +2,19 @@
 
 import dataclasses
 import warnings
+from collections.abc import Sequence
 
+import keras
 import numpy as np
 
+from rigl_tf.modeling.sparse_model import SparseModel
+from rigl_tf.tickets.base import SearchRequest
 from rigl_tf.tickets.search import mask_selection
 from rigl_tf.tickets.search import pruning_counts
 from rigl_tf.tickets.search.score_rules import RoundedScores
 from rigl_tf.tickets.search.trained_scores import TrainedScoresFinder
+from rigl_tf.tickets.ticket import Ticket
+from rigl_tf.training.trainer import Trainer
 from rigl_tf.utils import tensors
 from rigl_tf.utils.validation import check_choice
 from rigl_tf.utils.validation import check_number
@@ -79,7 +85,7 @@ class GemMiner(TrainedScoresFinder):
                 f"inverted={self.inverted}, drop_low={self.drop_low}."
             )
 
-    def search(self, sparse, request):
+    def search(self, sparse: SparseModel, request: SearchRequest) -> Ticket:
         epochs = self._epochs(request)
         if self.period is None:
             steps = []
@@ -118,14 +124,21 @@ class GemMiner(TrainedScoresFinder):
         return self.ticket(model, masks, history, request)
 
     @property
-    def unsupported_checks(self):
+    def unsupported_checks(self) -> dict[str, str]:
         if self.inverted:
             return {"invert": "its scores are already inverted"}
         if self.period is None:
             return {"invert": "it freezes no scores without a `period`"}
         return {}
 
-    def apply_check(self, check, ticket, model, seed, trainer):
+    def apply_check(
+        self,
+        check: str,
+        ticket: Ticket,
+        model: keras.Model,
+        seed: int,
+        trainer: Trainer,
+    ) -> Ticket:
         """Returns the modified ticket; `"invert"` searches again.
 
         The new search freezes the highest scores. It starts from the weights
@@ -148,7 +161,9 @@ class GemMiner(TrainedScoresFinder):
             include=ticket.include,
         )
 
-    def phases(self, density, epochs, num_examples, batch_size):
+    def phases(
+        self, density: float, epochs: int, num_examples: int, batch_size: int
+    ) -> Sequence[tuple[float, float]]:
         if self.period is None:
             return super().phases(density, epochs, num_examples, batch_size)
         epochs = self.epochs or epochs

@@ -21,7 +21,7 @@ class ScoreRule(Config, registered_name="Rule"):
         """Returns the shape of a kernel's scores."""
         return kernel.variable.shape
 
-    def constraint(self):
+    def constraint(self) -> keras.constraints.Constraint | None:
         """Returns the constraint applied after every step, or `None`."""
 
     def regularizer(self):

@@ -2,15 +2,20 @@
 
 import dataclasses
 from collections.abc import Callable
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
+from rigl_tf.modeling.sparse_model import SparseModel
 from rigl_tf.tickets import normalization
 from rigl_tf.tickets import optimizers
+from rigl_tf.tickets.base import SearchRequest
 from rigl_tf.tickets.base import TicketFinder
 from rigl_tf.tickets.search import mask_selection
 from rigl_tf.tickets.search.prune_callback import PruningCallback
 from rigl_tf.tickets.search.score_model import ScoreModel
+from rigl_tf.tickets.search.score_rules import ScoreRule
 from rigl_tf.tickets.search.signed_constant import WEIGHTS
 from rigl_tf.tickets.search.signed_constant import make_signed_constant
 from rigl_tf.tickets.ticket import Ticket
@@ -43,13 +48,22 @@ class TrainedScoresFinder(TicketFinder):
         check_function("optimizer", self.optimizer, "the number of steps")
         check_choice("weights", self.weights, WEIGHTS)
 
-    def model(self, sparse, rule, seed):
+    def model(
+        self, sparse: SparseModel, rule: ScoreRule, seed: int
+    ) -> ScoreModel:
         """Returns the `ScoreModel` of a sparse model, and sets its weights."""
         if self.weights == "signed_constant":
             make_signed_constant(sparse)
         return ScoreModel(sparse.network, rule, seed)
 
-    def train(self, model, request, counts, period, prune):
+    def train(
+        self,
+        model: ScoreModel,
+        request: SearchRequest,
+        counts: Sequence[int],
+        period: int,
+        prune: Callable[[int], Any],
+    ) -> dict[str, Any]:
         """Trains scores and prunes after every few epochs.
 
         Args:
@@ -74,7 +88,7 @@ class TrainedScoresFinder(TicketFinder):
             [PruningCallback(counts, period, prune)],
         ).history
 
-    def scores(self, model):
+    def scores(self, model: ScoreModel) -> dict[str, np.ndarray]:
         """Returns a dictionary from kernel name to the array of |score|.
 
         Frozen connections have the score `-inf`.
@@ -87,7 +101,13 @@ class TrainedScoresFinder(TicketFinder):
             for kernel in model.kernels
         }
 
-    def ticket(self, model, masks, history, request):
+    def ticket(
+        self,
+        model: ScoreModel,
+        masks: dict[str, np.ndarray],
+        history: dict[str, Any],
+        request: SearchRequest,
+    ) -> Ticket:
         """Returns the `Ticket` of a model with trained scores.
 
         If the masks differ from the connections of the search, a pass over
@@ -109,6 +129,6 @@ class TrainedScoresFinder(TicketFinder):
     def _epochs(self, request):
         return request.epochs(self)
 
-    def num_epochs(self, density, epochs):
+    def num_epochs(self, density: float, epochs: int) -> int:
         del density
         return self.epochs or epochs
