@@ -133,7 +133,7 @@ def interval(*paths, bindings=()):
         return gin.get_configurable(experiments.Method)().schedule.interval
 
 
-def test_the_default_interval_is_that_of_the_library_unless_a_task_has_another():
+def test_the_interval_is_that_of_the_library_unless_a_task_has_another():
     rigl, deepr, ggr = (
         config_files.find("methods", name)
         for name in ("rigl", "deepr", "ggr/ggr")
