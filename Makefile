@@ -5,15 +5,16 @@ ARGS ?=
 
 BIN := .venv/bin
 INSTALLED := .venv/.installed
+PYTEST := $(BIN)/pytest --numprocesses=2 --dist=worksteal
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help train test lint faults benchmarks clean
+.PHONY: help train test test-all coverage lint faults benchmarks clean
 
 help:  ## List the targets
 	@echo "Usage: make TARGET [PYTHON=python3.12] [ARGS='...']"
 	@echo
-	@sed -n 's/^\([a-z]*\):.*  ## \(.*\)/\1|\2/p' Makefile \
+	@sed -n 's/^\([a-z-]*\):.*  ## \(.*\)/\1|\2/p' Makefile \
 	  | while IFS='|' read -r name does; do \
 	      printf '  %-12s%s\n' "$$name" "$$does"; \
 	    done
@@ -23,8 +24,14 @@ train: export TF_CPP_MIN_LOG_LEVEL ?= 3
 train: $(INSTALLED)  ## Train on the digits; ARGS go to rigl-sweep
 	$(BIN)/rigl-sweep --sweep=digits --output_dir=runs $(ARGS)
 
-test: lint  ## Check style, then run the tests; ARGS go to pytest
-	$(BIN)/pytest --numprocesses=2 --dist=worksteal $(ARGS)
+test: lint  ## Check style, run all but slow tests; ARGS go to pytest
+	$(PYTEST) $(ARGS)
+
+test-all: lint  ## Check style, run all tests; ARGS go to pytest
+	$(PYTEST) -m "" $(ARGS)
+
+coverage: $(INSTALLED)  ## Run all tests, print lines that none of them runs
+	$(PYTEST) -m "" --cov --cov-report=term-missing:skip-covered $(ARGS)
 
 lint: $(INSTALLED)  ## Check style, imports and language only
 	$(BIN)/ruff check
@@ -42,7 +49,8 @@ benchmarks: $(INSTALLED)  ## Run every script in benchmarks/; ARGS go to each
 	done
 
 clean:  ## Remove the environment, caches and builds; runs/ stays
-	rm -rf .venv .hypothesis .pytest_cache .ruff_cache build dist *.egg-info
+	rm -rf .venv .coverage* .hypothesis .pytest_cache .ruff_cache
+	rm -rf build dist *.egg-info
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 # The file marks an environment that is complete and as requirements.txt says.
