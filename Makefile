@@ -5,6 +5,7 @@ ARGS ?=
 
 BIN := .venv/bin
 INSTALLED := .venv/.installed
+PYTEST := $(BIN)/pytest --numprocesses=2 --dist=worksteal
 # The same with the oldest versions, and what is tested with them.
 OLDEST := .venv-oldest
 CORE := sparsity algorithms kernels modeling callbacks \
@@ -12,7 +13,7 @@ CORE := sparsity algorithms kernels modeling callbacks \
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help train test test-oldest lint faults benchmarks clean
+.PHONY: help train test test-all test-oldest coverage lint faults benchmarks clean
 
 help:  ## List the targets
 	@echo "Usage: make TARGET [PYTHON=python3.12] [ARGS='...']"
@@ -27,8 +28,14 @@ train test-oldest: export TF_CPP_MIN_LOG_LEVEL ?= 3
 train: $(INSTALLED)  ## Train on the digits; ARGS go to rigl-sweep
 	$(BIN)/rigl-sweep --sweep=digits --output_dir=runs $(ARGS)
 
-test: lint  ## Check style, then run the tests; ARGS go to pytest
-	$(BIN)/pytest --numprocesses=2 --dist=worksteal $(ARGS)
+test: lint  ## Check style, run all but slow tests; ARGS go to pytest
+	$(PYTEST) $(ARGS)
+
+test-all: lint  ## Check style, run all tests; ARGS go to pytest
+	$(PYTEST) -m "" $(ARGS)
+
+coverage: $(INSTALLED)  ## Run all tests, print lines that none of them runs
+	$(PYTEST) -m "" --cov --cov-report=term-missing:skip-covered $(ARGS)
 
 test-oldest: $(OLDEST)/.installed  ## Run the core of the tests with oldest pins
 	$(OLDEST)/bin/python -m pytest --numprocesses=2 --dist=worksteal \
@@ -51,7 +58,7 @@ benchmarks: $(INSTALLED)  ## Run every script in benchmarks/; ARGS go to each
 	done
 
 clean:  ## Remove the environment, caches and builds; runs/ stays
-	rm -rf .venv $(OLDEST) .hypothesis .pytest_cache .ruff_cache
+	rm -rf .venv $(OLDEST) .coverage* .hypothesis .pytest_cache .ruff_cache
 	rm -rf build dist *.egg-info
 	find . -name __pycache__ -prune -exec rm -rf {} +
 

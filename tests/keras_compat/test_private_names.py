@@ -32,11 +32,9 @@ ELSEWHERE = {
     ("kernels/ops/simd_rows.py", "numba.core"),
     ("kernels/ops/simd_rows.py", "numba.core.datamodel"),
     ("kernels/ops/simd_tiles.py", "numba.core"),
-    # Named tuples have it; the underscore only keeps it apart from fields.
-    ("results/grouping.py", "_replace"),
 }
-# The library's own, on objects of several classes.
-OWN = {"_holds"}
+# The library's own, on objects of several classes, and a method of named tuples.
+OWN = {"_holds", "_replace"}
 
 
 def is_private(name):
