@@ -33,7 +33,7 @@ ELSEWHERE = {
     ("kernels/ops/simd_rows.py", "numba.core.datamodel"),
     ("kernels/ops/simd_tiles.py", "numba.core"),
 }
-# The library's own, on objects of several classes, and a method of named tuples.
+# The library's own, on objects of several classes; and that of named tuples.
 OWN = {"_holds", "_replace"}
 
 
