@@ -1,5 +1,6 @@
 """What all tests share."""
 
+import collections
 import gc
 
 import keras
@@ -12,6 +13,23 @@ import tensorflow as tf
 tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
 # Graphs are many small objects: to look through them takes a third of the time.
 gc.set_threshold(200_000)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Marks the further cases of tests with `few` as slow.
+
+    `@pytest.mark.few(2)` keeps two cases in `make test`, spread over the list
+    of all.
+    """
+    cases = collections.defaultdict(list)
+    for item in items:
+        if few := item.get_closest_marker("few"):
+            cases[item.function, few.args[0]].append(item)
+    for (_, number), alike in cases.items():
+        kept = alike[:: -(-len(alike) // number)]
+        for item in set(alike).difference(kept):
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(autouse=True)

@@ -96,6 +96,7 @@ def test_no_outputs_are_stored(name):
         assert cell.execution_count is None
 
 
+@pytest.mark.few(1)
 @every_notebook
 def test_the_notebook_runs_as_a_plain_script(
     name, tmp_path, monkeypatch, capsys

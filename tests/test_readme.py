@@ -35,6 +35,7 @@ def test_the_five_lines_run(tmp_path, monkeypatch):
     assert names["plain"].count_params() == names["keras_model"].count_params()
 
 
+@pytest.mark.slow
 def test_plain_fit_makes_a_model_sparse_in_place(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     names = block(1)
@@ -56,6 +57,7 @@ def test_kernels_are_stored_without_their_zeros():
     assert isinstance(first, kernels.ActiveKernel)
 
 
+@pytest.mark.slow
 def test_a_ticket_is_found():
     names = block(3)
 
@@ -67,6 +69,7 @@ def test_a_ticket_is_found():
         np.testing.assert_array_equal(mask, expected)
 
 
+@pytest.mark.slow
 def test_blocks_are_exported_to_be_multiplied_as_they_are(
     tmp_path, monkeypatch
 ):
@@ -77,6 +80,7 @@ def test_blocks_are_exported_to_be_multiplied_as_they_are(
     assert names["ratio"] > 1.5
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Layer .* does not have a `quantize`")
 def test_quantized_kernels_have_their_zeros(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
@@ -89,6 +93,7 @@ def test_quantized_kernels_have_their_zeros(tmp_path, monkeypatch):
         assert not stored[~np.array(kernel.mask)].any()
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.*tf.lite.Interpreter is deprecated")
 def test_outputs_of_litert_are_taken_by_name(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
@@ -113,6 +118,7 @@ MODELS = {
 
 
 # From KerasHub, which passes on a data set and has its own `compile`.
+@pytest.mark.few(1)
 @pytest.mark.filterwarnings("ignore:`shuffle=True` was passed")
 @pytest.mark.filterwarnings("ignore:`compile.*` was not called as part of")
 @pytest.mark.filterwarnings("ignore:Skipping variable loading for optimizer")
@@ -174,6 +180,7 @@ def same_batches(monkeypatch):
     tf.config.run_functions_eagerly(False)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("same_batches")
 @pytest.mark.filterwarnings("ignore:Even though the `tf.config")
 def test_ways_of_training_end_with_the_same_masks(tmp_path, monkeypatch):

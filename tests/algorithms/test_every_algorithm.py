@@ -81,6 +81,7 @@ def grow_scores(algorithm, tile):
     return [function() for function in masks.score_functions(scores)]
 
 
+@pytest.mark.few(6)
 def test_moves_exactly_the_connections_it_says(name):
     layers, drops = views(), [3, 10, 0, 29]
 
@@ -92,6 +93,7 @@ def test_moves_exactly_the_connections_it_says(name):
     ]
 
 
+@pytest.mark.few(1)
 def test_grows_what_was_dropped_and_no_layer_beyond_its_size(name):
     """1,000 sets of layers, from nearly empty to full ones."""
     algorithm = algorithms.get(name)
@@ -165,6 +167,7 @@ def test_keeps_the_names_of_its_state(name):
     assert all(np.isfinite(float(value)) for value in after.values())
 
 
+@pytest.mark.few(9)
 def test_gives_the_same_masks_for_the_same_views(name):
     _, first = updated(algorithms.get(name), views(), [3, 10, 0, 29])
     _, second = updated(algorithms.get(name), views(), [3, 10, 0, 29])

@@ -88,6 +88,7 @@ def check(model):
 ALL = pytest.mark.parametrize("name", sorted(algorithms.ALGORITHMS))
 
 
+@pytest.mark.few(5)
 @pytest.mark.parametrize("corner", [*POLICIES, "clone"])
 @ALL
 def test_masks_are_exact_and_weights_finite(name, corner):
@@ -98,6 +99,7 @@ def test_masks_are_exact_and_weights_finite(name, corner):
     assert (int(model.num_changed) > 0) == grows
 
 
+@pytest.mark.few(6)
 @ALL
 def test_frozen_kernels_stay(name):
     model = made(name, "frozen")
@@ -111,6 +113,7 @@ def test_frozen_kernels_stay(name):
     assert int(model.num_skipped) == 0
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("corner", ["Ftrl", "EMA"])
 @ALL
 def test_optimizers_with_more_slots_go_on_bit_for_bit(name, corner):

@@ -64,6 +64,7 @@ def test_normal_numbers_are_distributed_as_such():
         assert abs(np.mean(values < bound) - share) < 5 * deviation
 
 
+@pytest.mark.few(4)
 @pytest.mark.parametrize("stream", [0, 1, 3])
 @pytest.mark.parametrize("draw", DRAWS)
 def test_xla_draws_the_same(draw, stream):

@@ -210,6 +210,7 @@ def test_the_reference_knows_every_algorithm():
     assert reference.RULES.keys() == algorithms.ALGORITHMS.keys()
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("nesterov", [False, True])
 @pytest.mark.parametrize("name", sorted(algorithms.ALGORITHMS))
 def test_every_step_of_every_algorithm(name, nesterov):
@@ -220,11 +221,13 @@ def test_every_step_of_every_algorithm(name, nesterov):
     assert (int(model.num_changed) > 0) == grows
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("name", ["rigl", "rigl_sm"])
 def test_every_step_with_adam(name):
     assert_same_steps(name, adam())
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("name", ["rigl", "set", "snfs", "deepr"])
 def test_every_step_of_two_batches(name):
     """A batch with NaN does not count."""
@@ -244,6 +247,7 @@ def test_every_step_with_clipped_gradients(name):
     assert_same_steps(name, sgd(global_clipnorm=0.25))
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("name", ["rigl", "rigl_sg", "snfs", "deepr"])
 def test_growth_sees_neither_decay_nor_the_scale_of_the_loss(name):
     assert_same_steps(name, sgd(loss_scale_factor=2.0**10), decay=2.0**-3)
@@ -257,6 +261,7 @@ def test_a_batch_with_nan_changes_nothing_and_its_update_comes_next(name):
     assert int(model.num_skipped) == 3
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("name", ["rigl", "ggr", "dsr"])
 def test_the_last_connection_of_a_kernel_stays(name):
     model = assert_same_steps(
@@ -269,6 +274,7 @@ def test_the_last_connection_of_a_kernel_stays(name):
     assert int(model.kernels[-1].count()) >= 1
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize(
     ("threshold", "after"), [(0.125, 0.0625), (0.25, 0.0625), (0.5, 0.0625)]
 )
@@ -285,6 +291,7 @@ def test_updates_and_the_cosine_start_at_begin_step():
     assert int(model.num_updates) == 2
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("name", ["rigl", "rigl_sg", "ggr", "ggr_rigl"])
 def test_of_equal_scores_the_first_wins(name):
     """Without input, the first kernel has no gradient."""
@@ -300,6 +307,7 @@ def test_every_step_of_pruning_all_kernels_together():
     )
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("name", ["rigl_sm", "snfs"])
 def test_every_step_of_a_graph(name):
     assert_same_steps(name, adam(), run_eagerly=False)

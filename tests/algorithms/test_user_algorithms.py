@@ -114,6 +114,7 @@ ALGORITHMS = [
 ]
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("structure", [None, Blocks(5, 4)], ids=str)
 @pytest.mark.parametrize(
     "algorithm", ALGORITHMS, ids=lambda algorithm: type(algorithm).__name__
@@ -144,6 +145,7 @@ def test_noise_stays_out_of_what_is_not_a_connection(data):
         assert stored == np.count_nonzero(kernel.weights())
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("stored", ["dense", "active"])
 @pytest.mark.parametrize(
     "algorithm",

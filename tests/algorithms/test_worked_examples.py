@@ -72,6 +72,7 @@ def test_static_grows_back_what_it_drops(stored):
     np.testing.assert_array_equal(after, [1, 1, 1, 0, 0])
 
 
+@pytest.mark.few(1)
 @in_every_storage
 def test_set_drops_by_magnitude_and_grows_anywhere(stored):
     grown = set()

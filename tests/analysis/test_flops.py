@@ -398,6 +398,7 @@ def test_sparse_networks_cost_the_ratios_of_the_reproduction(
     assert snfs is None or trained["snfs"] == pytest.approx(snfs, abs=1e-4)
 
 
+@pytest.mark.slow
 def test_sharing_by_gradient_costs_wrn_22_2_half_of_the_dense_flops(wrn):
     """As in table 5 of the reproduction, from a fifth; on random data."""
     sparse = rigl_tf.sparsify(

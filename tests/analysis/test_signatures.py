@@ -44,6 +44,7 @@ def two_inputs(form=dict, names=("b", "a")):
     return keras.Model([first, second], kl.Dense(2)(y))
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("format", FORMATS)
 @pytest.mark.parametrize("is_dictionary", [False, True])
 @pytest.mark.parametrize("units", [(3, 2), (3, 3)])
@@ -96,6 +97,7 @@ def test_outputs_in_another_order_are_refused(format, tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.few(2)
 @pytest.mark.filterwarnings("ignore:When providing `inputs` as a dict")
 @pytest.mark.parametrize("format", FORMATS)
 @pytest.mark.parametrize("form", [dict, list])
@@ -118,6 +120,7 @@ def test_inputs_go_by_name(format, form, names, tmp_path):
         np.testing.assert_allclose(y, expected, atol=1e-5)
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("format", FORMATS)
 def test_ten_and_more_outputs_keep_their_numbers(format, tmp_path):
     x = keras.Input((4,))
@@ -143,6 +146,7 @@ class Renaming(keras.Model):
         return {"units": self.units, "name": self.name}
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize("format", FORMATS)
 def test_a_class_may_name_its_inputs_anew(format, tmp_path):
     exported = rigl_tf.export(Renaming(3), tmp_path / "model", format)

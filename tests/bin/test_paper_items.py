@@ -126,6 +126,7 @@ def first(row):
     )
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("name", PAPERS)
 def test_every_method_of_a_paper_has_a_cost(name, monkeypatch):
     monkeypatch.setattr(listing, "_network_cost", lambda *_: NETWORK)

@@ -71,6 +71,7 @@ def built(task, method="dense", *more):
         yield made, method and method.scoped_configurable_fn()
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("task", TASKS)
 def test_every_task_makes_its_network_and_optimizer(task):
     with built(task) as (made, method):
@@ -89,6 +90,7 @@ def test_every_method_is_made_of_its_file(name):
         assert isinstance(task, experiments.Task)
 
 
+@pytest.mark.few(11)
 @pytest.mark.parametrize("task", TASKS)
 def test_every_generic_method_goes_with_every_task(task):
     for method in ("rigl", "gem_miner", "imp", "snip"):
@@ -214,6 +216,7 @@ def test_gem_miner_freezes_as_in_the_paper(settings, freezings, kept):
         assert (size, len(steps), steps[-1]) == (268_336, freezings, kept)
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize(
     ("task", "method"),
     [
@@ -262,6 +265,7 @@ def test_every_table_and_figure_is_listed():
         }
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("paper", TABLES)
 def test_every_row_composes(paper):
     for item in TABLES[paper].items.values():
@@ -289,6 +293,7 @@ def test_every_row_composes(paper):
 DENSE = 250 * 45_000 * 3 * 315_460_096  # WRN-22-2
 
 
+@pytest.mark.few(6)
 @pytest.mark.parametrize(
     ("method", "settings", "ratio"),
     [
@@ -349,6 +354,7 @@ def test_commands_can_be_pasted_into_a_shell():
     assert {f"--output_dir={source}" for source in sources} <= places
 
 
+@pytest.mark.slow
 def test_a_table_that_is_tuned_names_its_study():
     paper = TABLES["rigl_reproduction"]
     text = listing.commands("rigl_reproduction", paper, paper.items["Table 4"])

@@ -14,6 +14,7 @@ from rigl_tf.utils import files
 from tests.records import record
 
 
+@pytest.mark.slow
 def test_a_report_draws_the_masks_of_a_kernel(tmp_path, capsys):
     files = [
         config_files.find("tasks", "digits_mlp"),
@@ -60,6 +61,7 @@ def everything(directory):
     }
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("task", ["../mine", "/{}/x", "..", ".", "a/../../b"])
 def test_a_task_whose_name_is_a_path_stays_in_the_directory(task, tmp_path):
     mine, runs = tmp_path / "mine", tmp_path / "runs"

@@ -212,6 +212,7 @@ def test_a_sweep_of_ones_own_trains_two_runs_at_once(
     assert "| static " in printed
 
 
+@pytest.mark.slow
 def test_a_run_that_fails_in_another_process_is_named(
     parsed_flags, tmp_path, capfd
 ):

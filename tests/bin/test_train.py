@@ -85,6 +85,7 @@ def test_a_run_prints_its_row_and_no_complaints(trained):
     assert "Path not found" not in stderr
 
 
+@pytest.mark.slow
 def test_a_second_start_is_refused_unless_it_resumes(trained):
     directory, stdout, _ = trained
     before = (directory / "run" / "record.json").read_bytes()
@@ -109,6 +110,7 @@ def test_a_second_start_is_refused_unless_it_resumes(trained):
     assert (directory / "run" / "record.json").read_bytes() == before
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -194,6 +196,7 @@ def test_flags_reach_the_run(parsed_flags, monkeypatch, arguments, verbose):
     }
 
 
+@pytest.mark.slow
 def test_trying_leaves_nothing_behind(parsed_flags, capsys):
     task = "rigl_reproduction/cifar10"
     parsed_flags(

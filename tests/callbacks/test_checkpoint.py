@@ -114,6 +114,7 @@ def stopped(stopped_once, tmp_path):
     return shutil.copytree(stopped_once, tmp_path / "stopped")
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_saves_at_the_next_step_and_exits(tmp_path, number):
     before = signal.getsignal(number)
@@ -174,6 +175,7 @@ def test_a_second_signal_costs_no_checkpoint(tmp_path, monkeypatch, when):
     assert len(checkpoint_files.paths(tmp_path)) == 1
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize(
     ("precision", "steps_per_execution"),
     [("float32", 1), ("float32", 2), ("mixed_float16", 1)],
@@ -289,6 +291,7 @@ def test_another_run_is_refused_by_what_differs(stopped, fact, change):
         rigl_tf.Checkpoint(stopped).restore(compiled(optimizer, **change), data)
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize(
     ("name", "change", "said"),
     [
@@ -360,6 +363,7 @@ def watched(directory, until=None, epochs=7):
     return model
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("until", [12, 15])
 def test_callbacks_go_on_with_what_they_remember(tmp_path, until):
     whole = watched(tmp_path / "whole")
@@ -518,6 +522,7 @@ def test_an_empty_directory_is_no_checkpoint(tmp_path):
     assert not rigl_tf.Checkpoint(tmp_path).restore(compiled())
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize(
     "change",
     [

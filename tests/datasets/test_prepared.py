@@ -66,6 +66,7 @@ def cifar(num_classes, num_train=20, num_test=6):
     return split(num_train), split(num_test)
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("num_classes", [10, 100])
 def test_cifar_is_read_as_it_was_written(num_classes, small, tmp_path):
     name = f"cifar{num_classes}"

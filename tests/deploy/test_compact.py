@@ -30,6 +30,7 @@ def assert_same(one, two):
         np.testing.assert_array_equal(bits(there), bits(here))
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("network", NETWORKS)
 def test_every_network_comes_back_bit_for_bit(network, tmp_path):
     sparse = rigl_tf.sparsify(

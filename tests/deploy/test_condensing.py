@@ -51,6 +51,7 @@ def test_inputs_are_listed_by_neuron(compiler):
     np.testing.assert_array_equal(y, [[1 + 2000, 30 + 400, 5000]])
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("num", [1, 7])
 def test_the_model_computes_the_same(num, compiler, tmp_path):
     model = sparse()

@@ -20,6 +20,7 @@ def sparse(network, sparsity=0.8, **kwargs):
     )
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("format", FORMATS)
 @pytest.mark.parametrize("name", ["functional", "convolutional", "attention"])
 def test_the_file_computes_what_the_model_does(name, format, tmp_path):
@@ -35,6 +36,7 @@ def test_the_file_computes_what_the_model_does(name, format, tmp_path):
     assert list(tmp_path.iterdir()) == [exported.path]
 
 
+@pytest.mark.slow
 def test_it_says_what_the_file_is_worth(tmp_path):
     network = keras.Sequential([keras.Input((300,)), kl.Dense(400)])
     model = sparse(network, 0.9)
@@ -81,6 +83,7 @@ def test_several_inputs_and_outputs_are_compared(tmp_path):
     assert exported.largest_difference == 0
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("problem", ["other numbers", "no numbers"])
 def test_a_file_that_computes_something_else_is_not_kept(
     problem, tmp_path, monkeypatch

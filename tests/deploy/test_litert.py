@@ -55,6 +55,7 @@ def test_blocks_of_four_inputs_are_multiplied_as_they_are(tmp_path):
         assert list(kernel["sparsity_parameters"]["block_map"]) == [1]
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("unit", [None, structures.Blocks(1, 4)], ids=str)
 def test_other_zeros_are_filled_in_when_the_file_is_loaded(unit, tmp_path):
     model = sparse(dense(32, 10), 0.8, unit)
@@ -65,6 +66,7 @@ def test_other_zeros_are_filled_in_when_the_file_is_loaded(unit, tmp_path):
     assert litert.count_sparse_kernels(exported.path) == (2, 0)
 
 
+@pytest.mark.slow
 def test_kernels_with_few_zeros_are_stored_as_they_are(tmp_path):
     model = sparse(dense(32, 10), 0.2)
 
@@ -73,6 +75,7 @@ def test_kernels_with_few_zeros_are_stored_as_they_are(tmp_path):
     assert litert.count_sparse_kernels(exported.path) == (0, 0)
 
 
+@pytest.mark.slow
 def test_a_last_block_of_two_inputs_is_refused(tmp_path):
     model = sparse(dense(10, inputs=30), 0.5, structures.Blocks(4, 1))
 
@@ -82,6 +85,7 @@ def test_a_last_block_of_two_inputs_is_refused(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("blocks", [True, False])
 @pytest.mark.parametrize(
     "name", ["mixed_float16", "float16", "mixed_bfloat16", "bfloat16"]
@@ -108,6 +112,7 @@ def test_other_precisions_are_refused_and_can_be_changed(
     )
 
 
+@pytest.mark.few(1)
 @pytest.mark.filterwarnings("ignore:Layer InputLayer does not have")
 @pytest.mark.parametrize("mode", ["int8", "int4"])
 def test_what_keras_has_quantized_is_refused(mode, tmp_path):

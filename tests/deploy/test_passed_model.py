@@ -37,6 +37,7 @@ def normalizing():
     return network, x
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("format", sorted(FORMATS.keys() - {"onnx"}))
 def test_statistics_are_exported(format, normalizing, tmp_path):
     network, x = normalizing
@@ -59,6 +60,7 @@ def test_a_file_that_wants_more_inputs_is_refused(normalizing, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("format", sorted(FORMATS.keys() - {"onnx"}))
 def test_a_file_of_a_copy_that_lost_something_is_refused(
     format, normalizing, tmp_path, monkeypatch
@@ -78,6 +80,7 @@ def test_a_file_of_a_copy_that_lost_something_is_refused(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("format", FORMATS)
 def test_a_compiled_model_stays_compiled_and_is_written_without(
     format, tmp_path, data
@@ -99,6 +102,7 @@ def test_a_compiled_model_stays_compiled_and_is_written_without(
         assert getattr(loaded, "optimizer", None) is None
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("format", sorted(FORMATS.keys() - {"onnx"}))
 def test_layers_that_the_plain_model_shares_are_left_alone(
     format, normalizing, tmp_path
@@ -118,6 +122,7 @@ def test_layers_that_the_plain_model_shares_are_left_alone(
     assert isinstance(network.layers[-1], rigl_tf.Sparse)
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("format", ["litert", "saved_model", "keras"])
 @pytest.mark.parametrize("stateful", [False, True])
 def test_samples_have_the_batch_that_the_model_fixes(
@@ -183,6 +188,7 @@ def of_strings():
     )
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("format", ["keras", "saved_model", "compact"])
 @pytest.mark.parametrize("form", [list, object, str])
 def test_samples_may_be_strings(form, format, tmp_path):
@@ -240,6 +246,7 @@ class Net(keras.Model):
         return {"z": self.dense(x), "a": x}
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("format", SIGNED)
 @pytest.mark.parametrize("form", [None, list, dict])
 def test_a_plain_subclassed_model_is_exported(format, form, tmp_path):
@@ -258,6 +265,7 @@ def test_a_plain_subclassed_model_is_exported(format, form, tmp_path):
     assert sorted(exported.outputs) == ["a", "z"]
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("format", SIGNED)
 def test_integers_of_a_subclassed_model_stay_integers(format, tmp_path):
     class Words(keras.Model):
@@ -287,6 +295,7 @@ def test_where_a_subclassed_model_can_go_is_said(format, tmp_path):
     assert "without the `Sparse`" not in str(info.value)
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("format", FORMATS)
 def test_a_subclassed_model_with_wrappers_is_exported_without_or_refused(
     format, tmp_path

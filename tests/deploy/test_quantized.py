@@ -55,6 +55,7 @@ def zero_codes(layer):
     return np.array(layer.kernel_zero)[np.array(layer.g_idx, int)]
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("name", CONFIGS)
 def test_zeros_are_zeros_after_quantization(name):
     plain = densified()
@@ -72,6 +73,7 @@ def test_zeros_are_zeros_after_quantization(name):
     np.testing.assert_array_equal(conv.kernel, before[conv.name])
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("name, gap", [("int8", 0.02), ("int4", 0.2)])
 def test_outputs_are_near(name, gap):
     plain = densified()
@@ -84,6 +86,7 @@ def test_outputs_are_near(name, gap):
     assert np.linalg.norm(after - before) < gap * np.linalg.norm(before)
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("mode", ["int8", "int4"])
 @pytest.mark.parametrize("format", ["keras", "saved_model", "onnx", "compact"])
 def test_quantized_models_are_exported(mode, format, tmp_path):

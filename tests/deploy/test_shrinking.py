@@ -205,6 +205,7 @@ def through(name, x):
     return calls[name](x) if name else sorted(calls)
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize("name", through("", None))
 def test_what_an_unknown_operation_takes_and_gives_stays(name):
     x = keras.Input((3,))

@@ -48,6 +48,7 @@ def without_channels(model, fraction, seed=0):
             layer.moving_variance.assign(rng.uniform(0.5, 2, size))
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("name", sorted(SMALL))
 def test_a_network_without_half_of_its_channels_computes_the_same(name):
     model = SMALL[name]()
@@ -60,6 +61,7 @@ def test_a_network_without_half_of_its_channels_computes_the_same(name):
     assert report.parameters[1] <= report.parameters[0]
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("name", ["mlp", "vgg16"])
 def test_chains_become_as_narrow_as_their_masks(name):
     model = SMALL[name]()

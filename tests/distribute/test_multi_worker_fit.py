@@ -5,6 +5,8 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 from tests.faults.workers import free_ports
 
 # Trains twice, each time with one correction and without the other.
@@ -31,6 +33,7 @@ for method, other in (methods, methods[::-1]):
 """
 
 
+@pytest.mark.slow
 def test_both_corrections_are_needed():
     """If this fails, Keras has corrected its `fit`: remove ours."""
     workers = [f"localhost:{port}" for port in free_ports(2)]

@@ -157,6 +157,7 @@ def test_gradual_pruning_pays_for_the_sparsity_of_each_epoch(task, tmp_path):
     assert record.flops["training"] == pytest.approx(960 * np.mean(ratios))
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize(
     ("finder", "rounds"),
     [
@@ -274,6 +275,7 @@ def stop_after(step, monkeypatch):
 
 
 # There are four steps in an epoch and updates at 3, 6 and 9.
+@pytest.mark.few(1)
 @pytest.mark.parametrize(
     ("name", "step"),
     [("rigl", step) for step in (2, 3, 4, 13)]

@@ -10,6 +10,7 @@ LONG = ("soak", "four_devices", "more_kills")
 FEW = [name for name in SUITES if name not in LONG]
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("name", FEW)
 def test_nothing_is_lost(name):
     found = list(inject(name, few=True))

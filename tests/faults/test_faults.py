@@ -629,6 +629,7 @@ FAULTS = {
 }
 
 
+@pytest.mark.few(5)
 @pytest.mark.parametrize(
     ("provoke", "error", "helps"), FAULTS.values(), ids=FAULTS
 )
@@ -773,6 +774,7 @@ SURVIVED = {
 }
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize("check", SURVIVED.values(), ids=SURVIVED)
 def test_a_fault_is_survived(check):
     check()

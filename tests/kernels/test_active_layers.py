@@ -62,6 +62,7 @@ def sparse(input_shape, layer, storage, sparsity=0.8, **kwargs):
     )
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("name", LAYERS)
 @pytest.mark.parametrize("structure", [None, Blocks(4, 5)], ids=str)
 def test_it_computes_what_the_plain_layer_does(name, structure):
@@ -102,6 +103,7 @@ def test_it_computes_what_the_plain_layer_does(name, structure):
     assert str(rigl_tf.summary(active)) == str(rigl_tf.summary(dense))
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize("name", LAYERS)
 @pytest.mark.parametrize("structure", [None, Blocks(4, 5)], ids=str)
 def test_it_is_saved_loaded_and_made_plain(name, structure, tmp_path):

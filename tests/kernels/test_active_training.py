@@ -81,6 +81,7 @@ def assert_alike(dense, active, atol=1e-4):
     assert int(active.num_changed) == int(dense.num_changed)
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("name", NAMES)
 def test_masks_are_those_of_dense_kernels(name, data):
     dense, active = (
@@ -93,6 +94,7 @@ def test_masks_are_those_of_dense_kernels(name, data):
     assert_alike(dense, active)
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize(
     ("name", "blocks"),
     [
@@ -116,6 +118,7 @@ def test_blocks_are_those_of_dense_kernels(name, blocks, data):
     assert_alike(dense, active)
 
 
+@pytest.mark.slow
 def test_blocks_are_compiled_by_xla(data):
     plain, compiled = (
         trained(
@@ -134,6 +137,7 @@ def test_blocks_are_compiled_by_xla(data):
         np.testing.assert_allclose(two, one, atol=1e-5)
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("structure", [None, Blocks(5, 4)], ids=str)
 def test_new_connections_start_alike(structure, data):
     dense, active = (
@@ -152,6 +156,7 @@ def test_new_connections_start_alike(structure, data):
     assert int(active.num_changed) > 0
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("kind", ["random", "initial"])
 def test_new_connections_do_not_start_with_zero(kind, data):
     model = trained(
@@ -164,6 +169,7 @@ def test_new_connections_do_not_start_with_zero(kind, data):
         assert np.all(np.isfinite(values))
 
 
+@pytest.mark.slow
 def test_scores_by_name_see_what_dense_kernels_show(data):
     """Also what was just dropped, which still has its weight."""
     algorithm = algorithms.Rewire("random", ("saliency", "momentum", "random"))
@@ -176,6 +182,7 @@ def test_scores_by_name_see_what_dense_kernels_show(data):
     assert_alike(dense, active)
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize(
     "kwargs", [{"steps_per_execution": 5}, {"run_eagerly": True}], ids=str
 )

@@ -38,6 +38,7 @@ def example(product, num, inputs, outputs, block, room, seed=0):
     return active, values, product.joined_blocks(grid).numpy(), x, dy
 
 
+@pytest.mark.few(1)
 @PRODUCTS
 @pytest.mark.parametrize(
     ("num", "inputs", "outputs", "block"),
@@ -78,6 +79,7 @@ def test_it_multiplies_like_the_dense_kernel(
     assert not np.any(dvalues[count:])
 
 
+@pytest.mark.few(1)
 @PRODUCTS
 def test_it_notices_that_blocks_have_moved(module):
     product = module.Product(32, 32, 8, 16)
@@ -90,6 +92,7 @@ def test_it_notices_that_blocks_have_moved(module):
         np.testing.assert_allclose(y, x @ kernel, atol=1e-4)
 
 
+@pytest.mark.few(1)
 @PRODUCTS
 def test_what_is_not_finite_comes_through(module):
     product = module.Product(32, 32, 8, 16)

@@ -26,6 +26,7 @@ def example(num, inputs, outputs, density, seed=0):
     return active, values, kernel, x, dy
 
 
+@pytest.mark.few(4)
 @PRODUCTS
 @pytest.mark.parametrize(
     ("num", "inputs", "outputs", "density"),

@@ -12,6 +12,7 @@ from tests.modeling.model_builders import floats
 SLOW = pytest.mark.slow
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize(
     "name",
     [
@@ -45,6 +46,7 @@ def give_statistics(model, x):
             layer.moving_variance.assign(rng.uniform(0.5, 1.5, shape))
 
 
+@pytest.mark.slow
 def test_preprocessing_in_the_model_stays(tmp_path):
     inputs = keras.Input((32, 32, 3))
     x = kl.RandomFlip()(kl.Resizing(40, 40)(inputs))

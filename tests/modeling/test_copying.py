@@ -69,6 +69,7 @@ CASES = [
 ]
 
 
+@pytest.mark.few(5)
 @pytest.mark.parametrize("case", CASES)
 def test_a_copy_keeps_everything_and_shares_nothing(case):
     check_is_copied(*keras_layers.made(case))
@@ -170,6 +171,7 @@ if keras.__version__ < "3.15":  # which takes no function there
     del REFUSED["a regularizer"], REFUSED["a constraint"]
 
 
+@pytest.mark.few(8)
 @pytest.mark.parametrize("case", REFUSED)
 def test_a_copy_that_would_lose_a_function_is_refused_by_name(case):
     layer = REFUSED[case]()

@@ -49,6 +49,7 @@ class Peaks(keras.callbacks.Callback):
             peaks.append(peak_above(self.held))
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize(
     "algorithm",
     [

@@ -79,6 +79,7 @@ def test_gradient_is_scaled(kernel):
     np.testing.assert_allclose(values, -0.1 * gradient)
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("kind", ["initial", "random", "gradient"])
 def test_only_new_connections_start_with_it(kind, data):
     model = rigl_tf.sparsify(

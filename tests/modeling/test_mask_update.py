@@ -52,6 +52,7 @@ def test_layers_share_by_the_mean_of_what_the_drop_has_left():
     assert counts == [1, 3]
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize("name", ["ggr", "rigl_sg", "rigl_sm", "snfs"])
 def test_without_any_gradient_layers_keep_what_they_dropped(name):
     layers = [
@@ -123,6 +124,7 @@ def active(kernels):
     return sum(int(kernel.count()) for kernel in kernels)
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize(("name", "units"), CASES, ids=str)
 def test_layers_that_share_units_keep_to_the_connections_asked_for(name, units):
     rng = np.random.default_rng(0)

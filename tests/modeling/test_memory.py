@@ -67,6 +67,7 @@ def process():
         yield lambda *args, **kwargs: pool.submit(*args, **kwargs).result()
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("masks", ["random", "magnitude"])
 @pytest.mark.parametrize("num_layers", [1, 4])
 def test_a_sparse_model_adds_one_byte_a_connection(process, num_layers, masks):
@@ -77,6 +78,7 @@ def test_a_sparse_model_adds_one_byte_a_connection(process, num_layers, masks):
     assert num_layers / 4 <= kept <= num_layers / 4 + 0.05
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("algorithm", ["rigl", "gradual_pruning"])
 @pytest.mark.parametrize("num_layers", [1, 6])
 def test_no_second_copy_of_the_kernels_is_made(process, num_layers, algorithm):

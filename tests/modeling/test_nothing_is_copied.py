@@ -39,6 +39,7 @@ def test_layers_that_are_left_out_take_no_function_and_no_seed(name):
     assert not any("initializer" in argument for argument in arguments)
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("case", keras_layers.CASES)
 def test_a_layer_computes_the_same_in_a_sparse_model(case, tmp_path):
     model, x = keras_layers.made(case)

@@ -19,6 +19,7 @@ pytestmark = pytest.mark.skipif(
 )
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("storage", ["dense", "active"])
 def test_a_file_of_version_0_1_loads_and_trains_on(storage):
     expected = np.load(FILES / "version_0_1.npz")
@@ -87,6 +88,7 @@ print(*(k for k in keras.saving.get_custom_objects() if k[:8] == "rigl_tf>"))
 """
 
 
+@pytest.mark.slow
 def test_every_registered_class_is_in_a_file_that_loads():
     process = subprocess.run(
         [sys.executable, "-c", LOADS, FILES, *SAVED],

@@ -64,6 +64,7 @@ def test_gradients_of_what_is_not_stored_are_missed_at_once(train):
     refuses(train, model, "sgd", message)
 
 
+@pytest.mark.few(1)
 @every_way
 def test_algorithms_without_gradients_need_nothing_but_what_is_stored(train):
     model = student("set", storage="active")
@@ -124,6 +125,7 @@ def test_an_epoch_of_one_step_is_refused_as_an_interval():
     assert int(model.step) == 0
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("name", ["set", "snfs", "deepr"])
 def test_updates_that_follow_the_step_may_come_at_every_step(name):
     model = doors.compiled(student(name, schedule=schedules.UpdateSchedule(1)))
@@ -166,6 +168,7 @@ def test_masks_that_do_not_move_need_no_optimizer_that_knows_them():
         assert not np.any(np.asarray(kernel.variable)[~np.array(kernel.mask)])
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize("name", ["set", "rigl", "rigl_sm", "snfs"])
 def test_kernels_that_the_optimizer_does_not_train_stay(name):
     model = student(name)
@@ -213,6 +216,7 @@ def fit_within(student, optimizer):
     return model
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("factor", [None, 1024.0])
 def test_half_precision_scales_the_loss_once(factor):
     keras.config.set_dtype_policy("mixed_float16")

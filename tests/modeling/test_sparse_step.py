@@ -85,6 +85,7 @@ every_way = pytest.mark.parametrize("way", ["fit", "loop", "callback"])
 # What is counted.
 
 
+@pytest.mark.few(5)
 @every_way
 @pytest.mark.parametrize("name", ["static", "set", "rigl", "gradual_pruning"])
 def test_learning_rates_do_not_depend_on_the_method(name, way):
@@ -108,6 +109,7 @@ def scaled(optimizer):
     return keras.optimizers.LossScaleOptimizer(optimizer, initial_scale=1024.0)
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize(
     ("name", "scaling", "way"),
     [
@@ -155,6 +157,7 @@ def assert_same_kernels(step, expected):
         np.testing.assert_allclose(kernel.variable, other.variable, atol=1e-5)
 
 
+@pytest.mark.few(2)
 @every_way
 @pytest.mark.parametrize("scaling", ["constant", "dynamic"])
 def test_new_weights_do_not_depend_on_the_scale_of_the_loss(way, scaling):
@@ -211,6 +214,7 @@ def grown(kept, scores, count):
     return mask
 
 
+@pytest.mark.few(5)
 @every_way
 @pytest.mark.parametrize("decay", DECAYS.values(), ids=DECAYS)
 def test_growth_does_not_see_weight_decay(way, decay):
@@ -306,6 +310,7 @@ BATCHES = doors.batches
 skips = pytest.mark.filterwarnings("ignore:In epoch 1, 1 of 5 steps were")
 
 
+@pytest.mark.few(1)
 @skips
 @pytest.mark.parametrize(
     "train",

@@ -135,6 +135,7 @@ def test_the_model_is_what_it_was():
     assert model.layers == layers
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("is_last", [False, True])
 def test_weights_of_another_epoch_bring_their_zeros(is_last):
     model = doors.compiled(doors.network())

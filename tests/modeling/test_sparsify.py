@@ -33,6 +33,7 @@ def test_a_model_without_zeros_computes_what_it_did(network, data):
     np.testing.assert_array_equal(expected, sparse.predict(data[0], verbose=0))
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize("network", sorted(networks.NETWORKS))
 def test_densify_gives_a_plain_model_with_the_same_outputs(network, data):
     keras_model = networks.NETWORKS[network]()

@@ -30,6 +30,7 @@ from tests.modeling.structures import used_twice
 STATIC = algorithms.Static()
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize("build", STRUCTURES, ids=lambda f: f.__name__)
 def test_a_structure_computes_the_same(build, tmp_path):
     model = build()

@@ -90,6 +90,7 @@ def assert_meets_its_budgets(model):
         assert counts == model.budgets
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("name", sorted(OPTIMIZERS))
 def test_zeros_stay_zero_and_counts_exact_under_every_optimizer(name, data):
     model = compiled(make(), name)
@@ -107,6 +108,7 @@ def test_zeros_stay_zero_and_counts_exact_under_every_optimizer(name, data):
 
 
 # Averages of weights ("ema") move on by themselves after the update.
+@pytest.mark.few(1)
 @pytest.mark.parametrize("name", sorted(set(OPTIMIZERS) - {"ema"}))
 def test_an_update_resets_the_slots_of_new_and_of_dropped_connections(
     name, data
@@ -128,6 +130,7 @@ def test_an_update_resets_the_slots_of_new_and_of_dropped_connections(
 
 
 # An algorithm sees no layer, a layer no algorithm: not all pairs are needed.
+@pytest.mark.few(1)
 @pytest.mark.parametrize(
     ("algorithm", "network"),
     [(name, "functional") for name in sorted(algorithms.ALGORITHMS)]
@@ -150,6 +153,7 @@ def test_algorithms_train_networks(algorithm, network, data):
         assert_meets_its_budgets(model)
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("algorithm", sorted(algorithms.ALGORITHMS))
 def test_a_graph_moves_the_same_connections_as_eager_code(algorithm, data):
     updates = schedules.UpdateSchedule(3, end_step=9)
@@ -167,6 +171,7 @@ def test_a_graph_moves_the_same_connections_as_eager_code(algorithm, data):
         assert float(variable) == float(by_code.state[name])
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
 @pytest.mark.parametrize("algorithm", ["rigl", "set"])
 def test_mixed_precision_trains(policy, algorithm, data):
@@ -180,6 +185,7 @@ def test_mixed_precision_trains(policy, algorithm, data):
     assert int(model.num_changed) > 0
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize(
     "options",
     [
@@ -329,6 +335,7 @@ def test_a_pruning_schedule_may_say_when_and_how_much(data):
     assert_keeps_to_its_masks(model)
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("policy", ["float32", "mixed_float16"])
 @pytest.mark.parametrize("bad_step", [1, 3])
 def test_a_step_with_a_nan_gradient_changes_nothing(policy, bad_step, data):
@@ -431,6 +438,7 @@ def test_a_saved_model_goes_on_as_if_it_had_not_been_saved(data, tmp_path):
         np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("network", sorted(networks.NETWORKS))
 def test_every_network_survives_saving(network, data, tmp_path):
     model = compiled(make(network=network))
@@ -557,6 +565,7 @@ def test_deepr_keeps_the_signs_that_it_started_with(data):
         np.testing.assert_array_equal(sign, expected)
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("algorithm", ["snfs", "dsr", "deepr"])
 def test_what_an_algorithm_keeps_survives_saving(algorithm, data, tmp_path):
     model = compiled(make(algorithm), "momentum")

@@ -31,6 +31,7 @@ def fitted(name, l2=0.01):
     return doors.fit(name, l2=l2)
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("way", sorted(WAYS))
 @pytest.mark.parametrize("name", NAMES)
 def test_every_way_moves_the_same_connections_as_fit(name, way):
@@ -39,6 +40,7 @@ def test_every_way_moves_the_same_connections_as_fit(name, way):
     doors.assert_same(model, fitted(name))
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("train", [doors.fit, doors.callback])
 @pytest.mark.parametrize("name", FEW)
 def test_a_hand_written_train_step_moves_the_same_connections(name, train):
@@ -47,6 +49,7 @@ def test_a_hand_written_train_step_moves_the_same_connections(name, train):
     doors.assert_same(model, fitted(name))
 
 
+@pytest.mark.few(9)
 @pytest.mark.parametrize("name", NAMES)
 def test_fit_moves_connections_or_there_is_nothing_to_compare(name):
     before = doors.masks(doors.sparse(name))
@@ -56,6 +59,7 @@ def test_fit_moves_connections_or_there_is_nothing_to_compare(name):
     assert (changed > 0) == (name != "static")
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("name", NAMES)
 def test_a_student_moves_the_same_connections_as_alone(name):
     student = doors.distill(name)
@@ -66,6 +70,7 @@ def test_a_student_moves_the_same_connections_as_alone(name):
     assert sum(counts) == sum(student.budgets)
 
 
+@pytest.mark.slow
 def test_loops_on_two_replicas_move_the_same_connections_as_fit_on_them():
     """A process of its own: devices are fixed when TensorFlow starts."""
     result = subprocess.run(

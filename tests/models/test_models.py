@@ -53,6 +53,7 @@ def wrn_kernel_shapes():
     return shapes | {"logits": (128, 10)}
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("name", BUILDERS)
 def test_models_are_plain_and_return_logits(name):
     model = BUILDERS[name]()
@@ -68,6 +69,7 @@ def test_models_are_plain_and_return_logits(name):
 
 
 # Keras 3.15 saves variables in a way that NumPy 2 advises against.
+@pytest.mark.few(1)
 @pytest.mark.filterwarnings("ignore:__array__ implementation")
 @pytest.mark.parametrize("name", BUILDERS)
 def test_models_come_back_from_a_file(name, tmp_path):
@@ -81,6 +83,7 @@ def test_models_come_back_from_a_file(name, tmp_path):
     assert kernel_shapes(loaded) == kernel_shapes(model)
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("name", BUILDERS)
 def test_the_global_seed_decides_the_initial_weights(name):
     def weights(seed):

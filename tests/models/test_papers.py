@@ -67,6 +67,7 @@ def kernels(model):
 
 
 # Rare Gems and GGR count by the references' code; the others are printed.
+@pytest.mark.few(2)
 @pytest.mark.parametrize(
     ("name", "num_kernels", "weights"),
     [
@@ -123,6 +124,7 @@ def test_networks_have_the_parameters_of_the_papers(name, parameters):
     assert sum(math.prod(v.shape) for v in variables) == parameters
 
 
+@pytest.mark.few(5)
 @pytest.mark.parametrize(
     ("name", "macs"),
     [

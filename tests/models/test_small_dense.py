@@ -8,6 +8,7 @@ from rigl_tf.analysis import flops
 from rigl_tf.models import small_dense
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize(
     ("sparsity", "rounding", "parameters", "ratio"),
     [
@@ -32,6 +33,7 @@ def test_wide_resnet_has_the_parameters_and_flops_of_the_reference(
     ).flops() == pytest.approx(ratio, abs=5e-5)
 
 
+@pytest.mark.slow
 def test_resnet_50_has_the_parameters_and_flops_of_the_reference():
     dense = models.resnet50((32, 32, 3), 100, stem="cifar")
 
@@ -61,6 +63,7 @@ def test_widths_stay_multiples_in_the_largest_network_too():
     assert widths[0] == pytest.approx(3 * widths[1], abs=11)
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("sparsity", [0.0, 0.5, 0.9, 0.98])
 def test_the_largest_network_is_found_that_has_no_more_parameters(sparsity):
     dense = models.mlp((64,), 10)

@@ -165,6 +165,7 @@ def test_a_run_is_told_by_the_run_that_it_started_from(tmp_path, moved, capsys):
     }
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("name", table_runs.table_files())
 def test_a_record_tells_the_runs_of_a_paper_apart(name, tmp_path, monkeypatch):
     parsed = []

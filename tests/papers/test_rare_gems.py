@@ -64,6 +64,7 @@ def check_rates(optimizer, kind, expected):
         assert found == pytest.approx(rate, rel=1e-5, abs=1e-12), step
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize("table", SEARCHES)
 def test_gem_miner_searches_and_trains_as_in_the_tables(table):
     network, *printed = SEARCHES[table]
@@ -267,6 +268,7 @@ def test_kernels_begin_kaiming_normal():
     assert abs(kernel).max() > 3 * deviation  # not truncated
 
 
+@pytest.mark.few(1)
 @pytest.mark.filterwarnings("ignore:Gem-Miner without a `period`")
 @pytest.mark.parametrize("row", searches().values(), ids=[*searches()])
 def test_every_search_begins(row):

@@ -105,6 +105,7 @@ def test_there_is_a_panel_for_each_sparsity_and_distribution(tmp_path):
     assert more_width > 1.1 * width
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize(("kernels", "axes"), [(1, 1), (4, 4), (5, 8)])
 def test_masks_stand_four_in_a_row(tmp_path, kernels, axes):
     model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(4)])
@@ -163,6 +164,7 @@ def test_densities_are_drawn_where_no_run_has_any(tmp_path):
     assert len(np.unique(read(tmp_path / "densities.png"))) > 1
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("sparsity", [0.9, 0.5, 0.1])
 def test_mask_blackens_as_much_as_is_active(tmp_path, sparsity):
     model = keras.Sequential([keras.Input((20,)), keras.layers.Dense(30)])
@@ -286,6 +288,7 @@ FIGURES = sorted(
 )
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize("name", FIGURES)
 @pytest.mark.parametrize("validated", [True, False])
 def test_every_figure_is_drawn_of_runs_of_tickets(name, validated, tmp_path):

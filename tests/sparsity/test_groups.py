@@ -166,6 +166,7 @@ def trained(data, algorithm, units, **kwargs):
     return model
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize(
     ("n", "m", "sparsity"), [(2, 4, 0.5), (1, 8, 0.875), (3, 4, 0.25)]
 )
@@ -184,6 +185,7 @@ def test_n_of_every_m_stay_active(algorithm, n, m, sparsity, data):
         assert int(model.num_changed) > 0
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("algorithm", ["set", "rigl"])
 @pytest.mark.parametrize("ablation", [0.0, 0.5])
 def test_the_neurons_that_are_left_have_one_fan_in(algorithm, ablation, data):

@@ -67,6 +67,7 @@ EVERY_MODE = pytest.mark.parametrize(
 )
 
 
+@pytest.mark.few(1)
 @EVERY_MODE
 def test_the_highest_scores_win(top_k):
     mask = top_k(tf.constant([3.0, -1.0, 4.0, 1.0, -5.0, 9.0]), tf.constant(3))
@@ -81,6 +82,7 @@ def test_ties_go_to_the_lower_index(top_k):
     assert text(mask) == "111100"  # both 2s, then the first two 1s
 
 
+@pytest.mark.few(8)
 @EVERY_MODE
 @pytest.mark.parametrize(
     "k, expected",
@@ -230,6 +232,7 @@ def test_a_random_mask_has_exactly_k_and_depends_on_the_seed(n, seed, data):
     np.testing.assert_array_equal(mask, masks.random_mask((n, 2), k, seed))
 
 
+@pytest.mark.few(4)
 @pytest.mark.parametrize("other", [0, -8, 8, 7 + 2**31, 7 + 2**32, 7 - 2**31])
 def test_different_seeds_give_different_masks(other):
     first = np.array(masks.random_mask((40, 40), 800, seed=7))
@@ -237,6 +240,7 @@ def test_different_seeds_give_different_masks(other):
     assert np.any(first != np.array(masks.random_mask((40, 40), 800, other)))
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize("k", [0, 1, 40, 143])
 @pytest.mark.parametrize("most_tiles", [3, 64])
 def test_a_random_mask_drawn_in_parts_is_the_same(k, most_tiles, monkeypatch):
@@ -287,6 +291,7 @@ MASK = bits("1110011010")
 GRADIENT = np.array([0.1, 0.2, 0.3, 0.4, -0.9, 0.6, 0.7, 0.8, 0.05, -0.15])
 
 
+@pytest.mark.few(5)
 @pytest.mark.parametrize(
     "name, fraction, num, expected",
     [
@@ -334,6 +339,7 @@ def test_growing_by_the_mask_itself_changes_nothing(move):
     assert text(updated) == text(MASK)
 
 
+@pytest.mark.few(7)
 @pytest.mark.parametrize("num, left", [(3, "1010010000"), (5, "0000010000")])
 def test_dropping_alone_equals_the_originals_pruning(move, num, left):
     assert text(move(MASK, abs(WEIGHT), None, num, 0)) == left
@@ -393,6 +399,7 @@ def test_an_update_moves_exactly_what_it_is_told(values, seed, data):
     )
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("jit_compile", [False, True])
 def test_an_update_in_a_graph_equals_the_eager_one(jit_compile):
     update = tf.function(

@@ -163,6 +163,7 @@ def test_the_steps_listed_are_those_that_are_due(interval, a, b, start, stop):
     ]
 
 
+@pytest.mark.few(8)
 @pytest.mark.parametrize(
     "schedule",
     [
@@ -305,6 +306,7 @@ def test_one_schedule_is_that_of_every_kernel():
     assert [float(value) for value in found] == [0.7, 0.7]
 
 
+@pytest.mark.few(4)
 @pytest.mark.parametrize(
     ("drop_fraction", "message"),
     [
@@ -428,6 +430,7 @@ def agrees_with_tfmot():
         assert abs(float(sparsity) - ours(step)) < 1e-6
 
 
+@pytest.mark.slow
 def test_the_schedule_of_tfmot_is_accepted_and_agrees():
     # In a process of its own: importing tfmot makes tf.keras Keras 2.
     program = "\n".join(
@@ -524,6 +527,7 @@ def test_an_end_fraction_out_of_range_is_named(part):
         UpdateSchedule(end_fraction=part)
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize(
     ("density", "mean"),
     [(0.05, 0.23380), (0.1, 0.27413), (0.2, 0.35478), (0.5, 0.59674)],

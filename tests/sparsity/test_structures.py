@@ -77,6 +77,7 @@ def test_blocks_need_a_size(rows):
         structures.Blocks(rows=rows)
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("name", ["static", "set", "rigl", "gradual_pruning"])
 @pytest.mark.parametrize("units", ALL[1:4], ids=str)
 def test_units_stay_whole_and_their_number_exact(name, units, data):

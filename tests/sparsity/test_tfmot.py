@@ -73,6 +73,7 @@ def theirs(kernel, tmp_path_factory):
     return dict(zip(SPARSITIES, np.load(folder / "masks.npy"), strict=True))
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("sparsity", SPARSITIES)
 def test_tfmot_keeps_the_connections_that_top_k_mask_keeps(
     kernel, theirs, sparsity
@@ -142,6 +143,7 @@ print(active)
 """
 
 
+@pytest.mark.slow
 def test_a_model_is_pruned_when_and_as_much_as_a_tfmot_schedule_says():
     done = subprocess.run(
         [sys.executable, "-c", TRAIN], capture_output=True, text=True

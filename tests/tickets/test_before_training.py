@@ -25,6 +25,7 @@ def found(finder, density=0.25, **kwargs):
     return finder.find(MODEL, DATA, density, trainer=trainer)
 
 
+@pytest.mark.few(1)
 @pytest.mark.filterwarnings("ignore:.*does not control the density")
 @pytest.mark.parametrize("name", SEARCHES)
 def test_the_ticket_has_the_loss_that_the_search_ended_with(name):
@@ -55,6 +56,7 @@ def test_a_run_records_the_accuracy_of_the_search_before_training(tmp_path):
     assert kept / 160 == pytest.approx(record.ticket["density"])
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("inverted", [False, True])
 def test_statistics_are_gathered_for_connections_that_were_not_searched(
     inverted,

@@ -35,6 +35,7 @@ def scores(finder, model, data):
     return np.concatenate([score.ravel() for score in found.values()])
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize(
     ("name", "reduction"),
     [*((name, "sum_over_batch_size") for name in FINDERS), ("prospr", "sum")],
@@ -74,6 +75,7 @@ NOT_LOGITS_OF_A_SOFTMAX = {
 }
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("name", NOT_LOGITS_OF_A_SOFTMAX)
 def test_the_temperature_leaves_other_outputs_alone(name):
     loss, outputs, activation = NOT_LOGITS_OF_A_SOFTMAX[name]
@@ -106,6 +108,7 @@ def test_the_temperature_divides_the_logits_of_a_softmax():
     )
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("kind", [list, dict])
 def test_the_temperature_divides_the_logits_of_each_loss(kind):
     """Like weights a tenth as large; those of a regression stay."""
@@ -169,6 +172,7 @@ def peak():
     return measured
 
 
+@pytest.mark.slow
 def test_activations_of_one_step_and_one_part_are_in_memory(peak):
     one = peak(tickets.ProsPr(1))
 

@@ -58,6 +58,7 @@ def test_weights_under_a_mask_stay_for_other_masks():
         assert np.array(kernel.variable)[np.array(kernel.mask)].all()
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("name", ["magnitude", "gem_miner"])
 def test_reinitializing_keeps_masks_and_the_distribution(name):
     ticket = found(name)
@@ -79,6 +80,7 @@ def test_reinitializing_keeps_masks_and_the_distribution(name):
             assert np.abs(weight).max() <= (6 / sum(weight.shape)) ** 0.5
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("check", ["reinitialize", "kaiming"])
 @pytest.mark.parametrize("weights", ["own", "signed_constant"])
 def test_pretrained_weights_are_drawn_again(weights, check):
@@ -130,6 +132,7 @@ def test_inverting_takes_the_lowest_scores_of_each_layer():
     assert changed.masks["w"].tolist() == [True, False, True, False]
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("name", SCORED)
 def test_what_is_inverted_is_no_draw(name):
     ticket = found(name)
@@ -146,6 +149,7 @@ def test_what_is_inverted_is_no_draw(name):
         np.testing.assert_array_equal(mask[told], two.masks[kernel][told])
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("seed", [0, 1])
 def test_gem_miner_inverts_its_search(seed):
     ticket = found("gem_miner", 0.5, seed)
@@ -163,6 +167,7 @@ def test_gem_miner_inverts_its_search(seed):
     assert best.any() and not changed.masks["first"][best].all()
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("name", FINDERS)
 def test_scores_that_are_not_there_are_not_inverted(name):
     """A method refuses exactly the checks that would fail."""

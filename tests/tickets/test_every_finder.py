@@ -106,6 +106,7 @@ def test_it_leaves_the_model_alone(name):
     assert (ticket.weights is not None) == name.startswith(NEW_WEIGHTS)
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("name", FINDERS)
 def test_the_same_seed_finds_the_same_ticket(name):
     one, two = found(name), found.__wrapped__(name)
@@ -126,6 +127,7 @@ def test_scores_have_the_shape_of_kernels_and_are_numbers(name):
         assert not np.isnan(ticket.scores[kernel]).any()
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("name", FINDERS)
 def test_a_ticket_trains_and_keeps_to_its_masks(name):
     ticket = found(name)
@@ -138,6 +140,7 @@ def test_a_ticket_trains_and_keeps_to_its_masks(name):
         assert not (active & ~ticket.masks[kernel.name]).any()
 
 
+@pytest.mark.few(5)
 @pytest.mark.parametrize("name", FINDERS)
 def test_a_density_of_1_is_refused(name):
     with pytest.raises(ValueError, match="above 0 and below 1"):
@@ -179,6 +182,7 @@ def test_more_batches_than_there_are_is_refused(finder):
         finder.find(MODEL, DATA, 0.5)
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("name", ["snip", "grasp", "prospr"])
 def test_a_loss_that_is_not_finite_names_the_layers(name):
     x = np.full((16, 4), 1e38)
@@ -195,6 +199,7 @@ def test_a_loss_that_is_not_finite_names_the_layers(name):
         FINDERS[name].find(MODEL, data, 0.5)
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("name", ["edge_popup", "gem_miner", "imp"])
 def test_a_model_that_is_not_compiled_cannot_be_searched_by_training(name):
     model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)])
@@ -362,6 +367,7 @@ class Stop(Exception):
     pass
 
 
+@pytest.mark.few(4)
 @pytest.mark.parametrize(
     "name",
     [
@@ -463,6 +469,7 @@ def test_the_model_of_scores_is_saved_and_comes_back(tmp_path):
     assert len(again.trainable_variables) == 3, "Scores are trained alone."
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_a_search_skips_what_is_not_finite(bad):
     sparse = rigl_tf.sparsify(MODEL, rigl_tf.algorithms.Static(), sparsity=0.0)
@@ -529,6 +536,7 @@ def test_flow_that_ends_in_a_softmax_is_refused():
         tickets.SynFlow().find(model, DATA, 0.5)
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("name", ["snip", "grasp", "prospr"])
 def test_a_loss_may_be_named(name):
     """A function of that name gives one number for each example."""
@@ -542,6 +550,7 @@ def test_a_loss_may_be_named(name):
         np.testing.assert_array_equal(mask, made.masks[kernel])
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("name", ["snip", "prospr", "gem_miner"])
 def test_there_may_be_a_single_output(name):
     ones = np.ones((3, 1))
@@ -551,6 +560,7 @@ def test_there_may_be_a_single_output(name):
     assert 0 < ticket.density <= 0.4
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("name", ["magnitude", "snip", "prospr", "grasp"])
 def test_scores_that_are_all_zero_choose_nothing(name):
     model = small.linear(np.zeros((4, 3)), np.zeros((3, 3)))
@@ -586,6 +596,7 @@ def test_ctrl_c_interrupts_a_search_that_has_no_directory():
         trainer(trainer.compile(model), "search", callbacks=[Interrupted()])
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("name", ["snip", "grasp"])
 def test_embeddings_are_scored_on_request(name):
     model = keras.Sequential(
@@ -642,11 +653,13 @@ def test_epochs_that_cannot_be_counted_are_refused(epochs):
         )
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("name", ["magnitude", "gem_miner"])
 def test_any_integer_is_a_seed(name):
     assert 0 < found(name, seed=-1).density <= 0.25
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("name", ["snip", "gem_miner", "random"])
 def test_a_subclassed_model_is_left_alone(name):
     model = Subclassed()

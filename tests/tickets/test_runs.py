@@ -17,6 +17,7 @@ EPOCHS = 4
 TASK = child.task(EPOCHS)
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize(
     ("finder", "epochs", "check"),
     [
@@ -69,6 +70,7 @@ def whole(tmp_path_factory):
     return place, experiments.train(place, TASK, IMP, verbose=0)
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("done", [1, 2, 3, 4, 5])
 def test_a_search_that_is_stopped_goes_on(done, whole, tmp_path, monkeypatch):
     """After each of two rounds, of training, and of two checks."""

@@ -103,6 +103,7 @@ def test_every_normalization_of_keras_is_here():
     assert found == set(LAYERS)
 
 
+@pytest.mark.few(19)
 @pytest.mark.usefixtures("eager")
 @pytest.mark.parametrize("shape", [(6,), (3, 2, 6)], ids=["flat", "maps"])
 @pytest.mark.parametrize("name", MAKERS)
@@ -316,6 +317,7 @@ def prospr(values, batches, momentum):
     return [abs(g) for g in outer.gradient(loss, masks)]
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize(
     ("finder", "scores", "num"),
     [

@@ -129,6 +129,7 @@ def test_every_finder_is_here():
     assert FINDERS.keys() == tickets.TICKETS.keys()
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("task", TASKS)
 @pytest.mark.parametrize("name", FINDERS)
 def test_the_ticket_does_not_depend_on_the_kind_of_data(name, task):
@@ -190,6 +191,7 @@ def gradients(task, model, labels):
     return X.T @ below, after.T @ error
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize("task", TASKS)
 def test_snip_scores_by_the_loss_of_the_network(task):
     model, labels = of_task(task)
@@ -217,6 +219,7 @@ def test_weights_of_examples_count():
         )
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize(
     ("activation", "outputs", "labels", "loss"),
     [
@@ -241,6 +244,7 @@ def test_a_network_that_is_not_compiled_gets_the_loss_of_its_outputs(
         np.testing.assert_array_equal(scores, said.scores[kernel])
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize(
     ("activation", "outputs", "labels"),
     [
@@ -305,6 +309,7 @@ def test_the_accuracy_of_one_binary_output_is_that_of_its_sign(head):
     assert right not in (0, 1, np.mean(labels), 1 - np.mean(labels))
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize(
     ("name", "policy"),
     [(name, "float64") for name in FINDERS]
@@ -348,6 +353,7 @@ FORKED = (
 )
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize("name", FINDERS)
 def test_there_may_be_several_inputs_and_outputs(name):
     finder = FINDERS[name]
