@@ -14,11 +14,17 @@ from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Mapping
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 from typing import Any
 from typing import Protocol
 
+import keras
 import numpy as np
 import tensorflow as tf
+
+# The base class of mixins: classes that are only used before a layer or model
+# of Keras, as in `class ActiveDense(Active, keras.layers.Dense)`.
+LayerMixin = keras.Layer if TYPE_CHECKING else object
 
 PathLike = str | os.PathLike[str]
 Shape = tuple[int, ...]

@@ -3,15 +3,27 @@
 import abc
 import dataclasses
 import math
+from collections.abc import Callable
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 from keras import layers as kl
 
+from rigl_tf.algorithms import CandidateTile
+from rigl_tf.algorithms import KernelView
+from rigl_tf.kernels.activation_tape import Flow
 from rigl_tf.sparsity import kernel_layout
 from rigl_tf.sparsity import masks
 from rigl_tf.sparsity import structures
+from rigl_tf.typing import GrowScores
+from rigl_tf.typing import Integer
+from rigl_tf.typing import Seed
+from rigl_tf.typing import Shape
+from rigl_tf.typing import TensorLike
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -30,44 +42,49 @@ class SparseKernel(abc.ABC):
     layer: kl.Layer
     variable: keras.Variable
 
+    if TYPE_CHECKING:  # a variable in some classes, computed in others
+
+        @property
+        def mask(self) -> Any: ...
+
     beats_xla = False  # whether a step is faster if XLA does not compile it
 
     @property
     @abc.abstractmethod
-    def kernel_shape(self):
+    def kernel_shape(self) -> Shape:
         """Tuple of integers, the shape of the dense kernel."""
 
     @property
     @abc.abstractmethod
-    def source(self):
+    def source(self) -> Any:
         """The object that the layer exposes as `kernel`."""
 
     @abc.abstractmethod
-    def count(self):
+    def count(self) -> tf.Tensor:
         """Active connections, as an int64 scalar."""
 
     @abc.abstractmethod
-    def bits(self):
+    def bits(self) -> np.ndarray:
         """The mask as a uint8 array, eight connections in a byte."""
 
     @abc.abstractmethod
-    def masked(self, values):
+    def masked(self, values: TensorLike) -> tf.Tensor:
         """Returns `values`, in the shape of the variable, with exact zeros."""
 
     @abc.abstractmethod
-    def weights(self):
+    def weights(self) -> tf.Tensor:
         """The dense kernel with its zeros, as a tensor."""
 
     @abc.abstractmethod
-    def set_mask(self, mask):
+    def set_mask(self, mask: np.ndarray) -> None:
         """Sets the mask, a boolean array that must be checked already."""
 
     @abc.abstractmethod
-    def impose(self):
+    def impose(self) -> None:
         """Sets weights that are not active to exact zeros."""
 
     @abc.abstractmethod
-    def view(self, inputs):
+    def view(self, inputs: "UpdateInputs") -> KernelView:
         """Shows the kernel to an algorithm.
 
         Args:
@@ -78,7 +95,13 @@ class SparseKernel(abc.ABC):
         """
 
     @abc.abstractmethod
-    def grow(self, view, scores, num_grow, inputs):
+    def grow(
+        self,
+        view: KernelView,
+        scores: Callable[[CandidateTile], GrowScores],
+        num_grow: Integer,
+        inputs: "UpdateInputs",
+    ) -> tf.Tensor:
         """Sets the mask that a drop has left, and adds connections to it.
 
         Args:
@@ -94,11 +117,16 @@ class SparseKernel(abc.ABC):
         """
 
     @property
-    def view_dtype(self):
+    def view_dtype(self) -> str:
         """The dtype of floats in views: float64 stays, all else is float32."""
         return "float64" if self.variable.dtype == "float64" else "float32"
 
-    def new_weights(self, inputs, shape, gradient):
+    def new_weights(
+        self,
+        inputs: "UpdateInputs",
+        shape: Shape,
+        gradient: Callable[[], TensorLike | None],
+    ) -> tf.Tensor | None:
         """Returns the weights that new connections start with.
 
         Args:
@@ -110,10 +138,10 @@ class SparseKernel(abc.ABC):
         Returns:
             Float tensor of this shape, or `None` for zeros.
         """
-        seed = tf.random.experimental.stateless_fold_in(inputs.seed, 2)
+        seed = tf.random.fold_in(masks.seed_pair(inputs.seed), 2)
         return inputs.grow_init(self, shape, gradient, seed=seed)
 
-    def signs(self, seed):
+    def signs(self, seed: Seed) -> np.ndarray:
         """Returns the signs of the weights, random where a weight is zero.
 
         Args:
@@ -129,7 +157,7 @@ class SparseKernel(abc.ABC):
         by_chance = np.where(bits < 0, -1, 1)
         return np.where(sign == 0, by_chance, sign).astype("int8")
 
-    def count_units(self, structure):
+    def count_units(self, structure: structures.Structure) -> int:
         """Returns the active units of a structure, an integer."""
         if structure.is_unstructured:
             return int(self.count())
@@ -138,12 +166,12 @@ class SparseKernel(abc.ABC):
         return int(tf.math.count_nonzero(pooled))
 
     @property
-    def layout(self):
+    def layout(self) -> kernel_layout.Layout:
         """`Layout`, the meaning of the kernel's dimensions."""
         return kernel_layout.layout_for(self.layer, self.kernel_shape)
 
     @property
-    def shape(self):
+    def shape(self) -> Shape:
         """Tuple of integers, the shape that distributions of sparsity see.
 
         It is `kernel_shape`, or (in, out) for an `EinsumDense`.
@@ -153,7 +181,7 @@ class SparseKernel(abc.ABC):
         return self.kernel_shape
 
     @property
-    def size(self):
+    def size(self) -> int:
         """Integer, connections of the dense kernel."""
         return math.prod(self.kernel_shape)
 
@@ -175,17 +203,17 @@ class UpdateInputs:
             kernel's variable and the float that its elements start with.
     """
 
-    gradient: object = None
-    momentum: object = None
-    sign: object = None
-    flows: tuple = ()
+    gradient: TensorLike | None = None
+    momentum: TensorLike | None = None
+    sign: TensorLike | None = None
+    flows: Sequence[Flow] = ()
     structure: structures.Structure = structures.Unstructured()
-    seed: object = None
-    grow_init: object = None
-    slots: tuple = ()
+    seed: Seed = 0
+    grow_init: Any = None
+    slots: Sequence[tuple[keras.Variable, float]] = ()
 
 
-def checked_mask(mask, shape, name):
+def checked_mask(mask: Any, shape: Shape, name: str) -> np.ndarray:
     """Returns a mask as a boolean array, of the right shape and not empty."""
     mask = np.asarray(mask)
     problem = None

@@ -62,12 +62,13 @@ class BlockKernel(StoredKernel):
         if inputs.momentum is not None:
             momentum = self._means(inputs.momentum)
         units = self._units()
+        shape = self.blocks.shape(self.layout)
         return KernelView(
             weight=self._means(self.variable),
             mask=units,
             gradient=gradient,
             momentum=momentum,
-            random_numbers=RandomNumbers(units.shape, inputs.seed),
+            random_numbers=RandomNumbers(shape, inputs.seed),
         )
 
     def _view_of_connections(self, inputs):

@@ -75,7 +75,9 @@ class DenseKernel(SparseKernel):
             gradient=pooled(inputs.gradient),
             momentum=pooled(inputs.momentum),
             sign=pooled(inputs.sign),
-            random_numbers=RandomNumbers(mask.shape, inputs.seed),
+            random_numbers=RandomNumbers(
+                structure.shape(self.layout), inputs.seed
+            ),
         )
 
     def grow(self, view, scores, num_grow, inputs):

@@ -25,7 +25,7 @@ class KeepZeros(keras.constraints.Constraint):
         self.mask = mask
         self.inner = inner
         self.wrapper = wrapper
-        self.warning = None
+        self.warning: WarnOnce | None = None
 
     def __call__(self, w):
         if self.warning is not None:

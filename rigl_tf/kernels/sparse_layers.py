@@ -1,6 +1,7 @@
 """Layers that store only their active connections."""
 
 import math
+from typing import Any
 
 import keras
 import numpy as np
@@ -16,18 +17,20 @@ from rigl_tf.kernels.coo_kernel import ActiveKernel
 from rigl_tf.kernels.ops import dispatch
 from rigl_tf.sparsity import kernel_layout
 from rigl_tf.sparsity.structures import Blocks
+from rigl_tf.typing import LayerMixin
+from rigl_tf.typing import Shape
 from rigl_tf.utils import tensors
 
 
 class _Place:
     """Stands where a layer expects its kernel, and says what shape it has."""
 
-    def __init__(self, shape):
+    def __init__(self, shape: Shape):
         self.shape = shape
         self.name = "kernel"
 
 
-class Active:
+class Active(LayerMixin):
     """Makes a Keras layer store its active connections, and only those.
 
     The kernel is never made, in no step and in no update. Give it before the
@@ -48,7 +51,7 @@ class Active:
         self.block = None if block is None else tuple(block)
         self.supports_jit = block is not None
 
-    def add_weight(self, shape=None, *args, name=None, **kwargs):
+    def add_weight(self, shape: Any = None, *args, name=None, **kwargs) -> Any:
         if name != "kernel":
             return super().add_weight(shape, *args, name=name, **kwargs)
         self._place = _Place(tuple(shape))
@@ -165,12 +168,16 @@ class ActiveEinsumDense(Active, kl.EinsumDense):
     """An EinsumDense layer that stores only its active connections."""
 
     @property
+    def _letters(self) -> Any:
+        return kernel_layout.matrices(self.equation)
+
+    @property
     def _output_rank(self):
-        return len(kernel_layout.matrices(self.equation)[-1])
+        return len(self._letters[-1])
 
     def call(self, inputs, training=None):
         del training
-        rank = len(kernel_layout.matrices(self.equation)[1])
+        rank = len(self._letters[1])
         return self.finished(self.times_kernel(inputs, rank))
 
 

@@ -2,6 +2,7 @@
 
 import importlib.util
 import math
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -102,7 +103,9 @@ def planned(
 
 def _chosen(wanted, names):
     """Dictionary from the name of a kernel to how it is stored."""
-    by_pattern = wanted if isinstance(wanted, dict) else {"*": wanted}
+    by_pattern: dict[str, Any] = (
+        wanted if isinstance(wanted, dict) else {"*": wanted}
+    )
     for value in by_pattern.values():
         if value not in STORAGES:
             raise ValueError(
@@ -110,7 +113,7 @@ def _chosen(wanted, names):
                 "dictionary from names of layers to them. "
                 f"Received: storage={wanted!r}."
             )
-    chosen = dict.fromkeys(names, "dense")
+    chosen: dict[str, Any] = dict.fromkeys(names, "dense")
     matches = distributions.match(by_pattern, names, "storage")
     for pattern in reversed(by_pattern):
         chosen.update(dict.fromkeys(matches[pattern], by_pattern[pattern]))

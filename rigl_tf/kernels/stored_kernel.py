@@ -1,12 +1,14 @@
 """The base class of kernels that store only their active units."""
 
 import dataclasses
+from typing import Any
 
 import keras
 import tensorflow as tf
 
 from rigl_tf.kernels import index_sets
 from rigl_tf.kernels.base import SparseKernel
+from rigl_tf.typing import TensorLike
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -36,7 +38,7 @@ class StoredKernel(SparseKernel):
         """Integer, the most units that can be stored."""
         return self.variable.shape[0]
 
-    def masked(self, values):
+    def masked(self, values: TensorLike) -> Any:
         return values
 
     def impose(self):

@@ -5,6 +5,7 @@ from typing import Any
 
 from rigl_tf._keras_compat import graph_of
 from rigl_tf._keras_compat import is_called
+from rigl_tf.typing import LayerMixin
 
 
 def _of_sparse_step(name: str) -> Any:
@@ -22,7 +23,7 @@ def _of_network(name: str) -> Any:
     )
 
 
-class ForwardedAttributes:
+class ForwardedAttributes(LayerMixin):
     """Lets a model answer as its `network` and its `sparse_step` do."""
 
     algorithm = _of_sparse_step("algorithm")

@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from typing import Any
 
 import keras
 import numpy as np
@@ -90,7 +91,7 @@ def _deviation_of_active(kernel):
 def _initial_sample(kernel):
     """Some weights of a new kernel: of a very large one, not all are kept."""
     name = kernel.variable.name.removesuffix("_kernel")
-    initializer = getattr(
+    initializer: Any = getattr(
         kernel.layer,
         f"{name}_initializer",
         getattr(kernel.layer, "depthwise_initializer", None),

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Mapping
 from collections.abc import Sequence
+from typing import Any
 
 from rigl_tf.sparsity.distributions import check_sparsity
 from rigl_tf.sparsity.distributions import first_layer
@@ -50,7 +51,7 @@ def with_layers(
     sparsities = dict(sparsities)
     _check(sparsities, distribution)
 
-    def share(shapes, sparsity, *, names, first=first_layer):
+    def share(shapes, sparsity, *, names, first: Any = first_layer):
         del sparsity
         if callable(first):
             first = first(names)

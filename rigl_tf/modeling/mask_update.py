@@ -7,6 +7,7 @@
 import collections.abc
 import dataclasses
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -128,9 +129,9 @@ def inputs_of(state, batch, i, **others) -> UpdateInputs:
     return UpdateInputs(
         momentum=momentum,
         sign=None if state.signs is None else state.signs[i],
-        seed=tf.random.experimental.stateless_fold_in(
+        seed=tf.random.fold_in(
             tf.constant([state.seed, i], tf.int64),
-            tf.convert_to_tensor(state.step),
+            tf.convert_to_tensor(state.step),  # pyright: ignore[reportArgumentType]
         ),
         **others,
     )
@@ -304,13 +305,13 @@ def _same(tensor):
     return None if tensor is None else tf.identity(tensor)
 
 
-def _gradient_of_decay(variable, dtype):
+def _gradient_of_decay(variable, dtype) -> tf.Tensor:
     """The part of a gradient that comes from the kernel's regularizer."""
     weights = tf.convert_to_tensor(variable)
     with tf.GradientTape() as tape:
         tape.watch(weights)
         penalty = variable.regularizer(weights)
-    gradient = tape.gradient(penalty, weights)
+    gradient: Any = tape.gradient(penalty, weights)
     return tf.zeros([], dtype) if gradient is None else tf.cast(gradient, dtype)
 
 

@@ -231,7 +231,7 @@ def _declare(layer, name):
         else:
             inside = [child for child in inside if child.name == part]
         owner = next(iter(inside), None)
-    if not _is_kernel(getattr(owner, attribute, None)):
+    if owner is None or not _is_kernel(getattr(owner, attribute, None)):
         known = [kernel.name for kernel in maskable_kernels(layer)]
         raise ValueError(
             f"Layer {layer.name!r} has no kernel {name!r}. A kernel is an "

@@ -239,7 +239,7 @@ class SparseModel(
         optimizer = args[0] if args else kwargs.get("optimizer")
         refusals.refuse_keras_2(optimizer, "optimizer")
         refusals.refuse_to_jit_active(
-            kwargs.get("jit_compile"),
+            kwargs.get("jit_compile", "auto"),
             [k.name for k in self.kernels if isinstance(k, ActiveKernel)],
         )
         wanted = kwargs.get("jit_compile", "auto")
@@ -278,7 +278,7 @@ class SparseModel(
     def compile_from_config(self, config):
         self.compile(**keras.saving.deserialize_keras_object(config))
 
-    def fit(self, *args, callbacks=None, **kwargs):
+    def fit(self, *args: Any, callbacks: Any = None, **kwargs: Any) -> Any:
         refusals.refuse_outside_of_scope(strategy_of(self))
         guard = TrainingGuard(self.sparse_step)
         if isinstance(callbacks, keras.callbacks.CallbackList):

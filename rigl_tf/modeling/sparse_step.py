@@ -113,8 +113,9 @@ class SparseStep:
                 "model)`."
             )
             for kernel in self.kernels:
-                if isinstance(kernel.variable.constraint, KeepZeros):
-                    kernel.variable.constraint.warning = warning
+                constraint = kernel.variable.constraint
+                if isinstance(constraint, KeepZeros):
+                    constraint.warning = warning
 
     def draw_masks(self, units=None, places=None):
         """Draws masks with as many active units as the budgets say.

@@ -1,6 +1,7 @@
 """Callback that every training of a sparse model has."""
 
 import warnings
+from typing import Any
 
 import keras
 import numpy as np
@@ -104,7 +105,7 @@ class TrainingGuard(keras.callbacks.Callback):
         if self._agreement and self._is_time("replicas", _PERIOD):
             self._agreement.check()
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         steps, skipped = np.subtract(self._counts(), self._start)
         if skipped >= steps:  # metrics of nothing would be 0
             for name in logs or {}:

@@ -65,6 +65,9 @@ def train_step(model, data):
     before = [tf.identity(variable.value) for variable in changed]
     num_examples = tf.shape(tree.flatten(x)[0])[0]
     num_replicas = tf.distribute.get_strategy().num_replicas_in_sync
+    share = 1.0
+    if num_replicas > 1:
+        share = replica_sync.example_share(num_examples)
 
     with tf.GradientTape() as tape:
         with kernels.recording() as flows:
@@ -82,7 +85,6 @@ def train_step(model, data):
             loss = tf.math.multiply_no_nan(loss, seen)
         add_to_logged_loss(model, loss, num_examples)
         if num_replicas > 1:
-            share = replica_sync.example_share(num_examples)
             loss *= tf.cast(share, loss.dtype)
         loss = model.optimizer.scale_loss(loss)
     if num_replicas > 1:

@@ -11,9 +11,10 @@ from rigl_tf.modeling import maskable
 from rigl_tf.modeling import placement
 from rigl_tf.modeling import sparse_wrapper
 from rigl_tf.modeling.sparse_wrapper import Sparse
+from rigl_tf.typing import LayerMixin
 
 
-class WrapperOwner:
+class WrapperOwner(LayerMixin):
     """Lets a model with a `network` own `Sparse` wrappers of its layers.
 
     Attributes:

@@ -4,9 +4,10 @@ import math
 import numbers
 from collections.abc import Collection
 from typing import Any
+from typing import TypeGuard
 
 
-def is_number(value: Any) -> bool:
+def is_number(value: Any) -> TypeGuard[float]:
     """Returns whether a value is a finite real number, Python's or NumPy's."""
     is_real = isinstance(value, numbers.Real) and not isinstance(value, bool)
     return is_real and math.isfinite(value)

@@ -1,6 +1,7 @@
 """Multiplies by a kernel that stores active connections only."""
 
 import contextlib
+from typing import Any
 
 import tensorflow as tf
 
@@ -8,7 +9,7 @@ from rigl_tf.kernels.ops import block_matmul
 from rigl_tf.kernels.ops import csr_matmul
 
 
-def product(inputs, outputs, block=None):
+def product(inputs: int, outputs: int, block: Any = None) -> Any:
     """Returns the fastest available `Product` for a kernel.
 
     Args:
@@ -31,7 +32,9 @@ def product(inputs, outputs, block=None):
     return fastest.Product(inputs, outputs, *block)
 
 
-def multiply(product, x, values, active):
+def multiply(
+    product: Any, x: tf.Tensor, values: tf.Tensor, active: tf.Tensor
+) -> Any:
     """Computes `x @ kernel`, with gradients of active connections only.
 
     Args:
