@@ -1,5 +1,6 @@
 """Records of runs: reading, writing, tables and figures."""
 
+from rigl_tf.results.frames import load
 from rigl_tf.results.records import MODEL
 from rigl_tf.results.records import RECORD
 from rigl_tf.results.records import TRIALS
@@ -19,6 +20,7 @@ __all__ = [
     "mark_run_dir",
     "acquire_run_dir",
     "find",
+    "load",
     "read",
     "read_all",
     "write",

@@ -10,6 +10,7 @@ import pytest
 import rigl_tf
 from rigl_tf import results
 from rigl_tf.results import plots
+from rigl_tf.results.plots import figures
 from tests import records
 
 
@@ -392,3 +393,12 @@ def test_densities_that_are_all_the_same_have_an_axis(tmp_path):
     )
 
     assert fraction(read(tmp_path / "p.png"), (255, 255, 255)) < 0.99
+
+
+@pytest.mark.parametrize(
+    ("number", "labels"), [(0, 0), (60, 60), (61, 31), (5000, 60)]
+)
+def test_of_many_kernels_few_have_a_label(number, labels):
+    names = range(number)
+
+    assert len(names[:: figures.label_step(names)]) == labels

@@ -46,15 +46,17 @@ def density_over_time(record, path):
     names = [name for name in record.history if name.startswith("density/")]
     figure, axes = figures.new_figure(1, 1)
     colours = matplotlib.colormaps["viridis"](np.linspace(0, 0.9, len(names)))
+    step = figures.label_step(names)
     for i, (name, colour) in enumerate(zip(names, colours, strict=True)):
         values = record.history[name]
+        label = name.removeprefix("density/")
         axes[0, 0].plot(
             range(1, len(values) + 1),
             values,
             color=colour,
             linestyle=figures.LINES[i % len(figures.LINES)],
             linewidth=2,
-            label=name.removeprefix("density/"),
+            label=label if i % step == 0 else None,
         )
     axes[0, 0].xaxis.get_major_locator().set_params(integer=True)
     axes[0, 0].set_xlabel("epoch")

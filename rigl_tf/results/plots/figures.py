@@ -24,6 +24,7 @@ COLOURS = (
 # Line styles and hatches distinguish methods with the same colour.
 LINES = ("-", "--", ":")
 HATCHES = (None, "/////", ".....")
+_MOST_LABELS = 60
 
 
 class Style(NamedTuple):
@@ -98,6 +99,11 @@ def seeds(records):
     if counts in ([], [1]):
         return ""
     return f"\nmean and range of {' or '.join(map(str, counts))} seeds"
+
+
+def label_step(names):
+    """Returns 1, or n if only every n-th of many names has room for a label."""
+    return -(-len(names) // _MOST_LABELS) or 1
 
 
 def tiled(num, width=7.0):

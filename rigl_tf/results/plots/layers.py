@@ -51,8 +51,13 @@ def _bars(records, path, values_of, ylabel):
                 linewidth=0,
                 label=group.label,
             )
+            shown = range(0, len(names), figures.label_step(names))
             axes.set_xticks(
-                range(len(names)), names, rotation=45, ha="right", fontsize=8
+                shown,
+                [names[i] for i in shown],
+                rotation=45,
+                ha="right",
+                fontsize=8,
             )
         axes.set_ylabel(ylabel)
         figures.logarithmic(axes)
