@@ -51,6 +51,11 @@ def get(name: str, **hyperparameters: Any) -> Algorithm:
 
     Raises:
         ValueError: If the name is not registered.
+
+    Example:
+
+    >>> rigl_tf.algorithms.get("rigl")
+    RigL()
     """
     if name not in ALGORITHMS:
         raise ValueError(

@@ -37,6 +37,11 @@ class DeepR(Algorithm):
 
     Reference:
         [Bellec et al., 2018](https://arxiv.org/abs/1711.05136), Algorithm 1.
+
+    Example:
+
+    >>> deepr = rigl_tf.algorithms.DeepR(l1=1e-4, temperature=0.0)
+    >>> sparse = rigl_tf.sparsify(network, deepr, sparsity=0.5)
     """
 
     l1: float = 1e-5

@@ -32,6 +32,11 @@ class DSR(Algorithm):
 
     Reference:
         [Mostafa & Wang, 2019](https://arxiv.org/abs/1902.05967), Algorithm 1.
+
+    Example:
+
+    >>> sparse = rigl_tf.sparsify(
+    ...     network, rigl_tf.algorithms.DSR(num_wanted=4), sparsity=0.5)
     """
 
     threshold: float = 1e-3

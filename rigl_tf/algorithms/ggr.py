@@ -32,6 +32,13 @@ class GGR(Algorithm):
 
     Reference:
         [Parger et al., 2022](https://arxiv.org/abs/2210.14012), section 3.
+
+    Example:
+
+    >>> sparse = rigl_tf.sparsify(
+    ...     network, rigl_tf.algorithms.GGR(), sparsity=0.5)
+    >>> sparse.schedule.interval is None  # an epoch
+    True
     """
 
     needs_gradient = True

@@ -26,6 +26,12 @@ class GradualPruning(Algorithm):
 
     Reference:
         [Zhu & Gupta, 2017](https://arxiv.org/abs/1710.01878), section 3.
+
+    Example:
+
+    >>> sparse = rigl_tf.sparsify(
+    ...     network, rigl_tf.algorithms.GradualPruning("global"),
+    ...     sparsity=rigl_tf.schedules.PolynomialSparsity(0.9))
     """
 
     scope: str = "layer"

@@ -21,6 +21,11 @@ class Rewire(Algorithm):
             `"saliency"` (|weight x gradient|) or `"random"`.
         grow_by: Tuple of such strings. Each score grows an equal share;
             earlier scores choose first and get the remainder.
+
+    Example:
+
+    >>> rewire = rigl_tf.algorithms.Rewire("saliency", ("gradient", "random"))
+    >>> sparse = rigl_tf.sparsify(network, rewire, sparsity=0.5)
     """
 
     drop_by: str = "magnitude"

@@ -19,6 +19,13 @@ class RigL(Algorithm):
 
     Reference:
         [Evci et al., 2020](https://arxiv.org/abs/1911.11134), Algorithm 1.
+
+    Example:
+
+    >>> sparse = rigl_tf.sparsify(
+    ...     network, rigl_tf.algorithms.RigL(), sparsity=0.5)
+    >>> round(1 - sum(int(k.count()) for k in sparse.kernels) / 56, 1)
+    0.5
     """
 
     needs_gradient = True

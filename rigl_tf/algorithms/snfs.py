@@ -29,6 +29,11 @@ class SNFS(Algorithm):
     Reference:
         [Dettmers & Zettlemoyer, 2019](https://arxiv.org/abs/1907.04840),
         section 3.
+
+    Example:
+
+    >>> sparse = rigl_tf.sparsify(
+    ...     network, rigl_tf.algorithms.SNFS(decay=0.8), sparsity=0.5)
     """
 
     decay: float = 0.9

@@ -18,6 +18,11 @@ class SET(Algorithm):
 
     Reference:
         [Mocanu et al., 2018](https://arxiv.org/abs/1707.04780), Algorithm 1.
+
+    Example:
+
+    >>> sparse = rigl_tf.sparsify(
+    ...     network, rigl_tf.algorithms.SET(), sparsity=0.5, drop_fraction=0.2)
     """
 
     def grow(self, tile: CandidateTile) -> tf.Tensor:

@@ -11,7 +11,13 @@ from rigl_tf.algorithms.kernel_view import CandidateTile
 
 @dataclasses.dataclass(frozen=True)
 class Static(Algorithm):
-    """Keeps the initial connections during training."""
+    """Keeps the initial connections during training.
+
+    Example:
+
+    >>> sparse = rigl_tf.sparsify(
+    ...     network, rigl_tf.algorithms.Static(), sparsity=0.5)
+    """
 
     updates_masks = False
 

@@ -176,6 +176,12 @@ def inference(
 
     Raises:
         ValueError: If the input shape is not fully known.
+
+    Example:
+
+    >>> cost = rigl_tf.flops.inference(network)
+    >>> cost.flops()  # 2 * (4 * 8 + 8 * 3)
+    112
     """
     network = getattr(model, "network", model)
     kernels = sparse_wrapper.sparse_kernels(

@@ -126,6 +126,12 @@ def summary(model: keras.Model) -> Summary:
 
     Raises:
         ValueError: If no kernel of the model is masked.
+
+    Example:
+
+    >>> sparse = rigl_tf.sparsify(network, "rigl", sparsity=0.5)
+    >>> len(rigl_tf.summary(sparse).kernels)
+    2
     """
     kernels = sparse_wrapper.sparse_kernels(model)
     if not kernels:

@@ -50,6 +50,15 @@ class SparsityMonitor(keras.callbacks.Callback):
     Reference:
         [Liu et al., 2021](https://arxiv.org/abs/2102.02887) for `explored`,
         their in-time over-parameterization rate.
+
+    Example:
+
+    >>> monitor = rigl_tf.SparsityMonitor()
+    >>> sparse = rigl_tf.sparsify(network, "set", sparsity=0.5)
+    >>> sparse.compile("sgd", "sparse_categorical_crossentropy")
+    >>> history = sparse.fit(x, y, verbose=0, callbacks=[monitor])
+    >>> round(history.history["sparsity"][0], 2)
+    0.5
     """
 
     def __init__(self, log_dir: PathLike | None = None) -> None:

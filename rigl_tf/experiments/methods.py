@@ -53,6 +53,13 @@ class Method:
             from, or `None`.
         reuse: String, the part of the source to reuse: its final `"masks"`, or
             the final `"densities"` of its kernels for new random masks.
+
+    Example:
+
+    >>> method = rigl_tf.experiments.Method(
+    ...     "rigl", rigl_tf.algorithms.RigL(), sparsity=0.9)
+    >>> method.schedule.interval
+    100
     """
 
     name: str

@@ -36,6 +36,12 @@ class GrowInit(Config):
     Reference:
         [Evci et al., 2020](https://arxiv.org/abs/1911.11134), whose code
         divides by the inverse of `scale`.
+
+    Example:
+
+    >>> sparse = rigl_tf.sparsify(
+    ...     network, "rigl", sparsity=0.5,
+    ...     grow_init=rigl_tf.grow_init.GrowInit("random", scale=0.1))
     """
 
     kind: str = "zeros"

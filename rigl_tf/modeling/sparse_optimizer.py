@@ -41,8 +41,8 @@ class SparseOptimizer(keras.optimizers.Optimizer):
     ...     "rigl", sparsity=0.5,
     ...     schedule=rigl_tf.schedules.UpdateSchedule(10, end_step=100))
     >>> optimizer = rigl_tf.SparseOptimizer("adam", student)
-    >>> optimizer.iterations == 0
-    True
+    >>> int(optimizer.iterations)
+    0
     """
 
     def __init__(

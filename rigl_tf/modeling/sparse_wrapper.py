@@ -45,7 +45,7 @@ class Sparse(kl.Wrapper):
 
     >>> layer = rigl_tf.Sparse(keras.layers.Dense(3))
     >>> layer.build((None, 2))
-    >>> layer.kernels[0].mask.shape
+    >>> tuple(layer.kernels[0].mask.shape)
     (2, 3)
     """
 
@@ -271,7 +271,14 @@ def sparse_kernels(model):
 
 
 def sparse_layers(model: keras.Model) -> list[Sparse]:
-    """Returns the `Sparse` layers of a model, each once, in its order."""
+    """Returns the `Sparse` layers of a model, each once, in its order.
+
+    Example:
+
+    >>> sparse = rigl_tf.sparsify(network, "rigl", sparsity=0.5)
+    >>> len(rigl_tf.sparse_layers(sparse))
+    2
+    """
     wrappers = [
         found.variable.constraint.wrapper
         for found in maskable.maskable_kernels(model)

@@ -42,6 +42,11 @@ def mlp(
 
     Reference:
         [LeCun et al., 1998](https://doi.org/10.1109/5.726791).
+
+    Example:
+
+    >>> rigl_tf.models.mlp((8, 8, 1), 10).count_params() > 0
+    True
     """
     check_shape("input_shape", input_shape)
     check_count("num_classes", num_classes)

@@ -48,9 +48,9 @@ def load(directory: PathLike) -> "pd.DataFrame":
 
     Example:
 
-    >>> frame = load("runs")
-    >>> frame.groupby(["method", "sparsity"])["test_accuracy"].mean()
-    >>> frame.to_latex("runs.tex")
+    >>> frame = rigl_tf.results.load("runs")
+    >>> means = frame.groupby(["method", "sparsity"])["test_accuracy"].mean()
+    >>> means.to_csv("means.csv")
     """
     import pandas as pd  # takes a second, and only this function needs it
 

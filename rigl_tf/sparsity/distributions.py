@@ -304,6 +304,11 @@ def budgets(
     Raises:
         ValueError: If a layer would have no connection, or if an argument has
             another length or is out of range.
+
+    Example:
+
+    >>> rigl_tf.distributions.budgets([(4, 8), (8, 3)], [0.5, 0.0])
+    [16, 24]
     """
     names = _names(shapes, names)
     if len(sparsities) != len(shapes):

@@ -43,6 +43,11 @@ def top_k_mask(
 
     Raises:
         ValueError: If `k` is negative or larger than the number of candidates.
+
+    Example:
+
+    >>> top_k_mask([0.1, 0.9, 0.9, 0.3], k=2).numpy()
+    array([False,  True,  True, False])
     """
     scores = tf.convert_to_tensor(scores)
     if candidates is None:
@@ -67,6 +72,12 @@ def random_mask(shape: Shape, k: Integer, seed: Seed) -> tf.Tensor:
 
     Raises:
         ValueError: If `k` is out of range.
+
+    Example:
+
+    >>> mask = random_mask((4, 8), k=5, seed=0)
+    >>> int(tf.math.count_nonzero(mask))
+    5
     """
     size, seed = math.prod(shape), seed_pair(seed)
     tile = max(_TILE, -(-size // _MAX_TILES))
@@ -246,6 +257,12 @@ def grow(mask: tf.Tensor, scores: GrowScores, num_grow: Integer) -> tf.Tensor:
     Raises:
         ValueError: If `num_grow` is negative, or fewer connections are
             inactive.
+
+    Example:
+
+    >>> grow(
+    ...     [True, False, False], scores=[9.0, 0.1, 0.2], num_grow=1).numpy()
+    array([ True, False,  True])
     """
     if isinstance(num_grow, int) and num_grow == 0:
         return mask

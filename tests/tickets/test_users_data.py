@@ -1,6 +1,5 @@
 """Every finder takes what `fit` takes: data, labels and losses of any kind."""
 
-import doctest
 import warnings
 
 import keras
@@ -10,9 +9,7 @@ import tensorflow as tf
 
 from rigl_tf import datasets
 from rigl_tf import tickets
-from rigl_tf.tickets import base
 from rigl_tf.tickets import batches
-from rigl_tf.tickets import ticket as ticket_module
 from rigl_tf.training.losses import UnknownLoss
 from rigl_tf.training.losses import infer_loss
 from tests.tickets import small
@@ -450,11 +447,3 @@ def test_a_search_has_to_be_told_for_how_long(name):
     call = rf"`{kind.__name__}\(epochs=10\)`"
     with pytest.raises(ValueError, match=f"needs a number of epochs.*{call}"):
         kind(**given).find(model, (X, labels), 0.5, validation_data=(X, labels))
-
-
-def test_the_examples_run(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    names = {"keras": keras, "np": np, "tickets": tickets}
-    for module in (base, ticket_module):
-        result = doctest.testmod(module, extraglobs=names)
-        assert result.attempted and not result.failed

@@ -60,7 +60,9 @@ class ShrinkResult:
         return text_tables.markdown(rows)
 
 
-def shrink(model: keras.Model, samples: Any = None) -> keras.Model:
+def shrink(
+    model: keras.Model, samples: Any = None
+) -> tuple[keras.Model, ShrinkResult]:
     """Removes neurons and channels without active inputs or without use.
 
     A unit without inputs has the same output for every example: this constant

@@ -31,6 +31,11 @@ class Constant(Config):
 
     Args:
         initial: Float in [0, 1], fraction of a layer's active connections.
+
+    Example:
+
+    >>> float(Constant(0.3)(1000))
+    0.3
     """
 
     initial: float = 0.3

@@ -24,6 +24,11 @@ class ConstantSparsity(Config):
 
     Args:
         sparsity: Float in [0, 1), fraction of zeros.
+
+    Example:
+
+    >>> float(ConstantSparsity(0.8)(1000))
+    0.8
     """
 
     sparsity: float
@@ -53,6 +58,13 @@ class PolynomialSparsity(Config):
 
     Reference:
         [Zhu & Gupta, 2017](https://arxiv.org/abs/1710.01878), equation 1.
+
+    Example:
+
+    >>> pruning = rigl_tf.schedules.PolynomialSparsity(
+    ...     0.8, begin_step=0, end_step=100)
+    >>> [round(float(pruning(step)), 2) for step in (0, 50, 100)]
+    [0.0, 0.7, 0.8]
     """
 
     final: float

@@ -24,6 +24,12 @@ class UpdateSchedule(Config):
             papers. `None` means `end_fraction` of the steps of the first
             `fit`.
         end_fraction: Float in (0, 1].
+
+    Example:
+
+    >>> schedule = rigl_tf.schedules.UpdateSchedule(100, end_step=300)
+    >>> [bool(schedule(step)) for step in (0, 100, 150, 200, 300)]
+    [False, True, False, True, False]
     """
 
     interval: int | None = 100

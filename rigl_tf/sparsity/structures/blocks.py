@@ -60,6 +60,12 @@ class Filters(Structure, registered_name="Outputs"):
     Exclude the last layer, whose outputs are the outputs of the model. The
     gradient of a ReLU neuron without inputs is zero. RigL therefore grows only
     filters that it dropped in the same update; SET grows any filter.
+
+    Example:
+
+    >>> sparse = rigl_tf.sparsify(
+    ...     network, "set", sparsity=0.5, exclude="classes",
+    ...     structure=rigl_tf.structures.Filters())
     """
 
     def shape(self, layout: Layout) -> Shape:
@@ -83,6 +89,12 @@ class Blocks(Structure):
     Args:
         rows: Integer >= 1, inputs in a block.
         columns: Integer >= 1, outputs in a block.
+
+    Example:
+
+    >>> sparse = rigl_tf.sparsify(
+    ...     network, "rigl", sparsity=0.5,
+    ...     structure=rigl_tf.structures.Blocks(2, 2))
     """
 
     rows: int = 32

@@ -37,6 +37,12 @@ class ConstantFanIn(GroupedSparsity):
         [Lasby et al., 2024](https://arxiv.org/abs/2305.02299), section 3.
         The paper does not count a connection that is dropped and would grow
         again in the same update; this class counts it, as RigL does.
+
+    Example:
+
+    >>> sparse = rigl_tf.sparsify(
+    ...     network, "rigl", sparsity=0.5, distribution="uniform_all",
+    ...     structure=rigl_tf.structures.ConstantFanIn())
     """
 
     ablation: float = 0.0

@@ -28,6 +28,12 @@ class NM(GroupedSparsity):
     Reference:
         [Zhou et al., 2021](https://arxiv.org/abs/2102.04010), section 3, for
         the pattern.
+
+    Example:
+
+    >>> sparse = rigl_tf.sparsify(
+    ...     network, "rigl", sparsity=0.5, distribution="uniform_all",
+    ...     structure=rigl_tf.structures.NM(2, 4))
     """
 
     n: int = 2

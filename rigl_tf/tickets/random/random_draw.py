@@ -25,6 +25,11 @@ class Random(TicketFinder):
         distribution: Function of `rigl_tf.distributions`, or its name. It
             gives the sparsity of each layer. The densities are scaled to the
             requested total.
+
+    Example:
+
+    >>> finder = rigl_tf.tickets.Random()
+    >>> ticket = finder.find(network, (x, y), density=0.5)
     """
 
     distribution: str | Distribution = distributions.uniform_all

@@ -46,6 +46,11 @@ class SmartRatio(TicketFinder):
     Reference:
         [Su et al., 2020](https://arxiv.org/abs/2009.11094), section 4.2;
         [Sreenivasan et al., 2022](https://arxiv.org/abs/2202.12002), appendix.
+
+    Example:
+
+    >>> finder = rigl_tf.tickets.SmartRatio()
+    >>> ticket = finder.find(network, (x, y), density=0.5)
     """
 
     last: float = LAST_DENSITY

@@ -31,6 +31,11 @@ class GraSP(loss_functional.ByGradient):
 
     Reference:
         [Wang et al., 2020](https://arxiv.org/abs/2002.07376), equation 8.
+
+    Example:
+
+    >>> finder = rigl_tf.tickets.GraSP()
+    >>> ticket = finder.find(network, (x, y), density=0.5)
     """
 
     num_batches: int = 2

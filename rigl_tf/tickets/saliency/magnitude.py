@@ -13,7 +13,13 @@ from rigl_tf.utils import tensors
 
 @dataclasses.dataclass(frozen=True)
 class Magnitude(OneShot):
-    """Keeps the connections with the largest initial |w|."""
+    """Keeps the connections with the largest initial |w|.
+
+    Example:
+
+    >>> finder = rigl_tf.tickets.Magnitude()
+    >>> ticket = finder.find(network, (x, y), density=0.5)
+    """
 
     def scores(
         self, sparse: SparseModel, request: SearchRequest

@@ -36,6 +36,11 @@ class ProsPr(loss_functional.ByGradient):
 
     Reference:
         [Alizadeh et al., 2022](https://arxiv.org/abs/2202.08132), section 3.
+
+    Example:
+
+    >>> finder = rigl_tf.tickets.ProsPr()
+    >>> ticket = finder.find(network, (x, y), density=0.5)
     """
 
     num_steps: int = 3

@@ -24,6 +24,11 @@ class SNIP(loss_functional.ByGradient):
 
     Reference:
         [Lee et al., 2019](https://arxiv.org/abs/1810.02340), equation 6.
+
+    Example:
+
+    >>> finder = rigl_tf.tickets.SNIP(num_batches=1)
+    >>> ticket = finder.find(network, (x, y), density=0.5)
     """
 
     num_batches: int = 1
