@@ -1,8 +1,8 @@
-"""The examples in docstrings of what users call compute what they show."""
+"""The examples in docstrings compute what they show."""
 
 import doctest
 import importlib
-import inspect
+import pkgutil
 import warnings
 
 import keras
@@ -12,26 +12,25 @@ import tensorflow as tf
 
 import rigl_tf
 from rigl_tf import results
-from tests import public_api
 from tests.records import record
 
-
-def with_examples():
-    """Public functions and classes whose docstrings have examples, by name."""
-    found = {}
-    for line in public_api.lines():
-        name = line.partition("(")[0].partition(":")[0].strip()
-        value = rigl_tf
-        for part in name.split("."):
-            value = getattr(value, part, None)
-        if inspect.isclass(value) or inspect.isfunction(value):
-            tests = doctest.DocTestFinder().find(value, name)
-            if any(test.examples for test in tests):
-                found[name] = tests
-    return found
+OPTIONAL = "rigl_tf.kernels.ops", "rigl_tf.bin"
 
 
-EXAMPLES = with_examples()
+def examples():
+    """All examples of the library, by the name of what they belong to."""
+    return {
+        test.name: test
+        for module in pkgutil.walk_packages(rigl_tf.__path__, "rigl_tf.")
+        if not module.name.startswith(OPTIONAL)
+        for test in doctest.DocTestFinder().find(
+            importlib.import_module(module.name)
+        )
+        if test.examples
+    }
+
+
+EXAMPLES = examples()
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
@@ -47,21 +46,18 @@ def test_an_example_computes_what_it_shows(name, tmp_path, monkeypatch):
         ]
     )
     network.compile("sgd", "sparse_categorical_crossentropy")
-    x = np.random.default_rng(0).normal(size=(128, 4)).astype("float32")
-    runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS)
-    for test in EXAMPLES[name]:
-        module = importlib.import_module(test.globs["__name__"])
-        test.globs = {
-            **vars(module),
-            "keras": keras,
-            "np": np,
-            "rigl_tf": rigl_tf,
-            "tf": tf,
-            "tickets": rigl_tf.tickets,
-            "network": network,
-            "x": x,
-            "y": np.arange(128) % 3,
-        }
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # such as short trainings
-            assert runner.run(test).failed == 0
+    test = EXAMPLES[name]
+    test.globs |= {
+        "keras": keras,
+        "np": np,
+        "rigl_tf": rigl_tf,
+        "tf": tf,
+        "tickets": rigl_tf.tickets,
+        "network": network,
+        "x": np.random.default_rng(0).normal(size=(128, 4)).astype("float32"),
+        "y": np.arange(128) % 3,
+    }
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # such as short trainings
+        runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS)
+        assert runner.run(test).failed == 0

@@ -81,7 +81,7 @@ def pruned_densities(density, schedule, num_epochs, steps_per_epoch):
 
     Example:
 
-    >>> from rigl_tf.schedules import UpdateSchedule
+    >>> from rigl_tf.sparsity.schedules.updates import UpdateSchedule
     >>> every_step = UpdateSchedule(1, end_step=5)
     >>> densities = pruned_densities(0.2, every_step, 3, 2)
     >>> [round(density, 3) for density in densities]

@@ -36,6 +36,7 @@ def replacing(path: PathLike) -> Iterator[pathlib.Path]:
     Raises:
         OSError: If it cannot be written.
 
+    >>> from rigl_tf.utils import durable
     >>> with durable.replacing("notes.txt") as partial:
     ...     _ = partial.write_text("all of it")
     """

@@ -1,12 +1,10 @@
 import dataclasses
-import doctest
 import functools
 
 import numpy as np
 import pytest
 
 from rigl_tf import algorithms
-from rigl_tf.modeling import arguments
 from rigl_tf.modeling.arguments import as_algorithm
 from rigl_tf.modeling.arguments import as_distribution
 from rigl_tf.modeling.arguments import as_drop_fraction
@@ -30,13 +28,6 @@ class NeedsArguments(algorithms.Algorithm):
 
     def grow(self, view):
         return view.weight
-
-
-def test_the_examples_are_true():
-    results = doctest.testmod(arguments)
-
-    assert results.attempted > 0
-    assert results.failed == 0
 
 
 @pytest.mark.parametrize("name", sorted(algorithms.ALGORITHMS))

@@ -1,10 +1,7 @@
-import doctest
-
 import keras
 import pytest
 from keras import layers as kl
 
-from rigl_tf.modeling import layer_patterns
 from rigl_tf.modeling.layer_patterns import match_layers
 
 BLOCK = keras.Sequential(
@@ -25,13 +22,6 @@ IN_BLOCK = {"block", "block/fc_1", "block/fc_2"}
 
 class OwnDense(kl.Dense):
     pass
-
-
-def test_the_examples_are_true():
-    results = doctest.testmod(layer_patterns)
-
-    assert results.attempted > 0
-    assert results.failed == 0
 
 
 @pytest.mark.parametrize(

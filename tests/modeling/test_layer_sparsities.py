@@ -1,9 +1,7 @@
-import doctest
 import functools
 
 import pytest
 
-from rigl_tf.modeling import layer_sparsities
 from rigl_tf.modeling.layer_sparsities import call_distribution
 from rigl_tf.modeling.layer_sparsities import with_layers
 from rigl_tf.sparsity import distributions
@@ -17,13 +15,6 @@ def share(by_layer, distribution="uniform_all", **keywords):
     distribution = distributions.get(distribution)
     function = with_layers(distribution, by_layer)
     return function(SHAPES, None, names=NAMES, **keywords)
-
-
-def test_the_examples_are_true():
-    results = doctest.testmod(layer_sparsities)
-
-    assert results.attempted > 0
-    assert results.failed == 0
 
 
 @pytest.mark.parametrize(

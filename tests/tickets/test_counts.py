@@ -1,7 +1,6 @@
 """Tests of how many connections are kept."""
 
 import dataclasses
-import doctest
 import math
 
 import numpy as np
@@ -13,7 +12,6 @@ from hypothesis import strategies as st
 from rigl_tf import tickets
 from rigl_tf.tickets.random import random_draw
 from rigl_tf.tickets.random import smart_ratio
-from rigl_tf.tickets.random import smart_ratio_search
 from rigl_tf.tickets.search import pruning_counts
 from tests.tickets.small import RESNET20
 
@@ -189,14 +187,6 @@ def test_version_4_tries_the_144_patterns_of_the_authors():
     few = dataclasses.replace(finder, num_trials=5)
     assert few.num_epochs(0.0144, 150) == 5 * 150
     assert {tuple(p) for p in few.patterns(imp)} < {tuple(p) for p in patterns}
-
-
-@pytest.mark.parametrize(
-    "module", [smart_ratio, smart_ratio_search], ids=lambda m: m.__name__
-)
-def test_examples_are_true(module):
-    result = doctest.testmod(module)
-    assert result.attempted and not result.failed
 
 
 @few

@@ -1,5 +1,3 @@
-import doctest
-
 import pytest
 
 from rigl_tf.utils import patterns
@@ -44,10 +42,3 @@ def test_a_name_selects_what_lies_below_it():
 def test_a_pattern_that_is_no_string_is_an_error():
     with pytest.raises(TypeError, match=r"`dense` takes names.*dense=\[3\]"):
         patterns.match([3], PATHS, "dense")
-
-
-def test_the_examples_are_true():
-    results = doctest.testmod(patterns)
-
-    assert results.attempted > 0
-    assert results.failed == 0
