@@ -13,17 +13,31 @@ class Flow(NamedTuple):
 
     Attributes:
         variable: The kernel's `keras.Variable`.
-        inputs: Float tensor of shape (examples, inputs).
-        outputs: Float tensor of shape (examples, outputs); or, once it is
-            known, the gradient of the loss with respect to it.
+        inputs: Float tensor of shape (examples, inputs); for a convolution,
+            (examples, ..., inputs).
+        outputs: Float tensor of shape (examples, outputs) or (examples, ...,
+            outputs); or, once it is known, the gradient of the loss with
+            respect to it.
+        convolution: `Convolution`, or `None` for a product of matrices.
     """
 
     variable: Any
     inputs: Any
     outputs: Any
+    convolution: Any = None
 
     def gradient(self, start, stop):
-        """Returns rows `start` to `stop` of the kernel's dense gradient."""
+        """Returns rows of the kernel's dense gradient, as a matrix.
+
+        Args:
+            start: Integer, the first row.
+            stop: Integer, the row after the last; of a convolution, of the
+                same tap.
+        """
+        if self.convolution is not None:
+            return self.convolution.gradient(
+                self.inputs, self.outputs, start, stop
+            )
         return tf.matmul(
             self.inputs[:, start:stop], self.outputs, transpose_a=True
         )
@@ -48,7 +62,9 @@ def recording():
         _recorders.lists.pop()
 
 
-def record(variable, inputs, outputs):
+def record(variable, inputs, outputs, convolution=None):
     """Adds a call of a layer to the innermost `recording`, if any."""
     if _recorders.lists:
-        _recorders.lists[-1].append(Flow(variable, inputs, outputs))
+        _recorders.lists[-1].append(
+            Flow(variable, inputs, outputs, convolution)
+        )

@@ -114,13 +114,19 @@ class ActiveKernel(StoredKernel):
 
     @property
     def _rows(self):
-        """Inputs of the kernel in a tile."""
-        return max(_tile_of(self.size) // self.layout.outputs, 1)
+        """Inputs of the kernel in a tile, all of one kernel position."""
+        rows = max(_tile_of(self.size) // self.layout.outputs, 1)
+        return min(rows, self.layout.inputs)
+
+    @property
+    def _parts(self):
+        """Tiles of a kernel position."""
+        return -(-self.layout.inputs // self._rows)
 
     @property
     def num_tiles(self):
         """Integer, the number of tiles that an update sees."""
-        return -(-self.layout.inputs // self._rows)
+        return self.layout.kernel_positions * self._parts
 
     def _on_kernel(self, values):
         """Returns a kernel with the values of connections, zeros elsewhere."""
@@ -130,8 +136,10 @@ class ActiveKernel(StoredKernel):
 
     def tile_range(self, number):
         """Returns the first flat position of a tile, and the one after it."""
-        rows = tf.stack([number, number + 1]) * self._rows
-        rows = tf.minimum(rows, self.layout.inputs)
+        inputs = self.layout.inputs
+        rows = tf.stack([0, 1]) + number % self._parts
+        rows = tf.minimum(rows * self._rows, inputs)
+        rows += number // self._parts * inputs
         return tf.unstack(rows * self.layout.outputs)
 
     def _shown(self, values):

@@ -1,5 +1,6 @@
 """Layers that store only their active connections."""
 
+import importlib.util
 import math
 from typing import Any
 
@@ -15,6 +16,8 @@ from rigl_tf.kernels import index_sets
 from rigl_tf.kernels.block_kernel import BlockKernel
 from rigl_tf.kernels.coo_kernel import ActiveKernel
 from rigl_tf.kernels.ops import dispatch
+from rigl_tf.kernels.ops.convolution import Axis
+from rigl_tf.kernels.ops.convolution import Convolution
 from rigl_tf.sparsity import kernel_layout
 from rigl_tf.sparsity.structures import Blocks
 from rigl_tf.typing import LayerMixin
@@ -56,9 +59,8 @@ class Active(LayerMixin):
             return super().add_weight(shape, *args, name=name, **kwargs)
         self._place = _Place(tuple(shape))
         self._matrix = kernel_layout.layout_for(self, self._place.shape)
-        inputs, outputs = self._matrix.inputs, self._matrix.outputs
         self._out = self._place.shape[-self._output_rank :]
-        self.product = dispatch.product(inputs, outputs, self.block)
+        self.product = self._make_product()
         self._values = super().add_weight(
             name="kernel",
             shape=(self.capacity, *(self.block or ())),
@@ -75,6 +77,10 @@ class Active(LayerMixin):
             trainable=False,
         )
         return self._place
+
+    def _make_product(self):
+        rows = self._matrix.kernel_positions * self._matrix.inputs
+        return dispatch.product(rows, self._matrix.outputs, self.block)
 
     @property
     def kernel(self):
@@ -99,7 +105,7 @@ class Active(LayerMixin):
             kernel: Float array of kernel shape.
             active: Sorted int32 array, the numbers of active units.
         """
-        values = np.reshape(kernel, (self._matrix.inputs, -1))
+        values = np.reshape(kernel, (-1, self._matrix.outputs))
         if self.block is None:
             values = values.reshape(-1)
         else:
@@ -113,16 +119,22 @@ class Active(LayerMixin):
     def times_kernel(self, inputs, rank=1):
         """The product with the kernel over the last `rank` dimensions."""
         shape = tf.concat([tf.shape(inputs)[:-rank], self._out], axis=0)
-        x = tf.reshape(tf.cast(inputs, tf.float32), (-1, self._matrix.inputs))
+        length = math.prod(inputs.shape[-rank:])
+        y = self._multiplied(tf.reshape(inputs, (-1, length)))
+        y = tf.reshape(y, shape)
+        return tf.ensure_shape(y, inputs.shape[:-rank] + self._out)
+
+    def _multiplied(self, x, convolution=None):
+        """The product with the kernel, or the convolution."""
+        x = tf.cast(x, tf.float32)
         y = dispatch.multiply(
             self.product,
             x,
             tf.convert_to_tensor(self._values),
             tf.convert_to_tensor(self._active),
         )
-        activation_tape.record(self._values, x, y)
-        y = tf.reshape(tf.cast(y, self.compute_dtype), shape)
-        return tf.ensure_shape(y, inputs.shape[:-rank] + self._out)
+        activation_tape.record(self._values, x, y, convolution)
+        return tf.cast(y, self.compute_dtype)
 
     def finished(self, y):
         """With bias and activation."""
@@ -182,28 +194,62 @@ class ActiveEinsumDense(Active, kl.EinsumDense):
 
 
 class _ActiveConvolution(Active):
+    """With compiled products, or as a product with what each tap reads."""
+
+    def _make_product(self):
+        self._convolution = convolution_of(self, self._place.shape)
+        self._is_compiled = False
+        is_matrix = self._convolution.taps * self.groups == 1
+        if self.block is None and not is_matrix:
+            compiled = dispatch.convolution(self._convolution)
+            self._is_compiled = compiled is not None
+            if self._is_compiled:
+                return compiled
+        return super()._make_product()
+
     def call(self, inputs):
-        steps = [slice(None, None, step) for step in self.strides]
-        if self.data_format == "channels_last":
-            return self.finished(self.times_kernel(inputs[:, *steps]))
-        inputs = keras.ops.moveaxis(inputs[:, :, *steps], 1, -1)
-        outputs = self.finished(self.times_kernel(inputs))
-        return keras.ops.moveaxis(outputs, -1, 1)
+        is_first = self.data_format == "channels_first"
+        if is_first:
+            inputs = keras.ops.moveaxis(inputs, 1, -1)
+        outputs = self.finished(self._convolved(inputs))
+        return keras.ops.moveaxis(outputs, -1, 1) if is_first else outputs
+
+    def _convolved(self, inputs):
+        if self._is_compiled:
+            return self._multiplied(inputs, self._convolution)
+        seen = [
+            self._convolution.shifted(inputs, tap)
+            for tap in range(self._convolution.taps)
+        ]
+        return self.times_kernel(tf.concat(seen, axis=-1))
+
+
+def convolution_of(layer, shape):
+    """The `Convolution` of a Keras layer with a kernel of a shape."""
+    axes = zip(
+        layer.kernel_size, layer.strides, layer.dilation_rate, strict=True
+    )
+    return Convolution(
+        tuple(Axis(*axis, layer.padding) for axis in axes),
+        inputs=shape[-2] * layer.groups,
+        outputs=shape[-1],
+        groups=layer.groups,
+    )
 
 
 @keras.saving.register_keras_serializable(package="rigl_tf")
 class ActiveConv1D(_ActiveConvolution, kl.Conv1D):
-    """A 1D convolution of one tap that stores only its active connections."""
+    """A 1D convolution that stores only its active connections."""
 
 
 @keras.saving.register_keras_serializable(package="rigl_tf")
 class ActiveConv2D(_ActiveConvolution, kl.Conv2D):
-    """A 1x1 convolution that stores only its active connections."""
+    """A 2D convolution that stores only its active connections."""
 
 
 @keras.saving.register_keras_serializable(package="rigl_tf")
 class ActiveConv3D(_ActiveConvolution, kl.Conv3D):
-    """A 1x1x1 convolution that stores only its active connections."""
+    """A 3D convolution that stores only its active connections."""
 
 
 _KINDS = {
@@ -253,15 +299,16 @@ def dense_copy(layer):
     return copy
 
 
-def check_can_be_active(layer, name, is_alone):
+def check_can_be_active(layer, name, is_alone, in_blocks=False):
     """Raises a TypeError that says why a layer needs its dense kernel, if so.
 
     Args:
         layer: Keras layer.
         name: String, to call it by.
         is_alone: Boolean, whether it is not a part of another layer.
+        in_blocks: Boolean, whether its units are blocks.
     """
-    problem = _problem(layer)
+    problem = _problem(layer, in_blocks)
     if not is_alone:
         problem = "another layer or a subclassed model is made of it"
     if problem:
@@ -271,11 +318,11 @@ def check_can_be_active(layer, name, is_alone):
         )
 
 
-def _problem(layer):
+def _problem(layer, in_blocks):
     """Why a layer has to keep its dense kernel; `None` if it has not."""
     if type(layer) not in _KINDS:
         return (
-            "that is made for Dense, EinsumDense and convolutions of one tap, "
+            "that is made for Dense, EinsumDense, Conv1D, Conv2D and Conv3D, "
             f"and this is a {type(layer).__name__}"
         )
     if layer.kernel_constraint is not None:
@@ -288,10 +335,15 @@ def _problem(layer):
         if kernel_layout.matrices(layer.equation) is None:
             return f"{layer.equation!r} is not a product of two matrices"
         return None
-    if math.prod(getattr(layer, "kernel_size", ())) != 1:
-        return f"its window is {layer.kernel_size}"
-    if getattr(layer, "groups", 1) != 1:
-        return f"it has {layer.groups} groups"
+    if getattr(layer, "groups", 1) == 1:
+        return None
+    if in_blocks:
+        return f"it has {layer.groups} groups, which blocks do not know"
+    if importlib.util.find_spec("numba") is None:
+        return (
+            f"it has {layer.groups} groups, which only numba multiplies: "
+            "pip install numba"
+        )
     return None
 
 

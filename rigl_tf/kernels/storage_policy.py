@@ -20,6 +20,8 @@ STORAGES = ("dense", "active", "auto")
 _LEAST_SIZE = 2**20  # connections, active or not
 _LEAST_SPARSITY_OF_BLOCKS = 0.75
 _LEAST_SPARSITY = {True: 0.85, False: 0.95}  # with numba, without
+_LEAST_SPARSITY_OF_CONVOLUTIONS = 0.8
+_LEAST_CHANNELS = 16
 _LEAST_BLOCK = 16  # rows, and columns
 
 
@@ -77,7 +79,10 @@ def planned(
         try:
             _check(algorithm, structure)
             check_can_be_active(
-                kernel.layer, kernel.name, is_alone(kernel.layer)
+                kernel.layer,
+                kernel.name,
+                is_alone(kernel.layer),
+                isinstance(structure, Blocks),
             )
         except (TypeError, ValueError):
             if chosen[kernel.name] == "auto":
@@ -122,20 +127,24 @@ def _chosen(wanted, names):
 
 def _pays(kernel, sparsity, algorithm, structure):
     """Returns whether storing active connections only makes training faster."""
-    size = math.prod(kernel.layout.kernel_shape)
-    has_room_for_all = (
-        algorithm.follows_sparsity or algorithm.moves_between_layers
-    )
-    least = _LEAST_SPARSITY[importlib.util.find_spec("numba") is not None]
+    if algorithm.follows_sparsity or algorithm.moves_between_layers:
+        return False  # it needs room for all connections
+    sparsity = round(sparsity, 2)
+    has_numba = importlib.util.find_spec("numba") is not None
+    layout = kernel.layout
+    if layout.kernel_positions > 1:
+        return (
+            has_numba
+            and structure.is_unstructured
+            and sparsity >= _LEAST_SPARSITY_OF_CONVOLUTIONS
+            and min(layout.inputs, layout.outputs) >= _LEAST_CHANNELS
+        )
+    least = _LEAST_SPARSITY[has_numba]
     if isinstance(structure, Blocks):
         least = _LEAST_SPARSITY_OF_BLOCKS
         if min(structure.rows, structure.columns) < _LEAST_BLOCK:
             return False
-    return (
-        size >= _LEAST_SIZE
-        and round(sparsity, 2) >= least
-        and not has_room_for_all
-    )
+    return math.prod(layout.kernel_shape) >= _LEAST_SIZE and sparsity >= least
 
 
 def _check(algorithm, structure):

@@ -47,7 +47,56 @@ LAYERS = {
     ),
     "one tap": ((9, 6), lambda: kl.Conv1D(10, 1, strides=2, name="layer")),
     "one voxel": ((4, 5, 3, 6), lambda: kl.Conv3D(10, 1, name="layer")),
+    "3x3": (
+        (8, 7, 6),
+        lambda: kl.Conv2D(10, 3, activation="relu", name="layer"),
+    ),
+    "3x2 with strides": (
+        (9, 8, 6),
+        lambda: kl.Conv2D(
+            10, (3, 2), strides=(2, 3), padding="same", name="layer"
+        ),
+    ),
+    "3x3 with holes": (
+        (9, 8, 6),
+        lambda: kl.Conv2D(10, 3, dilation_rate=2, padding="same", name="layer"),
+    ),
+    "3x3 of channels first": (
+        (6, 9, 8),
+        lambda: kl.Conv2D(
+            10, 3, padding="same", data_format="channels_first", name="layer"
+        ),
+    ),
+    "causal": (
+        (9, 6),
+        lambda: kl.Conv1D(
+            10, 4, dilation_rate=2, padding="causal", name="layer"
+        ),
+    ),
+    "volume": (
+        (5, 6, 4, 3),
+        lambda: kl.Conv3D(7, (2, 3, 2), strides=2, name="layer"),
+    ),
 }
+GROUPS = {
+    "groups": (
+        (6, 5, 6),
+        lambda: kl.Conv2D(8, 3, groups=2, padding="same", name="layer"),
+    ),
+    "groups of 1x1": (
+        (6, 5, 6),
+        lambda: kl.Conv2D(8, 1, groups=2, strides=2, name="layer"),
+    ),
+}
+CASES = [
+    *((*layer, None) for layer in (LAYERS | GROUPS).items()),
+    *((*layer, Blocks(4, 5)) for layer in LAYERS.items()),
+]
+cases = pytest.mark.parametrize(
+    ("layer", "structure"),
+    [(layer, structure) for _, layer, structure in CASES],
+    ids=[f"{name}-{structure}" for name, _, structure in CASES],
+)
 
 
 def sparse(input_shape, layer, storage, sparsity=0.8, **kwargs):
@@ -62,11 +111,10 @@ def sparse(input_shape, layer, storage, sparsity=0.8, **kwargs):
     )
 
 
-@pytest.mark.few(2)
-@pytest.mark.parametrize("name", LAYERS)
-@pytest.mark.parametrize("structure", [None, Blocks(4, 5)], ids=str)
-def test_it_computes_what_the_plain_layer_does(name, structure):
-    input_shape, layer = LAYERS[name]
+@pytest.mark.few(8)
+@cases
+def test_it_computes_what_the_plain_layer_does(layer, structure):
+    input_shape, layer = layer
     dense, active = (
         sparse(input_shape, layer, storage, structure=structure)
         for storage in ("dense", "active")
@@ -104,10 +152,9 @@ def test_it_computes_what_the_plain_layer_does(name, structure):
 
 
 @pytest.mark.few(3)
-@pytest.mark.parametrize("name", LAYERS)
-@pytest.mark.parametrize("structure", [None, Blocks(4, 5)], ids=str)
-def test_it_is_saved_loaded_and_made_plain(name, structure, tmp_path):
-    input_shape, layer = LAYERS[name]
+@cases
+def test_it_is_saved_loaded_and_made_plain(layer, structure, tmp_path):
+    input_shape, layer = layer
     model = sparse(input_shape, layer, "active", structure=structure)
     x = np.random.default_rng(0).normal(size=(3, *input_shape))
 
@@ -189,9 +236,10 @@ def test_layers_may_be_stored_in_different_ways():
 
 
 def auto(algorithm=None, sparsity=0.9, **kwargs):
-    """How kernels are stored of a large layer, a small one and a window."""
-    inputs = keras.Input((4, 4, 256))
-    x = kl.Conv2D(512, 3, name="window")(inputs)
+    """How kernels are stored of large layers and of small ones."""
+    inputs = keras.Input((6, 6, 8))
+    x = kl.Conv2D(256, 3, name="few")(inputs)
+    x = kl.Conv2D(512, 3, name="window")(x)
     x = kl.Conv2D(2048, 1, name="large")(x)
     network = keras.Model(inputs, kl.Conv2D(40, 1, name="small")(x))
     model = rigl_tf.sparsify(
@@ -205,11 +253,13 @@ def auto(algorithm=None, sparsity=0.9, **kwargs):
     return {k.name: type(k).__name__ for k in model.kernels}
 
 
-DENSE = dict.fromkeys(("window", "large", "small"), "DenseKernel")
+DENSE = dict.fromkeys(("few", "window", "large", "small"), "DenseKernel")
+WINDOW = {"window": "ActiveKernel"}
 
 
 def test_auto_stores_what_is_active_where_that_pays():
-    assert auto() == {**DENSE, "large": "ActiveKernel"}
+    assert auto() == {**DENSE, **WINDOW, "large": "ActiveKernel"}
+    assert auto(sparsity=0.8) == {**DENSE, **WINDOW}
     for sparsity in (0.8, 0.9):
         stored = auto(sparsity=sparsity, structure=Blocks(32, 32))
         assert stored == {**DENSE, "large": "BlockKernel"}
@@ -218,7 +268,7 @@ def test_auto_stores_what_is_active_where_that_pays():
 @pytest.mark.parametrize(
     "kwargs",
     [
-        {"sparsity": 0.8},
+        {"sparsity": 0.75},
         {"algorithm": rigl_tf.algorithms.SNFS()},
         {"algorithm": rigl_tf.algorithms.GGR()},
         {"algorithm": rigl_tf.algorithms.GradualPruning()},
@@ -240,8 +290,6 @@ def test_auto_asks_for_more_zeros_without_numba(monkeypatch):
 @pytest.mark.parametrize(
     ("layer", "message"),
     [
-        (kl.Conv2D(4, 3, name="layer"), r"its window is \(3, 3\)"),
-        (kl.Conv2D(4, 1, groups=2, name="layer"), "it has 2 groups"),
         (
             kl.EinsumDense("abcd,ed->abce", (8, 8, 5), name="layer"),
             "is not a product of two matrices",
@@ -261,6 +309,11 @@ def test_layers_that_need_their_kernel_are_named(layer, message):
         sparse((8, 8, 6), layer, "active")
 
     assert "storage={'layer': 'dense', '*': 'active'}" in str(raised.value)
+
+
+def test_blocks_of_groups_are_refused():
+    with pytest.raises(TypeError, match="2 groups, which blocks do not know"):
+        sparse(*GROUPS["groups"], "active", structure=Blocks(3, 2))
 
 
 def test_parts_of_other_layers_are_not_taken_out():
@@ -315,16 +368,23 @@ def test_positions_that_are_none_are_refused(tmp_path):
 
 def test_it_multiplies_without_numba(monkeypatch):
     monkeypatch.setitem(sys.modules, "numba", None)
-    monkeypatch.delitem(
-        sys.modules, "rigl_tf.kernels.ops.numba_csr_matmul", raising=False
-    )
-    monkeypatch.delattr(ops, "numba_csr_matmul", raising=False)
-    model = sparse((16,), kl.Dense(12, name="layer"), "active")
-    x = np.ones((3, 16), "float32")
-    (kernel,) = model.kernels
+    for name in ("numba_csr_matmul", "numba_conv"):
+        monkeypatch.delitem(
+            sys.modules, f"rigl_tf.kernels.ops.{name}", raising=False
+        )
+        monkeypatch.delattr(ops, name, raising=False)
+    rng = np.random.default_rng(0)
+    for name in ("dense", "3x2 with strides"):
+        dense, active = (
+            sparse(*LAYERS[name], storage) for storage in ("dense", "active")
+        )
+        (kernel,) = active.kernels
+        x = rng.normal(size=(3, *LAYERS[name][0])).astype("float32")
 
-    assert isinstance(kernel.layer.product, csr_matmul.Product)
-    np.testing.assert_allclose(model(x), x @ kernel.weights(), atol=1e-5)
+        assert isinstance(kernel.layer.product, csr_matmul.Product)
+        np.testing.assert_allclose(active(x), dense(x), atol=1e-5)
+    with pytest.raises(TypeError, match="2 groups, .* pip install numba"):
+        sparse(*GROUPS["groups"], "active")
 
 
 def test_xla_is_refused_and_never_chosen():

@@ -37,11 +37,14 @@ def trained(
     grow_init=None,
     steps=STEPS,
     structure=None,
+    layers=None,
     **kwargs,
 ):
     keras.utils.set_random_seed(0)
     network = keras.Sequential(
-        [
+        layers()
+        if layers
+        else [
             keras.Input((16,)),
             keras.layers.Dense(30, activation="tanh"),
             keras.layers.Dense(5),
@@ -65,6 +68,18 @@ def trained(
         *data, batch_size=20, epochs=steps // 10, shuffle=False, verbose=0
     )
     return model
+
+
+def convolutions():
+    return [
+        keras.Input((16,)),
+        keras.layers.Reshape((4, 4, 1)),
+        keras.layers.Conv2D(6, 3, padding="same", activation="tanh"),
+        keras.layers.Conv2D(8, (2, 3), groups=2, activation="tanh"),
+        keras.layers.Conv2D(8, 2, strides=2, padding="same"),
+        keras.layers.Flatten(),
+        keras.layers.Dense(5),
+    ]
 
 
 def assert_alike(dense, active, atol=1e-4):
@@ -91,6 +106,17 @@ def test_masks_are_those_of_dense_kernels(name, data):
 
     assert int(active.num_updates) == int(dense.num_updates)
     assert int(active.num_updates) == (name != "static") * 10
+    assert_alike(dense, active)
+
+
+@pytest.mark.few(1)
+@pytest.mark.parametrize("name", NAMES)
+def test_masks_of_convolutions_are_those_of_dense_kernels(name, data):
+    dense, active = (
+        trained(storage, algorithms.get(name), data, layers=convolutions)
+        for storage in ("dense", "active")
+    )
+
     assert_alike(dense, active)
 
 

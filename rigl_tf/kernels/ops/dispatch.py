@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from rigl_tf.kernels.ops import block_matmul
 from rigl_tf.kernels.ops import csr_matmul
+from rigl_tf.kernels.ops.convolution import Convolution
 
 
 def product(inputs: int, outputs: int, block: Any = None) -> Any:
@@ -32,6 +33,15 @@ def product(inputs: int, outputs: int, block: Any = None) -> Any:
     return fastest.Product(inputs, outputs, *block)
 
 
+def convolution(sizes: Convolution) -> Any:
+    """Returns a `Product` for a convolution, or `None` without numba."""
+    try:
+        from rigl_tf.kernels.ops import numba_conv
+    except ImportError:
+        return None
+    return numba_conv.Product(sizes)
+
+
 def multiply(
     product: Any, x: tf.Tensor, values: tf.Tensor, active: tf.Tensor
 ) -> Any:
@@ -39,7 +49,7 @@ def multiply(
 
     Args:
         product: `Product`.
-        x: float32 tensor of shape (examples, inputs).
+        x: float32 tensor of shape (examples, inputs), or of pictures.
         values: float32 tensor, one entry for each unit.
         active: int32 tensor, sorted numbers of units, padding at the end.
 

@@ -31,7 +31,11 @@ class Product(block_matmul.Product):
 
     def __init__(self, inputs, outputs, rows, columns):
         super().__init__(inputs, outputs, rows, columns)
-        self._blocks = row_column_index.Places(self._down, self._across)
+        self._blocks = row_column_index.Remembered(
+            lambda active: row_column_index.index_of(
+                active, self._down, self._across
+            )
+        )
 
     def forward(self, x, values, active):
         if is_for_xla():

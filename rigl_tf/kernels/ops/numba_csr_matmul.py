@@ -32,7 +32,9 @@ class Product:
     def __init__(self, inputs, outputs):
         self._inputs = inputs
         self._outputs = outputs
-        self._places = row_column_index.Places(inputs, outputs)
+        self._places = row_column_index.Remembered(
+            lambda active: row_column_index.index_of(active, inputs, outputs)
+        )
 
     def forward(self, x, values, active):
         """`x @ kernel`.

@@ -31,27 +31,27 @@ class Index(NamedTuple):
     inputs: np.ndarray
 
 
-class Places:
-    """Remembers the `Index` of one kernel until its units move.
+class Remembered:
+    """Remembers what was computed of a kernel's units until they move.
 
     Args:
-        inputs: Integer, rows of the kernel as a matrix of units.
-        outputs: Integer, its columns.
+        compute: Function of the sorted numbers of the active units, without
+            padding.
     """
 
-    def __init__(self, inputs, outputs):
-        self._inputs = inputs
-        self._outputs = outputs
-        self._index = None
-        self._index_of = None
+    def __init__(self, compute):
+        self._compute = compute
+        self._computed = None
+        self._computed_of = None
 
     def of(self, active):
-        """Returns the index of `active`, computed again if `active` changed."""
+        """Returns what `compute` returns for `active`, which is padded."""
         seen = (len(active), _hash(active))
-        if seen != self._index_of:
-            self._index = _index(active, self._inputs, self._outputs)
-            self._index_of = seen
-        return self._index
+        if seen != self._computed_of:
+            count = int(np.searchsorted(active, index_sets.NONE))
+            self._computed = self._compute(active[:count])
+            self._computed_of = seen
+        return self._computed
 
 
 @numba.njit
@@ -64,13 +64,19 @@ def _hash(active):
     return total
 
 
-def _index(active, inputs, outputs):
-    count = int(np.searchsorted(active, index_sets.NONE))
+def index_of(active, inputs, outputs):
+    """Returns the `Index` of units.
+
+    Args:
+        active: Sorted integer array, the numbers of the active units.
+        inputs: Integer, rows of the kernel as a matrix of units.
+        outputs: Integer, its columns.
+    """
     input_starts, output_starts, order, owners = _sorted(
-        active[:count], inputs, outputs
+        active, inputs, outputs
     )
     num_parts = _PARTS * numba.config.NUMBA_NUM_THREADS
-    shares = np.linspace(0, count, num_parts + 1)
+    shares = np.linspace(0, len(active), num_parts + 1)
     return Index(
         input_starts,
         _parts(input_starts, shares),

@@ -16,7 +16,7 @@ from numba.extending import register_model
 _FLOAT = ir.FloatType()
 _INDEX = ir.IntType(64)
 # A sum may be added up in any order, but NaN and infinity are respected.
-_FAST = ("contract", "reassoc")
+FAST = ("contract", "reassoc")
 
 
 class Row(types.Type):
@@ -30,14 +30,14 @@ class Row(types.Type):
 @register_model(Row)
 class _RowModel(models.PrimitiveModel):
     def __init__(self, manager, kind):
-        super().__init__(manager, kind, _vector(kind.width))
+        super().__init__(manager, kind, vector_type(kind.width))
 
 
 @intrinsic(prefer_literal=True)
 def zeros(context, width):
     """A row of zeros."""
     kind = Row(width.literal_value)
-    vector = _vector(kind.width)
+    vector = vector_type(kind.width)
 
     def generate(context, builder, signature, arguments):
         del context, builder, signature, arguments
@@ -83,8 +83,8 @@ def added(context, total, factor, row):
             ir.VectorType(integer, vector.count), [0] * vector.count
         )
         factors = builder.shuffle_vector(first, nothing, everywhere)
-        product = builder.fmul(factors, row, flags=_FAST)
-        return builder.fadd(total, product, flags=_FAST)
+        product = builder.fmul(factors, row, flags=FAST)
+        return builder.fadd(total, product, flags=FAST)
 
     return total(total, factor, row), generate
 
@@ -100,14 +100,14 @@ def dot(context, one, other):
             ir.FunctionType(_FLOAT, [_FLOAT, vector]),
             f"llvm.vector.reduce.fadd.v{vector.count}f32",
         )
-        product = builder.fmul(*arguments, flags=_FAST)
-        return builder.call(add_up, [_FLOAT(0.0), product], fastmath=_FAST)
+        product = builder.fmul(*arguments, flags=FAST)
+        return builder.call(add_up, [_FLOAT(0.0), product], fastmath=FAST)
 
     return types.float32(one, other), generate
 
 
 @functools.cache
-def _vector(width):
+def vector_type(width):
     return ir.VectorType(_FLOAT, width)
 
 
@@ -117,4 +117,4 @@ def _place(context, builder, signature, arguments, width):
     array = context.make_array(kind)(context, builder, arguments[0])
     index = context.cast(builder, arguments[1], signature.args[1], types.int64)
     first = builder.gep(array.data, [builder.mul(index, _INDEX(width))])
-    return builder.bitcast(first, _vector(width).as_pointer())
+    return builder.bitcast(first, vector_type(width).as_pointer())

@@ -1,0 +1,155 @@
+"""Compiled convolutions of sparse kernels, beside Keras's dense ones."""
+
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from hypothesis import given
+from hypothesis import settings
+from hypothesis import strategies as st
+
+from rigl_tf.kernels import index_sets
+from rigl_tf.kernels.ops import conv_plan
+from rigl_tf.kernels.ops import numba_conv
+from rigl_tf.kernels.ops.convolution import Axis
+from rigl_tf.kernels.ops.convolution import Convolution
+
+few = settings(max_examples=25, deadline=None)
+PADDING = 2  # places without a connection
+
+
+@st.composite
+def convolutions(draw):
+    """A convolution, and the shape of its inputs."""
+    padding = draw(st.sampled_from(["valid", "same"]))
+    axes, sizes = [], []
+    steps = st.tuples(st.integers(1, 3), st.just(1))
+    holes = st.tuples(st.just(1), st.integers(1, 2))
+    uses = draw(st.sampled_from([steps, holes]))
+    for _ in range(draw(st.integers(1, 3))):
+        axes.append(Axis(draw(st.integers(1, 4)), *draw(uses), padding))
+        sizes.append(axes[-1].extent + draw(st.integers(0, 8)))
+    if uses is steps:  # Keras's own wants one stride, or one dilation
+        axes = [Axis(a.taps, axes[0].stride, 1, padding) for a in axes]
+    groups = draw(st.integers(1, 3))
+    inputs, outputs = (groups * draw(st.integers(1, 20)) for _ in range(2))
+    shape = (draw(st.sampled_from([1, 2, 16, 17, 33])), *sizes, inputs)
+    return Convolution(tuple(axes), inputs, outputs, groups), shape
+
+
+def compare(convolution, shape, density):
+    """Asserts that outputs and gradients are those of a dense kernel."""
+    rng = np.random.default_rng(0)
+    kernel_shape = (
+        *(axis.taps for axis in convolution.axes),
+        convolution.rows,
+        convolution.outputs,
+    )
+    mask = rng.random(kernel_shape) < density
+    kernel = mask * rng.standard_normal(kernel_shape)
+    x = tf.constant(rng.standard_normal(shape))
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        weights = tf.constant(kernel)
+        tape.watch(weights)
+        y = keras.ops.conv(
+            x,
+            weights,
+            strides=[axis.stride for axis in convolution.axes],
+            padding=convolution.axes[0].padding,
+            dilation_rate=[axis.dilation for axis in convolution.axes],
+        )
+    dy = tf.constant(rng.standard_normal(y.shape))
+    dx, dkernel = tape.gradient(y, [x, weights], dy)
+    positions = np.flatnonzero(mask)
+    active = np.append(positions, PADDING * [index_sets.NONE]).astype("int32")
+    values = np.append(kernel.reshape(-1)[positions], PADDING * [0.0])
+    product = numba_conv.Product(convolution)
+    given_ = [tf.cast(each, tf.float32) for each in (x, values)]
+    above = tf.cast(dy, tf.float32)
+
+    outputs = product.forward(*given_, active)
+    of_inputs, of_values = product.backward(*given_, active, above)
+
+    assert convolution.output_shape(shape) == tuple(y.shape)
+    close(outputs, y)
+    close(of_inputs, dx)
+    close(of_values[:-PADDING], dkernel.numpy().reshape(-1)[positions])
+    assert not np.any(of_values[-PADDING:])
+    half = convolution.rows // 2
+    rows = [
+        convolution.gradient(given_[0], above, start, stop)
+        for tap in range(
+            0, convolution.taps * convolution.rows, convolution.rows
+        )
+        for start, stop in (
+            (tap, tap + half),
+            (tap + half, tap + convolution.rows),
+        )
+    ]
+    close(tf.reshape(tf.concat(rows, axis=0), kernel_shape), dkernel)
+
+
+def close(one, other):
+    other = np.asarray(other)
+    scale = 1e-5 * max(1.0, np.max(np.abs(other), initial=0))
+    np.testing.assert_allclose(one, other, atol=scale)
+
+
+@few
+@given(convolutions(), st.sampled_from([0.0, 0.1, 1.0]))
+def test_it_computes_what_a_dense_convolution_does(convolution, density):
+    compare(*convolution, density)
+
+
+@pytest.mark.parametrize("cache", [1, 1 << 30])
+def test_rows_may_be_cut_into_bands(cache, monkeypatch):
+    monkeypatch.setattr(conv_plan, "_CACHE", cache)
+    axes = Axis(3, 2, 1, "same"), Axis(3, 2, 1, "same")
+
+    compare(Convolution(axes, 20, 18), (18, 21, 9, 20), 0.3)
+
+
+def test_pictures_of_several_sizes_pass_one_kernel():
+    axes = Axis(3), Axis(2)
+    product = numba_conv.Product(Convolution(axes, 2, 3))
+    kernel = np.arange(1, 37, dtype="float32").reshape(3, 2, 2, 3)
+    for size in (5, 8, 5):
+        x = np.ones((2, size, size, 2), "float32")
+
+        y = product.forward(x, kernel.reshape(-1), np.arange(36, dtype="int32"))
+
+        assert y.shape == (2, size - 2, size - 1, 3)
+        np.testing.assert_allclose(y[0, 0, 0], kernel.sum(axis=(0, 1, 2)))
+
+
+def test_it_sees_connections_move():
+    product = numba_conv.Product(Convolution((Axis(3),), 1, 1))
+    x = np.array([[[1.0], [2.0], [3.0]]], "float32")
+
+    seen = [
+        product.forward(x, np.ones(1, "float32"), np.array([tap], "int32"))
+        for tap in range(3)
+    ]
+
+    np.testing.assert_array_equal(np.reshape(seen, -1), [1, 2, 3])
+
+
+def test_any_number_of_threads_computes_the_same(monkeypatch):
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((40, 9, 9, 4), "float32")
+    dy = rng.standard_normal((40, 9, 9, 5), "float32")
+    active = np.arange(0, 180, 3, dtype="int32")
+    values = rng.standard_normal(60, "float32")
+    of_threads = []
+    for threads in (1, 2):
+        monkeypatch.setattr(
+            numba_conv.numba_threads, "_number", lambda n=threads: n
+        )
+        axes = Axis(3, 1, 1, "same"), Axis(3, 1, 1, "same")
+        product = numba_conv.Product(Convolution(axes, 4, 5))
+        of_threads.append(product.backward(x, values, active, dy))
+
+    for one, two in zip(*of_threads, strict=True):
+        close(one, two)
