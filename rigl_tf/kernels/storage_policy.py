@@ -20,7 +20,7 @@ STORAGES = ("dense", "active", "auto")
 _LEAST_SIZE = 2**20  # connections, active or not
 _LEAST_SPARSITY_OF_BLOCKS = 0.75
 _LEAST_SPARSITY = {True: 0.85, False: 0.95}  # with numba, without
-_LEAST_SPARSITY_OF_CONVOLUTIONS = 0.8
+_LEAST_SPARSITY_OF_CONVOLUTIONS = 0.75
 _LEAST_CHANNELS = 16
 _LEAST_BLOCK = 16  # rows, and columns
 

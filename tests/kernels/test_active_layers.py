@@ -268,7 +268,7 @@ def test_auto_stores_what_is_active_where_that_pays():
 @pytest.mark.parametrize(
     "kwargs",
     [
-        {"sparsity": 0.75},
+        {"sparsity": 0.7},
         {"algorithm": rigl_tf.algorithms.SNFS()},
         {"algorithm": rigl_tf.algorithms.GGR()},
         {"algorithm": rigl_tf.algorithms.GradualPruning()},

@@ -1,6 +1,5 @@
 """Compiled convolutions of sparse kernels, beside Keras's dense ones."""
 
-
 import keras
 import numpy as np
 import pytest
@@ -153,3 +152,11 @@ def test_any_number_of_threads_computes_the_same(monkeypatch):
 
     for one, two in zip(*of_threads, strict=True):
         close(one, two)
+
+
+@pytest.mark.parametrize("cache", [1, 1 << 30])
+def test_planes_may_be_read_in_blocks(cache, monkeypatch):
+    monkeypatch.setattr(numba_conv, "_CACHE", cache)
+    axes = Axis(3, 2, 1, "same"), Axis(3, 2, 1, "same")
+
+    compare(Convolution(axes, 30, 20), (18, 9, 9, 30), 0.9)

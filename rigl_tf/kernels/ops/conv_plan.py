@@ -59,6 +59,7 @@ class Plan:
         taps: `Taps`.
         reads: int64 array, the floats from the start of a plane to what each
             tap reads for the first tile.
+        seen: Integer, floats of a plane that the taps of a tile read.
     """
 
     rows: int
@@ -67,6 +68,7 @@ class Plan:
     outputs: numba_planes.Packing
     taps: conv_planes.Taps
     reads: np.ndarray
+    seen: int
 
 
 def for_outputs(
@@ -140,6 +142,7 @@ def _plan(
         of_outputs,
         taps,
         (line * read.sizes[2] + column) * lanes,
+        int((np.ptp(row) + rows) * (np.ptp(column) + columns)) * lanes,
     )
 
 

@@ -23,21 +23,51 @@ from rigl_tf.kernels.ops.convolution import Axis
 from rigl_tf.kernels.ops.convolution import Convolution
 
 _OUTPUT_TILE, _INPUT_TILE = conv_plan.OUTPUT_TILE, conv_plan.INPUT_TILE
+_CACHE = 1 << 13  # floats of a block of planes, 32 KiB
+_LEAST = 8  # connections of a plane in a block, or it is not worth a block
 _PARTS = 8  # sums of the weights' gradients, at least
 
 
 class _Reads(NamedTuple):
-    """What connections read, sorted by the plane that they add to.
+    """What connections read, sorted by what stays in the first-level cache.
 
     Attributes:
         origins: Integer array, the place of each connection's weight.
         offsets: int64 array, the floats from the first tile of all planes.
-        starts: Integer array, the first connection of each plane, and the end.
+        starts: Integer array, the first connection of each plane that is added
+            to, and the end; once for each block of planes that are read.
     """
 
     origins: np.ndarray
     offsets: np.ndarray
     starts: np.ndarray
+
+
+def _reads(origins, sources, offsets, targets, num_sources, num_targets, seen):
+    """Sorts connections into `_Reads`.
+
+    Args:
+        origins: Integer array, the place of each connection's weight.
+        sources: Integer array, the plane that it reads.
+        offsets: int64 array, what it reads.
+        targets: Integer array, the plane that it adds to.
+        num_sources: Integer, planes.
+        num_targets: Integer, planes.
+        seen: Integer, floats of a plane that a tile's connections read.
+    """
+    blocks = min(
+        -(-num_sources * seen // _CACHE),
+        len(origins) // (_LEAST * num_targets),
+    )
+    planes = -(-num_sources // max(blocks, 1))
+    key = sources // planes * num_targets + targets
+    order = np.lexsort((offsets, key))
+    starts = np.arange(-(-num_sources // planes) * num_targets + 1)
+    return _Reads(
+        origins[order],
+        offsets[order],
+        np.searchsorted(key[order], starts),
+    )
 
 
 class Product:
@@ -115,23 +145,17 @@ class _Pass:
         self._plan = self.plan(convolution, axes, self._x_shape)
         self._remembered = row_column_index.Remembered(self._reads)
 
-    def _sorted(self, active):
-        """Sorts connections by input channel and by tap.
+    def _places(self, active):
+        """Returns the tap, the input and output channel of connections.
 
-        Returns:
-            For each connection, its place in `active`, and its number in a
-            matrix with a row for each tap of each input channel and a column
-            for each output channel.
+        The tap is its rank among those sorted by phase.
         """
-        rows, outputs = self._convolution.rows, self._convolution.outputs
-        row, output = np.divmod(active.astype(np.int64), outputs)
-        tap, channel = np.divmod(row, rows)
-        channel += output // (outputs // self._convolution.groups) * rows
-        order = self._plan.taps.order
-        number = channel * len(order) + np.argsort(order)[tap]
-        number = number * outputs + output
-        origins = np.argsort(number)
-        return origins, number[origins]
+        convolution = self._convolution
+        row, output = np.divmod(active.astype(np.int64), convolution.outputs)
+        tap, channel = np.divmod(row, convolution.rows)
+        group = output // (convolution.outputs // convolution.groups)
+        rank = np.argsort(self._plan.taps.order)
+        return rank[tap], group * convolution.rows + channel, output
 
     def _memory(self, packing, channels):
         """Room for planes, for each thread."""
@@ -160,16 +184,18 @@ class _ToOutputs(_Pass):
         )
 
     def _reads(self, active):
-        plan, outputs = self._plan, self._convolution.outputs
-        origins, numbers = self._sorted(active)
-        rows, taps = self._convolution.inputs, len(plan.reads)
-        index = row_column_index.index_of(numbers, rows * taps, outputs)
-        channel, tap = np.divmod(index.inputs.astype(np.int64), taps)
-        plane = channel * len(plan.inputs.bases) + plan.taps.phases[tap]
-        return _Reads(
-            origins[index.order],
+        plan = self._plan
+        tap, channel, output = self._places(active)
+        phases = len(plan.inputs.bases)
+        plane = channel * phases + plan.taps.phases[tap]
+        return _reads(
+            np.arange(len(active)),
+            plane,
             plane * plan.inputs.plane + plan.reads[tap],
-            index.output_starts,
+            output,
+            self._convolution.inputs * phases,
+            self._convolution.outputs,
+            plan.seen,
         )
 
 
@@ -202,19 +228,17 @@ class _ToInputs(_Pass):
         dvalues[reads.origins] = sums.sum(axis=0)
 
     def _reads(self, active):
-        plan, outputs = self._plan, self._convolution.outputs
-        origins, numbers = self._sorted(active)
-        row, output = np.divmod(numbers, outputs)
-        taps = len(plan.reads)
+        plan = self._plan
+        tap, channel, output = self._places(active)
         phases = len(plan.inputs.bases)
-        first_taps = np.searchsorted(plan.taps.phases, np.arange(phases))
-        channels = np.arange(self._convolution.inputs + 1)
-        planes = (channels[:, None] * taps + first_taps).reshape(-1)
-        planes = planes[: (len(channels) - 1) * phases + 1]
-        return _Reads(
-            origins,
-            output * plan.outputs.plane + plan.reads[row % taps],
-            np.searchsorted(row, planes),
+        return _reads(
+            np.arange(len(active)),
+            output,
+            output * plan.outputs.plane + plan.reads[tap],
+            channel * phases + plan.taps.phases[tap],
+            self._convolution.outputs,
+            self._convolution.inputs * phases,
+            plan.seen,
         )
 
 
@@ -265,17 +289,19 @@ def _compiled_forward(rows):
                 column *= grid.columns
                 read = _place(of_x, depth, row, column)
                 write = _place(of_y, depth, row, column)
-                for output in range(len(starts) - 1):
+                for step in range(len(starts) - 1):
+                    to = write + step % y_shape[4] * of_y.plane
                     total = simd_rows.zeros(_OUTPUT_TILE)
-                    for k in range(starts[output], starts[output + 1]):
+                    if step >= y_shape[4]:
+                        total = simd_planes.load(
+                            outputs, to, y_stride, rows, width
+                        )
+                    for k in range(starts[step], starts[step + 1]):
                         seen = simd_planes.load(
                             inputs, read + offsets[k], stride, rows, width
                         )
                         total = simd_rows.added(total, values[k], seen)
-                    simd_planes.store(
-                        outputs, write, y_stride, rows, width, total
-                    )
-                    write += of_y.plane
+                    simd_planes.store(outputs, to, y_stride, rows, width, total)
             numba_planes.unpack(outputs, of_y, top, group, y_shape, y)
 
     return forward
@@ -305,6 +331,7 @@ def _compiled_backward(rows):
     ):
         stride = of_x.sizes[2] * of_x.lanes
         dy_stride = of_dy.sizes[2] * of_dy.lanes
+        planes = x_shape[4] * len(of_x.bases)
         for part in numba.prange(len(sums)):
             thread = numba.get_thread_id()
             inputs, above = x_memory[thread], dy_memory[thread]
@@ -322,12 +349,15 @@ def _compiled_backward(rows):
                     column *= grid.columns
                     place = _place(of_x, depth, row, column)
                     read = _place(of_dy, depth, row, column)
-                    for plane in range(len(starts) - 1):
-                        here = simd_planes.load(
-                            inputs, place, stride, rows, width
-                        )
+                    for step in range(len(starts) - 1):
+                        to = place + step % planes * of_x.plane
+                        here = simd_planes.load(inputs, to, stride, rows, width)
                         total = simd_rows.zeros(_INPUT_TILE)
-                        for k in range(starts[plane], starts[plane + 1]):
+                        if step >= planes:
+                            total = simd_planes.load(
+                                gradients, to, stride, rows, width
+                            )
+                        for k in range(starts[step], starts[step + 1]):
                             seen = simd_planes.load(
                                 above,
                                 read + offsets[k],
@@ -338,9 +368,8 @@ def _compiled_backward(rows):
                             total = simd_rows.added(total, values[k], seen)
                             of_part[k] += simd_planes.dot(here, seen)
                         simd_planes.store(
-                            gradients, place, stride, rows, width, total
+                            gradients, to, stride, rows, width, total
                         )
-                        place += of_x.plane
                 numba_planes.unpack(gradients, of_x, top, group, x_shape, dx)
 
     return backward
