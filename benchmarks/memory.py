@@ -33,7 +33,7 @@ def measure(name, num_kernels, rows, columns, jit):
     from rigl_tf.sparsity import schedules
 
     memory = tf.config.experimental
-    device = "GPU:0" if tf.config.list_physical_devices("GPU") else "CPU:0"
+    device = "GPU:0" if tf.config.get_visible_devices("GPU") else "CPU:0"
 
     class Peaks(keras.callbacks.Callback):
         """Collects the peak of every step, of updates and of others."""

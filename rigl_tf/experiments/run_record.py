@@ -106,8 +106,8 @@ def _structure(model):
 
 
 def _device():
-    accelerators = tf.config.list_physical_devices("GPU")
-    accelerators += tf.config.list_physical_devices("TPU")
+    accelerators = tf.config.get_visible_devices("GPU")
+    accelerators += tf.config.get_visible_devices("TPU")
     if accelerators:
         details = tf.config.experimental.get_device_details(accelerators[0])
         name = details.get("device_name", accelerators[0].device_type)

@@ -13,9 +13,7 @@ from rigl_tf.kernels.keep_zeros import KeepZeros as KeepZeros
 from rigl_tf.kernels.keep_zeros import WarnOnce as WarnOnce
 from rigl_tf.kernels.sparse_layers import Active as Active
 from rigl_tf.kernels.sparse_layers import ActiveDense as ActiveDense
-from rigl_tf.kernels.sparse_layers import (
-    check_can_be_active as check_can_be_active,
-)
 from rigl_tf.kernels.sparse_layers import dense_copy as dense_copy
 from rigl_tf.kernels.sparse_layers import store_active as store_active
+from rigl_tf.kernels.sparse_layers import why_dense as why_dense
 from rigl_tf.kernels.stored_kernel import StoredKernel as StoredKernel

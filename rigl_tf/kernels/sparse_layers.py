@@ -299,23 +299,17 @@ def dense_copy(layer):
     return copy
 
 
-def check_can_be_active(layer, name, is_alone, in_blocks=False):
-    """Raises a TypeError that says why a layer needs its dense kernel, if so.
+def why_dense(layer, is_alone, in_blocks=False):
+    """Returns why a layer needs its dense kernel, or `None` if it does not.
 
     Args:
         layer: Keras layer.
-        name: String, to call it by.
         is_alone: Boolean, whether it is not a part of another layer.
         in_blocks: Boolean, whether its units are blocks.
     """
-    problem = _problem(layer, in_blocks)
     if not is_alone:
-        problem = "another layer or a subclassed model is made of it"
-    if problem:
-        raise TypeError(
-            f"{name!r} cannot store only its active connections: {problem}. "
-            f"Keep its zeros with storage={{{name!r}: 'dense', '*': 'active'}}."
-        )
+        return "another layer or a subclassed model is made of it"
+    return _problem(layer, in_blocks)
 
 
 def _problem(layer, in_blocks):

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from rigl_tf.kernels import check_can_be_active
 from rigl_tf.kernels import random_positions
+from rigl_tf.kernels import why_dense
 from rigl_tf.sparsity import distributions
 from rigl_tf.sparsity.structures import Blocks
 from rigl_tf.sparsity.structures import GroupedSparsity
@@ -67,27 +67,31 @@ def planned(
     if not names:
         return {}
     chosen = _chosen(wanted, names)
-    stored = {}
+    stored, problems = {}, {}
     for i, (kernel, budget) in enumerate(zip(kernels, budgets, strict=True)):
         num_units = math.prod(structure.shape(kernel.layout))
         if chosen[kernel.name] == "dense" or budget == num_units:
             continue
-        if chosen[kernel.name] == "auto" and not _pays(
+        is_auto = chosen[kernel.name] == "auto"
+        if is_auto and not _pays(
             kernel, 1 - budget / num_units, algorithm, structure
         ):
             continue
         try:
             _check(algorithm, structure)
-            check_can_be_active(
-                kernel.layer,
-                kernel.name,
-                is_alone(kernel.layer),
-                isinstance(structure, Blocks),
-            )
-        except (TypeError, ValueError):
-            if chosen[kernel.name] == "auto":
+        except ValueError:
+            if is_auto:
                 continue
             raise
+        problem = why_dense(
+            kernel.layer,
+            is_alone(kernel.layer),
+            isinstance(structure, Blocks),
+        )
+        if problem is not None:
+            if not is_auto:
+                problems[kernel.name] = problem
+            continue
         capacity, active = budget, None
         if units[i] is not None:
             active = np.flatnonzero(units[i]).astype("int32")
@@ -103,6 +107,8 @@ def planned(
                 num_units, budget, tf.constant((seed, i), tf.int64)
             )
         stored[id(kernel.layer)] = (capacity, active)
+    if problems:
+        _refuse(problems, wanted)
     return stored
 
 
@@ -123,6 +129,23 @@ def _chosen(wanted, names):
     for pattern in reversed(by_pattern):
         chosen.update(dict.fromkeys(matches[pattern], by_pattern[pattern]))
     return chosen
+
+
+def _refuse(problems, wanted):
+    """Raises a TypeError with a `storage` that has no such problems.
+
+    Args:
+        problems: Dictionary from names of kernels to strings.
+        wanted: As for `planned`.
+    """
+    by_pattern = wanted if isinstance(wanted, dict) else {"*": wanted}
+    possible = dict.fromkeys(problems, "dense")
+    possible |= {k: v for k, v in by_pattern.items() if k not in problems}
+    reasons = "; ".join(f"{name!r}: {why}" for name, why in problems.items())
+    raise TypeError(
+        f"Some layers cannot store only their active connections. {reasons}. "
+        f"Keep their zeros with storage={possible}."
+    )
 
 
 def _pays(kernel, sparsity, algorithm, structure):
@@ -163,7 +186,7 @@ def _check(algorithm, structure):
             "Only connections and `Blocks` can be stored without zeros. "
             f"Received: structure={structure}. Use storage='dense'."
         )
-    if structure.is_unstructured and tf.config.list_physical_devices("GPU"):
+    if structure.is_unstructured and tf.config.get_visible_devices("GPU"):
         raise ValueError(
             "Active connections are multiplied on the CPU, and there is a "
             "GPU. Use storage='dense', or hide the GPU at the start of "

@@ -394,12 +394,3 @@ def test_xla_is_refused_and_never_chosen():
         model.compile("sgd", "mse", jit_compile=True)
     model.compile("sgd", "mse", jit_compile="auto")
     assert model.jit_compile is False
-
-
-def test_a_gpu_is_refused(monkeypatch):
-    monkeypatch.setattr(
-        tf.config, "list_physical_devices", lambda kind: [f"/{kind}:0"]
-    )
-
-    with pytest.raises(ValueError, match="hide the GPU"):
-        sparse((16,), kl.Dense(4), "active")

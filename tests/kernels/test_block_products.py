@@ -123,7 +123,7 @@ def test_numba_multiplies_blocks_whose_sides_fill_registers():
 
 def test_accelerators_multiply_blocks_in_tensorflow(monkeypatch):
     kinds = [types.SimpleNamespace(device_type=kind) for kind in ("CPU", "GPU")]
-    monkeypatch.setattr(tf.config, "list_physical_devices", lambda: kinds)
+    monkeypatch.setattr(tf.config, "get_visible_devices", lambda: kinds)
 
     chosen = dispatch.product(64, 64, (16, 16))
 

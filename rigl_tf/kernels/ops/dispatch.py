@@ -68,5 +68,5 @@ def multiply(
 
 
 def _has_accelerators():
-    devices = tf.config.list_physical_devices()
+    devices = tf.config.get_visible_devices()
     return any(device.device_type != "CPU" for device in devices)
