@@ -232,16 +232,16 @@ def _check_flows(state, batch):
     name = type(state.algorithm).__name__
     if batch.flows is None:
         raise ValueError(
-            f"{name} needs the gradient of inactive connections, and "
-            f"{', '.join(stored)} store active ones only: only the "
-            "sparse model's own `fit` and `train_step` can compute it. "
-            "Use them, or storage='dense'."
+            f"{name} needs the gradients of inactive connections. For "
+            f"{', '.join(stored)}, which store only active connections, only "
+            "the `fit` and `train_step` of the sparse model compute them. "
+            "Use these methods, or storage='dense'."
         )
     if optimizer_slots.accumulation_steps(batch.optimizer) > 1:
         raise ValueError(
-            f"{name} needs the accumulated gradient of inactive "
-            f"connections, and {', '.join(stored)} store active ones "
-            "only. Leave `gradient_accumulation_steps` out, or use "
+            f"{name} needs the accumulated gradients of inactive "
+            f"connections, but {', '.join(stored)} store only active "
+            "connections. Leave `gradient_accumulation_steps` out, or use "
             "storage='dense'."
         )
 
