@@ -235,7 +235,7 @@ def _check_digest(path, digests):
 
 
 def _number(path):
-    """The number of a checkpoint, 0 of a copy, infinity of a damaged one."""
+    """Returns the number of a checkpoint: 0 if a copy, infinity if damaged."""
     if not path.is_dir():
         return 0
     try:
@@ -249,7 +249,7 @@ def _number(path):
 
 
 def _numbered(directory):
-    """Dictionary from those checkpoints that say their number to it."""
+    """Returns a dictionary from checkpoints with a valid number to it."""
     numbers = {path: _number(path) for path in directory.glob(_PATTERN)}
     return {path: n for path, n in numbers.items() if 0 < n < math.inf}
 
@@ -263,7 +263,7 @@ def _is_whole(path):
 
 
 def _free(path):
-    """The path, or one like it, where nothing is yet."""
+    """Returns the path, or a similar path that does not exist yet."""
     names = (f"{path.name}-{count}" for count in itertools.count(2))
     paths = map(path.with_name, itertools.chain([path.name], names))
     return next(path for path in paths if not os.path.lexists(path))

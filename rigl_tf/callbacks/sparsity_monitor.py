@@ -214,6 +214,6 @@ def _count(masks):
 
 
 def _picture(kernel):
-    """A mask as one grey image: inputs downwards, outputs across."""
+    """Returns a mask as a grey image: rows are inputs, columns outputs."""
     picture = kernel.layout.matrix(kernel.mask).numpy()
     return picture[None, :, :, None].astype(np.uint8) * 255

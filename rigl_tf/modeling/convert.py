@@ -220,7 +220,7 @@ def densified(model: keras.Model):
 
 
 def _sparse_models(model):
-    """The sparse models in a model, and those that own masks in it."""
+    """Returns the sparse models in a model, and the owners of its masks."""
     network = getattr(model, "network", model)
     owners = [w.owner() for w in sparse_wrapper.sparse_layers(network)]
     parts = [model, *all_layers(network), *owners]

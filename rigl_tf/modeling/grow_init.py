@@ -97,7 +97,7 @@ def _deviation_of_active(kernel):
 
 
 def _initial_sample(kernel):
-    """Some weights of a new kernel: of a very large one, not all are kept."""
+    """Returns initial weights of the kernel; a part of them if it is large."""
     name = kernel.variable.name.removesuffix("_kernel")
     initializer: Any = getattr(
         kernel.layer,

@@ -137,7 +137,7 @@ class SparseModel(
         self.sparse_step.watch(sparse_wrapper.sparse_kernels(self.network))
 
     def _holds(self):
-        """The network, whose place a sparse model may take in another."""
+        """Returns the network, which the model may replace elsewhere."""
         return self.network
 
     @property
@@ -361,7 +361,7 @@ class SparseModel(
         }
 
     def _serialized(self):
-        """The objects of the configuration, the network without wrappers."""
+        """Returns the serialized objects, with a network without wrappers."""
         with (
             placement.unplaced(self.network, self._in_graph.value),
             _uncompiled(self.network),
