@@ -6,7 +6,7 @@ ARGS ?=
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 PYTEST := $(BIN)/pytest --numprocesses=2 --dist=worksteal
-# The same with the oldest versions, and what is tested with them.
+# The environment with the oldest versions, and the tests that run there.
 OLDEST := .venv-oldest
 CORE := sparsity algorithms kernels modeling callbacks \
   deploy/test_compact.py deploy/test_shrinking.py keras_compat
@@ -23,21 +23,21 @@ help:  ## List the targets
 	      printf '  %-12s%s\n' "$$name" "$$does"; \
 	    done
 
-# TensorFlow talks of drivers that are not there.
+# Hides messages of TensorFlow about missing GPU drivers.
 train test-oldest: export TF_CPP_MIN_LOG_LEVEL ?= 3
 train: $(INSTALLED)  ## Train on the digits; ARGS go to rigl-sweep
 	$(BIN)/rigl-sweep --sweep=digits --output_dir=runs $(ARGS)
 
-test: lint  ## Check style, run all but slow tests; ARGS go to pytest
+test: lint  ## Check style, run all tests except slow ones; ARGS go to pytest
 	$(PYTEST) $(ARGS)
 
 test-all: lint  ## Check style, run all tests; ARGS go to pytest
 	$(PYTEST) -m "" $(ARGS)
 
-coverage: $(INSTALLED)  ## Run all tests, print lines that none of them runs
+coverage: $(INSTALLED)  ## Run all tests, print the lines that no test runs
 	$(PYTEST) -m "" --cov --cov-report=term-missing:skip-covered $(ARGS)
 
-test-oldest: $(OLDEST)/.installed  ## Run the core of the tests with oldest pins
+test-oldest: $(OLDEST)/.installed  ## Run the core of the tests with the oldest versions
 	$(OLDEST)/bin/python -m pytest --numprocesses=2 --dist=worksteal \
 	  $(addprefix tests/,$(CORE)) $(ARGS)
 
@@ -48,7 +48,7 @@ lint: $(INSTALLED)  ## Check style, imports, types and language only
 	$(BIN)/pyright
 	$(BIN)/python -m tests.language
 
-faults: $(INSTALLED)  ## Kill, corrupt, fill, poison; ARGS such as soak
+faults: $(INSTALLED)  ## Inject faults, print a table; ARGS such as soak
 	$(BIN)/python -m tests.faults $(ARGS)
 
 benchmarks: $(INSTALLED)  ## Run every script in benchmarks/; ARGS go to each
@@ -62,8 +62,8 @@ clean:  ## Remove the environment, caches and builds; runs/ stays
 	rm -rf build dist *.egg-info
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
-# The file marks an environment that is complete and as requirements.txt says.
-# A pip as old as Debian's is replaced first.
+# This file marks a complete environment with the versions of requirements.txt.
+# First, pip is replaced, because the pip of Debian is too old.
 $(INSTALLED): requirements.txt pyproject.toml setup.py | $(BIN)/python
 	@echo "Installing requirements.txt into .venv; this takes some minutes."
 	@$(BIN)/python -m pip install -qq pip==26.3

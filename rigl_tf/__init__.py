@@ -1,15 +1,20 @@
 """Sparse training for Keras 3 on TensorFlow.
 
-Train a model sparse:
+    model = rigl_tf.sparsify(model, "rigl", sparsity=0.9)
+    model.compile("adam", "sparse_categorical_crossentropy")
+    model.fit(x, y, epochs=5, callbacks=[rigl_tf.SparsityMonitor()])
+    plain = rigl_tf.densify(model)
+
+Make a model sparse, train it, and make it plain again:
     sparsify, densify, SparseModel, SparseOptimizer, SparseTraining, Sparse,
     sparse_layers
-Choose how:
+Options of sparse training:
     algorithms, distributions, schedules, structures, grow_init, masks
-Find a sparse network before it is trained:
+Find a sparse network before training:
     tickets
-Look at it and resume it:
+Inspect and resume training:
     summary, flops, SparsityMonitor, Checkpoint
-Take it away:
+Deploy a trained model:
     export, shrink, condense, deploy
 Train on several devices:
     strategies, distribute
@@ -54,7 +59,7 @@ if TYPE_CHECKING:
     from rigl_tf import papers
     from rigl_tf import results
 
-# What needs more than `fit` does is imported when it is asked for.
+# Packages that `fit` does not need are imported on first use.
 _LAZY = {"datasets", "deploy", "distribute", "experiments", "papers", "results"}
 __all__ = [
     "Checkpoint",

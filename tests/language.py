@@ -31,7 +31,7 @@ def texts(path):
     """Yields each text of a file: its line, its kind and the text itself."""
     if path.suffix == ".md":
         prose = re.sub(r"(?s)```.*?```", _blank, path.read_text())
-        yield from ((n, "docs", t) for n, t in enumerate(prose.split("\n"), 1))
+        yield from ((n, "doc", t) for n, t in enumerate(prose.split("\n"), 1))
         return
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(

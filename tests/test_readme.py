@@ -27,7 +27,7 @@ def block(number, page=README):
     return names
 
 
-def test_the_five_lines_run(tmp_path, monkeypatch):
+def test_the_quick_start_runs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     names = block(0)
 
@@ -61,7 +61,8 @@ def test_kernels_are_stored_without_their_zeros():
 def test_a_ticket_is_found():
     names = block(3)
 
-    assert names["ticket"].density == 0.05
+    assert 0.03 < names["ticket"].density <= 0.05
+    assert names["ticket"].history["val_accuracy"][-1] > 0.7
     masks = [kernel.mask for kernel in names["model"].kernels]
     for mask, expected in zip(
         masks, names["ticket"].masks.values(), strict=True

@@ -50,6 +50,21 @@ class Algorithm(Config, abc.ABC):
     `views` are read-only sequences that build each view on access, so that
     memory holds the temporaries of one layer only.
 
+    Attributes:
+        needs_gradient: Boolean, whether views and tiles need the dense gradient
+            of the current batch.
+        needs_momentum: Boolean, whether views and tiles need the optimizer's
+            momentum.
+        tracks_gradient: Boolean, whether `track` receives the dense gradient of
+            every batch.
+        fixes_signs: Boolean, whether every connection has a sign that its
+            weight must keep.
+        updates_masks: Boolean, whether connections move at all.
+        follows_sparsity: Boolean, whether the sparsity follows a schedule,
+            which changes `Request.budgets`.
+        default_schedule: `UpdateSchedule`, the default of `sparsify`.
+        default_drop_fraction: The default drop fraction of `sparsify`.
+
     Example:
 
     >>> @dataclasses.dataclass(frozen=True)
@@ -60,19 +75,12 @@ class Algorithm(Config, abc.ABC):
     ...         return tf.math.log(tile.uniform()) / tf.abs(tile.gradient)
     """
 
-    # Whether views and tiles need the dense gradient of the current batch.
     needs_gradient = False
-    # Whether views and tiles need the optimizer's momentum.
     needs_momentum = False
-    # Whether `track` receives the dense gradient of every batch.
     tracks_gradient = False
-    # Whether every connection has a sign that its weight must keep.
     fixes_signs = False
-    # Whether connections move at all.
     updates_masks = True
-    # Whether the sparsity follows a schedule, which changes `budgets`.
     follows_sparsity = False
-    # The default schedules of `sparsify`.
     default_schedule = schedules.UpdateSchedule()
     default_drop_fraction = schedules.Cosine()
 

@@ -74,7 +74,7 @@ class RandomNumbers:
         return normal(self.sample(self._fold(_FOR_NORMAL, stream)))
 
     def sample(self, seed: Seed) -> tf.Tensor:
-        """Draws integers for all positions. Subclasses do for some of them.
+        """Draws integers for all positions; subclasses, for some positions.
 
         Args:
             seed: Integer tensor of shape (2,).
@@ -110,7 +110,7 @@ class SliceNumbers(RandomNumbers):
 
 
 def uniform(integers: tf.Tensor) -> tf.Tensor:
-    """Makes uniform float32 numbers between 0 and 1 of random integers.
+    """Converts random integers to uniform float32 numbers between 0 and 1.
 
     Args:
         integers: int32 tensor, uniform from the lowest to the highest.
@@ -123,18 +123,18 @@ def uniform(integers: tf.Tensor) -> tf.Tensor:
 
 
 def normal(integers: tf.Tensor) -> tf.Tensor:
-    """Makes normal float32 numbers of random integers.
+    """Converts random integers to normal float32 numbers.
 
-    Each is the sum of two numbers from a table of quantiles, and so the same
-    bits everywhere. A formula is rounded in other ways within vectors, and
-    TensorFlow's own normal numbers of a seed are others in XLA.
+    Each number is the sum of two numbers from a table of quantiles, so its bits
+    are the same on every device. Formulas are rounded differently in vectorized
+    code, and TensorFlow's normal numbers differ between XLA and other code.
 
     Args:
         integers: int32 tensor, uniform from the lowest to the highest.
 
     Returns:
         float32 tensor of the same shape, with mean 0 and standard deviation
-        1, and none beyond 5.3.
+        1. No number is beyond 5.3.
     """
     table = tf.constant(_quantiles())
     return tf.gather(table, _bits(integers, 20, 12)) + tf.gather(
@@ -144,14 +144,14 @@ def normal(integers: tf.Tensor) -> tf.Tensor:
 
 @functools.cache
 def _quantiles() -> np.ndarray:
-    """Of a normal distribution whose variance is a half, in equal steps."""
+    """Returns quantiles of a normal distribution with variance 1/2."""
     inverse = statistics.NormalDist().inv_cdf
     values = np.array([inverse((i + 0.5) / _LEVELS) for i in range(_LEVELS)])
     return (values / values.std() / 2**0.5).astype(np.float32)
 
 
 def _bits(integers: tf.Tensor, first: int, count: int) -> tf.Tensor:
-    """Some of the bits of each integer, as an integer of its own."""
+    """Returns some bits of each integer, as an integer."""
     shifted = tf.bitwise.right_shift(integers, first)
     return tf.bitwise.bitwise_and(shifted, 2**count - 1)
 

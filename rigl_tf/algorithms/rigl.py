@@ -15,7 +15,10 @@ from rigl_tf.algorithms.kernel_view import KernelView
 
 @dataclasses.dataclass(frozen=True)
 class RigL(Algorithm):
-    """Grows the connections with the largest gradient.
+    """Drops the smallest |weight|, grows the largest |gradient|.
+
+    An update replaces the optimizer step: its batch is used only for the
+    gradient. By default, new connections have weight zero.
 
     Reference:
         [Evci et al., 2020](https://arxiv.org/abs/1911.11134), Algorithm 1.

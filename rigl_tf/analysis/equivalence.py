@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import functools
 import time
 from collections.abc import Callable
 
@@ -106,7 +107,9 @@ def runner(model, signature=None):
         `Runner`. Lists are in the order of `keras.tree.flatten`.
     """
     signature = signature or signatures.model_signature(model)
-    call = tf.function(lambda inputs: model(inputs, training=False))
+    # TensorFlow counts the traces of all functions with the same code object
+    # together and warns of many. A `partial` has none.
+    call = tf.function(functools.partial(model, training=False))
 
     def run(inputs):
         arrays = [

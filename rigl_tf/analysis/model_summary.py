@@ -157,9 +157,9 @@ def _warn_of_weights_under_masks(kernels):
     ]
     if names:
         warnings.warn(
-            f"Weights were set from outside in {', '.join(names)}, also where "
-            "masks are `False`. They become zero when `rigl_tf` next trains "
-            "or densifies the model; until then it computes with them.",
+            f"Inactive weights of {', '.join(names)} were set to values other "
+            "than zero. They become zero when `rigl_tf` next trains or "
+            "densifies the model; until then, the model computes with them.",
             stacklevel=3,
         )
 

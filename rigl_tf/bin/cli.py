@@ -127,12 +127,13 @@ def usage(module):
 def one_line(error):
     """Returns the message and notes of an error in one line.
 
-    Memory addresses that gin prints are removed. The message may quote
-    untrusted files, so control characters are escaped.
+    Objects that gin prints, such as `(<function train at 0x7f>)`, are removed.
+    The message may quote untrusted files, so control characters are escaped.
     """
     parts = [str(error), *getattr(error, "__notes__", ())]
     message = " ".join(" ".join(parts).split())
-    return text_tables.shown(re.sub(r" \(<[^<>]* at 0x[^<>]*>\)", "", message))
+    gin_object = r" \(<(?:class '[^<>]*'|[^<>]* at 0x[^<>]*)>\)"
+    return text_tables.shown(re.sub(gin_object, "", message))
 
 
 def _warning(message, *where):

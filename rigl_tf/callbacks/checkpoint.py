@@ -206,7 +206,9 @@ class Checkpoint(keras.callbacks.Callback):
                 problems.append(f"{path} {error}")
                 continue
             for problem in problems:
-                warnings.warn(f"Passed over: {problem}.", stacklevel=2)
+                warnings.warn(
+                    f"A checkpoint cannot be used: {problem}.", stacklevel=2
+                )
             if any(c.startswith("optimizer learning_rate") for c in changes):
                 arrays = snapshot.with_own_learning_rate(arrays)
             self._snapshot = snapshot

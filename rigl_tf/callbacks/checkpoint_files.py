@@ -140,18 +140,18 @@ def remove_all(directory):
 
 
 def read_facts(path):
-    """Reads what a checkpoint says of itself, if its files are unharmed.
+    """Reads the metadata of a checkpoint and verifies its files.
 
     Returns:
         Dictionary.
 
     Raises:
-        ValueError: If a file is missing or is not what was written.
+        ValueError: If a file is missing or was changed.
     """
     facts, digests = _read_facts(path)
-    # Before all of it is read, which may be more than anybody has written.
+    # Before the file is read, because a changed file may be very large.
     if _check_file(path / _ARRAYS) != _num_bytes(_specs(facts)):
-        raise ValueError(f"{_ARRAYS} is not what was written")
+        raise ValueError(f"{_ARRAYS} was changed after it was written")
     _check_digest(path / _ARRAYS, digests)
     return facts
 
@@ -159,45 +159,45 @@ def read_facts(path):
 def read_arrays(path, facts, expected):
     """Reads arrays that are exactly as expected.
 
-    Sizes are those expected, never those that a file declares.
+    Sizes come from `expected`, never from the file.
 
     Args:
         path: Path of a checkpoint.
-        facts: What `read_facts` has returned.
+        facts: Dictionary that `read_facts` has returned.
         expected: List of `Spec`.
 
     Returns:
         List of arrays.
 
     Raises:
-        ValueError: If the checkpoint has others.
+        ValueError: If the checkpoint has other arrays.
     """
     found = _specs(facts)
     for there, here in zip(found, expected, strict=False):
         if there != here:
             raise ValueError(
-                f"belongs to another model: {there} there, {here} here"
+                f"belongs to another model: it has {there} instead of {here}"
             )
     if len(found) != len(expected):
         raise ValueError(
-            f"belongs to another model: {len(found)} arrays there, "
-            f"{len(expected)} here"
+            f"belongs to another model: it has {len(found)} arrays instead of "
+            f"{len(expected)}"
         )
     size = (path / _ARRAYS).stat().st_size
     if size != _num_bytes(expected):
-        raise ValueError(f"{_ARRAYS} has another size than its arrays")
+        raise ValueError(f"{_ARRAYS} does not have the size of its arrays")
     with (path / _ARRAYS).open("rb") as file:
         return [spec.of(file.read(spec.num_bytes)) for spec in expected]
 
 
 def _specs(facts):
-    """List of `Spec`, of the arrays that a checkpoint says it has."""
+    """Returns a `Spec` for each array that the metadata lists."""
     try:
         found = [Spec(n, d, tuple(s)) for n, d, s in facts["arrays"]]
         _num_bytes(found)
         return found
     except (KeyError, TypeError, ValueError):
-        raise ValueError("does not say what arrays it has") from None
+        raise ValueError("has no valid list of its arrays") from None
 
 
 def _num_bytes(specs):
@@ -205,7 +205,7 @@ def _num_bytes(specs):
 
 
 def _remove(path):
-    """Removes a checkpoint, of which no half stays under its name."""
+    """Removes a checkpoint; no part of it stays under its name."""
     gone = path.with_name(f"{durable.PARTIAL}{path.name}")
     with contextlib.suppress(OSError):
         if not path.is_symlink():
@@ -214,7 +214,7 @@ def _remove(path):
 
 
 def _read_facts(path):
-    """The facts, without a look at the arrays, and the digests."""
+    """Returns the metadata and the checksums; does not read the arrays."""
     manifest = _read_json(path / _MANIFEST)
     version = manifest.get("schema_version")
     if version != SCHEMA_VERSION:
@@ -231,11 +231,11 @@ def _read_facts(path):
 def _check_digest(path, digests):
     found = digests.get(path.name) if isinstance(digests, dict) else None
     if _digest(path) != found:
-        raise ValueError(f"{path.name} is not what was written")
+        raise ValueError(f"{path.name} was changed after it was written")
 
 
 def _number(path):
-    """The number of a checkpoint, 0 of a copy, infinity of a damaged one."""
+    """Returns the number of a checkpoint: 0 if a copy, infinity if damaged."""
     if not path.is_dir():
         return 0
     try:
@@ -249,7 +249,7 @@ def _number(path):
 
 
 def _numbered(directory):
-    """Dictionary from those checkpoints that say their number to it."""
+    """Returns a dictionary from checkpoints with a valid number to it."""
     numbers = {path: _number(path) for path in directory.glob(_PATTERN)}
     return {path: n for path, n in numbers.items() if 0 < n < math.inf}
 
@@ -263,7 +263,7 @@ def _is_whole(path):
 
 
 def _free(path):
-    """The path, or one like it, where nothing is yet."""
+    """Returns the path, or a similar path that does not exist yet."""
     names = (f"{path.name}-{count}" for count in itertools.count(2))
     paths = map(path.with_name, itertools.chain([path.name], names))
     return next(path for path in paths if not os.path.lexists(path))
@@ -293,12 +293,12 @@ def _read_json(path):
     except (ValueError, RecursionError):
         values = None
     if not isinstance(values, dict):
-        raise ValueError(f"{path.name} is not what was written")
+        raise ValueError(f"{path.name} was changed after it was written")
     return values
 
 
 def _check_file(path):
-    """The size of an ordinary file."""
+    """Returns the size of an ordinary file."""
     try:
         found = path.lstat()
     except OSError:

@@ -24,25 +24,25 @@ from rigl_tf.utils import tensors
 
 
 class SparseTraining(TrainingGuard):
-    """Makes a model sparse while its own `fit` trains it.
+    """A callback that makes a model sparse during its own `fit`.
 
     The model keeps its class, its `train_step` and its layers. `model.save`
     writes a plain Keras file, with exact zeros, that loads without this
     library. `rigl_tf.summary(model)` shows the masks.
 
-    Another `fit` with the same callback continues the training. With
-    `masks="magnitude"`, a loaded model starts from the zeros of its kernels.
-    If another callback restores the weights of an earlier epoch, as
-    `EarlyStopping(restore_best_weights=True)` does, the masks follow the
-    restored weights. Between two fits, the model is an ordinary model: weights
-    that `set_weights` or `load_weights` sets under masks become zero at the
-    start of the next `fit`.
+    A second `fit` with the same callback continues the training. A model that
+    was loaded from a file keeps its zeros with `masks="magnitude"`. If another
+    callback restores the weights of an earlier epoch, such as
+    `EarlyStopping(restore_best_weights=True)`, the masks follow the restored
+    weights. Between two calls of `fit`, the model is an ordinary model:
+    inactive weights that `set_weights` or `load_weights` changes become zero at
+    the start of the next `fit`.
 
     Args:
         algorithm: `Algorithm`, its class or its name, as for `sparsify`.
         sparsity: Float in [0, 1), the fraction of zeros, or anything else
             that `sparsify` accepts.
-        **options: Any of `sparsify`: `distribution`, `schedule`,
+        **options: Other arguments of `sparsify`: `distribution`, `schedule`,
             `drop_fraction`, `exclude`, `include`, `structure`, `grow_init`,
             `masks`, `seed`.
 
@@ -50,9 +50,9 @@ class SparseTraining(TrainingGuard):
         sparse_step: `SparseStep`, with the masks and counters.
 
     Raises:
-        TypeError: At the start of `fit`, if the model is a `SparseModel`,
-            which needs no callback, or an option is unknown.
-        ValueError: At the start of `fit`, as `sparsify`.
+        TypeError: If an option is unknown. At the start of `fit`, if the model
+            is a `SparseModel`, which needs no callback.
+        ValueError: At the start of `fit`, as in `sparsify`.
 
     Example:
 
@@ -92,8 +92,8 @@ class SparseTraining(TrainingGuard):
         super().set_model(model)
         if isinstance(model, SparseModel):
             raise TypeError(
-                f"{model.name!r} is sparse already and trains itself: leave "
-                "`SparseTraining` out of its `fit`."
+                f"{model.name!r} is a `SparseModel`, which needs no "
+                "`SparseTraining`. Leave the callback out of its `fit`."
             )
         num_batches = optimizer_slots.accumulation_steps(model.optimizer)
         refusals.refuse_on_several_devices(model, num_batches)

@@ -1,4 +1,4 @@
-"""A callback that watches the masks."""
+"""A callback that logs the state of the masks."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,37 +14,39 @@ from rigl_tf.utils import tensors
 
 
 class SparsityMonitor(keras.callbacks.Callback):
-    """Adds what happens to the masks to the logs of every epoch.
+    """Adds the state of the masks to the logs of every epoch.
 
-    The progress bar, `History` and a `TensorBoard` callback that comes later
-    in the list show them:
+    The progress bar, `History` and a `TensorBoard` callback later in the list
+    of callbacks show these values:
 
     - `sparsity`: fraction of zeros over all masked kernels.
     - `drop_fraction`: fraction of active connections that an update at this
       step would replace.
     - `updates`: updates of the masks in the epoch.
     - `changed`: connections grown in the epoch that were inactive before.
-    - `kept`: of the first mask's connections, the fraction active now. A
-      random mask with as many in every kernel would share `kept_by_chance`
-      of them.
-    - `explored`: of all connections, the fraction that has ever been active.
-    - `skipped`: steps in the epoch without effect, for gradients that were
-      not finite.
-    - `flops`: FLOPs of one forward pass relative to the dense model, left out
-      if the model does not know its input shape.
+    - `kept`: fraction of the initially active connections that are active
+      now.
+    - `kept_by_chance`: the value of `kept` for random masks with the same
+      numbers of connections.
+    - `explored`: fraction of all connections that have ever been active.
+    - `skipped`: steps in the epoch that changed nothing, because gradients
+      were not finite.
+    - `flops`: FLOPs of one forward pass relative to the dense model. Missing
+      if the input shape of the model is unknown.
 
-    `explored` looks at the masks after every batch at which an update is due;
-    of several within `steps_per_execution`, at the last.
+    For `explored`, the monitor reads the masks after every update; if
+    `steps_per_execution` contains several updates, after the last.
 
     Args:
-        log_dir: Directory for TensorBoard: the density of every kernel, and
-            its mask as a picture. Nothing is written if `None`.
+        log_dir: Directory of TensorBoard logs: the density of every kernel,
+            and its mask as an image. With `None`, nothing is written.
 
     Attributes:
-        densities: Dictionary from kernel to its density after the last epoch.
+        densities: Dictionary from the name of a kernel to its density after
+            the last epoch.
 
     Raises:
-        ValueError: While training, if the model is not sparse or a kernel has
+        ValueError: During training, if the model is not sparse or a kernel has
             lost its last connection.
 
     Reference:
@@ -78,9 +80,9 @@ class SparsityMonitor(keras.callbacks.Callback):
         del logs
         if find_sparse_step(self.model) is None:
             raise ValueError(
-                f"`SparsityMonitor` watches sparse models, and "
-                f"{self.model.name!r} is not one. Pass it through "
-                "`rigl_tf.sparsify` or leave the callback out."
+                "`SparsityMonitor` needs a sparse model. Received: "
+                f"{self.model.name!r} without masks. Make it sparse with "
+                "`rigl_tf.sparsify`, or leave the callback out."
             )
         self.start(self.model)
         try:
@@ -125,9 +127,9 @@ class SparsityMonitor(keras.callbacks.Callback):
         for name, count in zip(names, active, strict=True):
             if count == 0:
                 raise ValueError(
-                    f"Kernel {name!r} has lost its last connection, so "
-                    "nothing can pass it or grow in it again. Lower the "
-                    "sparsity, or exclude the layer."
+                    f"Kernel {name!r} has lost its last connection and "
+                    "cannot train any more. Lower the sparsity, or exclude "
+                    "the layer."
                 )
         self.densities = {
             name: count / size
@@ -212,6 +214,6 @@ def _count(masks):
 
 
 def _picture(kernel):
-    """A mask as one grey image: inputs downwards, outputs across."""
+    """Returns a mask as a grey image: rows are inputs, columns outputs."""
     picture = kernel.layout.matrix(kernel.mask).numpy()
     return picture[None, :, :, None].astype(np.uint8) * 255

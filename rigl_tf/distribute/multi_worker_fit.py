@@ -22,7 +22,7 @@ def patch_fit_for_multi_worker(model: keras.Model) -> keras.Model:
             model of `rigl_tf.sparsify` needs no patch.
 
     Returns:
-        The model itself. It is saved as if nothing had been mended.
+        The model itself. Its files are those of a model without the patch.
 
     Raises:
         ValueError: If TensorFlow cannot train it on several devices: with

@@ -28,13 +28,13 @@ from rigl_tf.typing import TensorLike
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class SparseKernel(abc.ABC):
-    """One kernel with a mask, however it is stored.
+    """One kernel with a mask, in any storage.
 
     Attributes:
         name: String, unique in its model: the path of the layer, followed by
-            the kernel's own name if the layer has several.
+            the name of the kernel if the layer has several kernels.
         layer: The `keras.layers.Layer` that computes with the kernel.
-        variable: `keras.Variable`, the weights, that optimizers step.
+        variable: `keras.Variable`, the weights that the optimizer changes.
         mask: Boolean variable or tensor, of kernel shape.
     """
 
@@ -61,11 +61,11 @@ class SparseKernel(abc.ABC):
 
     @abc.abstractmethod
     def count(self) -> tf.Tensor:
-        """Active connections, as an int64 scalar."""
+        """Returns the number of active connections, an int64 scalar."""
 
     @abc.abstractmethod
     def bits(self) -> np.ndarray:
-        """The mask as a uint8 array, eight connections in a byte."""
+        """Returns the mask as a uint8 array, eight connections in a byte."""
 
     @abc.abstractmethod
     def masked(self, values: TensorLike) -> tf.Tensor:
@@ -73,7 +73,7 @@ class SparseKernel(abc.ABC):
 
     @abc.abstractmethod
     def weights(self) -> tf.Tensor:
-        """The dense kernel with its zeros, as a tensor."""
+        """Returns the dense kernel with its zeros, as a tensor."""
 
     @abc.abstractmethod
     def set_mask(self, mask: np.ndarray) -> None:
@@ -81,11 +81,11 @@ class SparseKernel(abc.ABC):
 
     @abc.abstractmethod
     def impose(self) -> None:
-        """Sets weights that are not active to exact zeros."""
+        """Sets inactive weights to exact zeros."""
 
     @abc.abstractmethod
     def view(self, inputs: "UpdateInputs") -> KernelView:
-        """Shows the kernel to an algorithm.
+        """Returns the view of the kernel for an algorithm.
 
         Args:
             inputs: `UpdateInputs`.
@@ -102,7 +102,7 @@ class SparseKernel(abc.ABC):
         num_grow: Integer,
         inputs: "UpdateInputs",
     ) -> tf.Tensor:
-        """Sets the mask that a drop has left, and adds connections to it.
+        """Sets the mask after the drop, and adds connections to it.
 
         Args:
             view: `KernelView` with the mask after the drop.
@@ -188,14 +188,14 @@ class SparseKernel(abc.ABC):
 
 @dataclasses.dataclass(frozen=True)
 class UpdateInputs:
-    """The values, apart from the weights, that an update needs of a kernel.
+    """The inputs of an update of one kernel, except its weights.
 
     Attributes:
         gradient: Tensor of the shape of the kernel's variable, or `None`.
         momentum: Running gradient of the same shape, or `None`.
         sign: Fixed signs of the same shape, or `None`.
-        flows: List of `Flow`, the calls of the layer, from which the gradient
-            follows everywhere.
+        flows: List of `Flow`, the calls of the layer, to compute the gradient
+            of inactive connections.
         structure: `Structure`, whose units move.
         seed: Integer tensor of shape (2,), unique to the kernel and the step.
         grow_init: `GrowInit`, the weights of new connections.
@@ -223,8 +223,8 @@ def checked_mask(mask: Any, shape: Shape, name: str) -> np.ndarray:
         problem = f"have shape {tuple(shape)}. Received: shape={mask.shape}"
     elif not mask.any():
         problem = (
-            "keep at least one connection: nothing could ever pass or grow. "
-            "Received: a mask that is `False` everywhere"
+            "have at least one connection. Received: a mask that is `False` "
+            "everywhere"
         )
     if problem:
         raise ValueError(f"A mask of layer {name!r} must {problem}.")

@@ -48,9 +48,9 @@ class DenseKernel(SparseKernel):
         is_quantized = getattr(self.layer, "quantization_mode", None)
         if is_quantized or getattr(self.layer, "lora_enabled", False):
             raise ValueError(
-                f"{self.name or self.layer.name!r} is quantized or has LoRA "
-                "since `densify` gave its layer back, and no longer computes "
-                "with the masked kernel. Train the plain model instead."
+                f"The layer of {self.name or self.layer.name!r} was quantized "
+                "or got LoRA after `densify`, so it no longer uses the masked "
+                "kernel. Train the plain model instead."
             )
         self.variable.assign(self.weights())
 

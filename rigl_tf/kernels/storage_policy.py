@@ -173,10 +173,10 @@ def _pays(kernel, sparsity, algorithm, structure):
 def _check(algorithm, structure):
     name = type(algorithm).__name__
     if algorithm.tracks_gradient or algorithm.fixes_signs:
-        kept = "a sign" if algorithm.fixes_signs else "a running gradient"
+        kept = "a sign" if algorithm.fixes_signs else "a moving average"
         raise ValueError(
-            f"{name} keeps {kept} for every connection, active or not, so "
-            "that storing active connections only saves nothing. Use "
+            f"{name} stores {kept} for every connection, active or not, so "
+            "storing only active connections would save nothing. Use "
             "storage='dense'."
         )
     if not isinstance(structure, Blocks | Unstructured) or isinstance(
@@ -188,7 +188,7 @@ def _check(algorithm, structure):
         )
     if structure.is_unstructured and tf.config.get_visible_devices("GPU"):
         raise ValueError(
-            "Active connections are multiplied on the CPU, and there is a "
-            "GPU. Use storage='dense', or hide the GPU at the start of "
-            "the program: `tf.config.set_visible_devices([], 'GPU')`."
+            "Layers that store single connections compute on the CPU, but a "
+            "GPU is visible. Use storage='dense', or hide the GPU at the "
+            "start of the program: `tf.config.set_visible_devices([], 'GPU')`."
         )

@@ -15,12 +15,11 @@ from rigl_tf.typing import TensorLike
 class StoredKernel(SparseKernel):
     """A kernel whose `variable` has an entry for each unit that is stored.
 
-    Units are connections, or blocks of them. `mask` is computed whenever it
-    is asked for.
+    Units are connections, or blocks. `mask` is computed on each access.
 
     Attributes:
-        active: int32 `keras.Variable`, the sorted numbers of units, filled
-            up with `positions.NONE`.
+        active: int32 `keras.Variable`, the sorted indices of the stored units,
+            padded with `index_sets.NONE`.
     """
 
     active: keras.Variable
@@ -35,7 +34,7 @@ class StoredKernel(SparseKernel):
 
     @property
     def capacity(self):
-        """Integer, the most units that can be stored."""
+        """Integer, the maximum number of stored units."""
         return self.variable.shape[0]
 
     def masked(self, values: TensorLike) -> Any:
@@ -47,19 +46,19 @@ class StoredKernel(SparseKernel):
     def _check_room(self, wanted):
         if wanted > self.capacity:
             raise ValueError(
-                f"Kernel {self.name!r} has room for {self.capacity} active "
-                f"units, and the mask has {wanted}. Make the model with a "
+                f"Kernel {self.name!r} has space for {self.capacity} active "
+                f"units. Received: a mask with {wanted}. Make the model with a "
                 "lower sparsity, or with `storage='dense'`."
             )
 
     def _take(self, now, new_weights=None, slots=()):
-        """Stores other units; units that stay keep their values.
+        """Replaces the stored units; units that stay keep their values.
 
         Args:
-            now: int32 tensor, as `active`.
+            now: int32 tensor, the new value of `active`.
             new_weights: Tensor of the shape of `variable`, the weights that
                 new units start with, or `None` for zeros.
-            slots: List of pairs, as of `UpdateInputs`.
+            slots: List of pairs, as in `UpdateInputs`.
 
         Returns:
             Boolean tensor, `True` for new units.

@@ -55,76 +55,77 @@ def sparsify(
     storage: str | Mapping[str, str] = "dense",
     seed: int = 0,
 ) -> SparseModel:
-    """Makes a model sparse and trains it with an algorithm.
+    """Makes a model sparse, for training with an algorithm.
 
-    Nothing is copied: the sparse model is made of the model's own layers, and
-    the model that is passed in shares its weights from then on. Layers with
-    masks stand in `Sparse` wrappers; `densify` takes them out again. With
-    `copy=True`, the model that is passed in stays as it was.
+    Nothing is copied: the sparse model uses the layers of `model`, so both
+    models share their weights. `Sparse` wrappers replace the layers with masks;
+    `densify` removes the wrappers. With `copy=True`, `model` does not change.
 
-    Masks cover the kernels of Dense, EinsumDense, convolution, attention and
-    recurrent layers, wherever they are: in nested and subclassed models, in
-    layers that are made of layers. Biases and normalization are never masked;
-    depthwise convolutions and embeddings only if named in `include`, frozen
-    layers likewise. If the model has `Sparse` layers without a single zero,
-    exactly those are masked. Layers whose masks have zeros already keep their
+    Kernels of Dense, EinsumDense, convolution, attention and recurrent layers
+    get masks, also in nested and subclassed models and in layers inside other
+    layers. Biases and normalization never get masks. Depthwise convolutions,
+    embeddings and frozen layers get masks only if `include` names them. If you
+    have wrapped layers in `Sparse` and all their connections are active, only
+    these layers get masks. Layers whose masks already have zeros keep their
     masks and weights.
 
     Args:
         model: A built `keras.Model`.
         algorithm: `Algorithm`, for example `rigl_tf.algorithms.RigL()`, its
             class, or its name, `"rigl"`.
-        sparsity: Float in [0, 1), the fraction of zeros. Or a dictionary from
-            names of layers, or patterns with `*`, to fractions, such as
-            `{"conv*": 0.5, "*": 0.9}`: the first match counts, `"*"` is for
-            all others, which stay dense without it. With a pruning algorithm
-            also a schedule: `PolynomialSparsity`, or any callable from step to
-            (whether to prune, sparsity).
-        distribution: How layers share the sparsity, a function of
-            `rigl_tf.distributions` or its name; `"erk"` for short. Bind
-            further arguments with `functools.partial`.
+        sparsity: Float in [0, 1), the fraction of zeros in all masked kernels
+            together. Or a dictionary from names of layers, or patterns with
+            `*`, to fractions, such as `{"conv*": 0.5, "*": 0.9}`: the first
+            match counts, and layers without a match stay dense. For a pruning
+            algorithm, also a schedule: `PolynomialSparsity`, or a function from
+            step to a pair (whether to prune, sparsity).
+        distribution: A function of `rigl_tf.distributions` that distributes the
+            sparsity over layers, or its name; `"erk"` for short. Bind further
+            arguments with `functools.partial`.
         schedule: `UpdateSchedule`, or an integer, the optimizer steps between
-            two updates. By default the algorithm's: for most, every 100 steps
-            in the first three quarters of training.
-        drop_fraction: Float in [0, 1], the fraction of active connections
-            replaced by the first update, which falls to 0 along a cosine; or a
-            callable from step to fraction. By default the algorithm's, 0.3
-            for most.
+            two updates. By default, the schedule of the algorithm: for most,
+            every 100 steps in the first three quarters of training.
+        drop_fraction: Float in [0, 1], the fraction of active connections that
+            the first update replaces; it falls to 0 along a cosine. Or a
+            function from step to fraction. By default, that of the algorithm,
+            0.3 for most.
         exclude: Layers to keep dense: a name, a path, a pattern with `*`, a
             class, a layer, a function from a layer to a boolean, or a list of
             these.
-        include: Layers to mask that are not masked by default, likewise. A
-            layer of your own without known kernels has all its weights with
-            two dimensions or more masked.
-        structure: What moves as one, of `rigl_tf.structures`: by default,
-            every connection by itself.
-        grow_init: `GrowInit`, the weight of new connections: by default,
-            zero.
-        masks: What is active first. `"random"` positions; those with the
-            largest `"magnitude"` in each layer, or in all layers together
-            (`"magnitude_global"`), for a model that is trained already; or a
-            dictionary from the name of a kernel to a boolean array. A pruning
-            algorithm starts from the zeros that the weights have.
-        copy: Whether to copy the model first, through Keras's own saving. It
-            is refused if the copy would lose something.
-        storage: `"dense"` keeps the zeros of kernels. `"active"` stores active
-            connections, or active `Blocks`, only: in Dense layers, 1x1
+        include: Layers to mask that get no masks by default, in the same forms.
+            In a custom layer without known kernels, all weights with two
+            dimensions or more get masks.
+        structure: A structure of `rigl_tf.structures`, such as
+            `Blocks(16, 16)`: its units move as a whole. By default, every
+            connection moves on its own.
+        grow_init: `GrowInit`, the weights of new connections. By default, zero.
+        masks: The initial masks. `"random"`: random connections are active.
+            For trained models, `"magnitude"`: the connections with the largest
+            |weight| in each layer; `"magnitude_global"`: in all layers
+            together. Or a dictionary from the name of a kernel to a boolean
+            array. For a pruning algorithm, only a dictionary has an effect: by
+            default, all connections are active, or all that are not zero if
+            the weights have enough zeros already.
+        copy: Boolean, whether to copy the model first, by Keras's saving. An
+            error says if the copy would lose something.
+        storage: `"dense"` stores kernels with their zeros. `"active"` stores
+            only active connections, or active `Blocks`: in Dense layers, 1x1
             convolutions and EinsumDense layers that are matrix products.
             Training takes less memory and, at high sparsity, less time;
-            connections need a CPU, blocks do not. `"auto"` does so in layers
-            that can and are large and sparse enough to gain by it. Or a
-            dictionary from names of layers, or patterns with `*`, to one of
-            these.
-        seed: Integer. Everything random here and in the updates follows it.
+            connections need a CPU, blocks do not. `"auto"` stores only active
+            connections in layers that support it and become faster. Or a
+            dictionary from names of layers, or patterns with `*`, to these
+            strings.
+        seed: Integer, the seed of the initial masks and of all updates.
 
     Returns:
         `SparseModel`. Compile it next.
 
     Raises:
-        TypeError: If an argument is of the wrong kind, or a layer cannot be
+        TypeError: If an argument has the wrong type, or a layer cannot be
             sparse.
         ValueError: If a value is out of range, a name matches no layer, or
-            what is asked for cannot be combined.
+            two arguments cannot be combined.
 
     Example:
 
@@ -159,12 +160,12 @@ def sparsify(
 
 
 def densify(model: keras.Model) -> keras.Model:
-    """Gives the plain model back, with exact zeros where it was masked.
+    """Returns the plain model, with exact zeros at inactive connections.
 
-    It is the network of the sparse model without any wrapper: the same object,
-    the same class, the same layers. The sparse model still works and shares
-    its weights. Only if kernels store active connections alone, the result is
-    a new model, in which layers with dense kernels replace these layers.
+    The result is the model that was passed to `sparsify`: the same object, with
+    the same layers and without wrappers. The sparse model still works and
+    shares its weights. If some layers store only active connections, the
+    result is a new model instead, whose layers have dense kernels.
 
     Args:
         model: `SparseModel`, or a `keras.Model` with sparse parts.
@@ -199,10 +200,10 @@ def densify(model: keras.Model) -> keras.Model:
 
 @contextlib.contextmanager
 def densified(model: keras.Model):
-    """Gives the plain model for as long as the context lasts.
+    """Returns a context in which a model is plain, without wrappers.
 
     Args:
-        model: As for `densify`; it is as it was afterwards.
+        model: As for `densify`. At the end, it has its wrappers again.
     """
     _check_is_model(model)
     network = getattr(model, "network", model)
@@ -219,7 +220,7 @@ def densified(model: keras.Model):
 
 
 def _sparse_models(model):
-    """The sparse models in a model, and those that own masks in it."""
+    """Returns the sparse models in a model, and the owners of its masks."""
     network = getattr(model, "network", model)
     owners = [w.owner() for w in sparse_wrapper.sparse_layers(network)]
     parts = [model, *all_layers(network), *owners]
@@ -228,7 +229,7 @@ def _sparse_models(model):
 
 
 def _placed(model):
-    """The wrappers that stand in the places of their layers."""
+    """Returns the wrappers that replace their layers."""
     return [
         wrapper
         for part in _sparse_models(model)
@@ -244,7 +245,7 @@ def _stores_active(network):
 
 
 def _with_dense_kernels(network):
-    """A model of the same layers, but for those that store no dense kernel."""
+    """Returns a model of the same layers, all with dense kernels."""
 
     def plain(layer):
         is_held = hasattr(layer, "_holds")
@@ -256,7 +257,7 @@ def _with_dense_kernels(network):
             return _with_dense_kernels(layer)
         return layer
 
-    # What it is compiled with need not be something that can be cloned.
+    # The loss or the metrics may be objects that Keras cannot clone.
     compiled, network.compiled = network.compiled, False
     try:
         return keras.models.clone_model(
@@ -285,7 +286,7 @@ def _check_model(model):
         if getattr(type(model), name) is not getattr(keras.Model, name):
             raise TypeError(
                 f"{type(model).__name__} overrides `{name}`, which a sparse "
-                "model around it could not call. Train it in place: "
+                "model cannot call. Train it in place: "
                 "`model.fit(..., callbacks=[rigl_tf.SparseTraining(algorithm, "
                 "sparsity=...)])`."
             )

@@ -56,7 +56,7 @@ def copy_model(model: keras.Model) -> keras.Model:
 
 
 def _lost(model, copy):
-    """Names what a copy does not have as the model has it."""
+    """Returns the names of the parts that a copy has lost."""
     if type(copy) is not type(model):
         yield f"its class {type(model).__name__}"
     ours = [("", model), *maskable.layers_of(model)]
@@ -122,6 +122,6 @@ def _is_same(one, other):
 
 
 def _cause(error):
-    """The line that says what Keras could not do; it wraps that in others."""
+    """Returns the line of an error of Keras that has its cause."""
     cause = str(error).rpartition("Exception encountered: ")[-1]
     return cause.strip().split("\n")[0].split(". ")[0][:120]

@@ -1,4 +1,4 @@
-"""Attributes that a sparse model has from its network and from its steps."""
+"""Attributes of a sparse model that its network or `SparseStep` has."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -24,7 +24,7 @@ def _of_network(name: str) -> Any:
 
 
 class ForwardedAttributes(LayerMixin):
-    """Lets a model answer as its `network` and its `sparse_step` do."""
+    """Forwards attributes of a model to its `network` or `sparse_step`."""
 
     algorithm = _of_sparse_step("algorithm")
     schedule = _of_sparse_step("schedule")

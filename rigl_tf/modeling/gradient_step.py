@@ -73,7 +73,7 @@ def accumulate_gradients(state, batch):
 
 
 def put_back(state, batch):
-    """Undoes what the forward pass of a bad batch has changed."""
+    """Restores the variables that the forward pass of a bad batch changed."""
     del state
     for variable, value in zip(batch.changed, batch.before, strict=True):
         variable.assign(value)
@@ -102,9 +102,9 @@ def count_non_finite(gradients):
 
 @contextlib.contextmanager
 def own_constraints(optimizer, kernels):
-    """Lets an optimizer see the user's own constraints, without the masks.
+    """Replaces `KeepZeros` by the user's own constraints in a context.
 
-    Where it may make zeros other than zero, `KeepZeros` stays.
+    `KeepZeros` stays if the optimizer may change inactive weights.
     """
     keeps_zeros = optimizer_slots.keeps_zeros(optimizer)
     variables = [
@@ -126,6 +126,6 @@ def own_constraints(optimizer, kernels):
 
 
 def _gradient_scale(optimizer):
-    """The factor of a replica's gradient before it is applied."""
+    """Returns the factor of a replica's gradient before it is applied."""
     num_replicas = tf.distribute.get_strategy().num_replicas_in_sync
     return optimizer_slots.loss_scale(optimizer) / num_replicas

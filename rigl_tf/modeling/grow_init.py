@@ -18,24 +18,26 @@ _SAMPLE = 1 << 16
 
 @dataclasses.dataclass(frozen=True)
 class GrowInit(Config):
-    """The weight of connections that were inactive before an update.
+    """The weights of connections that were inactive before an update.
 
-    Their optimizer slots start as the optimizer starts them in any case.
+    The optimizer slots of these connections always start with the initial
+    values of the optimizer.
 
     Args:
-        kind: String. `"zeros"`: the output does not jump, as in the papers.
-            `"initial"`: drawn from what the layer's initializer gives.
+        kind: String. `"zeros"`, as in the papers: new connections do not
+            change the outputs. `"initial"`: values of the layer's initializer.
             `"random"`: normal, with the standard deviation of the kernel's
-            active weights. `"gradient"`: the gradient, for algorithms that
-            see it; a negative scale goes down it.
-        scale: Float, what all but zeros are multiplied by.
+            active weights. `"gradient"`: the gradient of the loss, for
+            algorithms with `needs_gradient`; with a negative `scale`, a step
+            against the gradient.
+        scale: Float, the factor of the weights of all kinds except `"zeros"`.
 
     Raises:
-        ValueError: If `kind` is unknown or `scale` not finite.
+        ValueError: If `kind` is unknown or `scale` is not finite.
 
     Reference:
-        [Evci et al., 2020](https://arxiv.org/abs/1911.11134), whose code
-        divides by the inverse of `scale`.
+        [Evci et al., 2020](https://arxiv.org/abs/1911.11134). The authors' code
+        has a divisor, the inverse of `scale`.
 
     Example:
 
@@ -59,7 +61,7 @@ class GrowInit(Config):
             )
 
     def __call__(self, kernel, shape, gradient, seed):
-        """Returns weights for all positions, of which growth uses some.
+        """Returns weights for all positions; growth uses some of them.
 
         Args:
             kernel: `SparseKernel`.
@@ -95,7 +97,7 @@ def _deviation_of_active(kernel):
 
 
 def _initial_sample(kernel):
-    """Some weights of a new kernel: of a very large one, not all are kept."""
+    """Returns initial weights of the kernel; a part of them if it is large."""
     name = kernel.variable.name.removesuffix("_kernel")
     initializer: Any = getattr(
         kernel.layer,

@@ -121,9 +121,9 @@ def _warn(model, layers, chosen, excluded):
     if changed:
         warnings.warn(
             f"The classes of {', '.join(changed)} override how a layer "
-            "computes. If they change the kernel before they use it, as "
-            "weight standardization does, nothing that is multiplied is zero: "
-            "exclude these layers. If they use it unchanged, say so with "
+            "computes. If they change the kernel before they use it, as in "
+            "weight standardization, inactive weights do not stay zero: "
+            "exclude these layers. If they use it unchanged, confirm this with "
             '`sparse_kernels = ("kernel",)` on the class.',
             stacklevel=4,
         )

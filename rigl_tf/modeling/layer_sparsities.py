@@ -152,9 +152,9 @@ def _custom(
         new = [name for name in matched if name not in custom]
         if not new:
             raise ValueError(
-                f"`sparsity` has no use for the key {pattern!r}: the keys "
-                "before it match the same layers, and the first match counts. "
-                f"Put it before them. Received: sparsity={dict(sparsities)!r}."
+                f"`sparsity` never uses the key {pattern!r}: the first match "
+                "counts, and earlier keys match the same layers. Put this key "
+                f"before them. Received: sparsity={dict(sparsities)!r}."
             )
         custom.update(dict.fromkeys(new, float(sparsities[pattern])))
     return custom

@@ -55,7 +55,7 @@ def update_masks(state, batch):
         for i, kernel in zip(updated, kernels, strict=True)
     ]
     budgets = state.current_budgets()
-    pruning = state.sparsity is not None  # goes by its budgets alone
+    pruning = state.sparsity is not None  # uses only budgets
     request = Request(
         fractions=[0.0] * len(kernels)
         if pruning
@@ -111,12 +111,12 @@ def loss_gradients(state, batch):
 
 
 def inputs_of(state, batch, i, **others) -> UpdateInputs:
-    """Returns what an algorithm may see of a kernel, apart from its weights.
+    """Returns the inputs of an update of a kernel, except its weights.
 
     Args:
         state: `SparseStep`.
         batch: `Batch`.
-        i: Integer, the place of the kernel in `state.kernels`.
+        i: Integer, the index of the kernel in `state.kernels`.
         **others: Further attributes of `UpdateInputs`.
     """
     momentum = None
@@ -139,7 +139,7 @@ def inputs_of(state, batch, i, **others) -> UpdateInputs:
 
 @dataclasses.dataclass(frozen=True)
 class _Views(collections.abc.Sequence):
-    """A sequence that builds the view of a kernel when it is asked for.
+    """A sequence that builds the view of a kernel on access.
 
     Attributes:
         kernels: List of `SparseKernel`.
@@ -164,8 +164,7 @@ class _Views(collections.abc.Sequence):
         if self.mask_after_drop is None:
             return view
         kept = self.mask_after_drop(index, view)
-        # Values that follow from the view come after the mask, so that both
-        # need memory in turn.
+        # Computed after the mask, so that both do not need memory at once.
         with tf.control_dependencies([kept]):
             return dataclasses.replace(
                 view,
@@ -178,14 +177,14 @@ class _Views(collections.abc.Sequence):
 def move_connections(kernels, inputs, algorithm, request):
     """Drops and grows connections in every kernel.
 
-    A connection that was active and still is keeps its weight and optimizer
-    slots, also if it was dropped and grown again, unless its weight does not
-    have the sign that the algorithm has fixed. All other connections end with
-    the slots that the optimizer starts with, and inactive connections with
-    zero weights.
+    A connection that is active before and after keeps its weight and optimizer
+    slots, also if it was dropped and grown again. The exception is a weight
+    without the sign that the algorithm has fixed. The slots of all other
+    connections get the optimizer's initial values, and inactive connections
+    get zero weights.
 
-    Where layers share units of unequal size, all layers together keep to the
-    connections of their budgets, as near as whole units allow.
+    If layers share units of unequal size, the total number of connections is
+    the total of the budgets, as nearly as whole units allow.
 
     Args:
         kernels: List of `SparseKernel`.
@@ -306,7 +305,7 @@ def _same(tensor):
 
 
 def _gradient_of_decay(variable, dtype) -> tf.Tensor:
-    """The part of a gradient that comes from the kernel's regularizer."""
+    """Returns the gradient of the kernel's regularizer."""
     weights = tf.convert_to_tensor(variable)
     with tf.GradientTape() as tape:
         tape.watch(weights)
@@ -316,7 +315,7 @@ def _gradient_of_decay(variable, dtype) -> tf.Tensor:
 
 
 def _of_all_replicas(batch):
-    """Returns the flows of a batch, with the examples of all replicas."""
+    """Returns the flows of a batch with the examples of all replicas."""
     replica = tf.distribute.get_replica_context()
     gathered = []
     for flow in batch.flows:

@@ -199,7 +199,7 @@ def _search(layer, path, numbers, parent):
 
 
 def _inside(layer):
-    """The layer itself, or the one that it holds and has the name of."""
+    """Returns the layer, or the layer inside a wrapper of the same name."""
     return layer._holds() if hasattr(layer, "_holds") else layer
 
 

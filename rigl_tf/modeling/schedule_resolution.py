@@ -1,4 +1,4 @@
-"""Fixes what the schedules leave open, and warns of what will not happen."""
+"""Fills in open steps of schedules, and warns of updates without effect."""
 
 import dataclasses
 import warnings
@@ -12,21 +12,22 @@ from rigl_tf.utils import tensors
 def complete(
     updates, drop_fraction, sparsity, start, num_steps, steps_per_epoch
 ):
-    """Fills in the steps that wait for the first `fit`.
+    """Fills in the steps that depend on the length of the first `fit`.
 
     Args:
         updates: `UpdateSchedule`.
-        drop_fraction: Callable from step to fraction.
-        sparsity: Callable from step to sparsity, or `None`.
-        start: Integer, steps done before this `fit`.
+        drop_fraction: Function from step to fraction.
+        sparsity: Function from step to sparsity, or `None`.
+        start: Integer, completed steps before this `fit`.
         num_steps: Integer, steps of this `fit`, or `None` if unknown.
         steps_per_epoch: Integer, or `None` if unknown.
 
     Returns:
-        The three schedules, complete, and whether it has warned.
+        The three schedules without open steps, and a boolean, whether a
+        warning was shown.
 
     Raises:
-        ValueError: If a step is open and cannot be known.
+        ValueError: If a step is open and the number of steps is unknown.
     """
     if schedules.decides_when(sparsity):
         return updates, drop_fraction, sparsity, False
@@ -58,9 +59,9 @@ def check_interval(algorithm, updates):
         and updates.interval == 1
     ):
         raise ValueError(
-            f"An update of {type(algorithm).__name__} takes the place of an "
-            "optimizer step, so that with an update at every step nothing "
-            "would be trained. Use an interval of at least 2. "
+            f"An update of {type(algorithm).__name__} replaces an optimizer "
+            "step, so updates at every step would leave no step for the "
+            "weights. Use an interval of at least 2. "
             f"Received: schedule={updates}."
         )
 
@@ -86,8 +87,8 @@ def check_finite(variables):
     """
     for path in not_finite(variables):
         raise ValueError(
-            f"Training cannot start from {path!r}, which holds NaN or "
-            "infinity. Load earlier weights, or create the model again."
+            f"Training needs finite weights. Received: {path!r} with NaN or "
+            "infinite values. Load earlier weights, or create the model again."
         )
 
 
@@ -114,8 +115,8 @@ def _check_known(updates):
     ):
         if getattr(updates, name) is None:
             raise ValueError(
-                f"`{name}` is {stands_for} unless given, and here the number "
-                "of steps cannot be known. Give a number, "
+                f"The number of steps is unknown, and `{name}` depends on it: "
+                f"by default, `{name}` is {stands_for}. Pass a number, "
                 f"`sparsify(..., schedule=UpdateSchedule({name}=10_000))`, or "
                 "pass `steps_per_epoch` to `fit`."
             )
@@ -139,7 +140,7 @@ def _warn(updates, sparsity, start, stop):
         if reached < final - 1e-9:
             warnings.warn(
                 f"This `fit` ends at step {stop}, when pruning has reached a "
-                f"sparsity of {reached:.4f} and not of {final:.4f}. Train "
+                f"sparsity of {reached:.4f} instead of {final:.4f}. Train "
                 "longer, or let the schedule end sooner.",
                 stacklevel=2,
             )

@@ -1,4 +1,4 @@
-"""Resolves what a model and the arguments of `sparsify` ask for."""
+"""Resolves the arguments of `sparsify` for a model."""
 
 import dataclasses
 import numbers
@@ -31,7 +31,7 @@ _MANY_ZEROS = 0.1  # of a kernel; fewer may be chance
 
 @dataclasses.dataclass(frozen=True)
 class SparseSetup:
-    """A model's masks to be, and how they will move.
+    """The resolved arguments of `sparsify` for a model.
 
     Attributes:
         algorithm: `Algorithm`.
@@ -62,12 +62,12 @@ class SparseSetup:
     units: dict
 
     def step_arguments(self):
-        """Dictionary of the arguments that `SparseStep` takes."""
+        """Returns a dictionary of the arguments of `SparseStep`."""
         names = [field.name for field in dataclasses.fields(self)]
         return {name: getattr(self, name) for name in names[:-3]}
 
     def set_first_masks(self, sparse_step):
-        """Sets the masks of new kernels and zeroes what they leave out."""
+        """Sets the masks of new kernels, and inactive weights to zero."""
         sparse_step.draw_masks(self.units, self.new)
 
 
@@ -89,7 +89,7 @@ def resolve(
 ):
     """Resolves the arguments of `sparsify` for a model.
 
-    It also switches the layers that store active connections only.
+    It also converts the layers that will store only active connections.
 
     Args:
         model: A built `keras.Model`. See `sparsify` for the other arguments
@@ -122,7 +122,7 @@ def resolve(
     initial_masks.check_masks(masks)
     _check_fits(algorithm, schedule, structure, grow_init, wanted)
     kept = sparse_wrapper.sparse_kernels(model)
-    # Wrapped by hand: those kernels, and no others.
+    # The user has wrapped layers in `Sparse`: only their kernels get masks.
     by_hand = bool(kept) and all(int(k.count()) == k.size for k in kept)
     chosen = []
     if not by_hand:
@@ -199,8 +199,8 @@ def _check_fits(algorithm, schedule, structure, grow_init, sparsity):
     name = type(algorithm).__name__
     if algorithm.fixes_signs and not structure.is_unstructured:
         raise ValueError(
-            f"{name} goes by the signs of single connections, and groups of "
-            f"them have none. Received: structure={structure}."
+            f"{name} fixes the sign of every connection, so it cannot move "
+            f"units of several connections. Received: structure={structure}."
         )
     if isinstance(structure, structures.GroupedSparsity) and (
         algorithm.moves_between_layers
@@ -210,25 +210,26 @@ def _check_fits(algorithm, schedule, structure, grow_init, sparsity):
         )
     ):
         raise ValueError(
-            f"{name} changes how many connections layers have, and groups of "
-            f"them keep theirs. Received: structure={structure}."
+            f"{name} changes the number of connections in a layer, but this "
+            "structure needs a constant number in every group. "
+            f"Received: structure={structure}."
         )
     if grow_init.kind == "gradient" and not algorithm.needs_gradient:
         raise ValueError(
-            f"{name} does not see the gradient, so new connections cannot "
+            f"{name} does not use the gradient, so new connections cannot "
             f"start with it. Received: grow_init={grow_init}."
         )
     schedule_resolution.check_interval(algorithm, schedule)
     if algorithm.follows_sparsity and schedules.falls(sparsity):
         raise ValueError(
-            f"{name} grows no connections, so that the sparsity cannot fall. "
-            "Train the densified model, or use `sparsity` schedules that rise. "
+            f"{name} grows no connections, so the sparsity cannot fall. "
+            "Train the densified model, or use a `sparsity` that rises. "
             f"Received: sparsity={sparsity}."
         )
 
 
 def _kernels(model, chosen, by_hand):
-    """All kernels that the sparse model will have, and which get new masks."""
+    """Returns the kernels of the sparse model, and which get new masks."""
     ids = {id(kernel.variable) for kernel in chosen}
     kernels, is_new = [], []
     for found in maskable.maskable_kernels(model):
@@ -248,7 +249,7 @@ def _kernels(model, chosen, by_hand):
 def _budgets(
     kernels, is_new, distribution, wanted, structure, algorithm, first
 ):
-    """The active units of each kernel in the end."""
+    """Returns the final number of active units of each kernel."""
     new = [k for k, flag in zip(kernels, is_new, strict=True) if flag]
     final = wanted
     if algorithm.follows_sparsity:
@@ -275,7 +276,7 @@ def _budgets(
 def _store_active(
     model, kernels, budgets, new, units, storage, algorithm, structure, seed
 ):
-    """Frees the dense kernels of layers that store active units only."""
+    """Converts layers to store only active units, and frees their kernels."""
     alone = {id(layer) for _, layer in placement.leaves(model)}
     if not is_graph(model):
         alone = set()
@@ -302,7 +303,7 @@ def _store_active(
 
 
 def _warn_of_lost_zeros(kernels):
-    """Warns of zeros, if not of zeros alone, that pruning does not keep."""
+    """Warns of kernels with many zeros that pruning does not keep."""
     names = []
     for kernel in kernels:
         is_zero = tensors.as_array(kernel.variable) == 0
@@ -310,9 +311,9 @@ def _warn_of_lost_zeros(kernels):
             names.append(kernel.name)
     if names:
         warnings.warn(
-            f"Pruning does not keep the zeros of {', '.join(names)}, where a "
-            "lower sparsity is asked for: all connections start active. Ask "
-            "for more there, for example with "
+            f"All connections of {', '.join(names)} start active, because "
+            "their weights have more zeros than the requested sparsity. To "
+            "keep the zeros, request a higher sparsity, for example with "
             f"`sparsity={{{names[0]!r}: 0.9, '*': 0.9}}`.",
             stacklevel=4,
         )
@@ -326,8 +327,8 @@ def _warn_of_kept(kernels, is_new, masks):
     ]
     if kept and not isinstance(masks, Mapping):
         warnings.warn(
-            f"{', '.join(kept)} had masks already and keep them, with the "
-            "number of connections that they have. To draw new ones, pass "
+            f"{', '.join(kept)} had masks already and keep them, with their "
+            "numbers of connections. For new masks, pass "
             "`rigl_tf.densify(model)`.",
             stacklevel=4,
         )

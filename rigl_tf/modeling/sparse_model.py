@@ -1,4 +1,4 @@
-"""The sparse model: what it holds, how it is compiled, fitted and saved."""
+"""The sparse model: its parts, and how it compiles, trains and saves."""
 
 import contextlib
 from collections.abc import Iterable
@@ -49,33 +49,45 @@ _OVERRIDES = (
 class SparseModel(
     ForwardedAttributes, WrapperOwner, MultiWorkerFit, keras.Model
 ):
-    """Trains a network whose layers keep to masks.
+    """A Keras model whose kernels have masks.
 
-    Build it with `rigl_tf.sparsify`. It compiles, fits, saves and loads like
-    any Keras model. A network of a class with its own `train_step`,
-    `compute_loss`, `metrics` and the like is trained by them.
+    `rigl_tf.sparsify` returns it. It compiles, fits, saves and loads like any
+    Keras model. If the class of the network overrides `compile`, `train_step`,
+    `test_step`, `predict_step`, `compute_loss`, `compute_metrics` or `metrics`,
+    training uses these methods.
 
     Args:
         network: A built `keras.Model`.
         algorithm: `Algorithm`, the rule for moving connections.
         schedule: `UpdateSchedule`, in optimizer steps.
-        drop_fraction: Callable from step to the fraction of active
+        drop_fraction: Function from step to the fraction of active
             connections that an update replaces.
-        sparsity: Callable from step to the sparsity wanted then, or to a pair
-            (whether to update, sparsity). `None` where it does not change.
-        budgets: List of integers, the active connections of each kernel in
-            the end, or units of the structure.
-        seed: Integer, for everything random in the updates.
-        structure: Of `rigl_tf.structures`, what moves as one.
-        grow_init: `GrowInit`, the weight of new connections.
+        sparsity: `None` for a constant sparsity. For pruning, a function from
+            step to sparsity, or to a pair (whether to prune, sparsity).
+        budgets: List of integers, the final number of active connections of
+            each kernel, or of active units of the structure.
+        seed: Integer, the seed of all random choices in updates.
+        structure: A structure of `rigl_tf.structures`. By default, every
+            connection moves on its own.
+        grow_init: `GrowInit`, the weights of new connections.
         masked: List of pairs: the path of a layer in the network, empty for
-            the network itself, and the names of its kernels that have masks.
-            By default, the `Sparse` layers of the network have them.
-        is_placed: Whether wrappers stand in the network's graph.
+            the network itself, and the names of its kernels with masks. By
+            default, the kernels in the `Sparse` layers of the network.
+        is_placed: Boolean, whether the `Sparse` wrappers replace their layers
+            in the network, so that `network.layers` shows them.
 
     Attributes:
-        sparse_step: `SparseStep`, which does each step. Its attributes
-            (`step`, `num_updates`, `schedule` and so on) are the model's, too.
+        kernels: List of `SparseKernel`, the kernels with masks: `name`, `mask`,
+            `count()` and `weights()` of each.
+        step: int64 variable, completed optimizer steps, updates included.
+        num_updates: int64 variable, completed updates of the masks.
+        num_changed: int64 variable, connections that updates have grown and
+            that were inactive before.
+        num_skipped: int64 variable, batches without effect because a gradient
+            was not finite.
+        algorithm, schedule, drop_fraction, structure, grow_init, seed: As the
+            arguments. The first `fit` fills in the open steps of schedules.
+        sparse_step: `SparseStep`, which owns all these attributes.
     """
 
     def __init__(
@@ -125,12 +137,12 @@ class SparseModel(
         self.sparse_step.watch(sparse_wrapper.sparse_kernels(self.network))
 
     def _holds(self):
-        """The network, whose place a sparse model may take in another."""
+        """Returns the network, which the model may replace elsewhere."""
         return self.network
 
     @property
     def weights(self):
-        """The weights of the network, and the masks and counters."""
+        """List of the variables of the network, the masks and the counters."""
         weights = super().weights
         counted = {id(weight) for weight in weights}
         masks = [
@@ -143,7 +155,7 @@ class SparseModel(
 
     @property
     def moving_averages(self) -> list[keras.Variable]:
-        """List of variables of floats that a forward pass may change."""
+        """List of float variables that a forward pass may change."""
         return tensors.floats(self.network.non_trainable_variables)
 
     @property
@@ -194,23 +206,24 @@ class SparseModel(
     def apply_gradients(
         self, grads_and_vars: Iterable[tuple[Any, Any]]
     ) -> None:
-        """Makes one step with gradients from a loop of your own.
+        """Makes one training step with the gradients of a custom loop.
 
-        It does what a step of `fit` does: applies the gradients of active
-        connections with the model's optimizer, moves connections where an
-        update is due, and skips gradients that are not finite.
+        The step is the same as in `fit`: it applies the gradients of active
+        connections with the model's optimizer, moves connections if an update
+        is due, and skips gradients that are not finite.
 
         Args:
-            grads_and_vars: Iterable of pairs of gradient and variable, of the
-                loss as it was passed through `model.optimizer.scale_loss`.
-                Under a `tf.distribute.Strategy`, call this in replica context,
-                with gradients of a loss that is divided by the number of
-                replicas. The losses of Keras divide themselves by it; add
+            grads_and_vars: Iterable of pairs of gradient and variable. The
+                gradients are those of the loss after
+                `model.optimizer.scale_loss(loss)`. Under a
+                `tf.distribute.Strategy`, call this method in replica context,
+                with gradients of the loss divided by the number of replicas.
+                Losses of Keras are already divided by it; add
                 `sum(model.losses) / num_replicas`.
 
         Raises:
-            ValueError: If the model is not compiled, or a schedule has no
-                `end_step`, which only `fit` can know.
+            ValueError: If the model is not compiled, or if a schedule has no
+                `end_step`: only `fit` can fill it in.
 
         Example:
 
@@ -260,7 +273,7 @@ class SparseModel(
             self.sparse_step.check_optimizer(self.optimizer)
 
     def _compile_network(self, *args, **kwargs):
-        """Compiles a network that trains itself; its steps keep to masks."""
+        """Compiles a network that trains itself with a `SparseOptimizer`."""
         self.network.compile(*args, **kwargs)
         how = {
             name: kwargs[name]
@@ -302,12 +315,12 @@ class SparseModel(
         super().save_own_variables(store)
 
     def set_weights(self, weights):
-        """Sets all weights, then zeroes those under masks."""
+        """Sets all weights, then sets inactive weights to zero."""
         super().set_weights(weights)
         self.sparse_step.take_masks()
 
     def load_weights(self, *args, **kwargs):
-        """Loads weights and masks from a file, also of another sparsity."""
+        """Loads weights and masks; the file may have another sparsity."""
         super().load_weights(*args, **kwargs)
         self.sparse_step.take_masks()
 
@@ -348,7 +361,7 @@ class SparseModel(
         }
 
     def _serialized(self):
-        """The objects of the configuration, the network without wrappers."""
+        """Returns the serialized objects, with a network without wrappers."""
         with (
             placement.unplaced(self.network, self._in_graph.value),
             _uncompiled(self.network),

@@ -1,4 +1,4 @@
-"""An optimizer that keeps to masks, for any way of training."""
+"""An optimizer that applies masks, for any way of training."""
 
 import keras
 
@@ -8,7 +8,7 @@ from rigl_tf.utils import optimizer_slots
 
 @keras.saving.register_keras_serializable(package="rigl_tf")
 class SparseOptimizer(keras.optimizers.Optimizer):
-    """Wraps an optimizer so that its steps keep to masks and move them.
+    """Wraps an optimizer to apply masks and to move connections.
 
     Use it with any training code other than `SparseModel.fit`: a class with a
     custom `train_step`, a `Distiller`, a GAN, a loop with `tf.GradientTape`.
@@ -20,19 +20,20 @@ class SparseOptimizer(keras.optimizers.Optimizer):
     model again to continue moving connections.
 
     Args:
-        inner_optimizer: `keras.optimizers.Optimizer`, or its name. For
-            `compile` under the policy mixed_float16, without
-            `LossScaleOptimizer`: Keras scales the loss around it. Elsewhere,
-            a `LossScaleOptimizer` goes inside.
+        inner_optimizer: `keras.optimizers.Optimizer`, or its name. Under the
+            policy mixed_float16, `compile` adds a `LossScaleOptimizer` around
+            this optimizer: pass an optimizer without one. In a custom loop
+            with this policy, pass a `LossScaleOptimizer`.
         model: `SparseModel`, or a `keras.Model` that is trained with
             `SparseTraining`. The trained model may have more variables.
 
     Raises:
-        TypeError: If the model has no masks that an algorithm moves.
-        ValueError: If the optimizer is a `MultiOptimizer`. Before the first
-            step, if the algorithm needs what this optimizer or this way of
-            training cannot give. In `compile`, if the loss would be scaled
-            twice.
+        TypeError: If neither `sparsify` nor `SparseTraining` made the model
+            sparse.
+        ValueError: If the optimizer is a `MultiOptimizer`; before the first
+            step, if the algorithm needs momentum or gradients that this
+            optimizer or this way of training does not have; in `compile`, if
+            the loss would be scaled twice.
 
     Example:
 
@@ -88,10 +89,10 @@ class SparseOptimizer(keras.optimizers.Optimizer):
             self.inner_optimizer, keras.optimizers.LossScaleOptimizer
         ):
             raise ValueError(
-                "The loss would be scaled twice, by the `LossScaleOptimizer` "
-                "inside and by one around `SparseOptimizer`, which `compile` "
-                "adds under the policy mixed_float16. Leave out the one "
-                "inside, or call `compile(..., auto_scale_loss=False)`."
+                "The loss would be scaled twice: under the policy "
+                "mixed_float16, `compile` adds a `LossScaleOptimizer` around "
+                "`SparseOptimizer`, which already wraps one. Wrap an optimizer "
+                "without it, or call `compile(..., auto_scale_loss=False)`."
             )
         self.inner_optimizer.loss_scale_factor = factor
 
@@ -134,7 +135,7 @@ class SparseOptimizer(keras.optimizers.Optimizer):
 
     @classmethod
     def from_config(cls, config, custom_objects=None):
-        """Returns the wrapped optimizer: a file does not have the masks."""
+        """Returns the wrapped optimizer, because a file has no masks."""
         return keras.saving.deserialize_keras_object(
             config["inner_optimizer"], custom_objects=custom_objects
         )

@@ -21,40 +21,45 @@ from rigl_tf.utils import tensors
 
 
 class SparseStep:
-    """The masks of a model and all that decides how they change.
+    """The state of sparse training, and the schedules that change it.
 
-    Every way of training makes its steps by `training_step.finish_step`, so
-    that masks are the same.
+    All ways of training call `training_step.finish_step` with this state, so
+    they select the same masks.
 
     Args:
-        name: String, the model's, for messages.
+        name: String, the name of the model, for messages.
         algorithm: `Algorithm`, the rule for moving connections.
         schedule: `UpdateSchedule`, in optimizer steps.
-        drop_fraction: Callable from step to the fraction of active
+        drop_fraction: Function from step to the fraction of active
             connections that an update replaces.
-        sparsity: Callable from step to the sparsity wanted then, or to a pair
-            (whether to update, sparsity). `None` where it does not change.
-        budgets: List of integers, the active connections of each kernel in
-            the end, or units of the structure.
-        seed: Integer, for everything random in the updates.
-        structure: Of `rigl_tf.structures`, what moves as one.
-        grow_init: `GrowInit`, the weight of new connections.
-        add_weight: Function that makes the variables, such as a layer's
-            `add_weight`; they are saved with that layer.
+        sparsity: `None` for a constant sparsity. For pruning, a function from
+            step to sparsity, or to a pair (whether to prune, sparsity).
+        budgets: List of integers, the final number of active connections of
+            each kernel, or of active units of the structure.
+        seed: Integer, the seed of all random choices in updates.
+        structure: A structure of `rigl_tf.structures`. By default, every
+            connection moves on its own.
+        grow_init: `GrowInit`, the weights of new connections.
+        add_weight: Function that creates the variables, such as the
+            `add_weight` of a layer. The variables are saved with that layer.
 
     Attributes:
         kernels: List of `SparseKernel`, in the order of the model.
-        step: int64 variable, optimizer steps so far, with updates.
+        step: int64 variable, completed optimizer steps, updates included.
         num_skipped: int64 variable, batches without effect because a gradient
             was not finite.
-        num_skipped_last: int64 variable, how many in a row were the last ones.
-        num_updates: int64 variable, updates of the masks so far.
-        num_changed: int64 variable, connections grown that were inactive.
-        overdue: Boolean variable, whether a skipped step was to update.
-        state: Dictionary from name to float32 variable, the algorithm's own.
-        momenta: List of variables in the order of `kernels`, the running
-            gradients that the algorithm tracks; `None` if it tracks none.
-        signs: List likewise, the signs that the algorithm fixes.
+        num_skipped_last: int64 variable, the skipped batches since the last
+            batch with an effect.
+        num_updates: int64 variable, completed updates of the masks.
+        num_changed: int64 variable, connections that updates have grown and
+            that were inactive before.
+        overdue: Boolean variable, whether an update was due at a skipped step.
+        state: Dictionary from name to float32 variable, the state of the
+            algorithm.
+        momenta: List of variables in the order of `kernels`, the moving
+            averages of gradients that the algorithm tracks, or `None`.
+        signs: List of variables in the order of `kernels`, the signs that the
+            algorithm fixes, or `None`.
     """
 
     def __init__(
@@ -97,7 +102,7 @@ class SparseStep:
         }
 
     def watch(self, kernels):
-        """Takes the kernels and makes what the algorithm keeps for each."""
+        """Sets the kernels and creates the algorithm's variables for each."""
         self.kernels = list(kernels)
         if self.algorithm.tracks_gradient:
             self.momenta = self._for_each_kernel("momentum", "float32")
@@ -105,12 +110,12 @@ class SparseStep:
             self.signs = self._for_each_kernel("sign", "int8")
         if self.algorithm.updates_masks:
             warning = WarnOnce(
-                f"{self.name!r} is trained by an optimizer that does not know "
-                f"its masks: {type(self.algorithm).__name__} moves or prunes "
-                "no connection. Train it with its own `fit`, call "
-                "`model.apply_gradients` in a loop of your own, or compile "
-                "what trains it with `rigl_tf.SparseOptimizer(optimizer, "
-                "model)`."
+                f"The optimizer that trains {self.name!r} does not update "
+                f"its masks, so {type(self.algorithm).__name__} moves or "
+                "prunes no connection. Train the model with its own `fit`, "
+                "call `model.apply_gradients` in a custom loop, or compile "
+                "the object that trains it with "
+                "`rigl_tf.SparseOptimizer(optimizer, model)`."
             )
             for kernel in self.kernels:
                 constraint = kernel.variable.constraint
@@ -118,12 +123,12 @@ class SparseStep:
                     constraint.warning = warning
 
     def draw_masks(self, units=None, places=None):
-        """Draws masks with as many active units as the budgets say.
+        """Sets random masks with the active units of the budgets.
 
         Args:
-            units: Dictionary from the place of a kernel to a boolean array of
-                its first units, in place of random ones.
-            places: List of integers, the kernels to draw for; by default, all.
+            units: Dictionary from the index of a kernel to a boolean array of
+                its initial units, instead of random units.
+            places: List of integers, indices of the kernels. By default, all.
         """
         if units is None and self.algorithm.follows_sparsity:
             return  # starts with every connection
@@ -131,7 +136,7 @@ class SparseStep:
         for i in places:
             kernel = self.kernels[i]
             if isinstance(kernel, StoredKernel):
-                continue  # what it stores is its mask
+                continue  # its stored positions are its mask
             first = (units or {}).get(i)
             if first is None:
                 first = self.structure.random(
@@ -141,7 +146,7 @@ class SparseStep:
         self.impose_masks()
 
     def take_masks(self):
-        """Adopts masks that were set from outside, and their counts."""
+        """Sets the budgets to the counts of masks set by other code."""
         if not self.algorithm.follows_sparsity:
             self.budgets = [
                 kernel.count_units(self.structure) for kernel in self.kernels
@@ -149,7 +154,7 @@ class SparseStep:
         self.impose_masks()
 
     def impose_masks(self):
-        """Zeroes inactive weights; before the first step, fixes signs."""
+        """Sets inactive weights to zero; before the first step, fixes signs."""
         for i, kernel in enumerate(self.kernels):
             kernel.impose()
             if self.signs and tensors.as_int(self.step) == 0:
@@ -163,17 +168,17 @@ class SparseStep:
 
         Args:
             masks: Dictionary from the name of a kernel, as in `kernels`, to a
-                boolean array of its shape. Other kernels keep theirs.
+                boolean array of its shape. Other kernels keep their masks.
 
         Raises:
             ValueError: If a name is unknown, or a mask is not boolean, has
-                another shape, is `False` everywhere, or divides what the
-                structure moves as one.
+                another shape, is `False` everywhere, or divides a unit of the
+                structure.
         """
         kernels = {kernel.name: kernel for kernel in self.kernels}
         if not masks.keys() <= kernels.keys():
             raise ValueError(
-                "`masks` names kernels that are not there: "
+                "`masks` must have names of kernels. Received: "
                 f"{', '.join(sorted(masks.keys() - kernels.keys()))}. "
                 f"Kernels: {', '.join(kernels)}."
             )
@@ -186,8 +191,8 @@ class SparseStep:
             ).numpy()
             if np.any((part > 0) & (part < 1)):
                 raise ValueError(
-                    f"The mask of {name!r} divides what {self.structure} "
-                    "moves as one."
+                    f"The mask of {name!r} must be constant in each unit of "
+                    f"{self.structure}. Received: a mask that divides a unit."
                 )
             kernel.set_mask(mask)
             if not self.algorithm.follows_sparsity:
@@ -206,7 +211,7 @@ class SparseStep:
         return tf.logical_or(due, tf.convert_to_tensor(self.overdue))
 
     def current_budgets(self):
-        """Units granted to each kernel now, as int64 scalars."""
+        """Returns the current budget of each kernel, as int64 scalars."""
         if self.sparsity is None:
             return [tf.constant(b, tf.int64) for b in self.budgets]
         wanted = self.current_sparsity(tf.convert_to_tensor(self.step))
@@ -216,13 +221,13 @@ class SparseStep:
             for kernel in self.kernels
         ]
         return [
-            # The nudge is for quotients a rounding error below 1.
+            # 1e-6, because the quotient may be slightly below an integer.
             size - tf.cast(tf.floor(done * (size - b) + 1e-6), tf.int64)
             for size, b in zip(sizes, self.budgets, strict=True)
         ]
 
     def current_drop_fraction(self):
-        """The fraction of active connections that an update now replaces."""
+        """Returns the fraction that an update at this step would replace."""
         last = self.schedule.end_step
         over = last is not None and tensors.as_int(self.step) >= last
         if over or not self.algorithm.updates_masks or self.sparsity:
@@ -230,16 +235,16 @@ class SparseStep:
         return float(self.drop_fraction(tensors.as_int(self.step)))
 
     def current_sparsity(self, step):
-        """The sparsity that the sparsity schedule wants at a step."""
+        """Returns the sparsity of the sparsity schedule at a step."""
         wanted = self.sparsity(step)
         return wanted[1] if schedules.decides_when(self.sparsity) else wanted
 
     def final_sparsity(self):
-        """The sparsity that the sparsity schedule ends with, a float."""
+        """Returns the final sparsity of the sparsity schedule, a float."""
         return schedules.final_sparsity(self.sparsity)
 
     def wanted_sparsity(self):
-        """The fraction of zeros that the budgets ask for in the end."""
+        """Returns the final fraction of zeros, by the budgets."""
         sizes = [kernel.size for kernel in self.kernels]
         zeros = [
             size * (1 - b / math.prod(self.structure.shape(kernel.layout)))
@@ -250,15 +255,15 @@ class SparseStep:
         return sum(zeros) / sum(sizes)
 
     def resolve_schedules(self, num_steps, steps_per_epoch=None):
-        """Fixes the open ends of the schedules before the first step.
+        """Fills in the open steps of the schedules before the first step.
 
         Args:
-            num_steps: Integer, optimizer steps of the `fit` that starts, or
-                `None` if they cannot be known.
-            steps_per_epoch: Integer, or `None` likewise.
+            num_steps: Integer, the optimizer steps of the `fit` that starts, or
+                `None` if unknown.
+            steps_per_epoch: Integer, or `None` if unknown.
 
         Returns:
-            Whether it has warned of updates that will not happen.
+            Boolean, whether a warning of missing updates was shown.
         """
         if not self.algorithm.updates_masks:
             return False
@@ -282,7 +287,7 @@ class SparseStep:
 
     @property
     def resolved_schedule(self):
-        """Dictionary: `interval` and `end_step`, which a `fit` may have set."""
+        """Dictionary of `interval` and `end_step`, which `fit` fills in."""
         return {
             "interval": self.schedule.interval,
             "end_step": self.schedule.end_step,
@@ -295,7 +300,7 @@ class SparseStep:
     # The step.
 
     def check_optimizer(self, optimizer):
-        """Raises a ValueError if updates need what an optimizer lacks."""
+        """Raises a ValueError if updates need a momentum that is missing."""
         if self.algorithm.needs_momentum and optimizer.built:
             for variable in (kernel.variable for kernel in self.kernels):
                 if variable.trainable and optimizer_slots.knows(
@@ -304,7 +309,7 @@ class SparseStep:
                     optimizer_slots.momentum(optimizer, variable)
 
     def apply(self, optimizer, gradients, variables):
-        """Makes one step with gradients whose forward pass is not known.
+        """Makes one step with the gradients of any forward pass.
 
         Call it in replica context, once for each batch, outside of `tf.cond`.
 

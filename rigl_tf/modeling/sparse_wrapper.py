@@ -32,14 +32,14 @@ class Sparse(kl.Wrapper):
             an attribute, such as `sparse_kernels = ("w",)`. Layers that need
             several input shapes, such as attention, must be built.
         kernels: Names of the kernels that get masks, for example
-            `("query", "key")` or, in a layer of your own, `("w",)`: attributes
-            of the layer, or paths to them such as `"block/w"`. By default,
-            all kernels but those of depthwise convolutions and embeddings
-            that are parts of another layer.
+            `("query", "key")` or, in a custom layer, `("w",)`: attributes of
+            the layer, or paths to them such as `"block/w"`. By default, all
+            known kernels, except depthwise convolutions and embeddings that
+            are parts of another layer.
 
     Raises:
         TypeError: If the layer cannot be sparse.
-        ValueError: If a name is of no kernel.
+        ValueError: If the layer has no kernel with a given name.
 
     Example:
 
@@ -71,12 +71,12 @@ class Sparse(kl.Wrapper):
             self.built = True
 
     def _holds(self):
-        """The wrapped layer, whose name the wrapper has."""
+        """Returns the wrapped layer, which has the same name."""
         return self.layer
 
     @property
     def weights(self):
-        """The weights of the wrapped layer; masks are among `variables`."""
+        """List of the weights of the layer; `variables` also has the masks."""
         return self.layer.weights
 
     @property
@@ -90,10 +90,11 @@ class Sparse(kl.Wrapper):
         return [kernel_of(found) for found in self._found()]
 
     def set_masks(self, masks: Sequence[np.ndarray]) -> None:
-        """Sets every mask and zeroes the kernels under them.
+        """Sets every mask, then sets inactive weights to zero.
 
         Args:
-            masks: List of boolean arrays, one for each kernel, of its shape.
+            masks: List of boolean arrays, one for each kernel and of its
+                shape.
 
         Raises:
             ValueError: If a mask is not boolean, has another shape, or leaves
@@ -123,13 +124,13 @@ class Sparse(kl.Wrapper):
         self.add_masks()
 
     def set_weights(self, weights):
-        """Sets the weights of the wrapped layer, zeros under masks."""
+        """Sets the weights of the layer, and inactive weights to zero."""
         self.layer.set_weights(weights)
         for kernel in self.kernels:
             kernel.impose()
 
     def release(self) -> None:
-        """Makes the wrapped layer a plain one again; the masks stay here."""
+        """Removes the masks from the layer; the wrapper keeps them."""
         for found in self._found():
             found.variable.constraint = found.variable.constraint.inner
         for part, methods in self._refusing.value:
@@ -146,7 +147,7 @@ class Sparse(kl.Wrapper):
         return maskable.default_kernels(self.layer)
 
     def add_masks(self) -> None:
-        """Makes a mask for each kernel that the wrapped layer has."""
+        """Creates a mask for each kernel of the wrapped layer."""
         found = self._found()
         parts = {id(each.layer): each.layer for each in found}.values()
         self._refusing = Untracked(
@@ -156,10 +157,10 @@ class Sparse(kl.Wrapper):
             variable = each.variable
             if isinstance(variable.constraint, KeepZeros):
                 raise TypeError(
-                    f"Layer {self.layer.name!r} has a `Sparse` wrapper "
-                    "already. Call that one wherever the layer is used."
+                    f"Layer {self.layer.name!r} already has a `Sparse` "
+                    "wrapper. Call that wrapper wherever you use the layer."
                 )
-            mask = None  # positions say what is active
+            mask = None  # the positions are the mask
             if not isinstance(each.layer, Active):
                 mask = self.add_weight(
                     name=f"{each.name.replace('/', '_')}_mask",
@@ -200,7 +201,7 @@ class Sparse(kl.Wrapper):
         )
 
     def saved_names(self) -> Sequence[str] | None:
-        """Names of the kernels that a layer made again has, too, or `None`."""
+        """Returns names of kernels that a reloaded layer has, or `None`."""
         if self.kernel_names is None or not self.built:
             return self.kernel_names
         return [
@@ -260,9 +261,9 @@ def sparse_kernels(model):
         model: `SparseModel`, or a built `keras.Model` or `keras.Layer`.
 
     Returns:
-        List of `SparseKernel` in the order of the model, each with a name of
-        its own: the path of its layer, followed by the attribute if the layer
-        has several kernels. Equal names get `_1`, `_2` and so on.
+        List of `SparseKernel` in the order of the model. Names are unique: the
+        path of the layer, followed by the attribute if the layer has several
+        kernels. Equal names get `_1`, `_2` and so on.
     """
     if hasattr(model, "sparse_step"):
         return list(model.sparse_step.kernels)
@@ -271,7 +272,7 @@ def sparse_kernels(model):
 
 
 def sparse_layers(model: keras.Model) -> list[Sparse]:
-    """Returns the `Sparse` layers of a model, each once, in its order.
+    """Returns the `Sparse` layers of a model in its order, each once.
 
     Example:
 
@@ -288,7 +289,7 @@ def sparse_layers(model: keras.Model) -> list[Sparse]:
 
 
 def check_can_be_sparse(layer, kernels=None):
-    """Raises a TypeError that says why a layer cannot be wrapped, if so."""
+    """Raises a TypeError with the reason if a layer cannot be wrapped."""
     refusals.refuse_keras_2(layer, "layer")
     if not isinstance(layer, kl.Layer):
         raise TypeError(
@@ -302,7 +303,7 @@ def check_can_be_sparse(layer, kernels=None):
     if not has_kernels:
         raise TypeError(
             f"Layer {layer.name!r} of type {type(layer).__name__} has no "
-            "kernel that is known. Name the attributes that may be sparse, "
+            "kernel that rigl_tf knows. Name the attributes to mask, "
             '`Sparse(layer, kernels=("w",))` or `sparse_kernels = ("w",)` on '
             f"its class. {hint}"
         )
@@ -311,12 +312,12 @@ def check_can_be_sparse(layer, kernels=None):
 
 
 def check_uses_kernel(layer):
-    """Raises a TypeError if a layer computes with something else."""
+    """Raises a TypeError if a layer does not multiply by its kernel."""
     hint = f"Leave it out, for example with `exclude=[{layer.name!r}]`."
     if getattr(layer, "lora_enabled", False):
         raise TypeError(
-            f"Layer {layer.name!r} has LoRA enabled, whose kernel is a sum "
-            f"that no mask can zero. {hint}"
+            f"Layer {layer.name!r} has LoRA enabled: its kernel is a sum, "
+            f"which a mask cannot keep at zero. {hint}"
         )
     if getattr(layer, "quantization_mode", None):
         raise TypeError(

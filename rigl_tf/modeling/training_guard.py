@@ -1,4 +1,4 @@
-"""Callback that every training of a sparse model has."""
+"""The callback that every `fit` of a sparse model uses."""
 
 import warnings
 from typing import Any
@@ -99,7 +99,7 @@ class TrainingGuard(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch, logs=None):
         del batch, logs
-        # Reading a variable waits for the step, so it is not done at each.
+        # Reading a variable waits for the step, so not after every step.
         if self._is_time("bad steps", MOST_BAD_STEPS // 2):
             self._check_bad_steps()
         if self._agreement and self._is_time("replicas", _PERIOD):
@@ -107,7 +107,7 @@ class TrainingGuard(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         steps, skipped = np.subtract(self._counts(), self._start)
-        if skipped >= steps:  # metrics of nothing would be 0
+        if skipped >= steps:  # metrics without examples would be 0
             for name in logs or {}:
                 if not name.startswith("val_"):
                     logs[name] = float("nan")
@@ -142,8 +142,9 @@ class TrainingGuard(keras.callbacks.Callback):
         if not lost:
             return ""
         return (
-            f" {', '.join(lost)} took in NaN: only the train step of a sparse "
-            "model undoes what a skipped batch has changed in moving averages."
+            f" The moving averages {', '.join(lost)} became NaN: only the "
+            "train step of a sparse model restores moving averages after a "
+            "skipped batch."
         )
 
     def _is_time(self, what, period):
@@ -175,7 +176,7 @@ def current_sparsity(sparse_step):
 
 
 def look_back(sparse_step, guard):
-    """Warns if a training has left another sparsity than was asked for.
+    """Warns if the final sparsity is not the requested sparsity.
 
     Args:
         sparse_step: `SparseStep` of the model.
@@ -194,10 +195,10 @@ def look_back(sparse_step, guard):
     too_many = units - sum(sparse_step.budgets)
     if abs(now - guard.sparsity) > smallest:
         warnings.warn(
-            f"The model has a sparsity of {now:.4f}, and it had "
-            f"{guard.sparsity:.4f} after the last epoch: a callback has put "
-            "back the weights of another epoch. To choose among the epochs "
-            "whose sparsity is final, let the callback start there, for "
+            f"The model has a sparsity of {now:.4f} instead of "
+            f"{guard.sparsity:.4f}, its sparsity after the last epoch: a "
+            "callback has restored the weights of another epoch. Let the "
+            "callback compare only epochs with the final sparsity, for "
             "example `EarlyStopping(start_from_epoch=..., "
             "restore_best_weights=True)`.",
             stacklevel=3,
@@ -206,7 +207,7 @@ def look_back(sparse_step, guard):
         end_step = sparse_step.schedule.end_step
         warnings.warn(
             f"Training has ended at step {step} with a sparsity of "
-            f"{now:.4f}, and {wanted:.4f} was asked for"
+            f"{now:.4f} instead of {wanted:.4f}"
             + (f" by step {end_step}" if end_step else "")
             + ". Train longer, or let the schedule end sooner: "
             "`schedule=UpdateSchedule(end_step=...)`.",

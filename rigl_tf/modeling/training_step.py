@@ -1,6 +1,6 @@
-"""One training step: forward pass and gradients, then one of three ends.
+"""One training step: the forward pass, the gradients, and their use.
 
-A step applies its gradients, moves connections by them, or is skipped.
+A step applies its gradients, or moves connections, or changes nothing.
 """
 
 from typing import Any
@@ -21,7 +21,7 @@ from rigl_tf.utils import tensors
 
 
 class Batch(NamedTuple):
-    """Everything that a step knows of one batch.
+    """The data of one batch that a step uses.
 
     Attributes:
         optimizer: `keras.optimizers.Optimizer`, built.
@@ -31,7 +31,7 @@ class Batch(NamedTuple):
         flows: List of `Flow`, the calls of layers that store active
             connections only; `outputs` are gradients. `None` if unknown.
         changed: List of variables that the forward pass has changed.
-        before: List of tensors, their values before it.
+        before: List of tensors, the values of `changed` before the pass.
     """
 
     optimizer: Any
@@ -42,7 +42,7 @@ class Batch(NamedTuple):
     before: list = []
 
     def places(self, kernels):
-        """Returns the place of each kernel in `variables`, or `None`."""
+        """Returns the index of each kernel in `variables`, or `None`."""
         places = {id(v): i for i, v in enumerate(self.variables)}
         return [places.get(id(kernel.variable)) for kernel in kernels]
 
@@ -58,8 +58,8 @@ def train_step(model, data):
         Dictionary from metric to value.
     """
     x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
-    # A forward pass changes moving averages and metrics. Their values before
-    # are kept, so that a step that is skipped can put them back.
+    # A forward pass changes moving averages and metrics. Their values are
+    # stored first, so that a skipped step can restore them.
     moving = model.moving_averages
     changed = moving + tensors.floats(model.metrics_variables)
     before = [tf.identity(variable.value) for variable in changed]
@@ -113,7 +113,7 @@ def train_step(model, data):
 
 
 def finish_step(state, batch):
-    """Applies gradients, moves connections instead, or does neither.
+    """Applies gradients, or moves connections, or changes nothing.
 
     Call it in replica context, once for each batch, outside of `tf.cond`.
 
@@ -164,7 +164,7 @@ def finish_step(state, batch):
 
 
 def _take(state, batch):
-    """A step whose gradients are finite, across replicas."""
+    """Makes a step with finite gradients; runs across replicas."""
     optimizer = batch.optimizer
 
     def apply():
@@ -203,7 +203,7 @@ def _take(state, batch):
 
 
 def _skip(state, batch):
-    """A step that changes nothing, across replicas."""
+    """Undoes the forward pass and counts the step; runs across replicas."""
     state.num_skipped.assign_add(1)
     state.num_skipped_last.assign_add(1)
     if optimizer_slots.accumulation_steps(batch.optimizer) == 1:
@@ -221,7 +221,7 @@ def _everywhere(function, state, batch):
 
 
 def _check_flows(state, batch):
-    """Raises a ValueError if an update needs gradients that are not known."""
+    """Raises a ValueError if an update needs gradients that are unknown."""
     stored = [
         kernel.name
         for kernel in state.kernels
@@ -232,16 +232,16 @@ def _check_flows(state, batch):
     name = type(state.algorithm).__name__
     if batch.flows is None:
         raise ValueError(
-            f"{name} needs the gradient of inactive connections, and "
-            f"{', '.join(stored)} store active ones only: only the "
-            "sparse model's own `fit` and `train_step` can compute it. "
-            "Use them, or storage='dense'."
+            f"{name} needs the gradients of inactive connections. For "
+            f"{', '.join(stored)}, which store only active connections, only "
+            "the `fit` and `train_step` of the sparse model compute them. "
+            "Use these methods, or storage='dense'."
         )
     if optimizer_slots.accumulation_steps(batch.optimizer) > 1:
         raise ValueError(
-            f"{name} needs the accumulated gradient of inactive "
-            f"connections, and {', '.join(stored)} store active ones "
-            "only. Leave `gradient_accumulation_steps` out, or use "
+            f"{name} needs the accumulated gradients of inactive "
+            f"connections, but {', '.join(stored)} store only active "
+            "connections. Leave `gradient_accumulation_steps` out, or use "
             "storage='dense'."
         )
 

@@ -75,7 +75,7 @@ def write(path: PathLike, text: str) -> None:
 
 
 def size(path: PathLike) -> int:
-    """The bytes of an ordinary file.
+    """Returns the size of an ordinary file in bytes.
 
     Raises:
         FileNotFoundError: If there is no file.

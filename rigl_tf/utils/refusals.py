@@ -17,9 +17,9 @@ def refuse_keras_2(thing: object, name: str) -> None:
     kinds = type(thing).__mro__
     if any(kind.__module__.split(".")[0] == "tf_keras" for kind in kinds):
         raise TypeError(
-            f"The {name} comes from Keras 2 (tf_keras), and models cannot mix "
-            "the two. Create it with `keras`, which is Keras 3. To transfer "
-            "weights, use `new.set_weights(old.get_weights())`. "
+            f"The {name} is an object of Keras 2 (tf_keras), which Keras 3 "
+            "cannot use. Create it with `keras`. To transfer weights, use "
+            "`new.set_weights(old.get_weights())`. "
             f"Received: {name}={thing!r}."
         )
 
@@ -93,7 +93,7 @@ def refuse_outside_of_scope(strategy: tf.distribute.Strategy | None) -> None:
     here = tf.distribute.get_strategy()
     if here is not strategy and tf.distribute.has_strategy():
         raise ValueError(
-            f"`fit` is called in the scope of a {type(here).__name__}, and "
-            "the model was made outside of it. Make the network, the sparse "
-            "model and the optimizer inside `with strategy.scope():`."
+            f"`fit` was called in the scope of a {type(here).__name__}, but "
+            "the model was created outside of it. Create the network, the "
+            "sparse model and the optimizer inside `with strategy.scope():`."
         )

@@ -9,7 +9,7 @@ import keras
 
 
 class Config:
-    """Base of the frozen dataclasses that a saved model must bring back.
+    """Base class of frozen dataclasses that are saved with a model.
 
     Subclasses are registered with Keras under the package `rigl_tf`, so that
     `keras.saving.load_model` finds them once their module is imported. A class
@@ -28,7 +28,7 @@ class Config:
         )
 
     def get_config(self) -> dict[str, Any]:
-        """The fields, by name."""
+        """Returns a dictionary from the name of a field to its value."""
         return {
             field.name: getattr(self, field.name)
             for field in dataclasses.fields(self)

@@ -14,7 +14,7 @@ from rigl_tf.typing import TensorLike
 def masked(
     values: TensorLike, mask: TensorLike, other: float = 0.0
 ) -> tf.Tensor:
-    """`values` where `mask` is `True`, and exactly `other` elsewhere."""
+    """Returns `values` where `mask` is `True`, and `other` elsewhere."""
     values = tf.convert_to_tensor(values)
     return tf.where(mask, values, tf.cast(other, values.dtype))
 

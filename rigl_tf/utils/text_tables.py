@@ -21,7 +21,7 @@ _LATEX = {
 
 
 def shown(text: str) -> str:
-    """A text with what a terminal would not print, or obey, in words.
+    """Returns a text with control characters escaped.
 
     >>> print(shown("two\\nlines \\x1b[31m"))
     two\\nlines \\x1b[31m

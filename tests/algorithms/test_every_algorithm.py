@@ -217,7 +217,11 @@ def test_permuting_a_layer_permutes_its_mask(name):
     _, (straight,) = updated(algorithm, [view], [6])
     _, (shuffled,) = updated(algorithm, [permuted], [6])
 
-    np.testing.assert_array_equal(straight.numpy()[order], shuffled)
+    np.testing.assert_array_equal(
+        straight.numpy()[order],
+        shuffled,
+        err_msg=f"If {name} chooses at random, add it to `RANDOM`.",
+    )
 
 
 def test_comes_back_from_its_configuration(name):

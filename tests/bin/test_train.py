@@ -216,10 +216,11 @@ def test_trying_leaves_nothing_behind(parsed_flags, capsys):
     assert not places[0].exists()
 
 
-def test_messages_lose_line_breaks_and_addresses():
-    error = ValueError(
-        "Bad.\n  In call to configurable 'train' (<function train at 0x7f>)"
-    )
+@pytest.mark.parametrize(
+    "printed", ["<function train at 0x7f>", "<class 'rigl_tf.train'>"]
+)
+def test_messages_lose_line_breaks_and_python_objects(printed):
+    error = ValueError(f"Bad.\n  In call to configurable 'train' ({printed})")
 
     message = cli.one_line(error)
 

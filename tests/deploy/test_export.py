@@ -6,10 +6,12 @@ import sys
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from keras import layers as kl
 
 import rigl_tf
 from rigl_tf import deploy
+from rigl_tf.analysis import equivalence
 from rigl_tf.deploy.formats import FORMATS
 from tests.networks import NETWORKS
 
@@ -34,6 +36,18 @@ def test_the_file_computes_what_the_model_does(name, format, tmp_path):
     assert exported.largest_difference < 1e-5
     assert exported.path.name == "model" + FORMATS[format].suffix
     assert list(tmp_path.iterdir()) == [exported.path]
+
+
+def test_many_models_are_run_without_a_warning_of_traces(caplog):
+    tf.get_logger().addHandler(caplog.handler)
+    try:
+        for _ in range(6):
+            network = keras.Sequential([keras.Input((2,)), kl.Dense(2)])
+            equivalence.runner(network)([np.ones((1, 2))])
+    finally:
+        tf.get_logger().removeHandler(caplog.handler)
+
+    assert "retracing" not in caplog.text
 
 
 @pytest.mark.slow

@@ -281,6 +281,16 @@ def test_the_model_itself_is_left_alone():
         np.testing.assert_array_equal(one, other)
 
 
+def test_flops_before_and_after_include_the_zeros():
+    x = keras.Input((4,))
+    network = keras.Model(x, keras.layers.Dense(6)(keras.layers.Dense(8)(x)))
+    model = rigl_tf.sparsify(network, "static", sparsity=0.5)
+
+    _, report = rigl_tf.shrink(model)
+
+    assert report.flops[0] == 2 * (4 * 8 + 8 * 6)
+
+
 def test_it_says_what_it_was_worth():
     x = keras.Input((4,))
     y = kernel([[1, 0]] * 4, name="hidden")(x)

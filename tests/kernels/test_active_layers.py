@@ -340,12 +340,12 @@ def test_what_cannot_be_stored_is_refused(kwargs, message):
 
 
 @pytest.mark.parametrize(
-    ("name", "kept"), [("snfs", "a running gradient"), ("deepr", "a sign")]
+    ("name", "kept"), [("snfs", "a moving average"), ("deepr", "a sign")]
 )
 def test_algorithms_that_keep_something_everywhere_are_refused(name, kept):
     network = keras.Sequential([keras.Input((16,)), kl.Dense(4)])
 
-    with pytest.raises(ValueError, match=f"keeps {kept} for every connection"):
+    with pytest.raises(ValueError, match=f"stores {kept} for every connection"):
         rigl_tf.sparsify(
             network,
             rigl_tf.algorithms.get(name),

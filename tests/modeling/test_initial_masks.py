@@ -124,7 +124,7 @@ def test_zeros_that_pruning_does_not_keep_are_named():
     model = trained()
     model.layers[1].kernel.assign(np.eye(8))
 
-    with pytest.warns(UserWarning, match="the zeros of large, where a lower"):
+    with pytest.warns(UserWarning, match="connections of large start active"):
         sparse = rigl_tf.sparsify(model, "gradual_pruning", sparsity=0.5)
 
     assert all(np.all(kernel.mask) for kernel in sparse.kernels)

@@ -173,7 +173,9 @@ def test_weights_from_outside_become_zero_under_masks_in_the_next_fit():
 
     model.set_weights([values + 1 for values in model.get_weights()])
 
-    with pytest.warns(UserWarning, match="from outside in first, last, also"):
+    with pytest.warns(
+        UserWarning, match="Inactive weights of first, last were set"
+    ):
         rigl_tf.summary(model)
     fit(model, again)
     for kernel in doors.kernels(model):
@@ -185,14 +187,14 @@ def test_moving_averages_that_a_skipped_batch_has_spoilt_are_named():
     x, y = doors.batches(1)
     x[0, 0, 0] = np.nan
 
-    with pytest.warns(UserWarning, match="norm/moving_variance took in NaN"):
+    with pytest.warns(UserWarning, match="norm/moving_variance became NaN"):
         model.fit(x[0], y[0], verbose=0, callbacks=[training("static")])
 
 
 def test_it_needs_no_second_mask():
     model = doors.sparse("rigl")
 
-    with pytest.raises(TypeError, match="is sparse already and trains itself"):
+    with pytest.raises(TypeError, match="is a `SparseModel`"):
         fit(model, training())
 
 

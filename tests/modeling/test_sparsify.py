@@ -304,7 +304,7 @@ def test_masks_may_be_set_by_name():
     np.testing.assert_array_equal(kernel.mask, mask)
     np.testing.assert_array_equal(np.array(kernel.variable)[~mask], 0)
     assert model.budgets == [3]
-    with pytest.raises(ValueError, match="not there: b. Kernels: a"):
+    with pytest.raises(ValueError, match="Received: b. Kernels: a"):
         model.set_masks({"b": mask})
     with pytest.raises(ValueError, match="shape"):
         model.set_masks({"a": mask.T})

@@ -45,7 +45,9 @@ class Stop(keras.callbacks.Callback):
 def test_a_training_that_ends_early_says_which_sparsity_it_has_reached():
     pruned = model()
 
-    with pytest.warns(UserWarning, match="ended at step 8 .* 0.8969 was asked"):
+    with pytest.warns(
+        UserWarning, match="ended at step 8 .* instead of 0.8969"
+    ):
         pruned.fit(
             *data(), batch_size=4, epochs=50, verbose=0, callbacks=[Stop()]
         )
@@ -63,7 +65,7 @@ class PutBack(keras.callbacks.Callback):
 def test_weights_of_another_epoch_are_named_with_what_to_do():
     pruned = model()
 
-    with pytest.warns(UserWarning, match="put back.*start_from_epoch"):
+    with pytest.warns(UserWarning, match="has restored.*start_from_epoch"):
         pruned.fit(
             *data(), batch_size=4, epochs=6, verbose=0, callbacks=[PutBack()]
         )

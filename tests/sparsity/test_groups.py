@@ -216,8 +216,8 @@ def test_a_model_with_groups_is_loaded_as_it_was(data, tmp_path):
     [
         ({"sparsity": 0.6}, "2 of every 4 connections .* sparsity=0.5"),
         ({"units": structures.NM(2, 5), "sparsity": 0.6}, "groups of 5"),
-        ({"algorithm": "snfs"}, "SNFS changes how many"),
-        ({"algorithm": "ggr"}, "GGR changes how many"),
+        ({"algorithm": "snfs"}, "SNFS changes the number"),
+        ({"algorithm": "ggr"}, "GGR changes the number"),
         ({"storage": "active"}, "cannot be stored|can be stored"),
         (
             {

@@ -30,7 +30,7 @@ class ShrinkResult:
         units: Dictionary from the name of a layer to a pair of integers, its
             number of neurons or channels.
         parameters: Pair of integers, zeros included.
-        flops: Pair of integers, the FLOPs of dense layers for one example.
+        flops: Pair of integers, the FLOPs for one example, zeros included.
         milliseconds: Pair of floats, the latency of one example, or of one
             batch if the model fixes the batch size, measured in turns.
         largest_difference: Float, the largest difference between an output of
@@ -123,7 +123,10 @@ def shrink(
         return smaller, ShrinkResult(
             units=_units(names, rules, kept),
             parameters=(plain.count_params(), smaller.count_params()),
-            flops=tuple(flops.inference(m).flops() for m in (plain, smaller)),
+            flops=tuple(
+                flops.inference(each).flops(dense=True)
+                for each in (plain, smaller)
+            ),
             milliseconds=tuple(times),
             largest_difference=difference,
         )

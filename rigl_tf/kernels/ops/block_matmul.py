@@ -31,7 +31,7 @@ class Product:
         self._across = -(-outputs // columns)
 
     def forward(self, x, values, active):
-        """`x @ kernel`.
+        """Computes `x @ kernel`.
 
         Args:
             x: Float tensor of shape (examples, inputs).
@@ -50,7 +50,7 @@ class Product:
         return self._joined_outputs(y)
 
     def backward(self, x, values, active, dy):
-        """The gradients with respect to `x` and `values`."""
+        """Computes the gradients with respect to `x` and `values`."""
         row, column = self._places(active)
         above = tf.gather(self._split_outputs(dy), column)
         parts = tf.matmul(above, values, transpose_b=True)
@@ -62,7 +62,7 @@ class Product:
         return self._joined_inputs(dx), tf.where(there, dvalues, zero)
 
     def mean_gradients(self, flows):
-        """Mean |gradient| of every block, active or not.
+        """Computes the mean |gradient| of every block, active or not.
 
         Args:
             flows: List of `Flow`, whose gradients add up.
@@ -100,7 +100,7 @@ class Product:
         return tf.where(is_in, values, tf.zeros([], values.dtype))
 
     def joined_blocks(self, grid):
-        """The kernel as a matrix, of all its blocks."""
+        """Returns the kernel as a matrix, from all its blocks."""
         matrix = tf.reshape(
             tf.transpose(grid, (0, 2, 1, 3)),
             (self._down * self._rows, self._across * self._columns),
@@ -108,7 +108,7 @@ class Product:
         return matrix[: self._inputs, : self._outputs]
 
     def split_blocks(self, matrix):
-        """The inverse of `joined_blocks`, flat: all blocks of a NumPy array."""
+        """Inverts `joined_blocks`: returns all blocks of an array, flat."""
         padded = np.pad(
             matrix,
             [
@@ -129,11 +129,11 @@ class Product:
         return tall[:, None] * wide
 
     def _split_inputs(self, x):
-        """From (examples, inputs) to (blocks down, examples, rows)."""
+        """Reshapes (examples, inputs) to (block rows, examples, height)."""
         return _split(x, self._down, self._rows)
 
     def _split_outputs(self, y):
-        """From (examples, outputs) to (blocks across, examples, columns)."""
+        """Reshapes (examples, outputs) to (block columns, examples, width)."""
         return _split(y, self._across, self._columns)
 
     def _joined_inputs(self, parts):
@@ -168,14 +168,14 @@ def _lengths(total, length, count):
 
 
 def _split(x, count, length):
-    """From (examples, units) to (blocks, examples, units of a block)."""
+    """Reshapes (examples, units) to (blocks, examples, units of a block)."""
     padded = tf.pad(x, [[0, 0], [0, count * length - x.shape[1]]])
     parts = tf.reshape(padded, (tf.shape(x)[0], count, length))
     return tf.transpose(parts, (1, 0, 2))
 
 
 def _joined(parts, count, length, units):
-    """The inverse of `_split`."""
+    """Inverts `_split`."""
     together = tf.transpose(parts, (1, 0, 2))
     whole = tf.reshape(together, (-1, count * length))
     return whole[:, :units]

@@ -24,12 +24,12 @@ class Product:
         self._outputs = outputs
 
     def forward(self, x, values, active):
-        """`x @ kernel`; arguments as of `numba_product.Product`."""
+        """Computes `x @ kernel`, as `numba_csr_matmul.Product.forward`."""
         y = _times(self._matrix(values, active), x, transpose_a=True)
         return tf.ensure_shape(y, (x.shape[0], self._outputs))
 
     def backward(self, x, values, active, dy):
-        """The gradients with respect to `x` and `values`."""
+        """Computes the gradients with respect to `x` and `values`."""
         dx = _times(self._matrix(values, active), dy)
         rows = max(_TILE // self._outputs, 1)
 
@@ -61,7 +61,7 @@ class Product:
 
 
 def _times(matrix, x, transpose_a=False):
-    """`(matrix @ x^T)^T`, the matrix transposed on request."""
+    """Computes `(matrix @ x^T)^T`; transposes the matrix on request."""
     return tf.raw_ops.SparseMatrixMatMul(
         a=matrix,
         b=x,

@@ -110,9 +110,9 @@ def final_sparsity(schedule: SparsitySchedule) -> float:
 
 
 def falls(schedule: SparsitySchedule) -> bool:
-    """Whether a pruning schedule ends below a sparsity that it had before.
+    """Returns whether a pruning schedule ends below an earlier sparsity.
 
-    A callable that is not of this module is asked at steps 0, 1, 2, 4, 8 ...
+    Other functions are evaluated at steps 0, 1, 2, 4, 8 and so on.
     """
     if isinstance(schedule, PolynomialSparsity):
         return schedule.final < schedule.initial
