@@ -92,6 +92,16 @@ def test_set_drops_by_magnitude_and_grows_anywhere(stored):
     assert grown == {1, 3, 4}  # the dropped one may come back
 
 
+def test_the_number_to_drop_is_exact_above_two_to_the_24():
+    size = 2**24 + 3  # not a 32-bit float
+
+    (num,) = algorithms.SET().num_drop(
+        [KernelView(weight=None, mask=tf.ones([size], tf.bool))], wanted(1.0)
+    )
+
+    assert int(num) == size
+
+
 def test_random_growth_is_the_same_in_every_storage():
     mask = np.arange(50) % 5 == 0
     for algorithm in (
