@@ -400,9 +400,11 @@ def test_an_algorithm_comes_back_from_its_json_configuration(name):
 def test_rewire_knows_what_it_needs():
     at_random = algorithms.Rewire(grow_by=("random",))
     by_both = algorithms.Rewire(grow_by=("gradient", "momentum"))
+    by_saliency = algorithms.Rewire("saliency", ("random",))
 
     assert not at_random.needs_gradient and not at_random.needs_momentum
     assert by_both.needs_gradient and by_both.needs_momentum
+    assert by_saliency.needs_gradient and not by_saliency.needs_momentum
 
 
 @pytest.mark.parametrize(
