@@ -28,7 +28,7 @@ def trained(algorithm, strategy, **kwargs):
         x = keras.layers.Dense(3, kernel_regularizer="l2")(x)
         # Only its average is compared, and nothing depends on it: a replica
         # normalizes by the mean of its own examples.
-        mean = keras.layers.BatchNormalization(center=False, scale=False)
+        mean = keras.layers.BatchNormalization()
         mean = keras.layers.Dense(3, trainable=False)(mean(inputs))
         outputs = x + keras.layers.Rescaling(0.0)(mean)
         model = rigl_tf.sparsify(
