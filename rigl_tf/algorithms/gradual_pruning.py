@@ -58,14 +58,11 @@ class GradualPruning(Algorithm):
         budgets = request.budgets
         active = masks.count_each(view.mask for view in views)
         if self.scope == "global":
-            total = tf.minimum(tf.add_n(budgets), tf.add_n(active))
             layers = [
                 lambda tile, i=i: _scores_and_candidates(views[i])
                 for i in range(len(views))
             ]
-            budgets = masks.count_in_top_k(
-                layers, tf.maximum(total, len(views))
-            )
+            budgets = masks.count_in_top_k(layers, tf.add_n(budgets))
         return [
             tf.maximum(a - tf.cast(b, tf.int64), 0)
             for a, b in zip(active, budgets, strict=True)

@@ -321,12 +321,12 @@ def budgets(
     sizes = [math.prod(shape) for shape in shapes]
     due = [n * (1.0 - s) for n, s in zip(sizes, sparsities, strict=True)]
     total = round(math.fsum(due))
-    # Rounding first keeps 0.1 * 30 from being 2.999...
-    whole = [math.floor(round(share, 6)) for share in due]
+    # A share that should be 3 and is 2.999... has the largest remainder.
+    whole = [math.floor(share) for share in due]
     by_remainder = sorted(
         range(len(due)), key=lambda i: due[i] - whole[i], reverse=True
     )
-    for i in by_remainder[: max(total - sum(whole), 0)]:
+    for i in by_remainder[: total - sum(whole)]:
         whole[i] += 1
     if min(whole, default=1) < 1:
         raise ValueError(

@@ -88,12 +88,9 @@ _KEYS = tf.TensorSpec([None], tf.int32)
 )
 def top_k_threshold(keys: tf.Tensor, k: tf.Tensor) -> TopKThreshold:
     """Finds the `TopKThreshold` of the `k` largest keys; earlier ones win."""
-    at_least_one = tf.maximum(k, 1)
-    high, above = _digit(_histogram(_high_digit(keys)), at_least_one)
+    high, above = _digit(_histogram(_high_digit(keys)), k)
     start = _start(high)
-    low, above_low = _digit(
-        _histogram(_low_digit(keys, start)), at_least_one - above
-    )
+    low, above_low = _digit(_histogram(_low_digit(keys, start)), k - above)
     threshold = tf.bitwise.bitwise_or(start, low)
     ties = tf.equal(keys, threshold)
     ties_to_keep = k - above - above_low

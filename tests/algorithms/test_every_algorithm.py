@@ -141,7 +141,7 @@ def test_drops_no_more_than_there_is(name):
     active = counts(view.mask for view in layers)
 
     for fraction in (0.0, 0.3, 1.0):
-        for part in (1.0, 0.5):
+        for part in (1.0, 0.5, 2.0):
             drops = algorithms.get(name).num_drop(
                 layers, request(layers, fraction, part)
             )

@@ -120,3 +120,20 @@ def test_units_of_any_size_have_the_connections_that_fit(data):
     left = total - np.dot(sizes, units)
     with_room = [s for s, n, r in zip(sizes, units, room, strict=True) if n < r]
     assert left == 0 or 0 < left < min(with_room)
+
+
+@pytest.mark.parametrize(
+    ("counts", "sizes", "total", "units"),
+    [
+        # Parts of 2, 3 and 3: the first is whole.
+        ([2, 3, 3], [2, 2, 2], 8, [1, 2, 1]),
+        # Parts of 7 and 3: the remaining 4 are a unit of the first.
+        ([7, 6], [4, 2], 10, [2, 1]),
+    ],
+)
+def test_the_remaining_units_go_to_broken_parts_and_large_units_first(
+    counts, sizes, total, units
+):
+    found = in_whole_units(counts, sizes, total, [9] * len(counts))
+
+    assert [int(num) for num in found] == units

@@ -92,6 +92,16 @@ def test_set_drops_by_magnitude_and_grows_anywhere(stored):
     assert grown == {1, 3, 4}  # the dropped one may come back
 
 
+def test_the_number_to_drop_is_exact_above_two_to_the_24():
+    size = 2**24 + 3  # not a 32-bit float
+
+    (num,) = algorithms.SET().num_drop(
+        [KernelView(weight=None, mask=tf.ones([size], tf.bool))], wanted(1.0)
+    )
+
+    assert int(num) == size
+
+
 def test_random_growth_is_the_same_in_every_storage():
     mask = np.arange(50) % 5 == 0
     for algorithm in (
@@ -390,9 +400,11 @@ def test_an_algorithm_comes_back_from_its_json_configuration(name):
 def test_rewire_knows_what_it_needs():
     at_random = algorithms.Rewire(grow_by=("random",))
     by_both = algorithms.Rewire(grow_by=("gradient", "momentum"))
+    by_saliency = algorithms.Rewire("saliency", ("random",))
 
     assert not at_random.needs_gradient and not at_random.needs_momentum
     assert by_both.needs_gradient and by_both.needs_momentum
+    assert by_saliency.needs_gradient and not by_saliency.needs_momentum
 
 
 @pytest.mark.parametrize(

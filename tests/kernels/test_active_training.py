@@ -256,3 +256,26 @@ def test_a_step_that_is_not_finite_changes_nothing(data):
 
     for variable, value in zip(model.network.variables, before, strict=True):
         np.testing.assert_array_equal(variable, value)
+
+
+def test_nan_in_an_input_without_connections_skips_the_step():
+    """The dense gradient, which growth goes by, is not finite."""
+    mask = np.ones((4, 2), bool)
+    mask[0] = False
+    model = rigl_tf.sparsify(
+        keras.Sequential(
+            [keras.Input((4,)), keras.layers.Dense(2, name="layer")]
+        ),
+        algorithms.RigL(),
+        sparsity=0.25,
+        schedule=schedules.UpdateSchedule(2, end_step=9),
+        masks={"layer": mask},
+        storage="active",
+    )
+    model.compile("sgd", "mse", run_eagerly=True)
+    x = np.ones((3, 4), "float32")
+    x[1, 0] = np.nan
+
+    model.train_on_batch(x, np.ones((3, 2), "float32"))
+
+    assert int(model.num_skipped) == 1

@@ -82,6 +82,22 @@ def test_ggr_shares_by_gradient_as_far_as_there_are_gradients():
     assert counts == [4 + 3, 4 + 5]
 
 
+def test_ggr_shares_by_room_what_gradients_leave():
+    small = {
+        "weight": [1.0, 0.9, 0.2, 0.1],
+        "mask": [1, 1, 1, 1],
+        "gradient": [0, 0, 0.5, 0.5],
+    }
+    large = {
+        "weight": np.arange(1.0, 21),
+        "mask": np.arange(20) < 4,
+        "gradient": np.zeros(20),
+    }
+
+    # Each drops two. Two of the four go by gradient and fill the small one.
+    assert counts_after_update(algorithms.GGR(), [small, large]) == [4, 4]
+
+
 STRUCTURES = [
     structures.Kernels2D(),
     structures.Filters(),

@@ -386,6 +386,7 @@ NESTED = ["block/conv_1", "block/conv_2", "fc"]
         (ATTENTION, ATTENTION[:4]),
         (BOTH_WAYS, BOTH_WAYS[:2]),
         (NESTED, NESTED[:1]),
+        (["block/kernel", "block/conv", "fc"], ["block/kernel"]),
         (["kernel", "key"], ["kernel"]),
         ([], []),
     ],
@@ -405,6 +406,7 @@ def test_the_first_layer_has_all_its_kernels_and_no_others(names, first):
         ({"first": ("gru", "hidden")}, [0, 0, 0, 0.5]),
         ({"custom": {"gru/kernel": 0.25}}, [0.25, 0, 0.5, 0.5]),
         ({"first": None, "dense": "hidden"}, [0.5, 0.5, 0, 0.5]),
+        ({"custom": {"*": 0.25}, "dense": "logits"}, [0.25, 0.25, 0.25, 0]),
     ],
 )
 def test_uniform_keeps_dense_the_first_layer_that_it_is_given(

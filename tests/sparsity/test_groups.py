@@ -115,6 +115,20 @@ def test_a_neuron_that_would_lose_its_inputs_is_ablated():
     assert np.sum(again, axis=0).tolist() == [3, 3, 0]
 
 
+def test_a_neuron_with_just_the_fraction_of_the_fan_in_stays():
+    before = np.zeros((4, 3), bool)
+    before[:2] = True
+    after = before.copy()
+    after[1, 2] = False  # leaves the third neuron one of two
+    scores = np.zeros((4, 3))
+    scores[2, 0] = 1
+
+    units = structures.ConstantFanIn(ablation=0.5)
+    grown = units.grow(before, after, scores, tf.constant(1), FAN_IN).numpy()
+
+    assert np.sum(grown, axis=0).tolist() == [2, 2, 2]
+
+
 def test_without_ablation_every_neuron_has_its_fan_in_again():
     before = np.zeros((4, 3), bool)
     before[:2] = True

@@ -115,6 +115,24 @@ def test_a_symbolic_count_out_of_range_is_clipped(top_k, k, kept):
         assert int(masks.count(top_k(tf.range(6.0), tf.constant(k)))) == kept
 
 
+@pytest.mark.parametrize(
+    ("count", "after"), [(-1, [1, 1, 0, 0]), (9, [1, 1, 1, 1])]
+)
+def test_counts_of_an_update_in_a_graph_are_clipped(count, after):
+    update = tf.function(masks.drop_and_grow, autograph=False)
+    scores = tf.range(4.0)
+
+    mask = update(
+        tf.constant([True, True, False, False]),
+        scores,
+        scores,
+        tf.constant(count),
+        tf.constant(count),
+    )
+
+    np.testing.assert_array_equal(mask, after)
+
+
 def test_xla_compiles_once_for_all_scores_and_counts():
     select = tf.function(masks.top_k_mask, autograph=False, jit_compile=True)
 
@@ -171,6 +189,8 @@ def test_integer_scores_are_ranked_at_both_ends_of_their_range(dtype):
     picked = [text(masks.top_k_mask(scores, k)) for k in (1, 2, 3)]
 
     assert picked == ["01000", "01010", "11010"]
+    lowest = masks.top_k_mask(scores, 1, candidates=bits("00100"))
+    assert text(lowest) == "00100"
 
 
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16", "float64"])
@@ -440,8 +460,9 @@ def test_counts_over_layers_equal_those_of_one_global_sort(layers, data):
     # Rounded, so that ties across layers are common.
     layers = [np.round(np.array(v, np.float32)) for v in layers]
     candidates = [np.arange(v.size) % 3 != 1 for v in layers]
-    k = data.draw(st.integers(0, int(sum(c.sum() for c in candidates))))
-    chosen = best(np.concatenate(layers), k, np.concatenate(candidates))
+    k = data.draw(st.integers(0, sum(v.size for v in layers)))
+    possible = np.concatenate(candidates)
+    chosen = best(np.concatenate(layers), k, possible) & possible
     ends = np.cumsum([v.size for v in layers])[:-1]
 
     counts = masks.count_in_top_k(

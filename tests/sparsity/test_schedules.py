@@ -306,6 +306,15 @@ def test_one_schedule_is_that_of_every_kernel():
     assert [float(value) for value in found] == [0.7, 0.7]
 
 
+@pytest.mark.parametrize(
+    ("value", "used"), [(-0.1, 0), (1.5, 1), (math.nan, 0), (math.inf, 1)]
+)
+def test_a_drop_fraction_is_used_within_0_and_1(value, used):
+    (found,) = schedules.fractions(lambda step: value, 0, ["a"])
+
+    assert float(found) == used
+
+
 @pytest.mark.few(4)
 @pytest.mark.parametrize(
     ("drop_fraction", "message"),
@@ -519,6 +528,8 @@ def test_sparsity_may_fall_where_that_is_wanted():
     schedule = PolynomialSparsity(0.5, 0.8, 0, 10, 1, allow_decrease=True)
 
     assert values(schedule, [0, 5, 10]) == pytest.approx([0.8, 0.65, 0.5])
+    assert schedules.falls(schedule)
+    assert not schedules.falls(PolynomialSparsity(0.5, initial=0.5))
 
 
 @pytest.mark.parametrize("part", [0, 1.5, math.nan, "half"])

@@ -1,5 +1,7 @@
 """Units of kernels: pooled, and expanded to their connections."""
 
+import types
+
 import keras
 import numpy as np
 import pytest
@@ -69,6 +71,16 @@ def test_blocks_at_the_edge_are_means_of_what_they_have():
     pooled = structures.Blocks(4, 4).pool(matrix, DENSE)
 
     np.testing.assert_allclose(pooled, [[0, 0], [0, 1.0]])
+
+
+def test_all_units_have_all_connections():
+    """In floats, 13 * (63 / 13) is less than 63."""
+    layout = kernel_layout.layout_for(kl.Dense(1), (63, 1))
+    kernel = types.SimpleNamespace(layout=layout, size=63)
+
+    found = structures.Blocks(5, 1).connections_in([kernel], [13])
+
+    assert int(found) == 63
 
 
 @pytest.mark.parametrize("rows", [0, -1, 1.5])
