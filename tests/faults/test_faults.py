@@ -362,6 +362,36 @@ FAULTS = {
         ValueError,
         r"`drop_fraction` must be a number in \[0, 1\].*drop_fraction=1.5",
     ),
+    "4-threshold-infinite": (
+        lambda: algorithms.DSR(threshold=float("inf")),
+        ValueError,
+        r"`threshold` must be a number in \(0, inf\). .*threshold=inf",
+    ),
+    "4-number-wanted-nan": (
+        lambda: algorithms.DSR(num_wanted=NAN),
+        ValueError,
+        "`num_wanted` must be an integer of at least 1. .*num_wanted=nan",
+    ),
+    "4-period-nan": (
+        lambda: rigl_tf.tickets.GemMiner(period=NAN),
+        ValueError,
+        "`period` must be an integer of at least 1. Received: period=nan",
+    ),
+    "4-flops-of-a-number": (
+        lambda: flops.training(3, 1.0, 2.0),
+        TypeError,
+        "`algorithm` must be .*Received: algorithm=3",
+    ),
+    "4-flops-nan": (
+        lambda: flops.training("rigl", NAN, 2.0),
+        ValueError,
+        r"`sparse` must be a number in \[0, inf\). Received: sparse=nan",
+    ),
+    "4-flops-interval": (
+        lambda: flops.training("rigl", 1.0, 2.0, interval=-1),
+        ValueError,
+        "`interval` must be an integer of at least 1. Received: interval=-1",
+    ),
     "5-nothing-left-of-a-layer": (
         lambda: sparse(sparsity=0.999, distribution=distributions.uniform),
         ValueError,
