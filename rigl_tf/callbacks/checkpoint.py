@@ -74,9 +74,10 @@ class Checkpoint(keras.callbacks.Callback):
             not given.
         keep: Integer, at least 1, number of checkpoints to keep.
         callbacks: List of the callbacks passed to `fit`. The checkpoint saves
-            the state of `SparsityMonitor`, `EarlyStopping`,
-            `ReduceLROnPlateau` and `ModelCheckpoint`. When training resumes, a
-            warning names the other callbacks, whose state is lost.
+            the state of `SparseTraining`, which must be in the list,
+            `SparsityMonitor`, `EarlyStopping`, `ReduceLROnPlateau` and
+            `ModelCheckpoint`. When training resumes, a warning names the
+            other callbacks, whose state is lost.
         strategy: `tf.distribute.Strategy` of the model, or `None`. All workers
             must see the directory; the chief writes. The clocks of workers
             differ: without `every`, they save at the end of each epoch, and
