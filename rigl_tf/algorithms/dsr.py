@@ -14,6 +14,8 @@ from rigl_tf.algorithms.kernel_view import KernelView
 from rigl_tf.sparsity import masks
 from rigl_tf.sparsity import schedules
 from rigl_tf.typing import Number
+from rigl_tf.utils.validation import check_count
+from rigl_tf.utils.validation import check_number
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,16 +45,8 @@ class DSR(Algorithm):
     num_wanted: int | None = None
 
     def __post_init__(self) -> None:
-        if not self.threshold > 0:
-            raise ValueError(
-                "`threshold` must be above 0. "
-                f"Received: threshold={self.threshold!r}."
-            )
-        if self.num_wanted is not None and self.num_wanted < 1:
-            raise ValueError(
-                "`num_wanted` counts connections and must be at least 1. "
-                f"Received: num_wanted={self.num_wanted!r}."
-            )
+        check_number("threshold", self.threshold, "(0, inf)")
+        check_count("num_wanted", self.num_wanted, optional=True)
 
     def initial_state(self) -> dict[str, float]:
         return {"threshold": self.threshold}

@@ -27,8 +27,11 @@ from keras import layers as kl
 from rigl_tf import _keras_compat
 from rigl_tf import algorithms
 from rigl_tf.modeling import sparse_wrapper
+from rigl_tf.modeling.arguments import as_algorithm
 from rigl_tf.sparsity import kernel_layout
 from rigl_tf.typing import Shape
+from rigl_tf.utils.validation import check_count
+from rigl_tf.utils.validation import check_number
 
 CONVENTIONS = ("macs2", "micronet")
 
@@ -249,14 +252,20 @@ def training(
     Returns:
         Float.
 
+    Raises:
+        TypeError: If `method` is no algorithm.
+        ValueError: If a name is unknown or a number is out of range.
+
     Reference:
         [Sundar & Dwaraknath, 2021](https://arxiv.org/abs/2103.15767),
         appendix B.2.
     """
-    if method == "dense":
+    check_number("sparse", sparse, "[0, inf)")
+    check_number("dense", dense, "[0, inf)")
+    check_count("interval", interval)
+    if isinstance(method, str) and method == "dense":
         return 3.0 * dense
-    if isinstance(method, str):
-        method = algorithms.get(method)
+    method = as_algorithm(method)
     if method.tracks_gradient:
         return 2.0 * sparse + dense
     if method.needs_gradient:

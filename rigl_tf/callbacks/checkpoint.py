@@ -17,16 +17,17 @@ import tensorflow as tf
 from rigl_tf._keras_compat import set_initial_epoch
 from rigl_tf.callbacks import checkpoint_files
 from rigl_tf.callbacks import memories
+from rigl_tf.callbacks import run_identity
 from rigl_tf.callbacks.signals import Signals
+from rigl_tf.callbacks.sparse_training import SparseTraining
 from rigl_tf.callbacks.sparsity_monitor import SparsityMonitor
 from rigl_tf.callbacks.training_state import Facts
 from rigl_tf.callbacks.training_state import Snapshot
-from rigl_tf.callbacks.training_state import check_same
-from rigl_tf.callbacks.training_state import identity
 from rigl_tf.distribute import strategies
 from rigl_tf.typing import PathLike
 from rigl_tf.utils import file_lock
 from rigl_tf.utils.validation import check_count
+from rigl_tf.utils.validation import check_number
 
 STOPPED = 75
 """Exit code of a process that saved its work because it received a signal."""
@@ -73,9 +74,10 @@ class Checkpoint(keras.callbacks.Callback):
             not given.
         keep: Integer, at least 1, number of checkpoints to keep.
         callbacks: List of the callbacks passed to `fit`. The checkpoint saves
-            the state of `SparsityMonitor`, `EarlyStopping`,
-            `ReduceLROnPlateau` and `ModelCheckpoint`. When training resumes, a
-            warning names the other callbacks, whose state is lost.
+            the state of `SparseTraining`, which must be in the list,
+            `SparsityMonitor`, `EarlyStopping`, `ReduceLROnPlateau` and
+            `ModelCheckpoint`. When training resumes, a warning names the
+            other callbacks, whose state is lost.
         strategy: `tf.distribute.Strategy` of the model, or `None`. All workers
             must see the directory; the chief writes. The clocks of workers
             differ: without `every`, they save at the end of each epoch, and
@@ -118,17 +120,22 @@ class Checkpoint(keras.callbacks.Callback):
         super().__init__()
         check_count("every", every, optional=True)
         check_count("keep", keep)
-        if isinstance(changed, str):
+        check_number("seconds", seconds, "[0, inf)")
+        _check_list("changed", changed, str, "names of facts")
+        _check_list(
+            "callbacks", callbacks, keras.callbacks.Callback, "callbacks"
+        )
+        if not isinstance(identity, Mapping | None):
             raise TypeError(
-                "`changed` must be a list of names of facts. "
-                f"Received: changed={changed!r}."
+                "`identity` must be a dictionary. "
+                f"Received: identity={identity!r}."
             )
         self.directory = pathlib.Path(directory)
         self.every = every
         self.seconds = seconds
         self.keep = keep
         self.callbacks = list(callbacks)
-        self.identity = dict(identity or {})
+        self.identity: Any = run_identity.described(dict(identity or {}))
         self.changed = list(changed)
         self.changes = []
         self.epoch = self._batch = 0
@@ -141,13 +148,17 @@ class Checkpoint(keras.callbacks.Callback):
         self._lock = file_lock.Lock(directory)
         self._signals = None  # outside of the `with` block
         self._snapshot = None
-        monitors = [c for c in callbacks if isinstance(c, SparsityMonitor)]
-        self._monitor = monitors[0] if monitors else None
+        self._monitor = self._first(SparsityMonitor)
+        self._training = self._first(SparseTraining)
         self._arrays = None  # of the checkpoint whose epoch resumes
         self._memories = None  # state of its callbacks
         self._skip = 0  # batches of this epoch that were done before
         self._saved = self._position()  # of the last checkpoint
         self._since = 0  # steps since then
+        self._start = None  # time of the first step, after `fit` has started
+
+    def _first(self, kind):
+        return next((c for c in self.callbacks if isinstance(c, kind)), None)
 
     def __enter__(self) -> Self:
         if self._is_chief:
@@ -190,16 +201,28 @@ class Checkpoint(keras.callbacks.Callback):
             Boolean, whether a checkpoint was restored.
 
         Raises:
-            ValueError: If the directory has checkpoints and all are invalid.
+            TypeError: If an argument has the wrong type.
+            ValueError: If the directory has checkpoints and all are invalid,
+                or the model is not compiled.
         """
+        _check_compiled(model)
+        if not isinstance(dataset, tf.data.Dataset | None):
+            raise TypeError(
+                "`dataset` must be a `tf.data.Dataset` or `None`. "
+                f"Received: dataset={type(dataset).__name__}."
+            )
+        if self._training is not None:
+            self._training.set_model(model)  # makes the masks, as `fit` does
         snapshot = Snapshot(model, self._monitor, dataset)
-        here = {**identity(model, dataset), **self.identity}
+        here = {**run_identity.identity(model, dataset), **self.identity}
         problems = []
         for path in reversed(checkpoint_files.paths(self.directory)):
             try:
                 values = checkpoint_files.read_facts(path)
                 facts = Facts.of(values)
-                changes = check_same(facts.resolved(), here, self.changed)
+                changes = run_identity.check_same(
+                    facts.resolved(), here, self.changed
+                )
                 specs = snapshot.specs(facts.batch > 0)
                 arrays = checkpoint_files.read_arrays(path, values, specs)
             except (ValueError, OSError) as error:
@@ -213,7 +236,7 @@ class Checkpoint(keras.callbacks.Callback):
                 arrays = snapshot.with_own_learning_rate(arrays)
             self._snapshot = snapshot
             self.identity = {**facts.identity, **here}
-            self._go_back(model, facts, arrays)
+            self._go_back(facts, arrays)
             self._note(changes)
             return True
         if problems:
@@ -225,14 +248,17 @@ class Checkpoint(keras.callbacks.Callback):
         self.identity = here
         return False
 
-    def _go_back(self, model, facts, arrays):
-        if facts.plan is not None:
-            model.resolved_schedule = facts.planned(model.resolved_schedule)
+    def _go_back(self, facts, arrays):
+        step = self._restored().sparse_step
+        if facts.plan is not None and step is not None:
+            step.resolved_schedule = facts.planned(step.resolved_schedule)
         self._restored().put_back(arrays, facts.batch > 0)
         self._arrays = arrays if facts.batch else None
         self.epoch, self._batch = facts.epoch, facts.batch
         self._skip = facts.batch
         self.history = facts.history
+        if step is not None:
+            self.history = _renamed(facts.history, step)
         self.elapsed = facts.elapsed
         self.stopped = facts.stopped
         self._saved = self._position()
@@ -260,11 +286,20 @@ class Checkpoint(keras.callbacks.Callback):
         self.changes += [f"{change} {where}" for change in changes]
 
     def save(self) -> None:
-        """Saves the state of training; warns if the disk refuses."""
+        """Saves the state of training; warns if the disk refuses.
+
+        Raises:
+            ValueError: If no `fit` has started.
+        """
         with self._entered().wait():
             self._save()
 
     def _save(self):
+        if self._start is None:
+            raise ValueError(
+                "No `fit` has started with this `Checkpoint`, so there is "
+                "nothing to save. Call `save` during `fit` or after it."
+            )
         self._last = time.monotonic()
         self.elapsed = self._last - self._start
         self._saved = self._position()
@@ -279,7 +314,9 @@ class Checkpoint(keras.callbacks.Callback):
             batch=self._batch,
             elapsed=self.elapsed,
             history=self.history,
-            plan=getattr(self.model, "resolved_schedule", None),
+            plan=getattr(
+                self._restored().sparse_step, "resolved_schedule", None
+            ),
             identity=self.identity,
             stopped=self._saved[-1],
             changes=self.changes,
@@ -303,7 +340,7 @@ class Checkpoint(keras.callbacks.Callback):
 
     def finish(self) -> None:
         """Saves the state of training unless the last save is current."""
-        if self._saved != self._position():
+        if self._start is not None and self._saved != self._position():
             self.save()
 
     def _position(self):
@@ -333,10 +370,16 @@ class Checkpoint(keras.callbacks.Callback):
                     "resume it, or choose another directory."
                 )
             self._snapshot = Snapshot(self.model, self._monitor)
-            self.identity = {**identity(self.model), **self.identity}
+            self.identity = {
+                **run_identity.identity(self.model),
+                **self.identity,
+            }
+        self._snapshot.check_is_of(self.model)
         now = {"steps_per_epoch": steps}
         try:
-            self._note(check_same(self.identity, now, self.changed))
+            self._note(
+                run_identity.check_same(self.identity, now, self.changed)
+            )
         except ValueError as error:
             raise ValueError(f"{self.directory} {error}.") from None
         self.identity |= now
@@ -408,7 +451,8 @@ class Checkpoint(keras.callbacks.Callback):
             self._save_or_exit()
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
-        self.elapsed = time.monotonic() - self._start
+        if self._start is not None:
+            self.elapsed = time.monotonic() - self._start
         self._begin_at(None)
         now = self._position()
         if now[-1] and self._saved[:2] == now[:2]:
@@ -433,3 +477,34 @@ class Checkpoint(keras.callbacks.Callback):
         self.finish()
         if self._entered().number is not None:
             sys.exit(STOPPED)
+
+
+def _renamed(history, sparse_step):
+    """Gives densities the names of kernels now; Keras numbers new layers."""
+    names = [f"density/{kernel.name}" for kernel in sparse_step.kernels]
+    old = [name for name in history if name.startswith("density/")]
+    if len(old) != len(names):
+        return history
+    new = dict(zip(old, names, strict=True))
+    return {new.get(name, name): values for name, values in history.items()}
+
+
+def _check_list(name, values, kind, of):
+    """Raises a TypeError unless a value is a list of instances of a class."""
+    is_list = isinstance(values, Sequence) and not isinstance(values, str)
+    if not is_list or not all(isinstance(v, kind) for v in values):
+        raise TypeError(
+            f"`{name}` must be a list of {of}. Received: {name}={values!r}."
+        )
+
+
+def _check_compiled(model):
+    if not isinstance(model, keras.Model):
+        raise TypeError(
+            f"`model` must be a `keras.Model`. Received: model={model!r}."
+        )
+    if getattr(model, "optimizer", None) is None:
+        raise ValueError(
+            f"{model.name!r} has no optimizer yet. Call `model.compile` "
+            "before `checkpoint.restore(model)`."
+        )

@@ -4,6 +4,7 @@ import warnings
 
 from keras import callbacks as kc
 
+from rigl_tf.callbacks.sparse_training import SparseTraining
 from rigl_tf.callbacks.sparsity_monitor import SparsityMonitor
 
 _REMEMBERED = {
@@ -15,7 +16,8 @@ _NOTHING_TO_REMEMBER = (
     kc.LearningRateScheduler,
     kc.TensorBoard,
     kc.TerminateOnNaN,
-    SparsityMonitor,  # its state is among the arrays
+    SparseTraining,  # its state is among the arrays, like the next one's
+    SparsityMonitor,
 )
 
 

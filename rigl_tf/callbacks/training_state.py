@@ -6,9 +6,6 @@ import itertools
 import math
 import re
 
-import keras
-import numpy as np
-
 from rigl_tf._keras_compat import build_for_training
 from rigl_tf.callbacks.checkpoint_files import Spec
 from rigl_tf.modeling.sparse_optimizer import find_sparse_step
@@ -95,104 +92,6 @@ class Facts:
         return facts
 
 
-def identity(model, dataset=None):
-    """Returns the facts that must be equal when training resumes.
-
-    Args:
-        model: Compiled `keras.Model`, before it is trained.
-        dataset: `tf.data.Dataset`, the training data, or `None`.
-
-    Returns:
-        Dictionary from string to JSON values.
-    """
-    facts = {"optimizer": _described(optimizer_slots.inner(model.optimizer))}
-    sparse_step = find_sparse_step(model)
-    if sparse_step is not None:
-        for name in _OF_SPARSE_STEP:
-            facts[name] = _described(getattr(sparse_step, name))
-    if dataset is not None:
-        batch = keras.tree.flatten(dataset.element_spec)
-        facts["batch"] = [str(spec.shape) for spec in batch]
-    return facts
-
-
-def check_same(there, here, changed=()):
-    """Raises a ValueError that names the first difference between two runs.
-
-    Facts that only one run has are not compared, nor are steps that a
-    schedule leaves to `fit`.
-
-    Args:
-        there: Dictionary, the `identity` of a checkpoint.
-        here: Dictionary, the `identity` of the run that resumes.
-        changed: List of strings, names of facts that may differ, or names of
-            dictionaries that contain such facts.
-
-    Returns:
-        List of strings, the accepted differences.
-    """
-    # Pruning reaches its sparsity from any masks.
-    fixed = _OF_MASKS if here.get("sparsity") is None else ("structure",)
-    taken = []
-    for names, then, now in _differences(there, here):
-        difference = f"{' '.join(names)} was {then} and is {now}"
-        if names[0] in fixed:
-            advice = "The masks of a checkpoint stay as they are"
-        else:
-            name = names[-2] if names[-1] == "class" else names[-1]
-            advice = f"`Checkpoint(..., changed=[{name!r}])` takes the change"
-        if names[0] in fixed or not set(names) & set(changed):
-            raise ValueError(
-                f"belongs to another model or run: {difference}. Use the "
-                f"earlier value. {advice}"
-            )
-        taken.append(difference)
-    return taken
-
-
-def _differences(there, here, inside=()):
-    """Yields the path of keys to each difference, and both values."""
-    for name in [name for name in here if name in there]:
-        then, now = there[name], here[name]
-        if isinstance(then, dict) and isinstance(now, dict):
-            yield from _differences(then, now, (*inside, name))
-        elif then != now and not (name in _OPEN and None in (then, now)):
-            yield (*inside, name), then, now
-
-
-_OF_SPARSE_STEP = (
-    "algorithm",
-    "schedule",
-    "drop_fraction",
-    "sparsity",
-    "budgets",
-    "structure",
-    "grow_init",
-    "seed",
-)
-_OF_MASKS = ("sparsity", "budgets", "structure")
-_OPEN = ("interval", "begin_step", "end_step")  # until a `fit` sets them
-
-
-def _described(value):
-    """Converts a value to JSON types, equal in every process."""
-    if value is None or isinstance(value, bool | int | float | str):
-        return value
-    if isinstance(value, dict):
-        # Keras numbers unnamed objects.
-        return {str(k): _described(v) for k, v in value.items() if k != "name"}
-    if isinstance(value, list | tuple):
-        return [_described(item) for item in value]
-    if isinstance(value, np.generic | np.ndarray):
-        return value.tolist()
-    kind = {"class": type(value).__name__}
-    try:
-        return kind | _described(value.get_config())
-    except (AttributeError, NotImplementedError):
-        # Functions have other addresses in other processes.
-        return re.sub(r" at 0x\w+", "", repr(value))
-
-
 class Snapshot:
     """The arrays that make up the state of training.
 
@@ -201,17 +100,39 @@ class Snapshot:
         monitor: `SparsityMonitor`, or `None`.
         dataset: `tf.data.Dataset`, the training data, to create the variables
             that Keras creates in the first step, or `None`.
+
+    Attributes:
+        sparse_step: `SparseStep` that trains the model, or `None`.
     """
 
     def __init__(self, model, monitor=None, dataset=None):
         self._model = model
+        self._optimizer = optimizer_slots.inner(model.optimizer)
         self._monitor = monitor
+        self.sparse_step = find_sparse_step(model)
         if monitor is not None:
             monitor.start(model)
         with model.distribute_strategy.scope():
             model.optimizer.build(model.trainable_variables)
             if dataset is not None:
                 build_for_training(model, dataset.element_spec)
+
+    def check_is_of(self, model):
+        """Raises a ValueError unless this is the state that `fit` trains."""
+        is_same = (
+            self._model is model
+            and self._optimizer is optimizer_slots.inner(model.optimizer)
+            and self.sparse_step is find_sparse_step(model)
+        )
+        if not is_same:
+            raise ValueError(
+                "`Checkpoint` was given another model or optimizer before. "
+                "Call `checkpoint.restore(model, dataset)` after `compile`, "
+                "with the model that `fit` trains. With `SparseTraining`, "
+                "pass `Checkpoint(..., callbacks=[training])`. A model that "
+                "is compiled again needs another `Checkpoint`, in another "
+                "directory."
+            )
 
     def specs(self, within_epoch):
         """Returns a list of `Spec`, one for each of `arrays`.
@@ -269,7 +190,19 @@ class Snapshot:
     def _variables(self, within_epoch):
         model = self._model
         metrics = model.metrics_variables if within_epoch else []
-        return [*model.variables, *model.optimizer.variables, *metrics]
+        return [
+            *model.variables,
+            *self._masks_outside(),
+            *model.optimizer.variables,
+            *metrics,
+        ]
+
+    def _masks_outside(self):
+        """Returns what `SparseTraining` keeps outside of the model."""
+        if self.sparse_step is None:
+            return []
+        inside = {id(variable) for variable in self._model.variables}
+        return [v for v in self.sparse_step.variables if id(v) not in inside]
 
     def _seen(self):
         return [] if self._monitor is None else self._monitor.state()

@@ -9,6 +9,7 @@ from rigl_tf.datasets import prepared
 from rigl_tf.datasets.arrays import from_arrays
 from rigl_tf.datasets.dataset import Dataset
 from rigl_tf.typing import PathLike
+from rigl_tf.utils import files
 from rigl_tf.utils.validation import check_count
 
 NUM_CHARACTERS = 256  # bytes of UTF-8
@@ -36,9 +37,12 @@ def characters(
 
     Raises:
         FileNotFoundError: If the file does not exist.
-        ValueError: If the text is too short for an example of each split.
+        ValueError: If the text is too short for an example of each split, or
+            the path is not an ordinary file.
     """
     check_count("length", length)
+    if path is not None:
+        files.size(path)  # or it may never end
     text = _topics() if path is None else pathlib.Path(path).read_bytes()
     if prepared.is_mocked():
         text = text[: 20 * length + 1]

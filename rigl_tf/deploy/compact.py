@@ -26,6 +26,7 @@ from rigl_tf._keras_compat import all_layers
 from rigl_tf.deploy import loading
 from rigl_tf.typing import PathLike
 from rigl_tf.utils import durable
+from rigl_tf.utils.validation import check_count
 
 MAGIC = b"rigl\x00\x01\r\n"  # text-mode copying breaks the last two bytes
 _DIGEST = hashlib.sha256().digest_size
@@ -77,6 +78,7 @@ def read(path: PathLike, max_bytes: int | None = None) -> keras.Model:
         ValueError: If the file was changed or is of another format, or if its
             weights take more than `max_bytes`.
     """
+    check_count("max_bytes", max_bytes, least=0, optional=True)
     allowed = loading.allowed_bytes(path)
     max_bytes = allowed if max_bytes is None else max_bytes
     data = pathlib.Path(path).read_bytes()

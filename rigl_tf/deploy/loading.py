@@ -1,10 +1,12 @@
 """Loads models from files that are not trusted."""
 
 import copy
+import io
 import json
 import math
 import zipfile
 
+import h5py
 import keras
 import tensorflow as tf
 
@@ -59,8 +61,8 @@ def read_keras(path):
 
     Raises:
         OSError: If the file does not exist.
-        ValueError: If it is not a Keras file, would run code, or describes a
-            model that takes more memory than `allowed_bytes`.
+        ValueError: If it is not a Keras file, would run code, or has parts or
+            describes a model that take more memory than `allowed_bytes`.
     """
     max_bytes = allowed_bytes(path)
     try:
@@ -69,8 +71,9 @@ def read_keras(path):
             if entry.file_size > _MAX_CONFIG_BYTES:
                 raise ValueError("its config.json is too large")
             config = json.loads(archive.read(entry))
+            size = _unpacked_bytes(archive, max_bytes)
         config["compile_config"] = None
-        size = num_bytes(weights(config))
+        size = max(size, num_bytes(weights(config)))
         if size > max_bytes:
             raise ValueError(
                 f"its weights take {size:,} bytes, too many for so small a file"
@@ -81,3 +84,22 @@ def read_keras(path):
             f"{path} cannot be read: it is not a model saved by Keras "
             f"({type(error).__name__}: {error})."
         ) from error
+
+
+def _unpacked_bytes(archive, max_bytes):
+    """Returns the memory that reading the parts of a file takes, in bytes.
+
+    Compressed parts, and arrays that HDF5 has not written, take no space in
+    the file.
+    """
+    size = sum(entry.file_size for entry in archive.infolist())
+    if size > max_bytes:
+        return size
+    arrays = []
+    with h5py.File(io.BytesIO(archive.read("model.weights.h5"))) as file:
+        file.visititems(lambda name, item: arrays.append(_declared(item)))
+    return max(size, sum(arrays))
+
+
+def _declared(item):
+    return item.nbytes if isinstance(item, h5py.Dataset) else 0

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from rigl_tf import results
@@ -22,6 +23,7 @@ from rigl_tf.experiments.methods import TicketMethod
 from rigl_tf.experiments.smoke_test import shorten
 from rigl_tf.experiments.task import Task
 from rigl_tf.results import plots
+from rigl_tf.results import record_schema
 from rigl_tf.results import tensorboard
 from rigl_tf.results.records import Record
 from rigl_tf.training.trainer import Trainer
@@ -82,8 +84,9 @@ def train(
             `False`, a run with another configuration, or other files but no
             run, or if another process uses the directory.
         TypeError: If an argument has the wrong type.
-        ValueError: If no checkpoint can be read, or the interrupted run has
-            another task, method, seed or optimizer.
+        ValueError: If no checkpoint can be read, the interrupted run has
+            another task, method, seed or optimizer, or a name, the seed or a
+            setting cannot be in a record.
         SystemExit: With code `callbacks.STOPPED`, after SIGTERM or SIGINT.
     """
     output_dir = pathlib.Path(output_dir)
@@ -109,6 +112,14 @@ def train(
                 "`method` must be a `Method`, a `TicketMethod`, a "
                 f"`SmallDense` or `None`. Received: method={method!r}."
             )
+        seed, settings = _plain(seed), _plain(dict(settings or {}))
+        # Not after hours of training.
+        record_schema.check_fields(
+            task=task.name,
+            method="dense" if method is None else method.name,
+            seed=seed,
+            settings=settings,
+        )
         if smoke:
             task, method = shorten(task, method)
         keras.utils.set_random_seed(seed)
@@ -152,7 +163,7 @@ def train(
             model,
             trained,
             test,
-            settings or {},
+            settings,
             ticket and ticket.history,
         )
         with durable.replacing(written / "model.keras") as partial:
@@ -197,6 +208,13 @@ def _test_checks(model, task, method, ticket, seed, trainer, scope):
         trainer(model, f"checks/{name}", f"Sanity check: {name}")
         metrics[name] = _test(model, task)
     return metrics
+
+
+def _plain(value: Any) -> Any:
+    """Converts numbers of NumPy, which JSON does not know, to Python's."""
+    if isinstance(value, dict):
+        return {name: _plain(each) for name, each in value.items()}
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def _test(model, task):

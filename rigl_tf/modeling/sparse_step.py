@@ -122,6 +122,26 @@ class SparseStep:
                 if isinstance(constraint, KeepZeros):
                     constraint.warning = warning
 
+    @property
+    def variables(self):
+        """List of the variables: counters, the algorithm's own, masks."""
+        return [
+            self.step,
+            self.num_skipped,
+            self.num_skipped_last,
+            self.num_updates,
+            self.num_changed,
+            self.overdue,
+            *self.state.values(),
+            *(self.momenta or []),
+            *(self.signs or []),
+            *(
+                kernel.mask
+                for kernel in self.kernels
+                if not isinstance(kernel, StoredKernel)  # it has no variable
+            ),
+        ]
+
     def draw_masks(self, units=None, places=None):
         """Sets random masks with the active units of the budgets.
 

@@ -1,10 +1,10 @@
 """The tables and figures of the papers, and their runs."""
 
 import dataclasses
-import pathlib
 import tomllib
 
 from rigl_tf.typing import PathLike
+from rigl_tf.utils import files
 
 
 @dataclasses.dataclass(frozen=True)
@@ -116,9 +116,17 @@ def read(path: PathLike) -> Paper:
         `Paper`.
 
     Raises:
-        ValueError: If a field is missing or unknown.
+        ValueError: If it is not TOML, or a field is missing or unknown.
     """
-    values = tomllib.loads(pathlib.Path(path).read_text(encoding="utf-8"))
+    try:
+        return _parse(tomllib.loads(files.read(path).decode()), path)
+    except (KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise ValueError(f"{path} is not a paper: {error!r}.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path} is not TOML: {error}.") from error
+
+
+def _parse(values, path):
     items = {}
     for given in values.pop("item"):
         try:

@@ -44,6 +44,7 @@ def load(directory: PathLike) -> "pd.DataFrame":
         Where a run has no such value, the column has NaN.
 
     Raises:
+        FileNotFoundError: If there is no such directory.
         ValueError: If a record is invalid. The message names file and field.
 
     Example:
@@ -55,6 +56,11 @@ def load(directory: PathLike) -> "pd.DataFrame":
     import pandas as pd  # takes a second, and only this function needs it
 
     directory = pathlib.Path(directory)
+    if not directory.is_dir():
+        raise FileNotFoundError(
+            f"There is no directory {directory}. Pass the directory that "
+            "contains the runs."
+        )
     rows = {
         str(path.relative_to(directory)): _row(record)
         for path, record in records.read_all(directory).items()

@@ -147,6 +147,16 @@ _OPTIONAL_FIELDS = {
 _RECORD = _dictionary(required=tuple(_FIELDS), **_FIELDS, **_OPTIONAL_FIELDS)
 
 
+def check_fields(**fields):
+    """Checks fields that are known before a record is complete.
+
+    Raises:
+        ValueError: If a value cannot be in a record. The message names it.
+    """
+    for name, value in fields.items():
+        {**_FIELDS, **_OPTIONAL_FIELDS}[name](name, value)
+
+
 def check(values):
     """Checks the fields of a record that was read from JSON.
 

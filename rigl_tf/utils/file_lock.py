@@ -44,7 +44,13 @@ class Lock:
     def __enter__(self) -> Self:
         directory = self._path.parent
         self._is_new = not directory.exists()
-        directory.mkdir(parents=True, exist_ok=True)
+        try:
+            directory.mkdir(parents=True, exist_ok=True)
+        except (FileExistsError, NotADirectoryError) as error:
+            raise FileExistsError(
+                f"{directory} must be a directory, and {error.filename} is "
+                "none. Choose another directory."
+            ) from None
         self._check_file()
         try:
             self._lock.acquire(blocking=False)

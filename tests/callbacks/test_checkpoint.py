@@ -255,9 +255,7 @@ def test_another_model_is_refused(stopped):
     other = keras.Sequential([keras.Input((16,)), keras.layers.Dense(2)])
     other.compile("adam", "mse")
 
-    with pytest.raises(
-        ValueError, match="belongs to another model: .* instead of"
-    ):
+    with pytest.raises(ValueError, match="run: layers count was 2 and is 1"):
         rigl_tf.Checkpoint(stopped).restore(other, DATA.train(0))
 
 
@@ -618,3 +616,75 @@ def test_the_rest_of_an_epoch_takes_its_steps(stopped):
 def test_a_number_of_steps_that_is_none_is_refused(tmp_path, argument, value):
     with pytest.raises(ValueError, match=f"`{argument}` must be an integer"):
         rigl_tf.Checkpoint(tmp_path, **{argument: value})
+
+
+def train_sparsely(directory, epochs, algorithm="rigl", every=1):
+    """Trains a plain model with `SparseTraining`; returns its end."""
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.Input((16,)), keras.layers.Dense(8)])
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile("adam", loss, run_eagerly=True)
+    training = rigl_tf.SparseTraining(
+        algorithm,
+        sparsity=0.5,
+        schedule=rigl_tf.schedules.UpdateSchedule(2, end_step=9),
+    )
+    monitor = rigl_tf.SparsityMonitor()
+    with rigl_tf.Checkpoint(
+        directory, every=every, callbacks=[training, monitor]
+    ) as checkpoint:
+        checkpoint.restore(model, DATA.train(0))
+        fit(model, checkpoint, training, monitor, epochs=epochs)
+    masks = [np.array(k.mask) for k in training.sparse_step.kernels]
+    return values(model) + masks, checkpoint.history
+
+
+def test_masks_of_sparse_training_are_saved(tmp_path):
+    for algorithm in ("rigl", "snfs"):
+        whole, history = train_sparsely(
+            tmp_path / f"whole_{algorithm}", 2, algorithm
+        )
+        # Resumes at the end of an epoch, where weights alone came back.
+        train_sparsely(tmp_path / algorithm, 1, algorithm)
+        resumed, other_history = train_sparsely(
+            tmp_path / algorithm, 2, algorithm
+        )
+
+        assert list(history.values()) == list(other_history.values())
+        for one, two in zip(resumed, whole, strict=True):
+            np.testing.assert_array_equal(one, two)
+
+
+def test_sparse_training_that_a_checkpoint_does_not_know_is_refused(tmp_path):
+    model = keras.Sequential([keras.Input((16,)), keras.layers.Dense(8)])
+    model.compile("sgd", "mse")
+    training = rigl_tf.SparseTraining("set", sparsity=0.5, schedule=2)
+    with rigl_tf.Checkpoint(tmp_path) as checkpoint:
+        checkpoint.restore(model)
+        with pytest.raises(ValueError, match=r"`SparseTraining`, .*callbacks="):
+            fit(model, checkpoint, training)
+
+
+def test_another_model_than_the_restored_one_is_not_trained(tmp_path):
+    model, other = compiled(), compiled()
+    with rigl_tf.Checkpoint(tmp_path) as checkpoint:
+        checkpoint.restore(model)
+        with pytest.raises(ValueError, match="another model or optimizer"):
+            fit(other, checkpoint)
+        model.compile("adam", "mse")
+        with pytest.raises(ValueError, match="dataset.` after `compile`"):
+            fit(model, checkpoint)
+
+
+def test_densities_of_a_model_made_again_continue(tmp_path):
+    for epochs in (1, 2):
+        model = compiled(run_eagerly=True)
+        monitor = rigl_tf.SparsityMonitor()
+        with rigl_tf.Checkpoint(tmp_path, callbacks=[monitor]) as checkpoint:
+            checkpoint.restore(model, DATA.train(0))
+            fit(model, checkpoint, monitor, epochs=epochs)
+            checkpoint.finish()
+
+    name = f"density/{model.kernels[0].name}"
+    densities = {k: v for k, v in checkpoint.history.items() if "density" in k}
+    assert densities == {name: [0.5, 0.5]}

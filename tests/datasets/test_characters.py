@@ -1,5 +1,7 @@
 """Texts."""
 
+import os
+
 import keras
 import numpy as np
 import pytest
@@ -80,3 +82,10 @@ def test_a_sparse_gru_learns_a_text(tmp_path):
         "dense1",
         "logits",
     }
+
+
+def test_a_pipe_is_no_text(tmp_path):
+    os.mkfifo(tmp_path / "text")
+
+    with pytest.raises(ValueError, match="text is not an ordinary file"):
+        datasets.characters(tmp_path / "text")

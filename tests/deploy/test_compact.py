@@ -218,6 +218,12 @@ def test_a_keras_file_that_describes_too_much_is_refused(tmp_path):
         loading.read_keras(path)
 
 
+@pytest.mark.parametrize("limit", [float("nan"), "1", 0.5])
+def test_a_limit_that_is_no_number_of_bytes_is_refused(written, limit):
+    with pytest.raises(ValueError, match="`max_bytes` must be an integer"):
+        compact.read(written, max_bytes=limit)
+
+
 def test_a_large_model_is_read_if_asked(written):
     with pytest.raises(ValueError, match="Allow that with `max_bytes=32`"):
         compact.read(written, max_bytes=31)

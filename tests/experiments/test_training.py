@@ -423,3 +423,41 @@ def test_a_source_of_another_sparsity_is_refused(rigl_run):
 
     with pytest.raises(ValueError, match="must be 0.8, .*sparsity=0.5"):
         method.build(network((8,), 2), seed=5)
+
+
+@pytest.mark.parametrize(
+    ("problem", "change"),
+    [
+        ("`method` must be 1 to 200 characters", {"name": ""}),
+        ("`method` must be 1 to 200 characters", {"name": "m" * 201}),
+        ("`method` must be 1 to 200 characters", {"name": None}),
+        ("`seed` must be a whole number", {"seed": 1.5}),
+        ("`settings.ALPHA` must be a number", {"settings": {"ALPHA": [1]}}),
+    ],
+)
+def test_what_no_record_can_hold_is_refused_before_training(
+    task, tmp_path, problem, change
+):
+    change = dict(change)
+    given = dataclasses.replace(method("set"), name=change.pop("name", "set"))
+
+    with pytest.raises(ValueError, match=problem):
+        experiments.train(tmp_path / "run", task, given, verbose=0, **change)
+
+    assert not list(tmp_path.iterdir())
+
+
+def test_numbers_of_numpy_are_recorded_as_numbers(task, tmp_path):
+    settings = {"ALPHA": np.float32(0.5), "INTERVAL": np.int64(3)}
+    experiments.train(
+        tmp_path,
+        task,
+        seed=np.int64(2),
+        verbose=0,
+        settings=settings,
+        checkpoint_every=1,
+    )
+
+    record = results.find(tmp_path)
+    assert record.seed == 2
+    assert record.settings == {"ALPHA": 0.5, "INTERVAL": 3}

@@ -263,6 +263,53 @@ FAULTS = {
         ValueError,
         "needs a `with` block",
     ),
+    "2-checkpoint-without-a-fit": (
+        lambda: rigl_tf.Checkpoint("checkpoints").__enter__().save(),
+        ValueError,
+        "No `fit` has started with this `Checkpoint`.*`save` during `fit`",
+    ),
+    "2-checkpoint-never-due": (
+        lambda: rigl_tf.Checkpoint("checkpoints", seconds=NAN),
+        ValueError,
+        r"`seconds` must be a number in \[0, inf\). Received: seconds=nan",
+    ),
+    "2-checkpoint-identity": (
+        lambda: rigl_tf.Checkpoint("checkpoints", identity=["seed"]),
+        TypeError,
+        r"`identity` must be a dictionary. Received: identity=\['seed'\]",
+    ),
+    "2-checkpoint-changed": (
+        lambda: rigl_tf.Checkpoint("checkpoints", changed=None),
+        TypeError,
+        "`changed` must be a list of names of facts. Received: changed=None",
+    ),
+    "2-checkpoint-callbacks": (
+        lambda: rigl_tf.Checkpoint(
+            "checkpoints", callbacks=keras.callbacks.TerminateOnNaN()
+        ),
+        TypeError,
+        "`callbacks` must be a list of callbacks. Received: callbacks=<keras",
+    ),
+    "2-checkpoint-in-a-file": (
+        lambda: (
+            pathlib.Path("checkpoints").touch(),
+            rigl_tf.Checkpoint("checkpoints").__enter__(),
+        ),
+        FileExistsError,
+        "checkpoints must be a directory, and checkpoints is none. Choose",
+    ),
+    "2-restore-uncompiled": (
+        lambda: rigl_tf.Checkpoint("checkpoints").restore(sparse()),
+        ValueError,
+        "has no optimizer yet. Call `model.compile` before",
+    ),
+    "2-restore-arrays": (
+        lambda: rigl_tf.Checkpoint("checkpoints").restore(
+            compiled(sparse()), (X, Y)
+        ),
+        TypeError,
+        "`dataset` must be a `tf.data.Dataset` or `None`. .*dataset=tuple",
+    ),
     "2-interval-zero": (
         lambda: schedules.UpdateSchedule(0),
         ValueError,
@@ -314,6 +361,36 @@ FAULTS = {
         lambda: sparse(drop_fraction=1.5),
         ValueError,
         r"`drop_fraction` must be a number in \[0, 1\].*drop_fraction=1.5",
+    ),
+    "4-threshold-infinite": (
+        lambda: algorithms.DSR(threshold=float("inf")),
+        ValueError,
+        r"`threshold` must be a number in \(0, inf\). .*threshold=inf",
+    ),
+    "4-number-wanted-nan": (
+        lambda: algorithms.DSR(num_wanted=NAN),
+        ValueError,
+        "`num_wanted` must be an integer of at least 1. .*num_wanted=nan",
+    ),
+    "4-period-nan": (
+        lambda: rigl_tf.tickets.GemMiner(period=NAN),
+        ValueError,
+        "`period` must be an integer of at least 1. Received: period=nan",
+    ),
+    "4-flops-of-a-number": (
+        lambda: flops.training(3, 1.0, 2.0),
+        TypeError,
+        "`algorithm` must be .*Received: algorithm=3",
+    ),
+    "4-flops-nan": (
+        lambda: flops.training("rigl", NAN, 2.0),
+        ValueError,
+        r"`sparse` must be a number in \[0, inf\). Received: sparse=nan",
+    ),
+    "4-flops-interval": (
+        lambda: flops.training("rigl", 1.0, 2.0, interval=-1),
+        ValueError,
+        "`interval` must be an integer of at least 1. Received: interval=-1",
     ),
     "5-nothing-left-of-a-layer": (
         lambda: sparse(sparsity=0.999, distribution=distributions.uniform),

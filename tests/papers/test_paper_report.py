@@ -2,6 +2,7 @@
 
 import collections
 import dataclasses
+import os
 
 import gin
 import pytest
@@ -287,3 +288,30 @@ def test_runs_that_rows_share_are_trained_once():
     shared = table_runs.runs(item, "digits_mlp")
     assert len(shared) == len(table_runs.runs(item)) // 2
     assert len({run.path for run in shared}) == len(shared)
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("", "is not a paper: KeyError"),
+        ("item = 3", "is not a paper: TypeError"),
+        ("item = [3]", "is not a paper: "),
+        ("title = 'a'\nitem = []", "is not a paper: TypeError.*url"),
+        ("a = [" + "[" * 10_000, "is not a paper: RecursionError"),
+        ("a =", "is not TOML: Invalid value"),
+        (b"\xff", "is not TOML: 'utf-8'"),
+    ],
+)
+def test_a_file_that_is_no_paper_is_named(tmp_path, text, problem):
+    path = tmp_path / "tables.toml"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+
+    with pytest.raises(ValueError, match=f"tables.toml {problem}"):
+        papers.read(path)
+
+
+def test_a_pipe_is_no_paper(tmp_path):
+    os.mkfifo(tmp_path / "tables.toml")
+
+    with pytest.raises(ValueError, match="tables.toml is not an ordinary"):
+        papers.read(tmp_path / "tables.toml")

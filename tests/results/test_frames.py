@@ -65,3 +65,8 @@ def test_a_record_that_is_none_is_named(tmp_path):
 
     with pytest.raises(ValueError, match="record.json is not a run's record"):
         results.load(tmp_path)
+
+
+def test_a_directory_that_is_not_there_is_no_empty_frame(tmp_path):
+    with pytest.raises(FileNotFoundError, match="no directory .*rusn. Pass"):
+        results.load(tmp_path / "rusn")

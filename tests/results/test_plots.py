@@ -402,3 +402,32 @@ def test_of_many_kernels_few_have_a_label(number, labels):
     names = range(number)
 
     assert len(names[:: figures.label_step(names)]) == labels
+
+
+def test_seeds_with_other_sanity_checks_are_drawn_together(tmp_path):
+    runs = [
+        run("snip", 0.8, True, shuffle=0.5),
+        run("snip", 0.9, True, shuffle=0.5),
+        dataclasses.replace(run("snip", 0.9, True), seed=1),
+        dataclasses.replace(run("snip", 0.9, True, invert=0.3), seed=2),
+        dataclasses.replace(run("snip", 0.9, True, own_check=0.4), seed=3),
+    ]
+
+    assert drawn("checks_by_density", runs, tmp_path / "checks.png") > 0
+
+
+def test_a_ticket_without_an_accuracy_before_training_is_left_out(tmp_path):
+    runs = [run("snip", s, True) for s in (0.9, 0.8, 0.7)]
+    runs[1].ticket["before"] = {"loss": 2.0}
+
+    assert drawn("before_by_density", runs, tmp_path / "before.png") > 0
+
+
+@pytest.mark.parametrize(
+    "name", ["$\\frac{$", "$x$", "a\x1b[2J", "\ud800", "a\nb"]
+)
+def test_a_name_in_a_figure_is_text(name, tmp_path):
+    runs = [run(name, s, True, **{name: 0.5}) for s in (0.9, 0.8)]
+
+    for figure in ("checks_by_density", "accuracy_by_density", "accuracy"):
+        assert drawn(figure, runs, tmp_path / f"{figure}.png") > 0

@@ -6,10 +6,12 @@ from typing import NamedTuple
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import FixedFormatter
 from matplotlib.ticker import LogLocator
 
 from rigl_tf.results import grouping
 from rigl_tf.utils import durable
+from rigl_tf.utils import text_tables
 
 # The colours of Okabe & Ito, which colour-blind readers can distinguish.
 COLOURS = (
@@ -148,16 +150,35 @@ def save(figure, path):
         for handle, label in zip(
             *axes.get_legend_handles_labels(), strict=True
         ):
-            entries.setdefault(label, handle)
+            entries.setdefault(_text(label), handle)
+        _show_as_text(axes)
     if entries:
-        figure.legend(
+        legend = figure.legend(
             entries.values(),
             entries,
             loc="outside right upper",
             frameon=False,
             handlelength=3,
         )
+        for text in legend.get_texts():
+            text.set_parse_math(False)
     path = pathlib.Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     with durable.replacing(path) as partial:
         figure.savefig(partial, dpi=150)
+
+
+def _show_as_text(axes):
+    """Shows names in titles and at ticks as they are, not as formulas."""
+    axes.title.set_text(_text(axes.get_title()))
+    axes.title.set_parse_math(False)
+    for axis in (axes.xaxis, axes.yaxis):
+        formatter = axis.get_major_formatter()
+        if isinstance(formatter, FixedFormatter):
+            formatter.seq = [_text(label) for label in formatter.seq]
+            for label in axis.get_ticklabels():
+                label.set_parse_math(False)
+
+
+def _text(name):
+    return "\n".join(map(text_tables.shown, name.split("\n")))

@@ -48,7 +48,8 @@ def checks_by_density(records, path):
     records = [r for r in records if r.ticket.get("checks")]
     methods = sorted({r.method for r in records})
     figure, panels = figures.tiled(len(methods), width=4.5)
-    names = ["as found", *_CHECKS.values()]
+    checks = dict.fromkeys([*_CHECKS, *sum(map(_checks, records), [])])
+    names = ["as found", *(_CHECKS.get(check, check) for check in checks)]
     styled = dict(zip(names, figures.styles(names[1:]).values(), strict=True))
     for panel, method in zip(panels, methods, strict=False):
         lines = collections.defaultdict(list)
@@ -56,9 +57,14 @@ def checks_by_density(records, path):
             r for r in records if r.method == method
         ).values():
             lines["as found"].append([(_density(r), _after(r)) for r in runs])
-            for check in runs[0].ticket["checks"]:
-                lines[_CHECKS[check]].append(
-                    [(_density(r), _check(r, check)) for r in runs]
+            # Seeds may have other checks.
+            for check in dict.fromkeys(sum(map(_checks, runs), [])):
+                lines[_CHECKS.get(check, check)].append(
+                    [
+                        (_density(r), _check(r, check))
+                        for r in runs
+                        if check in _checks(r)
+                    ]
                 )
         for name, points in lines.items():
             _line(panel, points, name, styled[name])
@@ -129,6 +135,12 @@ def _before(record):
     return 100 * record.ticket["before"]["accuracy"]
 
 
+def _checks(record):
+    """Returns the names of the sanity checks that have an accuracy."""
+    checks = record.ticket["checks"]
+    return [name for name in checks if "accuracy" in checks[name]]
+
+
 def _check(record, name):
     return 100 * record.ticket["checks"][name]["accuracy"]
 
@@ -143,7 +155,8 @@ def _by_density(records, path, value_of, ylabel):
     dense = [r for r in records if not r.sparsity]
     sparse = [r for r in records if r.sparsity]
     if value_of is _before:
-        sparse, dense = [r for r in sparse if r.ticket], []
+        sparse = [r for r in sparse if "accuracy" in r.ticket.get("before", {})]
+        dense = []
     contents = sorted(
         {
             (r.training_multiplier, r.distribution)

@@ -17,6 +17,7 @@ from rigl_tf.tickets.ticket import Ticket
 from rigl_tf.training.trainer import Trainer
 from rigl_tf.utils import tensors
 from rigl_tf.utils.validation import check_choice
+from rigl_tf.utils.validation import check_count
 from rigl_tf.utils.validation import check_number
 
 
@@ -78,6 +79,7 @@ class GemMiner(TrainedScoresFinder):
         super().__post_init__()
         check_choice("norm", self.norm, (1, 2))
         check_number("regularization", self.regularization, "[0, inf)")
+        check_count("period", self.period, optional=True)
         if self.period is None and (self.inverted or not self.drop_low):
             raise ValueError(
                 "`inverted=True` and `drop_low=False` need a `period`: without "
