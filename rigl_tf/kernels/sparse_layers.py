@@ -198,14 +198,11 @@ class _ActiveConvolution(Active):
 
     def _make_product(self):
         self._convolution = convolution_of(self, self._place.shape)
-        self._is_compiled = False
-        is_matrix = self._convolution.taps * self.groups == 1
-        if self.block is None and not is_matrix:
+        compiled = None
+        if self.block is None:
             compiled = dispatch.convolution(self._convolution)
-            self._is_compiled = compiled is not None
-            if self._is_compiled:
-                return compiled
-        return super()._make_product()
+        self._is_compiled = compiled is not None
+        return compiled or super()._make_product()
 
     def call(self, inputs):
         is_first = self.data_format == "channels_first"

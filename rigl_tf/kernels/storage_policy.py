@@ -21,6 +21,7 @@ _LEAST_SIZE = 2**20  # connections, active or not
 _LEAST_SPARSITY_OF_BLOCKS = 0.75
 _LEAST_SPARSITY = {True: 0.85, False: 0.95}  # with numba, without
 _LEAST_SPARSITY_OF_CONVOLUTIONS = 0.75
+_LEAST_SIZE_OF_1X1 = 2**16  # connections, active or not
 _LEAST_CHANNELS = 16
 _LEAST_BLOCK = 16  # rows, and columns
 
@@ -155,19 +156,22 @@ def _pays(kernel, sparsity, algorithm, structure):
     sparsity = round(sparsity, 2)
     has_numba = importlib.util.find_spec("numba") is not None
     layout = kernel.layout
-    if layout.kernel_positions > 1:
+    size = math.prod(layout.kernel_shape)
+    is_convolution = hasattr(kernel.layer, "kernel_size")
+    if is_convolution and has_numba and structure.is_unstructured:
         return (
-            has_numba
-            and structure.is_unstructured
-            and sparsity >= _LEAST_SPARSITY_OF_CONVOLUTIONS
+            sparsity >= _LEAST_SPARSITY_OF_CONVOLUTIONS
             and min(layout.inputs, layout.outputs) >= _LEAST_CHANNELS
+            and (layout.kernel_positions > 1 or size >= _LEAST_SIZE_OF_1X1)
         )
+    if layout.kernel_positions > 1:
+        return False
     least = _LEAST_SPARSITY[has_numba]
     if isinstance(structure, Blocks):
         least = _LEAST_SPARSITY_OF_BLOCKS
         if min(structure.rows, structure.columns) < _LEAST_BLOCK:
             return False
-    return math.prod(layout.kernel_shape) >= _LEAST_SIZE and sparsity >= least
+    return size >= _LEAST_SIZE and sparsity >= least
 
 
 def _check(algorithm, structure):
