@@ -169,6 +169,28 @@ def test_layers_that_share_units_keep_to_the_connections_asked_for(name, units):
     assert before != [int(kernel.count()) for kernel in kernels]
 
 
+def test_a_full_layer_grows_back_the_units_that_it_dropped():
+    units = structures.Kernels2D()
+    kernels, budgets = kernels_of(units, 0.4, np.random.default_rng(0))
+    full, *others = kernels
+    full.set_mask(np.ones(full.kernel_shape, bool))
+    budgets[0] = np.prod(units.shape(full.layout))
+    gradients = [
+        tf.ones(full.kernel_shape),
+        *(tf.zeros(kernel.kernel_shape) for kernel in others),
+    ]
+
+    updates.move(
+        kernels,
+        [UpdateInputs(gradient) for gradient in gradients],
+        algorithms.RigLSG(),
+        Request([0.3] * 3, budgets, {}),
+        units,
+    )
+
+    assert int(full.count()) == full.size
+
+
 @pytest.mark.parametrize("units", STRUCTURES, ids=str)
 def test_global_pruning_ends_with_the_connections_asked_for(units):
     rng = np.random.default_rng(0)
