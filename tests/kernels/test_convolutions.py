@@ -38,7 +38,10 @@ def convolutions(draw):
 
 
 def compare(convolution, shape, density):
-    """Asserts that outputs and gradients are those of a dense kernel."""
+    """Asserts that outputs and gradients are those of a dense kernel.
+
+    In float32: TensorFlow's Conv3D of float64 is wrong for one tap and strides.
+    """
     rng = np.random.default_rng(0)
     kernel_shape = (
         *(axis.taps for axis in convolution.axes),
@@ -46,8 +49,8 @@ def compare(convolution, shape, density):
         convolution.outputs,
     )
     mask = rng.random(kernel_shape) < density
-    kernel = mask * rng.standard_normal(kernel_shape)
-    x = tf.constant(rng.standard_normal(shape))
+    kernel = mask * rng.standard_normal(kernel_shape, "float32")
+    x = tf.constant(rng.standard_normal(shape, "float32"))
     with tf.GradientTape() as tape:
         tape.watch(x)
         weights = tf.constant(kernel)
@@ -59,17 +62,15 @@ def compare(convolution, shape, density):
             padding=convolution.axes[0].padding,
             dilation_rate=[axis.dilation for axis in convolution.axes],
         )
-    dy = tf.constant(rng.standard_normal(y.shape))
+    dy = tf.constant(rng.standard_normal(y.shape, "float32"))
     dx, dkernel = tape.gradient(y, [x, weights], dy)
     positions = np.flatnonzero(mask)
     active = np.append(positions, PADDING * [index_sets.NONE]).astype("int32")
-    values = np.append(kernel.reshape(-1)[positions], PADDING * [0.0])
+    values = np.pad(kernel.reshape(-1)[positions], (0, PADDING))
     product = numba_conv.Product(convolution)
-    given_ = [tf.cast(each, tf.float32) for each in (x, values)]
-    above = tf.cast(dy, tf.float32)
 
-    outputs = product.forward(*given_, active)
-    of_inputs, of_values = product.backward(*given_, active, above)
+    outputs = product.forward(x, values, active)
+    of_inputs, of_values = product.backward(x, values, active, dy)
 
     assert convolution.output_shape(shape) == tuple(y.shape)
     close(outputs, y)
@@ -78,7 +79,7 @@ def compare(convolution, shape, density):
     assert not np.any(of_values[-PADDING:])
     half = convolution.rows // 2
     rows = [
-        convolution.gradient(given_[0], above, start, stop)
+        convolution.gradient(x, dy, start, stop)
         for tap in range(
             0, convolution.taps * convolution.rows, convolution.rows
         )
@@ -92,7 +93,7 @@ def compare(convolution, shape, density):
 
 def close(one, other):
     other = np.asarray(other)
-    scale = 1e-5 * max(1.0, np.max(np.abs(other), initial=0))
+    scale = 3e-5 * max(1.0, np.max(np.abs(other), initial=0))
     np.testing.assert_allclose(one, other, atol=scale)
 
 

@@ -20,8 +20,10 @@ from rigl_tf.kernels.ops import simd_planes
 from rigl_tf.kernels.ops.convolution import Axis
 from rigl_tf.kernels.ops.convolution import Convolution
 
-OUTPUT_TILE = 256  # floats
-INPUT_TILE = 128  # floats, because there are two tiles at a time
+_OUTPUT_TILE = 256  # floats
+_INPUT_TILE = 128  # floats, because there are two tiles at a time
+_FLAT_TILE = 128  # floats: pictures are small
+_FEW = 8  # examples from which on they are side by side
 _CACHE = 7 << 16  # floats of a band, 1.75 MiB
 
 
@@ -36,6 +38,8 @@ class Grid(NamedTuple):
         high: Integer, rows of tiles in a band; the last may have fewer.
         wide: Integer, tiles in a row.
         columns: Integer, positions in a row of a tile.
+        is_flat: Boolean, whether rows of tiles are rows of planes, one after
+            the other, so that a tile reaches from one to the next.
     """
 
     groups: int
@@ -45,6 +49,7 @@ class Grid(NamedTuple):
     high: int
     wide: int
     columns: int
+    is_flat: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,6 +58,7 @@ class Plan:
 
     Attributes:
         rows: Integer, rows of a tile.
+        floats: Integer, floats of a tile.
         grid: `Grid`.
         inputs: `Packing` of a band of the inputs.
         outputs: `Packing` of a band of the outputs.
@@ -63,6 +69,7 @@ class Plan:
     """
 
     rows: int
+    floats: int
     grid: Grid
     inputs: numba_planes.Packing
     outputs: numba_planes.Packing
@@ -90,7 +97,11 @@ def for_outputs(
     positions = [
         axis.outputs(size) for axis, size in zip(axes, sizes, strict=True)
     ]
-    return _plan(convolution, axes, shape[0], positions, OUTPUT_TILE, planes)
+    is_flat = shape[0] < _FEW
+    floats = _FLAT_TILE if is_flat else _OUTPUT_TILE
+    return _plan(
+        convolution, axes, shape[0], positions, floats, planes, is_flat
+    )
 
 
 def for_inputs(
@@ -104,7 +115,7 @@ def for_inputs(
         return inputs, outputs, outputs, reads
 
     positions = conv_planes.phase_sizes(axes, sizes)
-    return _plan(convolution, axes, shape[0], positions, INPUT_TILE, planes)
+    return _plan(convolution, axes, shape[0], positions, _INPUT_TILE, planes)
 
 
 def _plan(
@@ -114,19 +125,25 @@ def _plan(
     positions: Sequence[int],
     floats: int,
     planes: Callable,
+    is_flat: bool = False,
 ) -> Plan:
-    rows, columns, lanes = _tile(num, positions, floats)
+    rows, columns, lanes = 1, 1, 1
+    if not is_flat:
+        rows, columns, lanes = _tile(num, positions, floats)
     groups = -(-num // lanes)
     tall, wide = -(-positions[1] // rows), -(-positions[2] // columns)
     # At least so many that no thread waits long for another.
     bands = min(-(-2 * numba.get_num_threads() // groups), tall)
     while True:
         high = -(-tall // bands)
-        inputs, outputs, read, reads = planes(
-            (positions[0], high * rows, wide * columns)
-        )
-        of_inputs = numba_planes.packing(inputs, lanes)
-        of_outputs = numba_planes.packing(outputs, lanes)
+        band = positions[0], high * rows, wide * columns
+        inputs, outputs, read, reads = planes(band)
+        width = int(read.sizes[2])
+        if is_flat:  # rows of outputs are as long as those of inputs
+            outputs = conv_planes.plain((*band[:2], width))
+        room = floats if is_flat else 0  # a tile may reach beyond a plane
+        of_inputs = numba_planes.packing(inputs, lanes, room)
+        of_outputs = numba_planes.packing(outputs, lanes, room)
         together = convolution.inputs * len(inputs.bases) * of_inputs.plane
         together += convolution.outputs * of_outputs.plane
         if together <= _CACHE or high == 1:
@@ -135,14 +152,24 @@ def _plan(
     taps = conv_planes.taps_of(axes)
     depth, row, column = reads[taps.order].T
     line = depth * read.sizes[1] + row
+    grid = Grid(
+        groups, -(-tall // high), positions[0], tall, high, wide, columns
+    )
+    seen = (np.ptp(row) + rows) * (np.ptp(column) + columns) * lanes
+    if is_flat:
+        grid = grid._replace(
+            wide=-(-high * width // floats), columns=floats, is_flat=True
+        )
+        seen = np.ptp(row) * width + np.ptp(column) + floats
     return Plan(
         rows,
-        Grid(groups, -(-tall // high), positions[0], tall, high, wide, columns),
+        floats,
+        grid,
         of_inputs,
         of_outputs,
         taps,
-        (line * read.sizes[2] + column) * lanes,
-        int((np.ptp(row) + rows) * (np.ptp(column) + columns)) * lanes,
+        (line * width + column) * lanes,
+        int(seen),
     )
 
 
@@ -160,6 +187,6 @@ def _tile(
         for rows in (4, 2, 1)
         for columns in (4, 8, 16, 2, 1)
         if floats // rows // columns >= simd_planes.LANES
-        and (rows < 4 or floats == OUTPUT_TILE)
+        and (rows < 4 or floats == _OUTPUT_TILE)
     ]
     return min(tiles, key=waste)

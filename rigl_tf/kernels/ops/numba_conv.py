@@ -22,7 +22,6 @@ from rigl_tf.kernels.ops import simd_rows
 from rigl_tf.kernels.ops.convolution import Axis
 from rigl_tf.kernels.ops.convolution import Convolution
 
-_OUTPUT_TILE, _INPUT_TILE = conv_plan.OUTPUT_TILE, conv_plan.INPUT_TILE
 _CACHE = 1 << 13  # floats of a block of planes, 32 KiB
 _LEAST = 8  # connections of a plane in a block, or it is not worth a block
 _PARTS = 8  # sums of the weights' gradients, at least
@@ -168,7 +167,7 @@ class _ToOutputs(_Pass):
 
     def __call__(self, x, values, active, y):
         plan, reads = self._plan, self._remembered.of(active)
-        _compiled_forward(plan.rows)(
+        _compiled_forward(plan.rows, plan.floats)(
             plan.grid,
             x.reshape(-1),
             np.array(self._x_shape),
@@ -208,7 +207,7 @@ class _ToInputs(_Pass):
         sums = np.zeros((parts, len(reads.origins)), np.float32)
         if np.prod(plan.inputs.strides) != len(plan.inputs.bases):
             dx[...] = 0  # phases that no tap reads
-        _compiled_backward(plan.rows)(
+        _compiled_backward(plan.rows, plan.floats)(
             plan.grid,
             x.reshape(-1),
             dx.reshape(-1),
@@ -255,8 +254,8 @@ def _place(where, depth, row, column):
 
 
 @functools.cache
-def _compiled_forward(rows):
-    width = _OUTPUT_TILE // rows
+def _compiled_forward(rows, floats):
+    width = floats // rows
 
     @numba.njit(parallel=True)
     def forward(
@@ -283,15 +282,16 @@ def _compiled_forward(rows):
             top = first * rows
             high = min(grid.high, grid.tall - first)
             numba_planes.pack(x, x_shape, group, top, of_x, inputs)
-            for tile in range(grid.depths * high * grid.wide):
+            lines = 1 if grid.is_flat else high
+            for tile in range(grid.depths * lines * grid.wide):
                 line, column = tile // grid.wide, tile % grid.wide
-                depth, row = line // high, line % high * rows
+                depth, row = line // lines, line % lines * rows
                 column *= grid.columns
                 read = _place(of_x, depth, row, column)
                 write = _place(of_y, depth, row, column)
                 for step in range(len(starts) - 1):
                     to = write + step % y_shape[4] * of_y.plane
-                    total = simd_rows.zeros(_OUTPUT_TILE)
+                    total = simd_rows.zeros(floats)
                     if step >= y_shape[4]:
                         total = simd_planes.load(
                             outputs, to, y_stride, rows, width
@@ -308,8 +308,8 @@ def _compiled_forward(rows):
 
 
 @functools.cache
-def _compiled_backward(rows):
-    width = _INPUT_TILE // rows
+def _compiled_backward(rows, floats):
+    width = floats // rows
 
     @numba.njit(parallel=True)
     def backward(
@@ -352,7 +352,7 @@ def _compiled_backward(rows):
                     for step in range(len(starts) - 1):
                         to = place + step % planes * of_x.plane
                         here = simd_planes.load(inputs, to, stride, rows, width)
-                        total = simd_rows.zeros(_INPUT_TILE)
+                        total = simd_rows.zeros(floats)
                         if step >= planes:
                             total = simd_planes.load(
                                 gradients, to, stride, rows, width

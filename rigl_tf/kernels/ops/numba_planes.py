@@ -1,7 +1,8 @@
 """Copies pictures into planes of examples side by side, and back.
 
 A group of examples is copied at a time, in the order (channels, phases,
-positions, examples). Examples that are missing are zero.
+positions, examples). Examples that are missing are zero. A group may be one
+example: then the columns of a picture are side by side.
 """
 
 from typing import NamedTuple
@@ -22,7 +23,7 @@ class Packing(NamedTuple):
         bases: int64 array of shape (phases, 3).
         strides: int64 array of shape (3,).
         sizes: int64 array of shape (3,).
-        lanes: Integer, examples side by side.
+        lanes: Integer, examples side by side: 1, or a multiple of `LANES`.
         plane: Integer, floats from one plane to the next.
     """
 
@@ -33,9 +34,9 @@ class Packing(NamedTuple):
     plane: int
 
 
-def packing(planes: Planes, lanes: int) -> Packing:
-    """Returns the `Packing` of some planes."""
-    floats = int(planes.sizes.prod()) * lanes
+def packing(planes: Planes, lanes: int, room: int = 0) -> Packing:
+    """Returns the `Packing` of planes with room for more floats after each."""
+    floats = int(planes.sizes.prod()) * lanes + room
     # An odd number of cache lines: planes do not compete for the same places.
     plane = (-(-floats // _LANES) | 1) * _LANES
     return Packing(planes.bases, planes.strides, planes.sizes, lanes, plane)
@@ -77,54 +78,69 @@ def _copy(back, x, shape, group, top, where, phase, planes):
     column_0, columns = _inside(shape, where, 0, phase, 2)
     stride = where.strides
     base = where.bases[phase]
+    is_single = where.lanes == 1
+    across = _LANES if is_single else 1
+    apart = stride[2] * channels if is_single else size
     for depth in range(depth_0, depths):
         for row in range(row_0, rows):
             line = (depth * stride[0] + base[0]) * height
             line += (row + top) * stride[1] + base[1]
             to_line = depth * where.sizes[1] + row
-            for column in range(column_0, columns):
+            for column in range(column_0, columns, across):
                 pixel = line * width + column * stride[2] + base[2]
                 place = to_line * where.sizes[2] + column
                 for lane in range(0, where.lanes, _LANES):
                     example = group * where.lanes + lane
                     here = example * size + pixel * channels
                     there = start + place * where.lanes + lane
+                    count = columns - column if is_single else num - example
+                    count = min(max(count, 0), _LANES)
                     for channel in range(0, channels, _LANES):
-                        is_whole = channel + _LANES <= channels
-                        if is_whole and example + _LANES <= num:
+                        if channel + _LANES <= channels and count == _LANES:
                             if back:
                                 simd_planes.transpose(
-                                    planes, there, step, x, here + channel, size
+                                    planes,
+                                    there,
+                                    step,
+                                    x,
+                                    here + channel,
+                                    apart,
                                 )
                             else:
                                 simd_planes.transpose(
-                                    x, here + channel, size, planes, there, step
+                                    x,
+                                    here + channel,
+                                    apart,
+                                    planes,
+                                    there,
+                                    step,
                                 )
                         else:
                             _copy_some(
                                 back,
                                 x[here + channel :],
-                                size,
-                                min(max(num - example, 0), _LANES),
+                                apart,
+                                count,
                                 planes[there:],
                                 step,
                                 min(channels - channel, _LANES),
+                                count if is_single else _LANES,
                             )
                         there += step * _LANES
 
 
 @numba.njit
-def _copy_some(back, x, size, num, planes, step, channels):
-    """Copies fewer than `_LANES` examples or channels of one position."""
+def _copy_some(back, x, apart, num, planes, step, channels, lanes):
+    """Copies some examples, or columns, and channels; zeros up to `lanes`."""
     for channel in range(channels):
-        for example in range(num):
-            here, there = example * size + channel, channel * step + example
+        for lane in range(num):
+            here, there = lane * apart + channel, channel * step + lane
             if back:
                 x[here] = planes[there]
             else:
                 planes[there] = x[here]
         if not back:
-            planes[channel * step + num : channel * step + _LANES] = 0
+            planes[channel * step + num : channel * step + lanes] = 0
 
 
 @numba.njit
