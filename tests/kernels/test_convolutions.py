@@ -124,6 +124,18 @@ def test_pictures_of_several_sizes_pass_one_kernel():
         np.testing.assert_allclose(y[0, 0, 0], kernel.sum(axis=(0, 1, 2)))
 
 
+def test_no_pictures_are_no_fault():
+    product = numba_conv.Product(Convolution((Axis(3),), 2, 3))
+    values, active = np.ones(4, "float32"), np.arange(4, dtype="int32")
+    x, dy = np.zeros((0, 5, 2), "float32"), np.zeros((0, 3, 3), "float32")
+
+    y = product.forward(x, values, active)
+    dx, dvalues = product.backward(x, values, active, dy)
+
+    assert (y.shape, dx.shape) == (dy.shape, x.shape)
+    np.testing.assert_array_equal(dvalues, np.zeros(4))
+
+
 def test_it_sees_connections_move():
     product = numba_conv.Product(Convolution((Axis(3),), 1, 1))
     x = np.array([[[1.0], [2.0], [3.0]]], "float32")

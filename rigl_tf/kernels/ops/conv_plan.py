@@ -133,7 +133,7 @@ def _plan(
     groups = -(-num // lanes)
     tall, wide = -(-positions[1] // rows), -(-positions[2] // columns)
     # At least so many that no thread waits long for another.
-    bands = min(-(-2 * numba.get_num_threads() // groups), tall)
+    bands = min(-(-2 * numba.get_num_threads() // max(groups, 1)), tall)
     while True:
         high = -(-tall // bands)
         band = positions[0], high * rows, wide * columns

@@ -32,7 +32,7 @@ class _Reads(NamedTuple):
 
     Attributes:
         origins: Integer array, the place of each connection's weight.
-        offsets: int64 array, the floats from the first tile of all planes.
+        offsets: Integer array, the floats from the first tile of all planes.
         starts: Integer array, the first connection of each plane that is added
             to, and the end; once for each block of planes that are read.
     """
@@ -42,11 +42,10 @@ class _Reads(NamedTuple):
     starts: np.ndarray
 
 
-def _reads(origins, sources, offsets, targets, num_sources, num_targets, seen):
+def _reads(sources, offsets, targets, num_sources, num_targets, seen):
     """Sorts connections into `_Reads`.
 
     Args:
-        origins: Integer array, the place of each connection's weight.
         sources: Integer array, the plane that it reads.
         offsets: int64 array, what it reads.
         targets: Integer array, the plane that it adds to.
@@ -56,17 +55,20 @@ def _reads(origins, sources, offsets, targets, num_sources, num_targets, seen):
     """
     blocks = min(
         -(-num_sources * seen // _CACHE),
-        len(origins) // (_LEAST * num_targets),
+        len(sources) // (_LEAST * num_targets),
     )
     planes = -(-num_sources // max(blocks, 1))
     key = sources // planes * num_targets + targets
     order = np.lexsort((offsets, key))
     starts = np.arange(-(-num_sources // planes) * num_targets + 1)
-    return _Reads(
-        origins[order],
-        offsets[order],
-        np.searchsorted(key[order], starts),
-    )
+    starts = np.searchsorted(key[order], starts)
+    return _Reads(*map(_compact, (order, offsets[order], starts)))
+
+
+def _compact(numbers):
+    """Returns integers in four bytes each if they fit."""
+    fits = np.max(numbers, initial=0) <= np.iinfo(np.int32).max
+    return numbers.astype(np.int32) if fits else numbers
 
 
 class Product:
@@ -79,10 +81,10 @@ class Product:
     def __init__(self, convolution: Convolution):
         self._convolution = convolution
         # For the last few sizes of pictures.
-        self._to_outputs = functools.lru_cache(8)(
+        self._to_outputs = functools.lru_cache(4)(
             functools.partial(_ToOutputs, convolution)
         )
-        self._to_inputs = functools.lru_cache(8)(
+        self._to_inputs = functools.lru_cache(4)(
             functools.partial(_ToInputs, convolution)
         )
 
@@ -188,7 +190,6 @@ class _ToOutputs(_Pass):
         phases = len(plan.inputs.bases)
         plane = channel * phases + plan.taps.phases[tap]
         return _reads(
-            np.arange(len(active)),
             plane,
             plane * plan.inputs.plane + plan.reads[tap],
             output,
@@ -231,7 +232,6 @@ class _ToInputs(_Pass):
         tap, channel, output = self._places(active)
         phases = len(plan.inputs.bases)
         return _reads(
-            np.arange(len(active)),
             output,
             output * plan.outputs.plane + plan.reads[tap],
             channel * phases + plan.taps.phases[tap],
