@@ -109,7 +109,7 @@ def sparsify(
         copy: Boolean, whether to copy the model first, by Keras's saving. An
             error says if the copy would lose something.
         storage: `"dense"` stores kernels with their zeros. `"active"` stores
-            only active connections, or active `Blocks`: in Dense layers, 1x1
+            only active connections, or active `Blocks`: in Dense layers,
             convolutions and EinsumDense layers that are matrix products.
             Training takes less memory and, at high sparsity, less time;
             connections need a CPU, blocks do not. `"auto"` stores only active
