@@ -31,6 +31,7 @@ ELSEWHERE = {
     # numba's documentation of intrinsics refers to these.
     ("kernels/ops/simd_rows.py", "numba.core"),
     ("kernels/ops/simd_rows.py", "numba.core.datamodel"),
+    ("kernels/ops/simd_planes.py", "numba.core"),
     ("kernels/ops/simd_tiles.py", "numba.core"),
 }
 # The library's own, on objects of several classes; and that of named tuples.

@@ -12,6 +12,7 @@ from keras import layers as kl
 
 import rigl_tf
 from rigl_tf import algorithms
+from rigl_tf.sparsity.structures import Blocks
 from rigl_tf.sparsity.structures import Filters
 
 
@@ -83,14 +84,17 @@ def subclassed():
 
 DENSE = {"layers": lambda: [kl.Dense(4, name="layer")]}
 REFUSED = {
-    "windows": {
+    "several": {
         "layers": lambda: [
-            kl.Conv2D(4, 3, name="conv_one"),
-            kl.Conv2D(6, 1, name="conv_two"),
-            kl.Conv2D(4, 3, name="conv_three"),
+            kl.Conv2DTranspose(4, 3, name="conv_one"),
+            kl.Conv2D(6, 3, name="conv_two"),
+            kl.Conv2DTranspose(4, 3, name="conv_three"),
         ]
     },
-    "groups": {"layers": lambda: [kl.Conv2D(4, 1, groups=2, name="layer")]},
+    "blocks of groups": {
+        "layers": lambda: [kl.Conv2D(4, 1, groups=2, name="layer")],
+        "structure": Blocks(2, 2),
+    },
     "einsum": {
         "layers": lambda: [
             kl.EinsumDense("abcd,ed->abce", (8, 8, 5), name="layer")
@@ -141,7 +145,7 @@ def test_what_an_error_says_to_do_is_enough(name):
 
 def test_one_error_names_all_layers_that_stay_dense():
     with pytest.raises(TypeError) as raised:
-        train({"conv*": "active", "*": "dense"}, **REFUSED["windows"])
+        train({"conv*": "active", "*": "dense"}, **REFUSED["several"])
 
     (change,) = remedies(str(raised.value))
     assert list(change["storage"].values()) == 2 * ["dense"] + [

@@ -215,12 +215,12 @@ def test_a_model_that_is_not_compiled_cannot_be_searched_by_training(name):
 
 @pytest.mark.parametrize("period", [0, 4, 7, 1.5])
 def test_a_period_that_leaves_no_time_is_refused(period):
-    for finder in (
-        tickets.GemMiner(period=period),
-        tickets.EdgePopup(scope="global", period=period),
+    for make in (
+        lambda: tickets.GemMiner(period=period),
+        lambda: tickets.EdgePopup(scope="global", period=period),
     ):
         with pytest.raises(ValueError, match=r"`period`.*Received: period="):
-            finder.find(
+            make().find(
                 MODEL, DATA, 0.5, trainer=small.make_trainer(MODEL, DATA)
             )
 
