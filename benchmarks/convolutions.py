@@ -207,7 +207,8 @@ def predictions(threads, name, sparsity, batch, rounds):
 def peak(threads, name, sparsity, storage):
     """Peak memory of some steps over what there was before, in MiB."""
     threaded(threads)
-    stepper(network("WRN-22-2", 0, None, None), 10)  # TensorFlow settles
+    for warm_up in (0, 0.9):  # TensorFlow and the compiler settle
+        layer_step(16, 8, 1, warm_up)()
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     step = stepper(network(name, sparsity, storage, 10**6), NETWORKS[name][1])
     for _ in range(3):
