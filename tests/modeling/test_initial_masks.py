@@ -30,6 +30,17 @@ def trained():
 
 
 @pytest.mark.parametrize("storage", ["dense", "active"])
+def test_layers_of_one_shape_have_other_random_masks(storage):
+    sparse = rigl_tf.sparsify(
+        network(), "static", sparsity=0.5, storage=storage
+    )
+
+    one, other = (np.array(kernel.mask) for kernel in sparse.kernels)
+    assert one.sum() == other.sum()
+    assert np.any(one != other)
+
+
+@pytest.mark.parametrize("storage", ["dense", "active"])
 def test_the_largest_weights_of_each_layer_are_kept(storage):
     model = trained()
     before = [np.array(layer.kernel) for layer in model.layers]
