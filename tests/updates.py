@@ -28,7 +28,7 @@ def mask_after_update(
     sign=None,
     seed=0,
 ):
-    """The mask after `update.move_connections`, of a kernel of one output.
+    """The mask after `mask_update.move_connections`, of a kernel of one output.
 
     Args:
         algorithm: `Algorithm`.

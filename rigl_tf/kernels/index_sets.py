@@ -110,7 +110,7 @@ def best(tile, num_tiles, k):
 
     Args:
         tile: Function from the number of a tile to the position where it
-            starts and its keys, as `selection.keys_of` gives them. Tiles
+            starts and its keys, as `top_k.keys_of` gives them. Tiles
             follow one another.
         num_tiles: Integer.
         k: int64 scalar, at most the number of candidates.

@@ -20,7 +20,7 @@ class StoredKernel(SparseKernel):
 
     Attributes:
         active: int32 `keras.Variable`, the sorted numbers of units, filled
-            up with `positions.NONE`.
+            up with `index_sets.NONE`.
     """
 
     active: keras.Variable

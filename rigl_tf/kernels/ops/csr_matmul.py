@@ -24,7 +24,7 @@ class Product:
         self._outputs = outputs
 
     def forward(self, x, values, active):
-        """`x @ kernel`; arguments as of `numba_product.Product`."""
+        """`x @ kernel`; arguments as of `numba_csr_matmul.Product`."""
         y = _times(self._matrix(values, active), x, transpose_a=True)
         return tf.ensure_shape(y, (x.shape[0], self._outputs))
 
