@@ -6,6 +6,7 @@ import pytest
 from keras import layers as kl
 
 import rigl_tf
+from rigl_tf.modeling import initial_masks
 from rigl_tf.sparsity import schedules
 from rigl_tf.sparsity import structures
 
@@ -27,6 +28,17 @@ def trained():
     model.layers[0].kernel.assign(rng.uniform(0.1, 1, (8, 8)))
     model.layers[1].kernel.assign(rng.uniform(2, 3, (8, 8)))
     return model
+
+
+@pytest.mark.parametrize("storage", ["dense", "active"])
+def test_layers_of_one_shape_have_other_random_masks(storage):
+    sparse = rigl_tf.sparsify(
+        network(), "static", sparsity=0.5, storage=storage
+    )
+
+    one, other = (np.array(kernel.mask) for kernel in sparse.kernels)
+    assert one.sum() == other.sum()
+    assert np.any(one != other)
 
 
 @pytest.mark.parametrize("storage", ["dense", "active"])
@@ -58,6 +70,22 @@ def test_the_largest_weights_of_all_layers_are_kept_and_one_of_each():
 
     assert [int(kernel.count()) for kernel in sparse.kernels] == [1, 31]
     assert sparse.budgets == [1, 31]
+
+
+def test_a_layer_of_small_units_keeps_one_beside_large_units():
+    conv = kl.Conv2D(3, 2)
+    dense = kl.Dense(6, kernel_initializer="zeros")
+    conv.build((None, 4, 4, 2))
+    dense.build((None, 3))
+    kernels = [rigl_tf.Sparse(layer).kernels[0] for layer in (conv, dense)]
+
+    # The five units of the largest weights have 17 connections, and 8 are
+    # asked for: two units of the first layer have all of them.
+    found = initial_masks.global_budgets(
+        kernels, [1, 4], structures.Kernels2D()
+    )
+
+    assert found == [2, 1]
 
 
 def test_blocks_and_groups_are_kept_by_their_magnitude():

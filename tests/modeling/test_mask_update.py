@@ -14,6 +14,7 @@ from rigl_tf.modeling.sparse_wrapper import Sparse
 from rigl_tf.sparsity import structures
 from tests import updates
 from tests.updates import counts_after_update
+from tests.updates import mask_after_update
 
 
 @pytest.mark.parametrize("stored", ["dense", "active"])
@@ -96,6 +97,18 @@ def test_ggr_shares_by_room_what_gradients_leave():
 
     # Each drops two. Two of the four go by gradient and fill the small one.
     assert counts_after_update(algorithms.GGR(), [small, large]) == [4, 4]
+
+
+def test_stored_connections_grow_until_the_kernel_is_full():
+    after = mask_after_update(
+        updates.Given(num_dropped=1, num_grown=9),
+        weight=[0.5, 0.4, 0.3, 0, 0, 0],
+        mask=[1, 1, 1, 0, 0, 0],
+        num=1,
+        stored="active",
+    )
+
+    assert np.all(after)
 
 
 STRUCTURES = [

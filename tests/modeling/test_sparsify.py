@@ -310,6 +310,37 @@ def test_masks_may_be_set_by_name():
         model.set_masks({"a": mask.T})
 
 
+def test_a_mask_that_divides_a_block_is_refused():
+    model = rigl_tf.sparsify(
+        keras.Sequential([keras.Input((4,)), keras.layers.Dense(4, name="a")]),
+        "rigl",
+        sparsity=0.5,
+        structure=rigl_tf.structures.Blocks(2, 2),
+    )
+    mask = np.ones((4, 4), bool)
+    mask[0, 0] = False
+
+    with pytest.raises(ValueError, match="divides what Blocks"):
+        model.set_masks({"a": mask})
+
+
+def test_nothing_is_replaced_from_the_end_of_the_schedule_on():
+    model = rigl_tf.sparsify(
+        keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)]),
+        "rigl",
+        sparsity=0.5,
+        drop_fraction=rigl_tf.schedules.Constant(0.2),
+        schedule=rigl_tf.schedules.UpdateSchedule(2, end_step=6),
+    )
+
+    fractions = []
+    for step in (5, 6):
+        model.step.assign(step)
+        fractions.append(model.current_drop_fraction())
+
+    assert fractions == [0.2, 0.0]
+
+
 @pytest.mark.parametrize(
     ("algorithm", "due", "first_fraction"),
     [
