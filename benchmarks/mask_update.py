@@ -105,7 +105,7 @@ def measure_methods(rounds):
 
 def main():
     """Prints the tables."""
-    sizes = [10**5, 10**6]
+    sizes = [10**3, 10**4, 10**5, 10**6]
     if "--quick" not in sys.argv[1:]:
         sizes += [2 * 10**6]
     if "--large" in sys.argv[1:]:

@@ -1,8 +1,8 @@
-"""Radix selection of the k largest numbers, without sorting.
+"""Radix selection of the k largest numbers; only a few numbers are sorted.
 
 Two histograms, one for the upper and one for the lower 16 bits of the numbers,
 give the k-th largest number, so the cost is linear. Results are the same in
-eager mode, in a graph and under XLA.
+eager mode, in a graph and under XLA, and for few numbers and many.
 """
 
 from collections.abc import Callable
@@ -13,6 +13,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from rigl_tf._keras_compat import NOT_INLINED
+from rigl_tf._keras_compat import is_for_xla
 from rigl_tf.typing import Integer
 from rigl_tf.typing import TensorLike
 
@@ -23,6 +24,7 @@ _ABOVE_LOWEST = tf.int32.min + 1
 _INF = 0x7F800000  # the bits of inf
 _NAN = tf.int32.max - 2 * _INF - 1  # below the key of -inf
 _ALL = tf.int32.max  # all keys equal to the threshold are selected
+_FEW = 10_000  # numbers that are sorted in the time of two histograms
 _ROW = 128  # numbers in a row; the sum of a row of ones fits in uint8
 
 
@@ -52,7 +54,9 @@ def _sortable(scores: tf.Tensor) -> tf.Tensor:
     scores = tf.reshape(scores, [-1])
     if scores.dtype.is_integer or scores.dtype.is_bool:
         return tf.maximum(tf.cast(scores, tf.int32), _ABOVE_LOWEST)
-    return _sortable_floats(tf.cast(scores, tf.float32))
+    keys = _sortable_floats(tf.cast(scores, tf.float32))
+    keys.set_shape(scores.shape)
+    return keys
 
 
 # These are `tf.function`s, so that they are traced once for all kernels.
@@ -81,13 +85,30 @@ def _sign(integers: tf.Tensor) -> tf.Tensor:
 _KEYS = tf.TensorSpec([None], tf.int32)
 
 
+def top_k_threshold(keys: tf.Tensor, k: tf.Tensor) -> TopKThreshold:
+    """Finds the `TopKThreshold` of the `k` largest keys; earlier ones win."""
+    # XLA has to know the k of a sort.
+    is_few = 0 < (keys.shape[0] or 0) <= _FEW and not is_for_xla()
+    return (_threshold_of_few if is_few else _threshold_of_many)(keys, k)
+
+
 @tf.function(
     input_signature=[_KEYS, tf.TensorSpec([], tf.int64)],
     autograph=False,
     experimental_attributes=NOT_INLINED,
 )
-def top_k_threshold(keys: tf.Tensor, k: tf.Tensor) -> TopKThreshold:
-    """Finds the `TopKThreshold` of the `k` largest keys; earlier ones win."""
+def _threshold_of_few(keys: tf.Tensor, k: tf.Tensor) -> TopKThreshold:
+    # Of equal keys, `tf.math.top_k` has the key of the lower index first.
+    largest, indices = tf.math.top_k(keys, tf.cast(tf.maximum(k, 1), tf.int32))
+    return TopKThreshold(largest[-1], tf.where(k > 0, indices[-1], -1))
+
+
+@tf.function(
+    input_signature=[_KEYS, tf.TensorSpec([], tf.int64)],
+    autograph=False,
+    experimental_attributes=NOT_INLINED,
+)
+def _threshold_of_many(keys: tf.Tensor, k: tf.Tensor) -> TopKThreshold:
     high, above = _digit(_histogram(_high_digit(keys)), k)
     start = _start(high)
     low, above_low = _digit(_histogram(_low_digit(keys, start)), k - above)

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from rigl_tf.kernels import coo_kernel
 from rigl_tf.sparsity import masks
+from rigl_tf.sparsity import top_k as selection
 from tests.updates import STORAGES
 from tests.updates import drop_and_grow_in
 
@@ -62,8 +63,17 @@ def compiled(scores, k):
     return masks.top_k_mask(scores, k)
 
 
+def by_histograms(scores, k):
+    """Selects as from many scores."""
+    keys = selection.keys_of(scores, None)
+    k = tf.clip_by_value(tf.cast(k, tf.int64), 0, tf.size(keys, tf.int64))
+    return selection.selected_mask(keys, *selection._threshold_of_many(keys, k))
+
+
 EVERY_MODE = pytest.mark.parametrize(
-    "top_k", [masks.top_k_mask, in_graph, compiled], ids=lambda f: f.__name__
+    "top_k",
+    [masks.top_k_mask, in_graph, compiled, by_histograms],
+    ids=lambda f: f.__name__,
 )
 
 
@@ -158,6 +168,39 @@ def test_selection_equals_a_stable_sort(values, data):
 
     np.testing.assert_array_equal(mask, best(scores, k))
     assert int(masks.count(mask)) == k
+
+
+KEYS = st.sampled_from([-(2**31), -1, 0, 1, 2**31 - 1]) | st.integers(
+    -(2**31), 2**31 - 1
+)
+
+
+@settings(max_examples=200, deadline=None, derandomize=True)
+@given(st.lists(KEYS, min_size=1, max_size=60), st.data())
+def test_a_sort_selects_the_same_as_histograms(keys, data):
+    k = tf.constant(data.draw(st.integers(0, len(keys))), tf.int64)
+    keys = tf.constant(keys, tf.int32)
+
+    of_few, of_many = (
+        selection.selected_mask(keys, *threshold(keys, k))
+        for threshold in (
+            selection._threshold_of_few,
+            selection._threshold_of_many,
+        )
+    )
+
+    np.testing.assert_array_equal(of_few, of_many)
+
+
+@pytest.mark.parametrize("size", [selection._FEW, selection._FEW + 1])
+@pytest.mark.parametrize("distinct", [2, 50, 2**31 - 1])
+def test_around_the_limit_ties_go_to_the_lower_index(size, distinct):
+    scores = np.random.default_rng(0).integers(-distinct, distinct, size)
+    scores = scores.astype("int32")
+    for k in (0, 1, size // 10, size // 2, size - 1, size):
+        mask = in_graph(tf.constant(scores), tf.constant(k))
+
+        np.testing.assert_array_equal(mask, best(scores, k))
 
 
 @few

@@ -1,9 +1,12 @@
 """Matrix product of a condensed kernel, compiled by numba, on all cores."""
 
+import functools
+
 import numba
 import numpy as np
 import tensorflow as tf
 
+from rigl_tf.kernels.ops import numba_cache
 from rigl_tf.kernels.ops import numba_threads
 
 
@@ -32,7 +35,9 @@ def _compute(x, values, inputs_of):
 
 
 # The order of a sum may change, but NaN and infinity are respected.
-@numba.njit(parallel=True, fastmath={"contract", "reassoc"})
+@functools.partial(
+    numba_cache.njit, parallel=True, fastmath={"contract", "reassoc"}
+)
 def _add_up(x, values, inputs_of, y):
     units, fan_in = values.shape
     num_inputs = np.uint32(x.shape[1])

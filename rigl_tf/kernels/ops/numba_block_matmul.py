@@ -11,11 +11,14 @@ import tensorflow as tf
 
 from rigl_tf._keras_compat import is_for_xla
 from rigl_tf.kernels.ops import block_matmul
+from rigl_tf.kernels.ops import numba_cache
 from rigl_tf.kernels.ops import numba_runtime
 from rigl_tf.kernels.ops import numba_threads
 from rigl_tf.kernels.ops import row_column_index
-from rigl_tf.kernels.ops import simd_strips
-from rigl_tf.kernels.ops import simd_tiles
+from rigl_tf.kernels.ops.simd_strips import put
+from rigl_tf.kernels.ops.simd_strips import split
+from rigl_tf.kernels.ops.simd_tiles import add
+from rigl_tf.kernels.ops.simd_tiles import turn
 
 _MOST = 64  # examples at a time, few enough to stay in caches
 
@@ -78,14 +81,7 @@ class Product(block_matmul.Product):
 @functools.cache
 def _compiled(height, width):
     """Returns both products for blocks of `height` rows, `width` columns."""
-    add = simd_tiles.adder(width)
-    add_turned = simd_tiles.adder(height)
-    split_inputs = simd_strips.splitter(height)
-    split_outputs = simd_strips.splitter(width)
-    put_inputs = simd_strips.putter(height)
-    put_outputs = simd_strips.putter(width)
 
-    @numba.njit(parallel=True)
     def forward(x, values, where, y):
         order, inputs = where.order, where.inputs
         starts, parts = where.output_starts, where.output_parts
@@ -96,16 +92,16 @@ def _compiled(height, width):
         for begin in range(0, len(x), _MOST):
             end = min(begin + _MOST, len(x))
             num = end - begin
-            split_inputs(x[begin:end], input_starts, before)
+            split(x[begin:end], input_starts, before, height)
             for part in numba.prange(len(parts) - 1):
                 total = np.empty((num, width), np.float32)
                 for o in range(parts[part], parts[part + 1]):
                     total[:] = 0
                     for k in range(starts[o], starts[o + 1]):
-                        add(total, before[inputs[k], :num], values[order[k]])
-                    put_outputs(total, y[begin:end], o)
+                        read = before[inputs[k], :num]
+                        add(total, read, values[order[k]], width)
+                    put(total, y[begin:end], o, width)
 
-    @numba.njit(parallel=True)
     def backward(x, dy, values, active, where, dx, dvalues):
         starts, parts = where.input_starts, where.input_parts
         output_starts = where.output_starts
@@ -117,8 +113,8 @@ def _compiled(height, width):
         for begin in range(0, len(x), _MOST):
             end = min(begin + _MOST, len(x))
             num = end - begin
-            split_inputs(x[begin:end], starts, before)
-            split_outputs(dy[begin:end], output_starts, above)
+            split(x[begin:end], starts, before, height)
+            split(dy[begin:end], output_starts, above, width)
             for part in numba.prange(len(parts) - 1):
                 turned = np.empty((width, height), np.float32)
                 total = np.empty((num, height), np.float32)
@@ -127,9 +123,12 @@ def _compiled(height, width):
                     total[:] = 0
                     for k in range(starts[i], starts[i + 1]):
                         read = above[active[k] - i * across, :num]
-                        turned[:] = values[k].T
-                        add_turned(total, read, turned)
-                        add(dvalues[k], here.T, read)
-                    put_inputs(total, dx[begin:end], i)
+                        turn(values[k], turned)
+                        add(total, read, turned, height)
+                        add(dvalues[k], here.T, read, width)
+                    put(total, dx[begin:end], i, height)
 
-    return forward, backward
+    return (
+        numba_cache.njit(forward, parallel=True),
+        numba_cache.njit(backward, parallel=True),
+    )

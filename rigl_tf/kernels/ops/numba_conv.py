@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from rigl_tf.kernels.ops import conv_plan
+from rigl_tf.kernels.ops import numba_cache
 from rigl_tf.kernels.ops import numba_planes
 from rigl_tf.kernels.ops import numba_runtime
 from rigl_tf.kernels.ops import numba_threads
@@ -257,7 +258,6 @@ def _place(where, depth, row, column):
 def _compiled_forward(rows, floats):
     width = floats // rows
 
-    @numba.njit(parallel=True)
     def forward(
         grid,
         x,
@@ -304,14 +304,13 @@ def _compiled_forward(rows, floats):
                     simd_planes.store(outputs, to, y_stride, rows, width, total)
             numba_planes.unpack(outputs, of_y, top, group, y_shape, y)
 
-    return forward
+    return numba_cache.njit(forward, parallel=True)
 
 
 @functools.cache
 def _compiled_backward(rows, floats):
     width = floats // rows
 
-    @numba.njit(parallel=True)
     def backward(
         grid,
         x,
@@ -372,4 +371,4 @@ def _compiled_backward(rows, floats):
                         )
                 numba_planes.unpack(gradients, of_x, top, group, x_shape, dx)
 
-    return backward
+    return numba_cache.njit(backward, parallel=True)

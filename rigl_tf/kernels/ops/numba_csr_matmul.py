@@ -11,6 +11,7 @@ import numba
 import numpy as np
 import tensorflow as tf
 
+from rigl_tf.kernels.ops import numba_cache
 from rigl_tf.kernels.ops import numba_runtime
 from rigl_tf.kernels.ops import numba_threads
 from rigl_tf.kernels.ops import row_column_index
@@ -105,7 +106,6 @@ def _compiled(width):
     """Returns both products for rows of `width` examples."""
     block = _BLOCK // width
 
-    @numba.njit(parallel=True)
     def forward(x, values, where, y):
         order, inputs = where.order, where.inputs
         starts, parts = where.output_starts, where.output_parts
@@ -135,7 +135,6 @@ def _compiled(width):
                         simd_rows.store(y, row * num_outputs + o, total)
                         next_one[o - begin] = k
 
-    @numba.njit(parallel=True)
     def backward(x, dy, values, active, where, dx, dvalues):
         starts, parts = where.input_starts, where.input_parts
         num_rows, num_inputs, _ = x.shape
@@ -167,4 +166,7 @@ def _compiled(width):
                         simd_rows.store(dx, row * num_inputs + i, total)
                         next_one[i - begin] = k
 
-    return forward, backward
+    return (
+        numba_cache.njit(forward, parallel=True),
+        numba_cache.njit(backward, parallel=True),
+    )

@@ -6,6 +6,7 @@ import numba
 import numpy as np
 
 from rigl_tf.kernels import index_sets
+from rigl_tf.kernels.ops import numba_cache
 
 _PARTS = 8  # per thread, so that no thread waits long for another
 
@@ -54,7 +55,7 @@ class Remembered:
         return self._computed
 
 
-@numba.njit
+@numba_cache.njit
 def _hash(active):
     """Returns a hash of sorted positions, a sum of scrambled numbers."""
     total = np.uint64(0)
@@ -93,7 +94,7 @@ def _parts(starts, shares):
     return parts
 
 
-@numba.njit
+@numba_cache.njit
 def _sorted(active, inputs, outputs):
     """A counting sort of positions by output."""
     input_starts = np.zeros(inputs + 1, np.int32)

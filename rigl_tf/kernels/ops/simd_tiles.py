@@ -4,8 +4,6 @@ LLVM has vectors of any width and cuts them into what the machine has. numba has
 none, so that the inner loop is written in LLVM's own language.
 """
 
-import functools
-
 import numba
 from llvmlite import ir
 from numba import types
@@ -21,30 +19,47 @@ _FAST = ("contract",)
 _HELD = 128  # floats of a result that are in registers at a time
 
 
-@functools.cache
-def adder(width):
-    """A compiled function of `out`, `left` and `right`: out += left @ right.
+@numba.njit
+def add(out, left, right, width):
+    """Computes out += left @ right.
 
     Args:
-        width: Integer, columns of `out` and `right`, a multiple of 8. Their
-            rows are contiguous; `left` may be transposed.
+        out: float32 array of shape (rows, width).
+        left: float32 array of shape (rows, depth); it may be transposed.
+        right: float32 array of shape (depth, width).
+        width: Integer that is known when this is compiled, a multiple of 8.
     """
-    several = max(_HELD // width, 1)
+    several = _several(width)
+    whole = len(out) - len(out) % several
+    for row in range(0, whole, several):
+        _add(out, left, right, row, several, width)
+    for row in range(whole, len(out)):
+        _add(out, left, right, row, 1, width)
 
-    @numba.njit
-    def add(out, left, right):
-        whole = len(out) - len(out) % several
-        for row in range(0, whole, several):
-            _add(out, left, right, row, several, width)
-        for row in range(whole, len(out)):
-            _add(out, left, right, row, 1, width)
 
-    return add
+@numba.njit
+def turn(matrix, out):
+    """Writes the transpose of a matrix into `out`."""
+    for row in range(matrix.shape[0]):
+        for column in range(matrix.shape[1]):
+            out[column, row] = matrix[row, column]
+
+
+@intrinsic(prefer_literal=True)
+def _several(context, width):
+    """Returns how many rows of a width are in registers at a time."""
+    number = types.literal(max(_HELD // width.literal_value, 1))
+
+    def generate(context, builder, signature, arguments):
+        del builder, signature, arguments
+        return context.get_constant(types.int64, number.literal_value)
+
+    return number(width), generate
 
 
 @intrinsic(prefer_literal=True)
 def _add(context, out, left, right, row, count, width):
-    """Does the work of `adder` for `count` rows, starting at `row`."""
+    """Does the work of `add` for `count` rows, starting at `row`."""
     vector = ir.VectorType(_FLOAT, width.literal_value)
     nothing = ir.Constant(vector, ir.Undefined)
     everywhere = ir.Constant(
