@@ -320,7 +320,7 @@ def test_a_mask_that_divides_a_block_is_refused():
     mask = np.ones((4, 4), bool)
     mask[0, 0] = False
 
-    with pytest.raises(ValueError, match="divides what Blocks"):
+    with pytest.raises(ValueError, match="a mask that divides a unit"):
         model.set_masks({"a": mask})
 
 
