@@ -252,6 +252,8 @@ def _with_dense_kernels(network):
             layer = layer._holds()
         if isinstance(layer, kernel_storage.Active):
             return kernel_storage.dense_copy(layer)
+        if isinstance(layer, kernel_storage.ActiveMultiHeadAttention):
+            return kernel_storage.dense_attention(layer)
         if is_held and isinstance(layer, keras.Model):
             return _with_dense_kernels(layer)
         return layer
