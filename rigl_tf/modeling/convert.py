@@ -109,7 +109,8 @@ def sparsify(
             is refused if the copy would lose something.
         storage: `"dense"` keeps the zeros of kernels. `"active"` stores active
             connections, or active `Blocks`, only: in Dense layers, 1x1
-            convolutions and EinsumDense layers that are matrix products.
+            convolutions and EinsumDense layers that are matrix products, also
+            in MultiHeadAttention.
             Training takes less memory and, at high sparsity, less time;
             connections need a CPU, blocks do not. `"auto"` does so in layers
             that can and are large and sparse enough to gain by it. Or a
