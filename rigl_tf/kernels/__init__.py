@@ -11,6 +11,16 @@ from rigl_tf.kernels.coo_kernel import random_positions as random_positions
 from rigl_tf.kernels.dense_kernel import DenseKernel as DenseKernel
 from rigl_tf.kernels.keep_zeros import KeepZeros as KeepZeros
 from rigl_tf.kernels.keep_zeros import WarnOnce as WarnOnce
+from rigl_tf.kernels.sparse_attention import (
+    ActiveMultiHeadAttention as ActiveMultiHeadAttention,
+)
+from rigl_tf.kernels.sparse_attention import (
+    adopt_active_parts as adopt_active_parts,
+)
+from rigl_tf.kernels.sparse_attention import dense_attention as dense_attention
+from rigl_tf.kernels.sparse_attention import (
+    parts_of_attention as parts_of_attention,
+)
 from rigl_tf.kernels.sparse_layers import Active as Active
 from rigl_tf.kernels.sparse_layers import ActiveDense as ActiveDense
 from rigl_tf.kernels.sparse_layers import dense_copy as dense_copy

@@ -110,7 +110,8 @@ def sparsify(
             error says if the copy would lose something.
         storage: `"dense"` stores kernels with their zeros. `"active"` stores
             only active connections, or active `Blocks`: in Dense layers,
-            convolutions and EinsumDense layers that are matrix products.
+            convolutions and EinsumDense layers that are matrix products,
+            also inside MultiHeadAttention.
             Training takes less memory and, at high sparsity, less time;
             connections need a CPU, blocks do not. `"auto"` stores only active
             connections in layers that support it and become faster. Or a
@@ -253,6 +254,8 @@ def _with_dense_kernels(network):
             layer = layer._holds()
         if isinstance(layer, kernel_storage.Active):
             return kernel_storage.dense_copy(layer)
+        if isinstance(layer, kernel_storage.ActiveMultiHeadAttention):
+            return kernel_storage.dense_attention(layer)
         if is_held and isinstance(layer, keras.Model):
             return _with_dense_kernels(layer)
         return layer

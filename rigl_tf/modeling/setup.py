@@ -277,9 +277,14 @@ def _store_active(
     model, kernels, budgets, new, units, storage, algorithm, structure, seed
 ):
     """Converts layers to store only active units, and frees their kernels."""
-    alone = {id(layer) for _, layer in placement.leaves(model)}
+    leaves = [layer for _, layer in placement.leaves(model)]
     if not is_graph(model):
-        alone = set()
+        leaves = []
+    alone = {
+        id(layer)
+        for leaf in leaves
+        for layer in (leaf, *kernel_storage.parts_of_attention(leaf))
+    }
     stored = storage_policy.planned(
         storage,
         [kernels[i] for i in new],
@@ -300,6 +305,8 @@ def _store_active(
         if id(kernel.layer) in stored:
             capacity, active = stored[id(kernel.layer)]
             kernel_storage.store_active(kernel.layer, capacity, active, block)
+    for leaf in leaves:
+        kernel_storage.adopt_active_parts(leaf)
 
 
 def _warn_of_lost_zeros(kernels):

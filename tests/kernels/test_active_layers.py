@@ -319,7 +319,7 @@ def test_blocks_of_groups_are_refused():
 
 def test_parts_of_other_layers_are_not_taken_out():
     inputs = keras.Input((4, 6))
-    outputs = kl.MultiHeadAttention(2, 3)(inputs, inputs)
+    outputs = kl.GroupQueryAttention(3, 2, 1)(inputs, inputs)
 
     with pytest.raises(TypeError, match="another layer .* is made of it"):
         rigl_tf.sparsify(

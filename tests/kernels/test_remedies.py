@@ -61,7 +61,7 @@ def remedies(message):
 
 def attention():
     inputs = keras.Input((8, 6))
-    heads = kl.MultiHeadAttention(2, 3, name="heads")
+    heads = kl.GroupQueryAttention(3, 2, 1, name="heads")
     return keras.Model(inputs, kl.Dense(6, name="out")(heads(inputs, inputs)))
 
 
