@@ -18,6 +18,8 @@ import sys
 import time
 
 import numpy as np
+from sparse_training import table
+from sparse_training import threaded
 
 LAYERS = ((64, 16), (128, 8), (256, 8), (512, 4))  # channels, and size
 STRIDED = ((64, 32), (256, 16))  # with a stride of 2
@@ -29,14 +31,6 @@ NETWORKS = {
     "ResNet-50": ("resnet50", 100),
 }
 INTERVAL = 100  # steps between two updates
-
-
-def threaded(threads):
-    """Tells TensorFlow how many threads to use."""
-    import tensorflow as tf
-
-    tf.config.threading.set_intra_op_parallelism_threads(threads)
-    tf.config.threading.set_inter_op_parallelism_threads(1)
 
 
 def in_turns(functions, rounds):
@@ -226,15 +220,6 @@ def in_own_process(*arguments):
         check=True,
     ).stdout
     return json.loads(output.splitlines()[-1])
-
-
-def table(head, rows):
-    """Prints a Markdown table as its rows come."""
-    print(f"| {' | '.join(head)} |")
-    print("|" + "---|" * len(head))
-    for row in rows:
-        print(f"| {' | '.join(map(str, row))} |", flush=True)
-    print()
 
 
 def layer_rows(threads, rounds):
