@@ -1,6 +1,7 @@
 """Trains many runs, several of them in parallel processes."""
 
 import contextlib
+import functools
 import itertools
 import multiprocessing
 import os
@@ -11,6 +12,7 @@ import threading
 import time
 import traceback
 from multiprocessing import connection
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -20,13 +22,14 @@ from rigl_tf import callbacks
 from rigl_tf import results
 from rigl_tf.bin import cli
 from rigl_tf.bin import train
+from rigl_tf.experiments import TracedModel
 from rigl_tf.gin_tools import config_files
 
 _JOBS = flags.DEFINE_integer(
     "jobs", 1, "Number of runs to train at once, each in a process.", 1
 )
 FLAGS_OF_TRAIN = ("output_dir",)
-_FAILED = 2  # exit code of a process that has printed its error
+_FAILED = 2  # the answer of a process that has printed its error
 _SECONDS_TO_SAVE = 30
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -100,31 +103,67 @@ def _outcomes(runs, directory):
 
 
 def _train_in_processes(runs, directory):
-    """Trains each run in a separate process; yields like `_outcomes`.
+    """Trains runs in several processes; yields like `_outcomes`.
 
     `concurrent.futures` is not used: one killed process breaks its pool, and
     its workers start the next runs after a signal to stop.
     """
     spawn = multiprocessing.get_context("spawn")  # TensorFlow does not fork
-    waiting, active = list(reversed(runs)), {}
+    waiting = list(runs)
+    active: dict[Any, Any] = {}  # from pipe to process and run
+
+    def give(process, pipe, last=None):
+        run = _pop(waiting, last, [run for _, run in active.values()])
+        active[pipe] = process, run
+        pipe.send(run)
+
     with _stopped_by_signals():
         try:
             while waiting or active:
                 while waiting and len(active) < _JOBS.value:
-                    run = waiting.pop()
-                    args = (_JOBS.value, run, directory)
-                    process = spawn.Process(
-                        target=_train_in_this_process, args=args
-                    )
                     with _signals_deferred():
+                        pipe, theirs = spawn.Pipe()
+                        args = (_JOBS.value, directory, theirs)
+                        process = spawn.Process(target=_train_each, args=args)
                         process.start()
-                        active[process.sentinel] = process, run
-                for sentinel in connection.wait(active):
-                    process, run = active.pop(sentinel)
-                    process.join()
-                    yield run, _outcome(run, directory, process.exitcode)
+                        theirs.close()
+                        give(process, pipe)
+                ready: list[Any] = connection.wait(active)
+                for pipe in ready:
+                    process, run = active.pop(pipe)
+                    try:
+                        code = pipe.recv()
+                    except (EOFError, ConnectionError):
+                        process.join()
+                        code = process.exitcode
+                    else:
+                        if waiting:
+                            give(process, pipe, run)
+                    yield run, _outcome(run, directory, code)
         finally:
             _terminate([process for process, _ in active.values()])
+
+
+def _pop(waiting, last, active):
+    """Removes and returns the run that a process should train next.
+
+    Runs of one folder differ only in their seed and share a traced model, so
+    they are best trained in one process.
+
+    Args:
+        waiting: List of runs.
+        last: The last run of the process, or `None`.
+        active: List of the runs of other processes.
+    """
+    elsewhere = {run.path.parent for run in active}
+
+    def rank(i):
+        folder = waiting[i].path.parent
+        if last is not None and folder == last.path.parent:
+            return 0
+        return 2 if folder in elsewhere else 1
+
+    return waiting.pop(min(range(len(waiting)), key=rank))
 
 
 def _outcome(run, directory, code):
@@ -187,8 +226,8 @@ def _signals_deferred():
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _train_in_this_process(jobs, *args):
-    """Trains one run in this process, which ends with its parent."""
+def _train_each(jobs, directory, pipe):
+    """Trains the runs that come through a pipe, and ends with its parent."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
     if hasattr(os, "setpgrp"):
         # Ctrl-C and signals to the group reach only the parent, which sends
@@ -198,8 +237,12 @@ def _train_in_this_process(jobs, *args):
     threads = max((os.cpu_count() or 1) // jobs, 1)
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     tf.config.threading.set_inter_op_parallelism_threads(threads)
-    if _train(*args) is None:
-        sys.exit(_FAILED)
+    while True:
+        try:
+            run = pipe.recv()
+        except EOFError:
+            return
+        pipe.send(0 if _train(run, directory) else _FAILED)
 
 
 def _end_with_parent():
@@ -213,15 +256,18 @@ def _train(run, directory):
     """Returns the `Record` of a run, or `None` after printing the error."""
     keras.backend.clear_session()  # resets the names of layers
     try:
+        seed, *others = run.bindings(directory)
         return train.run_one(
             [
                 config_files.find("tasks", run.task),
                 config_files.find("methods", run.method),
             ],
-            run.bindings(directory),
+            [seed, *others],
             directory / run.path,
             resume=True,
             verbose=0,
+            traced=_traced_model(run.task, run.method, tuple(others)),
+            reports=False,
         )
     except Exception as error:
         if os.environ.get("RIGL_TF_TRACEBACK"):
@@ -231,6 +277,13 @@ def _train(run, directory):
             message = f"{type(error).__name__}: {message}"
         _print_error(run, message)
         return None
+
+
+@functools.lru_cache(maxsize=1)
+def _traced_model(task, method, bindings):
+    """Returns the `TracedModel` of all runs that differ only in their seed."""
+    del task, method, bindings
+    return TracedModel()
 
 
 def _print_error(run, message):

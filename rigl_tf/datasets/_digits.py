@@ -1,6 +1,7 @@
 """Handwritten digits from scikit-learn; no download is needed."""
 
 import contextlib
+import functools
 import io
 
 import numpy as np
@@ -44,11 +45,7 @@ def digits(
         [Alpaydin & Kaynak, 1998](https://doi.org/10.24432/C50P49);
         scikit-learn bundles their test set.
     """
-    builder = _prepared_builder(data_dir)
-    splits = {
-        split: _read(builder, split)
-        for split in ("train", "validation", "test")
-    }
+    splits = _read_all(data_dir)
     pixels = splits["train"][0]
     offset, scale = (pixels.mean(), pixels.std()) if standardize else (0, 1)
     shape = (-1, 64) if flatten else (-1, 8, 8, 1)
@@ -64,6 +61,16 @@ def digits(
         num_classes=10,
         batch_size=batch_size,
     )
+
+
+@functools.cache
+def _read_all(data_dir):
+    """Returns images and labels of each split, by the name of the split."""
+    builder = _prepared_builder(data_dir)
+    return {
+        split: _read(builder, split)
+        for split in ("train", "validation", "test")
+    }
 
 
 def _prepared_builder(data_dir):

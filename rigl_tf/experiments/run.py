@@ -22,6 +22,7 @@ from rigl_tf.experiments.methods import SmallDense
 from rigl_tf.experiments.methods import TicketMethod
 from rigl_tf.experiments.smoke_test import shorten
 from rigl_tf.experiments.task import Task
+from rigl_tf.experiments.traced_model import TracedModel
 from rigl_tf.results import plots
 from rigl_tf.results import record_schema
 from rigl_tf.results import tensorboard
@@ -44,6 +45,8 @@ def train(
     settings: Mapping[str, Any] | None = None,
     checkpoint_every: int | None = None,
     smoke: bool = False,
+    traced: TracedModel | None = None,
+    reports: bool = True,
 ) -> Record:
     """Trains, tests and records one run.
 
@@ -75,6 +78,11 @@ def train(
             after every epoch.
         smoke: Boolean, whether to run everything for a few steps only, as a
             test. The results are meaningless.
+        traced: `TracedModel` of earlier runs that differ only in `seed` and
+            have no `strategy`, or `None`. The results are the same, but
+            TensorFlow does not trace the training again.
+        reports: Boolean, whether to draw `figures/` and to log every epoch for
+            TensorBoard. The logs always have the settings and test results.
 
     Returns:
         `Record`.
@@ -128,6 +136,7 @@ def train(
             epochs=task.total_epochs,
             optimizer=task.scaled_optimizer,
             loss=task.loss,
+            steps_per_execution=task.steps_per_execution,
             seed=seed,
             directory=output_dir,
             strategy=strategy,
@@ -148,12 +157,14 @@ def train(
                 )
             else:
                 model = trainer.compile(network)
+        if traced is not None:
+            model = traced.with_state_of(model)
         before = {} if ticket is None else _test(model, task)
         trained = trainer(
             model,
             "checkpoints",
             ticket and "Training of the ticket",
-            callbacks=_callbacks(model, written / "logs"),
+            callbacks=_callbacks(model, written / "logs" if reports else None),
         )
         test = _test(model, task)
         record = run_record.build(
@@ -168,7 +179,8 @@ def train(
         )
         with durable.replacing(written / "model.keras") as partial:
             model.save(partial)
-        _draw(record, model, written / "figures")
+        if reports:
+            _draw(record, model, written / "figures")
         if isinstance(method, TicketMethod) and ticket is not None:
             record = dataclasses.replace(
                 record,
@@ -232,7 +244,10 @@ def _draw(record, model, figures):
 
 def _callbacks(model, logs):
     """Returns the monitoring callbacks, in order."""
-    callbacks = [keras.callbacks.TensorBoard(logs, write_graph=False)]
+    callbacks = []
     if hasattr(model, "kernels"):
-        callbacks.insert(0, SparsityMonitor(log_dir=logs / "masks"))
+        masks = logs and logs / "masks"
+        callbacks.append(SparsityMonitor(log_dir=masks))
+    if logs:
+        callbacks.append(keras.callbacks.TensorBoard(logs, write_graph=False))
     return callbacks

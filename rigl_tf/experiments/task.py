@@ -29,6 +29,8 @@ class Task:
             falls and mask updates end later by this factor. The warm-up and
             the interval between updates do not change.
         loss: Loss of labels and logits, as Keras takes it.
+        steps_per_execution: Integer, the most steps in one call of
+            TensorFlow; see `Trainer`.
     """
 
     name: str
@@ -38,6 +40,7 @@ class Task:
     epochs: int
     training_multiplier: float = 1
     loss: Callable = CROSS_ENTROPY
+    steps_per_execution: int = 1
 
     def __post_init__(self):
         if not isinstance(self.dataset, Dataset):
@@ -52,6 +55,7 @@ class Task:
                     f"Received: {name}={getattr(self, name)!r}."
                 )
         check_count("epochs", self.epochs)
+        check_count("steps_per_execution", self.steps_per_execution)
         check_number(
             "training_multiplier", self.training_multiplier, "(0, inf)"
         )

@@ -130,7 +130,7 @@ def inputs_of(state, batch, i, **others) -> UpdateInputs:
         momentum=momentum,
         sign=None if state.signs is None else state.signs[i],
         seed=tf.random.fold_in(
-            tf.constant([state.seed, i], tf.int64),
+            tf.stack([tf.convert_to_tensor(state.seed_variable), i]),
             tf.convert_to_tensor(state.step),  # pyright: ignore[reportArgumentType]
         ),
         **others,

@@ -82,7 +82,10 @@ class SparseStep:
         self.drop_fraction = drop_fraction
         self.sparsity = sparsity
         self.budgets = list(budgets)
-        self.seed = seed
+        # A variable, so that a traced step can train with another seed.
+        self.seed_variable = tf.Variable(
+            tf.constant(seed, tf.int64), trainable=False
+        )
         self.structure = structure or structures.Unstructured()
         self.grow_init = grow_init or initialization.GrowInit()
         self.kernels = []
@@ -100,6 +103,15 @@ class SparseStep:
             name: self._counter(name, "float32", value)
             for name, value in algorithm.initial_state().items()
         }
+
+    @property
+    def seed(self):
+        """Integer, the seed of all random choices in updates."""
+        return tensors.as_int(self.seed_variable)
+
+    @seed.setter
+    def seed(self, value):
+        self.seed_variable.assign(value)
 
     def watch(self, kernels):
         """Sets the kernels and creates the algorithm's variables for each."""
@@ -141,6 +153,22 @@ class SparseStep:
                 if not isinstance(kernel, StoredKernel)  # it has no variable
             ),
         ]
+
+    def start_like(self, other):
+        """Takes over all that is not a variable from an untrained state.
+
+        Args:
+            other: `SparseStep` of the same model with another seed.
+        """
+        self.seed = other.seed
+        for name in (
+            "budgets",
+            "schedule",
+            "drop_fraction",
+            "sparsity",
+            "_ends_with_fit",
+        ):
+            setattr(self, name, getattr(other, name))
 
     def draw_masks(self, units=None, places=None):
         """Sets random masks with the active units of the budgets.

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import math
 import pathlib
 import time
 from collections.abc import Callable
@@ -16,6 +17,7 @@ from rigl_tf._keras_compat import MultiWorkerFit
 from rigl_tf.callbacks import Checkpoint
 from rigl_tf.datasets import Dataset
 from rigl_tf.distribute import multi_worker_fit
+from rigl_tf.modeling.sparse_optimizer import find_sparse_step
 from rigl_tf.training import losses
 from rigl_tf.utils.validation import check_count
 from rigl_tf.utils.validation import check_function
@@ -49,6 +51,10 @@ class Trainer:
         loss: Loss, as `compile` takes it, or `losses.UnknownLoss`.
         loss_weights: Loss weights of several outputs, or `None`.
         output_names: List of strings, the names of the outputs, or `None`.
+        steps_per_execution: Integer, the most steps in one call of
+            TensorFlow, which saves time if steps are short. A call has the
+            largest number of steps up to it that divides an epoch, and at
+            most one update of masks.
         seed: Integer, for the order of the data.
         directory: Path, the parent directory of checkpoints. With `None`,
             interrupted training starts again from the first step.
@@ -66,6 +72,7 @@ class Trainer:
     loss: object
     loss_weights: object = None
     output_names: list | None = None
+    steps_per_execution: int = 1
     seed: int = 0
     directory: pathlib.Path | None = None
     strategy: tf.distribute.Strategy | None = None
@@ -111,6 +118,7 @@ class Trainer:
         self,
         model: keras.Model,
         optimizer: keras.Optimizer | None = None,
+        partial_epoch: int = 0,
     ) -> keras.Model:
         """Compiles a model for the task.
 
@@ -119,6 +127,8 @@ class Trainer:
         Args:
             model: `keras.Model`.
             optimizer: `keras.optimizers.Optimizer`, or `None` for the task's.
+            partial_epoch: Integer, the `steps_per_epoch` of a training that
+                is not whole epochs, or 0.
 
         Returns:
             The model.
@@ -137,11 +147,24 @@ class Trainer:
             loss=self.loss,
             loss_weights=self.loss_weights,
             metrics=None if accuracy is None else [accuracy],
+            steps_per_execution=self._steps_per_execution(model, partial_epoch),
         )
         if model.distribute_strategy.num_replicas_in_sync > 1:
             if not isinstance(model, MultiWorkerFit):
                 multi_worker_fit.patch_fit_for_multi_worker(model)
         return model
+
+    def _steps_per_execution(self, model, partial_epoch):
+        several = model.distribute_strategy.num_replicas_in_sync > 1
+        if self.steps_per_execution == 1 or several:
+            return 1
+        steps = math.gcd(self.dataset.steps_per_epoch, partial_epoch)
+        most = min(self.steps_per_execution, steps)
+        sparse_step = find_sparse_step(model)
+        if sparse_step is not None and sparse_step.algorithm.updates_masks:
+            # Callbacks see the masks after each update.
+            most = min(most, sparse_step.schedule.interval or 1)
+        return max(n for n in range(1, most + 1) if steps % n == 0)
 
     def loss_function(self, temperature=1.0):
         """Returns the loss as a function; see `losses.as_function`.

@@ -252,6 +252,21 @@ def test_the_other_runs_are_trained_if_one_fails(
     ]
 
 
+def test_a_process_trains_the_seeds_of_one_setting_in_a_row():
+    waiting = sweep_grid.grid(["t"], ["rigl"], [0.9, 0.98], [0, 1, 2])
+    first, *_, last = waiting
+
+    def pop(last, active):
+        return str(parallel_runs._pop(waiting, last, active).path)
+
+    assert pop(None, []) == "t/rigl/sparsity=0.9/seed=0"
+    assert pop(None, [first]) == "t/rigl/sparsity=0.98/seed=0"
+    assert pop(first, [last]) == "t/rigl/sparsity=0.9/seed=1"
+    assert pop(last, [first]) == "t/rigl/sparsity=0.98/seed=1"
+    assert pop(last, [first]) == "t/rigl/sparsity=0.98/seed=2"
+    assert pop(last, [first]) == "t/rigl/sparsity=0.9/seed=2"
+
+
 @pytest.mark.parametrize(
     ("code", "words"),
     [

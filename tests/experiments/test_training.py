@@ -16,6 +16,7 @@ from rigl_tf.analysis import flops
 from rigl_tf.experiments import run_record
 from rigl_tf.results import grouping
 from rigl_tf.sparsity import schedules
+from rigl_tf.training.trainer import Trainer
 
 EPOCHS = 4
 RIGL = experiments.Method(
@@ -206,6 +207,68 @@ def test_another_seed_gives_other_numbers(task, rigl_run, tmp_path):
     other = experiments.train(tmp_path, task, RIGL, seed=1, verbose=0)
 
     assert other.history["loss"] != rigl_run[1].history["loss"]
+
+
+@pytest.mark.few(2)
+@pytest.mark.parametrize("name", ["dense", *rigl_tf.algorithms.ALGORITHMS])
+def test_a_traced_model_trains_with_another_seed(
+    name, task, whole_run, tmp_path
+):
+    directory, record = whole_run(name)
+    traced = experiments.TracedModel()
+    faster = dataclasses.replace(task, steps_per_execution=3)
+
+    runs = [
+        experiments.train(
+            tmp_path / str(seed),
+            faster,
+            method(name),
+            seed,
+            verbose=0,
+            traced=traced,
+            reports=False,
+        )
+        for seed in (1, 0)
+    ]
+
+    assert numbers(runs[0]) != numbers(record)
+    assert numbers(runs[1]) == numbers(record)
+    assert_same_weights(tmp_path / "0", directory)
+    assert not (tmp_path / "0" / "figures").exists()
+
+
+def test_a_traced_model_keeps_its_number_of_connections(task):
+    def model(sparsity, storage="dense"):
+        changed = dataclasses.replace(RIGL, sparsity=sparsity, storage=storage)
+        sparse = changed.build(task.network(), seed=0)
+        sparse.compile("sgd", "mse")
+        return sparse
+
+    traced = experiments.TracedModel()
+    first = traced.with_state_of(model(0.8))
+
+    assert traced.with_state_of(model(0.8)) is first
+    for other in (model(0.5), model(0.5, "active"), model(0.5, "active")):
+        assert traced.with_state_of(other) is other
+
+
+def test_a_call_has_at_most_one_update(task):
+    def steps(most, interval):
+        schedule = schedules.UpdateSchedule(interval)
+        changed = dataclasses.replace(RIGL, schedule=schedule)
+        trainer = Trainer(
+            task.dataset,
+            EPOCHS,
+            task.optimizer,
+            task.loss,
+            steps_per_execution=most,
+        )
+        sparse = changed.build(task.network(), seed=0)
+        return trainer.compile(sparse).steps_per_execution
+
+    # An epoch has four steps.
+    assert [steps(most, 10) for most in (1, 2, 3, 4, 10)] == [1, 2, 2, 4, 4]
+    assert [steps(10, interval) for interval in (2, 3, 4)] == [2, 2, 4]
 
 
 def test_a_finished_run_keeps_no_checkpoints(task, tmp_path, monkeypatch):

@@ -67,7 +67,11 @@ class IMP(TicketFinder):
         num = pruning_counts.num_rounds(request.density, self.rate)
         steps = pruning_counts.exponential(size, request.density, num)
         trainer, epochs = request.trainer, request.epochs(self)
-        trainer.compile(sparse, optimizers.task_optimizer(trainer, epochs))
+        trainer.compile(
+            sparse,
+            optimizers.task_optimizer(trainer, epochs),
+            self.rewind_step,
+        )
         fresh = _values(sparse.optimizer.variables)
         if self.rewind_step:
             trainer(
