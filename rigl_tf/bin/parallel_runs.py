@@ -74,7 +74,7 @@ def train_all(runs, directory):
         SystemExit: With code `callbacks.STOPPED`, after SIGTERM or SIGINT.
     """
     failed = []
-    for _, group in itertools.groupby(sorted(runs, key=_waits), _waits):
+    for _, group in itertools.groupby(sorted(runs, key=_level), _level):
         for run, record in _outcomes(group, directory):
             if record is None:
                 failed.append(str(run.path))
@@ -87,8 +87,8 @@ def train_all(runs, directory):
         )
 
 
-def _waits(run):
-    return run.needs_other_runs
+def _level(run):
+    return run.level
 
 
 def _outcomes(runs, directory):

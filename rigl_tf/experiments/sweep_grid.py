@@ -79,9 +79,15 @@ class Run:
         return [*bindings, *self.settings, *self._best(directory)]
 
     @property
-    def needs_other_runs(self):
-        """Boolean, whether the run needs the results of other runs."""
-        return self.source is not None or bool(self.tried)
+    def others(self):
+        """List of the `Run` that must be finished before this run."""
+        trials = [run for way in self.tried for run in way]
+        return trials if self.source is None else [*trials, self.source]
+
+    @property
+    def level(self):
+        """Integer, 0 without `others`, else one more than theirs."""
+        return 1 + max((run.level for run in self.others), default=-1)
 
     def _best(self, directory):
         """Returns the settings with the best validation accuracy."""
@@ -155,22 +161,7 @@ def grid(
             f"Received: tried={tried!r}."
         )
     trials = {
-        (task, method): tuple(
-            tuple(
-                Run(
-                    task,
-                    method,
-                    None,
-                    tried_at,
-                    seed,
-                    settings=tuple(way),
-                    variant=",".join(way).replace(" ", ""),
-                    is_trial=True,
-                )
-                for seed in tried_seeds
-            )
-            for way in ways
-        )
+        (task, method): make_trials(task, method, ways, tried_at, tried_seeds)
         for task in tasks
         for method, ways in tried.items()
     }
@@ -196,6 +187,37 @@ def grid(
         *runs,
         *(run for ways in trials.values() for way in ways for run in way),
     ]
+
+
+def make_trials(task, method, ways, sparsity, seeds):
+    """Returns the trials of settings of a method.
+
+    Args:
+        task: String.
+        method: String.
+        ways: List of lists of bindings.
+        sparsity: Float.
+        seeds: List of integers.
+
+    Returns:
+        Tuple of tuples of `Run`: for each list of bindings, one trial per seed.
+    """
+    return tuple(
+        tuple(
+            Run(
+                task,
+                method,
+                None,
+                None if method == "dense" else sparsity,
+                seed,
+                settings=tuple(way),
+                variant=",".join(way).replace(" ", ""),
+                is_trial=True,
+            )
+            for seed in seeds
+        )
+        for way in ways
+    )
 
 
 def _points(axes):

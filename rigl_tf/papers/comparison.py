@@ -63,6 +63,8 @@ METRICS = {
     ),
     "shuffle": Metric("shuffled, %", _check("shuffle")),
     "reinitialize": Metric("other weights, %", _check("reinitialize")),
+    "kaiming": Metric("weights of He, %", _check("kaiming")),
+    "invert": Metric("inverted, %", _check("invert")),
     "training": Metric("FLOPs training, x", _flops("total")),
     "inference": Metric("FLOPs inference, x", _flops("inference")),
     "empty_outputs": Metric("empty neurons, %", _empty("outputs")),

@@ -1,5 +1,7 @@
 """Tests of sweeps."""
 
+import dataclasses
+
 import pytest
 
 from rigl_tf import results
@@ -75,9 +77,10 @@ def test_runs_take_the_settings_that_are_best_on_validation_data(tmp_path):
         f"t/snip/trials/A=1/sparsity=0.9/seed={seed}" for seed in (5, 6)
     ] + [f"t/snip/trials/A=2/sparsity=0.9/seed={seed}" for seed in (5, 6)]
     assert trials[0].bindings(".") == ["SEED = 5", "SPARSITY = 0.9", "A = 1"]
-    assert run.needs_other_runs and not any(
-        trial.needs_other_runs for trial in trials
-    )
+    assert (run.level, run.others) == (1, trials)
+    assert {trial.level for trial in trials} == {0}
+    after = dataclasses.replace(run, tried=(), source=run)
+    assert (after.level, after.others) == (2, [run])
     with pytest.raises(ValueError, match="depend on .*seed=5, which is not"):
         run.bindings(tmp_path)
     # The test accuracy, which the first settings have, decides nothing.

@@ -1,0 +1,173 @@
+"""Tests claims of the papers on data that trains in minutes.
+
+rigl-claims
+rigl-claims --claim=3 --output_dir=runs/claims
+rigl-claims --claim=3,4 --output_dir=runs/claims --jobs=2
+rigl-claims --output_dir=runs/claims --report
+
+The first command lists the claims. The second trains the runs of a claim that
+are not finished and prints its table; the third, of several claims. --report
+trains nothing and prints the tables of all claims with finished runs. Claims
+share runs.
+"""
+
+import math
+import statistics
+
+from absl import flags
+
+from rigl_tf import results
+from rigl_tf.bin import cli
+from rigl_tf.bin import parallel_runs
+from rigl_tf.papers import claims
+from rigl_tf.papers import comparison
+from rigl_tf.papers import verdicts
+from rigl_tf.utils import text_tables
+
+_CLAIM = flags.DEFINE_list("claim", [], "Numbers of claims; all by default.")
+_REPORT = flags.DEFINE_bool("report", False, "Train nothing.")
+
+
+def main():
+    """Lists, trains or reports the claims that the flags select."""
+    known = claims.read()
+    for number in _CLAIM.value:
+        if number not in known:
+            raise ValueError(
+                f"--claim must be from 1 to {len(known)}. "
+                f"Received: --claim={number}."
+            )
+    selected = {n: known[n] for n in _CLAIM.value or known}
+    if not _CLAIM.value and not flags.FLAGS["output_dir"].present:
+        print(_list(selected))
+        return
+    directory = parallel_runs.output_dir("papers")
+    if not _REPORT.value:
+        _train(selected.values(), directory)
+    found = results.read_all(directory)
+    summary = [("", "claim", "where", "verdict")]
+    for number, claim in selected.items():
+        text, decided = report(number, claim, directory, found)
+        if _CLAIM.value or decided or claim.untested:
+            print(text, flush=True)
+            shown = "cannot be tested here" if claim.untested else decided
+            summary.append((number, claim.text, claim.where, shown))
+    if len(summary) > 2:
+        print(text_tables.markdown(summary))
+
+
+def _list(selected):
+    rows = [("", "claim", "where", "runs")]
+    for number, claim in selected.items():
+        count = claim.untested or str(len(claim.all_runs()))
+        rows.append((number, claim.text, claim.where, count))
+    return text_tables.markdown(rows)
+
+
+def _train(selected, directory):
+    """Trains the unfinished runs of claims, with a line for each."""
+    runs = list(
+        dict.fromkeys(r for claim in selected for r in claim.all_runs())
+    )
+    for number, (run, record) in enumerate(
+        parallel_runs.train_all(runs, directory), 1
+    ):
+        print(
+            f"[{number}/{len(runs)}] {run.path}  test accuracy "
+            f"{100 * record.test['accuracy']:.2f} %",
+            flush=True,
+        )
+
+
+def report(number, claim, directory, records):
+    """Returns the text and the verdict on a claim.
+
+    Args:
+        number: String, the number of the claim.
+        claim: `Claim`.
+        directory: Path of the runs.
+        records: Dictionary from the path of a run to its `Record`.
+
+    Returns:
+        Pair of strings: Markdown, and the verdict, which is empty without
+        finished runs.
+    """
+    title = f"## {number}. {claim.text}\n\n{claim.where}."
+    if claim.untested:
+        return f"{title} Cannot be tested here: {claim.untested}\n", ""
+    head = ("task", "sparsity", "seeds", *_names(claim), "difference", "p")
+    rows, shown = [head], []
+    for task, index in claim.cases:
+        pairs = _pairs(claim, task, index, directory, records)
+        if not pairs:
+            continue
+        found = verdicts.Difference(*zip(*pairs, strict=True))
+        is_shown = found.shows(claim.expected, claim.margin)
+        shown.append(is_shown)
+        low, high = found.interval
+        rows.append(
+            (
+                task,
+                _sparsity(claim, index),
+                str(len(pairs)),
+                _mean(found.first),
+                _mean(found.second),
+                f"{found.mean:+.2f} ({low:+.2f} to {high:+.2f})",
+                f"{found.p_value:.3f}",
+            )
+        )
+    if not shown:
+        return f"{title} No run is finished.\n", ""
+    decided = verdicts.verdict(shown)
+    table = text_tables.markdown(rows)
+    return f"{title} Verdict: {decided}.\n\n{table}\n", decided
+
+
+def _pairs(claim, task, index, directory, records):
+    """Returns pairs of values, one for each seed with both runs."""
+    sides = [
+        (side.metric, claim.runs(side, task, index))
+        for side in (claim.first, claim.second)
+    ]
+    pairs = []
+    for seed in range(claim.seeds):
+        pair = []
+        for metric, runs in sides:
+            record = records.get(directory / runs[seed].path)
+            value = record and comparison.METRICS[metric].value(record)
+            pair.append(math.nan if value is None else value)
+        if not any(map(math.isnan, pair)):
+            pairs.append(pair)
+    return pairs
+
+
+def _names(claim):
+    names = []
+    for side in (claim.first, claim.second):
+        title = comparison.METRICS[side.metric].title
+        names.append(f"{side.name or side.method}: {title}")
+    return names
+
+
+def _sparsity(claim, index):
+    values = [
+        (side.sparsity or claim.sparsity)[index]
+        for side in (claim.first, claim.second)
+        if side.method != "dense"
+    ]
+    return ", ".join(dict.fromkeys(f"{value:g}" for value in values))
+
+
+def _mean(values):
+    if len(values) < 2:
+        return f"{values[0]:.2f}"
+    return f"{statistics.mean(values):.2f} ± {statistics.stdev(values):.2f}"
+
+
+def run():
+    """Entry point of `rigl-claims`."""
+    cli.run(main, resume_hint="continue it with the same command")
+
+
+if __name__ == "__main__":
+    run()
