@@ -3,14 +3,17 @@
 rigl-claims
 rigl-claims --claim=3 --output_dir=runs/claims
 rigl-claims --claim=3,4 --output_dir=runs/claims --jobs=2
+rigl-claims --claim=3 --on=digits_mlp --output_dir=runs/digits
 rigl-claims --output_dir=runs/claims --report
 
 The first command lists the claims. The second trains the runs of a claim that
-are not finished and prints its table; the third, of several claims. --report
-trains nothing and prints the tables of all claims with finished runs. Claims
-share runs.
+are not finished and prints its table; the third, of several claims; the
+fourth, on another task. --report trains nothing and prints the tables of all
+claims with finished runs. Claims share runs, and the trials that choose their
+settings.
 """
 
+import dataclasses
 import math
 import statistics
 
@@ -18,6 +21,7 @@ from absl import flags
 
 from rigl_tf import results
 from rigl_tf.bin import cli
+from rigl_tf.bin import paper_flags
 from rigl_tf.bin import parallel_runs
 from rigl_tf.papers import claims
 from rigl_tf.papers import comparison
@@ -38,6 +42,11 @@ def main():
                 f"Received: --claim={number}."
             )
     selected = {n: known[n] for n in _CLAIM.value or known}
+    if (task := paper_flags.task()) is not None:
+        selected = {
+            number: dataclasses.replace(claim, tasks=(task,))
+            for number, claim in selected.items()
+        }
     if not _CLAIM.value and not flags.FLAGS["output_dir"].present:
         print(_list(selected))
         return
@@ -53,7 +62,8 @@ def main():
             shown = "cannot be tested here" if claim.untested else decided
             summary.append((number, claim.text, claim.where, shown))
     if len(summary) > 2:
-        print(text_tables.markdown(summary))
+        print(f"## Verdicts\n\n{text_tables.markdown(summary)}\n")
+    print(f"## Settings\n\n{_settings(selected.values(), directory)}")
 
 
 def _list(selected):
@@ -77,6 +87,33 @@ def _train(selected, directory):
             f"{100 * record.test['accuracy']:.2f} %",
             flush=True,
         )
+
+
+def _settings(selected, directory):
+    """Returns a table of the trials of settings; the chosen ones are bold."""
+    rows = [("task", "method", "settings", "validation accuracy, %")]
+    tried = [run.tried for claim in selected for run in claim.all_runs()]
+    for ways in dict.fromkeys(filter(None, tried)):
+        records = [
+            [results.find(directory / run.path) for run in way] for way in ways
+        ]
+        if not all(map(all, records)):
+            continue
+        values = [[r.final_val_accuracy for r in way] for way in records]
+        best = max(map(statistics.mean, values))
+        for way, value in zip(ways, values, strict=True):
+            text = ", ".join(way[0].settings)
+            is_best = statistics.mean(value) == best
+            rows.append(
+                (
+                    way[0].task,
+                    way[0].method,
+                    f"**{text}**" if is_best else text,
+                    ", ".join(f"{100 * each:.2f}" for each in value),
+                )
+            )
+            best = math.inf if is_best else best  # the first of equals
+    return text_tables.markdown(rows)
 
 
 def report(number, claim, directory, records):

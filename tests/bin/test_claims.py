@@ -58,8 +58,18 @@ def test_a_claim_is_trained_and_reported(
     program.main()
 
     printed = capsys.readouterr().out
-    assert "[32/32] fashion_mlp/static/sparsity=0.995/seed=4" in printed
+    assert "[26/26] fashion_mlp/static/sparsity=0.995/seed=4" in printed
     assert "Verdict: does not hold." in printed
+    assert "| fashion_mlp | rigl   | **LEARNING_RATE = 0.002** |" in printed
+
+
+def test_a_claim_is_tested_on_another_task(parsed_flags, tmp_path, capsys):
+    task = "--on=digits_mlp"
+    parsed_flags("--claim=1", task, f"--output_dir={tmp_path}", "--report")
+
+    program.main()
+
+    assert "No run is finished." in capsys.readouterr().out
 
 
 def test_every_claim_is_listed(parsed_flags, capsys):
