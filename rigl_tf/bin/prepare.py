@@ -3,9 +3,12 @@
 rigl-prepare
 rigl-prepare --dataset=cifar10 --archive=~/Downloads/cifar-10-binary.tar.gz
 rigl-prepare --dataset=cifar10
+rigl-prepare --dataset=fashion_mnist \\
+    --archive=/usr/share/datasets/fashion-mnist
 
-Without --archive, TFDS downloads the data set if possible. Checksums of
-archives are verified if TFDS knows them.
+An archive may be a directory with all archives of the data set. Without
+--archive, TFDS downloads the data set if possible. Checksums of archives are
+verified if they are known.
 """
 
 import errno
@@ -24,7 +27,10 @@ _DATASET = flags.DEFINE_string(
     "dataset", None, "Name of the data set; by default, all are listed."
 )
 _ARCHIVE = flags.DEFINE_multi_string(
-    "archive", [], "Path of a downloaded archive. May be repeated."
+    "archive",
+    [],
+    "Path of a downloaded archive, or a directory with all archives. May be "
+    "repeated.",
 )
 _DATA_DIR = flags.DEFINE_string(
     "data_dir", None, "Output directory; by default, TFDS's data directory."
@@ -59,8 +65,9 @@ def prepare_dataset(name, archives=(), data_dir=None):
 
     Args:
         name: String, a key of `prepared.SOURCES`.
-        archives: List of paths of the archives. If empty, the archives are
-            downloaded.
+        archives: List of paths of the archives, or of one directory with all
+            archives. If empty, the archives are downloaded. IDX files may be
+            uncompressed.
         data_dir: Where TFDS keeps prepared data, or `None` for its default.
 
     Returns:
@@ -75,9 +82,11 @@ def prepare_dataset(name, archives=(), data_dir=None):
     source = prepared.SOURCES[name]
     builder = prepared.make_builder(name, prepared.directory(data_dir))
     manual = None
-    paths = [pathlib.Path(path).expanduser() for path in archives]
+    paths = _paths(source, archives)
     if paths:
-        if sorted(path.name for path in paths) != sorted(source.files):
+        if sorted(_official_name(source, p) for p in paths) != sorted(
+            source.files
+        ):
             raise ValueError(
                 f"{name} needs the archives {' and '.join(source.files)}. "
                 f"Received: --archive={', '.join(map(str, paths))}."
@@ -85,7 +94,8 @@ def prepare_dataset(name, archives=(), data_dir=None):
         missing = [path for path in paths if not path.is_file()]
         if missing:
             raise FileNotFoundError(
-                f"The archive must exist. Received: --archive={missing[0]}."
+                f"The archive must exist. Received: --archive={missing[0]}. "
+                f"Download {missing[0].name} from {source.url}."
             )
         if len({path.parent for path in paths}) > 1:
             raise ValueError(
@@ -93,6 +103,8 @@ def prepare_dataset(name, archives=(), data_dir=None):
                 f"--archive={', '.join(map(str, paths))}."
             )
         manual = paths[0].parent
+        if source.is_idx:
+            builder = _idx_builder(name, paths, data_dir)
     elif source.by_hand:
         raise ValueError(
             f"Download {' and '.join(source.files)} from {source.url} and "
@@ -127,6 +139,32 @@ def prepare_dataset(name, archives=(), data_dir=None):
             f"{type(error).__name__}: {error}."
         ) from error
     return builder.data_path
+
+
+def _paths(source, archives):
+    """Returns the paths of all archives, some of which may not exist."""
+    paths = [pathlib.Path(path).expanduser() for path in archives]
+    if len(paths) == 1 and paths[0].is_dir():
+        paths = [paths[0] / file for file in source.files]
+        if source.is_idx:
+            plain = {path: path.with_suffix("") for path in paths}
+            paths = [
+                plain[p] if plain[p].is_file() and not p.is_file() else p
+                for p in paths
+            ]
+    return paths
+
+
+def _official_name(source, path):
+    if source.is_idx and path.suffix != ".gz":
+        return f"{path.name}.gz"
+    return path.name
+
+
+def _idx_builder(name, paths, data_dir):
+    from rigl_tf.datasets import idx_builder  # imports TFDS, which is slow
+
+    return idx_builder.make_builder(name, paths, prepared.directory(data_dir))
 
 
 def _check_tar(archive):

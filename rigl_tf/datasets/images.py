@@ -29,7 +29,10 @@ def standardize(x):
 
 
 def read_split(name, split, data_dir=None):
-    """Reads the images of one split, in the order of the source.
+    """Reads the images of one split.
+
+    The order is the order of the source if TFDS keeps the names of images.
+    Otherwise, it is TFDS's order, which is random but always the same.
 
     Args:
         name: String, a key of `prepared.SOURCES`.
@@ -48,9 +51,11 @@ def read_split(name, split, data_dir=None):
     examples = prepared.builder(name, data_dir).as_dataset(
         split=split, batch_size=-1, shuffle_files=False
     )
+    arrays = examples["image"].numpy(), examples["label"].numpy()
+    if "id" not in examples:
+        return arrays
     # TFDS writes examples in a different order.
-    order = np.argsort(examples["id"].numpy())
-    return examples["image"].numpy()[order], examples["label"].numpy()[order]
+    return take(arrays, np.argsort(examples["id"].numpy()))
 
 
 def take(arrays, indices):

@@ -24,6 +24,8 @@ class Source:
         builder: String, the module of a TFDS builder in this library, or
             `None` if TFDS has a builder.
         by_hand: Boolean, whether users must download the archives.
+        is_idx: Boolean, whether the archives are compressed IDX files, which
+            may also be passed without compression.
     """
 
     name: str
@@ -33,11 +35,34 @@ class Source:
     num_classes: int
     builder: str | None = None
     by_hand: bool = False
+    is_idx: bool = False
 
 
+_IDX = (
+    "train-images-idx3-ubyte.gz",
+    "train-labels-idx1-ubyte.gz",
+    "t10k-images-idx3-ubyte.gz",
+    "t10k-labels-idx1-ubyte.gz",
+)
 SOURCES = {
     source.name: source
     for source in (
+        Source(
+            "mnist",
+            _IDX,
+            "https://storage.googleapis.com/cvdf-datasets/mnist/",
+            (28, 28, 1),
+            10,
+            is_idx=True,
+        ),
+        Source(
+            "fashion_mnist",
+            _IDX,
+            "https://github.com/zalandoresearch/fashion-mnist",
+            (28, 28, 1),
+            10,
+            is_idx=True,
+        ),
         Source(
             "cifar10",
             ("cifar-10-binary.tar.gz",),
@@ -128,12 +153,14 @@ def builder(name, data_dir=None):
     """
     source, path = SOURCES[name], directory(data_dir)
     if not is_prepared(name, data_dir):
-        archive_flags = " ".join(f"--archive={file}" for file in source.files)
+        several = len(source.files) > 1
+        archive_flag = "DIRECTORY" if several else source.files[0]
         data_dir_flag = f" --data_dir={path}" if data_dir else ""
         raise FileNotFoundError(
             f"{name} is not prepared in {path}. Download "
             f"{' and '.join(source.files)} from {source.url} and run\n"
-            f"  rigl-prepare --dataset={name} {archive_flags}{data_dir_flag}"
+            f"  rigl-prepare --dataset={name} --archive={archive_flag}"
+            f"{data_dir_flag}"
         )
     return make_builder(name, path)
 

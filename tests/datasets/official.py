@@ -1,5 +1,6 @@
 """Small archives in the official formats of data sets."""
 
+import gzip
 import io
 import tarfile
 import zipfile
@@ -25,6 +26,25 @@ def tar(path, files, mode="w"):
             info.size = len(data)
             archive.addfile(info, io.BytesIO(data))
     return path
+
+
+def idx_files(folder, train, test, compressed=True):
+    """The four files of MNIST, of pairs of labels and images."""
+    arrays = {
+        f"{start}-{what}-idx{array.ndim}-ubyte": array
+        for start, pair in {"train": train, "t10k": test}.items()
+        for what, array in zip(("labels", "images"), pair, strict=True)
+    }
+    folder.mkdir()
+    paths = []
+    for name, array in arrays.items():
+        data = bytes([0, 0, 8, array.ndim])
+        data += np.array(array.shape, ">u4").tobytes()
+        data += array.astype(np.uint8).tobytes()
+        path = folder / f"{name}.gz" if compressed else folder / name
+        path.write_bytes(gzip.compress(data) if compressed else data)
+        paths.append(path)
+    return paths
 
 
 def cifar_records(labels, images, coarse=None):

@@ -24,6 +24,8 @@ NAMES = {
     "tiny_imagenet": datasets.tiny_imagenet,
     "caltech101": datasets.caltech101,
     "imagenet2012": datasets.imagenet2012,
+    "mnist": datasets.mnist,
+    "fashion_mnist": datasets.fashion_mnist,
 }
 
 
@@ -338,7 +340,8 @@ def test_archives_within_an_archive_have_only_files_too(small, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "name", [name for name, s in prepared.SOURCES.items() if not s.by_hand]
+    "name",
+    [n for n, s in prepared.SOURCES.items() if not (s.by_hand or s.is_idx)],
 )
 def test_archives_with_a_known_checksum_are_not_opened_otherwise(
     name, tmp_path
@@ -363,6 +366,12 @@ def test_archives_with_a_known_checksum_are_not_opened_otherwise(
             ["no/cifar-10-binary.tar.gz"],
             FileNotFoundError,
             "archive=no/cifar",
+        ),
+        (
+            "mnist",
+            ["."],
+            FileNotFoundError,
+            "train-images-idx3-ubyte.gz from https://",
         ),
         ("imagenet2012", [], ValueError, "Download ILSVRC2012_img_train.tar"),
         ("tiny_imagenet", [], ValueError, "and pass --archive="),
