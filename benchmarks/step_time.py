@@ -22,6 +22,10 @@ from rigl_tf import models
 from rigl_tf.sparsity import schedules
 
 NETWORKS = {
+    "MLP 300-100": (
+        lambda: models.mlp((784,), 10, hidden=(300, 100)),
+        (784,),
+    ),
     "MLP 3 x 2048": (
         lambda: models.mlp((784,), 10, hidden=(2048, 2048, 2048)),
         (784,),
@@ -83,6 +87,9 @@ def main():
     """Prints the table."""
     fewer = 4 if "--quick" in sys.argv[1:] else 1
     cases = [
+        ("MLP 300-100", "rigl", 1, 1000, False),
+        ("MLP 300-100", "rigl", 32, 1000, False),
+        ("MLP 300-100", "rigl", 128, 1000, False),
         ("MLP 3 x 2048", "rigl", 128, 200, False),
         ("MLP 3 x 2048", "rigl", 512, 100, False),
         ("MLP 3 x 2048", "rigl", 128, 200, True),

@@ -12,7 +12,6 @@ from rigl_tf.algorithms.random_numbers import SliceNumbers
 from rigl_tf.kernels import index_sets
 from rigl_tf.kernels.stored_kernel import StoredKernel
 from rigl_tf.sparsity import masks
-from rigl_tf.sparsity import top_k
 from rigl_tf.utils.tensors import as_array
 
 _TILE = 1 << 18  # the least connections that an update looks at at a time
@@ -33,15 +32,14 @@ def random_positions(size, count, seed):
 
     tile = _tile_of(size)
 
-    def keys(number):
+    def scores(number):
         start = number * tile
         stop = tf.minimum(start + tile, size)
-        drawn = masks.random_scores_slice(start, stop, seed)
-        return start, top_k.keys_of(drawn, None)
+        return start, masks.random_scores_slice(start, stop, seed)
 
     num_tiles = -(-size // tile)
     return index_sets.best(
-        keys, num_tiles, tf.constant(count, tf.int64)
+        scores, num_tiles, tf.constant(count, tf.int64)
     ).numpy()
 
 
@@ -91,26 +89,33 @@ class ActiveKernel(StoredKernel):
 
     def grow(self, view, scores, num_grow, inputs):
         before = tf.convert_to_tensor(self.active)
-        now = tf.boolean_mask(before, view.mask)
+        origins = tf.cast(tf.where(view.mask)[:, 0], tf.int32)
+        now = tf.gather(before, origins)
         num_parts = len(masks.score_functions(scores(view.candidates(0))))
         room = view.size - tf.size(now, tf.int64)
         left = tf.minimum(tf.cast(num_grow, tf.int64), room)
         for i in range(num_parts):
             part = masks.equal_part(left, num_parts - i)
             grown = index_sets.best(
-                functools.partial(self._keys, view, now, scores, i),
+                functools.partial(self._scores, view, scores, i),
                 view.num_tiles,
                 part,
+                taken=now,
             )
-            now = index_sets.merged(now, grown)
+            order = index_sets.merge_order(now, grown)
+            # What was dropped just now may grow again.
+            regrown = index_sets.origins(before, grown)
+            origins = tf.gather(tf.concat([origins, regrown], 0), order)
+            now = tf.gather(tf.concat([now, grown], 0), order)
             left -= part
         now = index_sets.padded(now, self.capacity)
+        origins = index_sets.padded(origins, self.capacity, padding=-1)
         weights = self.new_weights(
             inputs,
             (self.capacity,),
             lambda: self._gradient_at(now, inputs.flows),
         )
-        return masks.count(self._take(now, weights, inputs.slots))
+        return masks.count(self._take(now, weights, inputs.slots, origins))
 
     @property
     def _rows(self):
@@ -176,13 +181,11 @@ class ActiveKernel(StoredKernel):
         rows = [f.gradient(start // outputs, stop // outputs) for f in flows]
         return self._shown(tf.reshape(tf.add_n(rows), [-1]))
 
-    def _keys(self, view, now, scores, part, number):
-        """Returns where a tile starts, and the keys of its candidates."""
-        start, stop = self.tile_range(number)
+    def _scores(self, view, scores, part, number):
+        """Returns where a tile starts, and its scores."""
+        start, _ = self.tile_range(number)
         functions = masks.score_functions(scores(view.candidates(number)))
-        # Connections that an earlier part has grown cannot grow again.
-        candidates = tf.logical_not(index_sets.between(now, start, stop))
-        return start, top_k.keys_of(functions[part](), candidates)
+        return start, tf.reshape(functions[part](), [-1])
 
 
 class _NumbersOfActive(RandomNumbers):

@@ -21,17 +21,26 @@ def count(positions):
     return tf.searchsorted(positions, [NONE], out_type=tf.int64)[0]
 
 
-def merged(one, other):
-    """Returns the union of two disjoint lists without padding."""
+def merge_order(one, other):
+    """Returns indices that sort `one` and `other` joined, which are disjoint.
+
+    Args:
+        one: Sorted int32 tensor without padding.
+        other: The same.
+    """
     places = tf.searchsorted(one, other) + tf.range(tf.size(other))
     total = tf.size(one) + tf.size(other)
     is_other = _marked(places, total)
-    both = tf.tensor_scatter_nd_update(
-        tf.zeros([total], tf.int32), places[:, None], other
-    )
-    return tf.tensor_scatter_nd_update(
-        both, tf.where(tf.logical_not(is_other)), one
-    )
+    ranks = tf.cumsum(tf.cast(is_other, tf.int32))
+    of_one = tf.range(total) - ranks
+    return tf.where(is_other, tf.size(one) + ranks - 1, of_one)
+
+
+def contains(positions, others):
+    """Returns which of the others are among the positions, both sorted."""
+    positions = tf.pad(positions, [[0, 1]], constant_values=NONE)
+    places = tf.searchsorted(positions, others)
+    return tf.equal(tf.gather(positions, places), others)
 
 
 def between(positions, start, stop):
@@ -105,36 +114,57 @@ def on_grid(positions, values, size):
     return grid[:size]
 
 
-def best(tile, num_tiles, k):
-    """Finds the positions of the highest keys, without holding all keys.
+def best(tile, num_tiles, k, taken=None):
+    """Finds the positions of the highest scores, without holding all scores.
 
     Args:
         tile: Function from the number of a tile to the position where it
-            starts and its keys, as `top_k.keys_of` returns them. Tiles
-            follow one another.
+            starts and its flat scores. Tiles follow one another.
         num_tiles: Integer.
         k: int64 scalar, at most the number of candidates.
+        taken: Sorted int32 tensor without padding, positions that are no
+            candidates.
 
     Returns:
-        Sorted int32 tensor of `k` positions. Of equal keys, the keys of
+        Sorted int32 tensor of `k` positions. Of equal scores, the scores of
         lower positions are chosen.
     """
+    taken = tf.zeros([0], tf.int32) if taken is None else taken
 
     def shortened(keys, found, threshold):
         selected = top_k.top_k_threshold(keys, k)
-        chosen = top_k.selected_mask(keys, *selected)
+        chosen = tf.where(top_k.selected_mask(keys, *selected))[:, 0]
         del threshold
         return (
-            tf.boolean_mask(keys, chosen),
-            tf.boolean_mask(found, chosen),
+            tf.gather(keys, chosen),
+            tf.gather(found, chosen),
             selected.threshold,
         )
 
+    def better(start, scores, threshold):
+        """Returns the indices of the candidates above a threshold."""
+        stop = start + tf.size(scores)
+
+        def by_score():
+            higher = tf.where(top_k.is_higher(scores, threshold))[:, 0]
+            first, last = bounds(taken, start, stop)
+            places = start + tf.cast(higher, tf.int32)
+            is_taken = contains(taken[first:last], places)
+            return tf.boolean_mask(higher, tf.logical_not(is_taken))
+
+        def by_key():
+            candidates = tf.logical_not(between(taken, start, stop))
+            keys = top_k.keys_of(scores, candidates)
+            return tf.where(keys > threshold)[:, 0]
+
+        return tf.cond(top_k.has_score(threshold, scores), by_score, by_key)
+
     def look(number, keys, found, threshold):
-        start, here = tile(number)
-        better = tf.where(here > threshold)[:, 0]
-        keys = tf.concat([keys, tf.gather(here, better)], axis=0)
-        places = start + tf.cast(better, tf.int32)
+        start, scores = tile(number)
+        higher = better(start, scores, threshold)
+        here = top_k.keys_of(tf.gather(scores, higher), None)
+        keys = tf.concat([keys, here], axis=0)
+        places = start + tf.cast(higher, tf.int32)
         found = tf.concat([found, places], axis=0)
         # Not after every tile, because a selection takes long.
         return number + 1, *tf.cond(

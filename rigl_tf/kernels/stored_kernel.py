@@ -51,7 +51,7 @@ class StoredKernel(SparseKernel):
                 "lower sparsity, or with `storage='dense'`."
             )
 
-    def _take(self, now, new_weights=None, slots=()):
+    def _take(self, now, new_weights=None, slots=(), origins=None):
         """Replaces the stored units; units that stay keep their values.
 
         Args:
@@ -59,11 +59,14 @@ class StoredKernel(SparseKernel):
             new_weights: Tensor of the shape of `variable`, the weights that
                 new units start with, or `None` for zeros.
             slots: List of pairs, as in `UpdateInputs`.
+            origins: `index_sets.origins` of `now` in `active`, if known.
 
         Returns:
             Boolean tensor, `True` for new units.
         """
-        origins = index_sets.origins(tf.convert_to_tensor(self.active), now)
+        if origins is None:
+            old = tf.convert_to_tensor(self.active)
+            origins = index_sets.origins(old, now)
         is_new = (origins < 0) & tf.not_equal(now, index_sets.NONE)
         variables = [(self.variable, 0.0), *slots]
         carried = [

@@ -59,6 +59,35 @@ def _sortable(scores: tf.Tensor) -> tf.Tensor:
     return keys
 
 
+def has_score(threshold: tf.Tensor, scores: tf.Tensor) -> tf.Tensor:
+    """Returns whether a key is of a score that all others compare with.
+
+    The lowest key and the key of NaN are not.
+
+    Args:
+        threshold: int32 scalar.
+        scores: Tensor of the dtype of the scores.
+    """
+    return threshold > (_NAN if scores.dtype.is_floating else _LOWEST)
+
+
+def is_higher(scores: tf.Tensor, threshold: tf.Tensor) -> tf.Tensor:
+    """Returns which keys of scores are above a key that `has_score`.
+
+    This takes less time than to compute the keys.
+
+    Args:
+        scores: Flat tensor.
+        threshold: int32 scalar.
+    """
+    if not scores.dtype.is_floating:
+        return tf.cast(scores, tf.int32) > threshold
+    key = threshold - (tf.int32.max - _INF)
+    negative = tf.bitwise.bitwise_xor(key - 1, tf.int32.max)
+    score = tf.bitcast(tf.where(key < 0, negative, key), tf.float32)
+    return tf.cast(scores, tf.float32) > score
+
+
 # These are `tf.function`s, so that they are traced once for all kernels.
 @tf.function(
     input_signature=[tf.TensorSpec([None], tf.float32)],

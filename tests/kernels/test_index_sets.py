@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from rigl_tf.kernels import coo_kernel
 from rigl_tf.kernels import index_sets
 from rigl_tf.sparsity import masks
-from rigl_tf.sparsity import top_k
 
 places = st.sets(st.integers(0, 60), max_size=40).map(sorted)
 
@@ -24,9 +23,18 @@ def tensor(values, length=None):
 def test_a_union_is_sorted_and_complete(one, other):
     other = [place for place in other if place not in one]
 
-    union = index_sets.merged(tensor(one), tensor(other))
+    order = index_sets.merge_order(tensor(one), tensor(other))
 
+    union = np.array(one + other, int)[order]
     np.testing.assert_array_equal(union, sorted(one + other))
+
+
+@settings(max_examples=50, deadline=None, derandomize=True)
+@given(places, places)
+def test_what_a_set_contains_is_found(one, other):
+    found = index_sets.contains(tensor(one), tensor(other))
+
+    np.testing.assert_array_equal(found, np.isin(other, one))
 
 
 @settings(max_examples=50, deadline=None, derandomize=True)
@@ -56,23 +64,33 @@ def test_values_are_carried_over_by_position(old, new):
 
 
 @settings(max_examples=50, deadline=None, derandomize=True)
-@given(st.lists(st.integers(-3, 3), min_size=1, max_size=60), st.data())
-def test_the_best_of_tiles_are_the_best_of_all(scores, data):
+@given(
+    st.lists(
+        st.sampled_from([-np.inf, -3.0, -0.0, 0.0, 1.0, 2.0, np.inf, np.nan]),
+        min_size=1,
+        max_size=60,
+    ),
+    st.sampled_from(["float32", "float64", "float16", "int32"]),
+    st.data(),
+)
+def test_the_best_of_tiles_are_the_best_of_all(scores, dtype, data):
     """Few different scores, so that ties are broken all the time."""
-    scores = np.array(scores, "float32")
+    scores = np.array(scores)
+    if dtype == "int32":
+        info = np.iinfo(dtype)
+        scores = np.nan_to_num(scores, nan=0, posinf=info.max, neginf=info.min)
+    scores = scores.astype(dtype)
     candidates = np.arange(scores.size) % 3 != 1
     k = data.draw(st.integers(0, int(candidates.sum())))
     rows = data.draw(st.integers(1, scores.size))
 
-    def keys(number):
+    def tile(number):
         start = number * rows
-        here = slice(start, start + rows)
-        return start, top_k.keys_of(
-            tf.constant(scores)[here], tf.constant(candidates)[here]
-        )
+        return start, tf.constant(scores)[start : start + rows]
 
     num_tiles = -(-scores.size // rows)
-    found = index_sets.best(keys, num_tiles, tf.constant(k, tf.int64))
+    taken = tensor(np.flatnonzero(~candidates))
+    found = index_sets.best(tile, num_tiles, tf.constant(k, tf.int64), taken)
 
     mask = masks.top_k_mask(scores, k, candidates)
     np.testing.assert_array_equal(found, np.flatnonzero(mask))

@@ -105,3 +105,17 @@ def test_it_takes_batches_of_any_size_in_one_graph(module):
     for num in (1, 31, 129, 0):
         x = np.ones((num, 30), "float32")
         np.testing.assert_allclose(multiply(x), x @ kernel, atol=1e-5)
+
+
+def test_the_size_of_blocks_changes_no_bit(monkeypatch):
+    active, values, _, x, dy = map(tf.constant, example(130, 90, 70, 0.5))
+    results = []
+    for connections in (1, 1000):
+        for name in ("_PER_VISIT", "_PER_VISIT_BACKWARD"):
+            monkeypatch.setattr(numba_csr_matmul, name, connections)
+        product = numba_csr_matmul.Product(90, 70)
+        y = product.forward(x, values, active)
+        results.append([y, *product.backward(x, values, active, dy)])
+
+    for one, other in zip(*results, strict=True):
+        np.testing.assert_array_equal(one, other)

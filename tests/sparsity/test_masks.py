@@ -525,3 +525,16 @@ def test_ties_over_layers_go_to_the_earlier_layer():
     ]
 
     assert [int(n) for n in masks.count_in_top_k(scores, 4)] == [3, 1, 0]
+
+
+@few
+@given(scores_lists, st.floats(width=32, allow_nan=False))
+def test_scores_compare_with_a_key_as_their_own_keys_do(values, other):
+    scores = tf.constant(values, tf.float32)
+    (threshold,) = selection.keys_of(tf.constant([other], tf.float32), None)
+
+    assert selection.has_score(threshold, scores)
+    np.testing.assert_array_equal(
+        selection.is_higher(scores, threshold),
+        selection.keys_of(scores, None) > threshold,
+    )

@@ -19,7 +19,11 @@ from rigl_tf.kernels.ops import simd_rows
 
 _MOST = 128  # examples in a row
 _STEP = 32  # rows have a multiple of it, so that few kinds are compiled
-_BLOCK = 1 << 16  # floats of a block, 256 KiB
+_BLOCK = 1 << 17  # floats of a block at most, 512 KiB
+# Connections of a unit in a block: with fewer, its row is loaded too often.
+_PER_VISIT = 16
+_PER_VISIT_BACKWARD = 32  # where a visit loads a second row
+_ONE = np.uint64(1)  # no sign, so that numba does not test indices for it
 
 
 class Product:
@@ -72,7 +76,8 @@ class Product:
         where = self._places.of(active)
         y = numba_runtime.empty((len(x), self._outputs, x.shape[-1]))
         forward, _ = _compiled(x.shape[-1])
-        forward(x, values, where, y)
+        block = self._block(_PER_VISIT, where, x)
+        forward(x, values, where, y, block)
         return y
 
     def _backward(self, x, values, active, dy):
@@ -82,8 +87,15 @@ class Product:
         dvalues = numba_runtime.empty(values.shape)
         dvalues[:] = 0
         _, backward = _compiled(x.shape[-1])
-        backward(x, dy, values, active, where, dx, dvalues)
+        block = self._block(_PER_VISIT_BACKWARD, where, x)
+        backward(x, dy, values, active, where, dx, dvalues, block)
         return dx, dvalues
+
+    def _block(self, per_visit, where, x):
+        """Returns how many rows are gone through before the next ones."""
+        connections = max(len(where.order), 1)
+        rows = per_visit * self._inputs * self._outputs // connections
+        return min(rows, _BLOCK // x.shape[-1])
 
 
 def _in_rows(x):
@@ -104,15 +116,16 @@ def _out_of_rows(x, num, units):
 @functools.cache
 def _compiled(width):
     """Returns both products for rows of `width` examples."""
-    block = _BLOCK // width
 
-    def forward(x, values, where, y):
+    def forward(x, values, where, y, block):
         order, inputs = where.order, where.inputs
         starts, parts = where.output_starts, where.output_parts
         num_rows, num_inputs, _ = x.shape
         num_outputs = y.shape[1]
         for part in numba.prange(len(parts) - 1):
             begin, end = parts[part], parts[part + 1]
+            first = np.uint64(starts[begin])
+            weights = values[order[starts[begin] : starts[end]]]
             next_one = np.empty(end - begin, np.int32)
             for row in range(num_rows):
                 for o in range(begin, end):
@@ -123,19 +136,20 @@ def _compiled(width):
                 for limit in range(block, num_inputs + block, block):
                     for o in range(begin, end):
                         total = simd_rows.load(y, row * num_outputs + o, width)
-                        k, stop = next_one[o - begin], starts[o + 1]
+                        k = np.uint64(next_one[o - begin])
+                        stop = np.uint64(starts[o + 1])
                         while k < stop and inputs[k] < limit:
                             read = simd_rows.load(
                                 x, row * num_inputs + inputs[k], width
                             )
                             total = simd_rows.added(
-                                total, values[order[k]], read
+                                total, weights[k - first], read
                             )
-                            k += 1
+                            k += _ONE
                         simd_rows.store(y, row * num_outputs + o, total)
                         next_one[o - begin] = k
 
-    def backward(x, dy, values, active, where, dx, dvalues):
+    def backward(x, dy, values, active, where, dx, dvalues, block):
         starts, parts = where.input_starts, where.input_parts
         num_rows, num_inputs, _ = x.shape
         num_outputs = dy.shape[1]
@@ -152,7 +166,8 @@ def _compiled(width):
                     for i in range(begin, end):
                         total = simd_rows.load(dx, row * num_inputs + i, width)
                         here = simd_rows.load(x, row * num_inputs + i, width)
-                        k, stop = next_one[i - begin], starts[i + 1]
+                        k = np.uint64(next_one[i - begin])
+                        stop = np.uint64(starts[i + 1])
                         first = np.int64(i) * num_outputs
                         while k < stop and active[k] - first < limit:
                             read = simd_rows.load(
@@ -162,7 +177,7 @@ def _compiled(width):
                             )
                             total = simd_rows.added(total, values[k], read)
                             dvalues[k] += simd_rows.dot(here, read)
-                            k += 1
+                            k += _ONE
                         simd_rows.store(dx, row * num_inputs + i, total)
                         next_one[i - begin] = k
 
