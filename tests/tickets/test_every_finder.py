@@ -25,6 +25,8 @@ FINDERS = {
     "random": tickets.Random(),
     "magnitude": tickets.Magnitude(),
     "magnitude by layer": tickets.Magnitude(scope="layer"),
+    "magnitude by output": tickets.Magnitude(scope="output"),
+    "magnitude by lamp": tickets.Magnitude(scope="layer", distribution="lamp"),
     "snip": tickets.SNIP(),
     "grasp": tickets.GraSP(),
     "synflow": tickets.SynFlow(num_iterations=10),
