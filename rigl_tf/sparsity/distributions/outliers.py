@@ -11,7 +11,7 @@ from rigl_tf.sparsity.distributions.layer_arguments import fixed_sparsities
 from rigl_tf.sparsity.distributions.layer_arguments import free_layers
 from rigl_tf.typing import Names
 from rigl_tf.typing import Shape
-from rigl_tf.utils.patterns import match
+from rigl_tf.utils.patterns import block_of
 from rigl_tf.utils.validation import check_number
 
 
@@ -76,20 +76,18 @@ def owl(
     fixed, names = fixed_sparsities(shapes, sparsity, names, dense, custom)
     scores = check_scores(scores, shapes, "owl")
     free = free_layers(names, fixed, dense, custom)
-    block_of = {name: name.split("/")[0] for name in names}
-    for pattern, matched in match(blocks, names, "blocks").items():
-        block_of |= dict.fromkeys(matched, pattern)
+    block = block_of(names, blocks)
     parts = {}
     for i in free:
-        parts.setdefault(block_of[names[i]], []).append(np.ravel(scores[i]))
+        parts.setdefault(block[names[i]], []).append(np.ravel(scores[i]))
     ratios = {
-        block: _outlier_ratio(np.concatenate(each), outlier_factor)
-        for block, each in parts.items()
+        name: _outlier_ratio(np.concatenate(each), outlier_factor)
+        for name, each in parts.items()
     }
     lowest, highest = min(ratios.values()), max(ratios.values())
     width = (highest - lowest) or 1.0
     rises = [
-        2 * spread * (ratios[block_of[names[i]]] - lowest) / width for i in free
+        2 * spread * (ratios[block[names[i]]] - lowest) / width for i in free
     ]
     sizes = [math.prod(shapes[i]) for i in free]
     shift = 1 - sparsity - np.average(rises, weights=sizes)

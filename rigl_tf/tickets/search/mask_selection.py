@@ -105,23 +105,39 @@ def outputwise_top_k(scores, counts, layouts, seed=0):
         Dictionary from kernel name to a boolean array.
     """
     check_scores(scores)
-    rng = np.random.default_rng(seed % 2**64)
     masks = {}
-    for (name, score), count, layout in zip(
-        scores.items(), counts, layouts, strict=True
+    for i, ((name, score), count, layout) in enumerate(
+        zip(scores.items(), counts, layouts, strict=True)
     ):
         matrix = layout.matrix(score).numpy()
-        base, more = divmod(count, layout.outputs)
-        # The choice between equal scores is random.
-        order = np.lexsort((rng.random(matrix.shape), -matrix), axis=0)
-        kept = np.zeros(matrix.shape, bool)
-        np.put_along_axis(kept, order[:base], True, axis=0)
-        if more:
-            following = np.take_along_axis(matrix, order[base : base + 1], 0)
-            chosen = _highest(following[0], more, rng)
-            kept[order[base][chosen], np.flatnonzero(chosen)] = True
+        kept = highest_in_columns(matrix, count, (seed % 2**64, i))
         masks[name] = layout.unstack(kept).numpy()
     return masks
+
+
+def highest_in_columns(matrix, count, seed=0):
+    """Keeps the highest scores of each column: equally many, or one more.
+
+    Args:
+        matrix: Array of scores.
+        count: Integer, the entries to keep. If it is not a multiple of the
+            number of columns, the columns whose next entries are highest keep
+            one more.
+        seed: Seed of NumPy, for the choice between equal scores.
+
+    Returns:
+        Boolean array of the shape of `matrix`.
+    """
+    rng = np.random.default_rng(seed)
+    base, more = divmod(count, matrix.shape[1])
+    order = np.lexsort((rng.random(matrix.shape), -matrix), axis=0)
+    kept = np.zeros(matrix.shape, bool)
+    np.put_along_axis(kept, order[:base], True, axis=0)
+    if more:
+        following = np.take_along_axis(matrix, order[base : base + 1], 0)
+        chosen = _highest(following[0], more, rng)
+        kept[order[base][chosen], np.flatnonzero(chosen)] = True
+    return kept
 
 
 def check_scores(scores):
