@@ -57,7 +57,8 @@ class SparsitySchedule(Protocol):
 class Distribution(Protocol):
     """A sparsity for each kernel, from all shapes and the global sparsity.
 
-    Keyword arguments `names` and `first` are passed if the function has them.
+    Keyword arguments `names`, `first` and `scores` are passed if the function
+    has them.
     """
 
     def __call__(

@@ -163,9 +163,9 @@ def as_distribution(distribution: str | Callable) -> Callable:
     """Returns the distribution of a name.
 
     Args:
-        distribution: String such as `"erk"`, `"er"`, `"uniform"` or
-            `"uniform_all"`. A function, also from `functools.partial`, is
-            returned unchanged.
+        distribution: String such as `"erk"`, `"er"`, `"uniform"`,
+            `"uniform_all"` or `"lamp"`. A function, also from
+            `functools.partial`, is returned unchanged.
 
     Raises:
         ValueError: If no distribution has this name.

@@ -80,8 +80,9 @@ def sparsify(
             algorithm, also a schedule: `PolynomialSparsity`, or a function from
             step to a pair (whether to prune, sparsity).
         distribution: A function of `rigl_tf.distributions` that distributes the
-            sparsity over layers, or its name; `"erk"` for short. Bind further
-            arguments with `functools.partial`.
+            sparsity over layers, or its name; `"erk"` for short. `"lamp"` and
+            `"owl"` use the weights of the model. Bind further arguments with
+            `functools.partial`.
         schedule: `UpdateSchedule`, or an integer, the optimizer steps between
             two updates. By default, the schedule of the algorithm: for most,
             every 100 steps in the first three quarters of training.

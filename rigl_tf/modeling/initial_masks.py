@@ -1,6 +1,9 @@
 """The masks that training starts with."""
 
+import dataclasses
 import functools
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -10,6 +13,20 @@ from rigl_tf.kernels import checked_mask
 from rigl_tf.sparsity import masks as mask_functions
 from rigl_tf.sparsity.structures import GroupedSparsity
 from rigl_tf.utils.tensors import as_array
+
+
+@dataclasses.dataclass(frozen=True)
+class Magnitudes(Sequence):
+    """The |weight| of dense kernels, a sequence of arrays made on access."""
+
+    kernels: list
+
+    def __len__(self):
+        return len(self.kernels)
+
+    def __getitem__(self, index: Any) -> Any:
+        return np.abs(as_array(self.kernels[index].variable).astype("float32"))
+
 
 MASKS = ("random", "magnitude", "magnitude_global")
 

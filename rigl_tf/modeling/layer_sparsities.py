@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from rigl_tf.sparsity.distributions import check_sparsity
 from rigl_tf.sparsity.distributions import first_layer
 from rigl_tf.utils.patterns import match
@@ -32,7 +34,7 @@ def with_layers(
 
     Returns:
         Function of kernel shapes, a sparsity that has no effect, and the
-        keyword arguments `names` and `first`, to a list of floats.
+        keyword arguments `names`, `first` and `scores`, to a list of floats.
 
     Raises:
         ValueError: If the dictionary is empty, or a value is not a number in
@@ -51,7 +53,9 @@ def with_layers(
     sparsities = dict(sparsities)
     _check(sparsities, distribution)
 
-    def share(shapes, sparsity, *, names, first: Any = first_layer):
+    def share(
+        shapes, sparsity, *, names, first: Any = first_layer, scores=None
+    ):
         del sparsity
         if callable(first):
             first = first(names)
@@ -64,6 +68,7 @@ def with_layers(
             float(sparsities[_OTHERS]),
             names,
             first,
+            scores,
         )
         for name, got in zip(names, shared, strict=True):
             if abs(got - custom.get(name, got)) > 1e-9:
@@ -93,10 +98,11 @@ def call_distribution(
     sparsity: float,
     names: Sequence[str],
     first: str | Iterable[str] | None = (),
+    scores: Sequence[np.ndarray] | None = None,
 ) -> list[float]:
     """Calls a distribution with the keyword arguments that it takes.
 
-    A function written by a user needs neither `names` nor `first`. A value
+    A function written by a user needs no keyword argument. A value
     that `functools.partial` has bound stays.
 
     Args:
@@ -107,6 +113,7 @@ def call_distribution(
         first: Name or names of the network's first layers or of their kernels,
             masked or not. Only those among `names` are passed on: if there
             are none, no layer is the first.
+        scores: Sequence of arrays, a score for each connection.
 
     Returns:
         List of floats, a sparsity per kernel.
@@ -133,6 +140,8 @@ def call_distribution(
         )
     ]
     keywords = {"names": list(names), "first": masked_first}
+    if scores is not None:
+        keywords |= {"scores": scores}
     bound = getattr(distribution, "keywords", {})
     taken = {
         keyword: value

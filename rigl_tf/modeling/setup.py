@@ -263,6 +263,7 @@ def _budgets(
             float(final),
             names,
             first,
+            initial_masks.Magnitudes(new),
         )
         shapes = [structure.shape(kernel.layout) for kernel in new]
         counts = distributions.budgets(shapes, sparsities, names=names)

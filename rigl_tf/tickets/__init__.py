@@ -1,9 +1,14 @@
-"""Methods that find a sparse network before training, one per file."""
+"""Methods that find a sparse network to train, one per file."""
 
 from rigl_tf.tickets import optimizers as optimizers
 from rigl_tf.tickets import sanity as sanity
 from rigl_tf.tickets.base import SearchRequest as SearchRequest
 from rigl_tf.tickets.base import TicketFinder as TicketFinder
+from rigl_tf.tickets.calibration.reconstruction import (
+    reconstruction_errors as reconstruction_errors,
+)
+from rigl_tf.tickets.calibration.sparse_gpt import SparseGPT as SparseGPT
+from rigl_tf.tickets.calibration.wanda import Wanda as Wanda
 from rigl_tf.tickets.iterative.imp import IMP as IMP
 from rigl_tf.tickets.iterative.imp import (
     LearningRateRewinding as LearningRateRewinding,
@@ -11,6 +16,7 @@ from rigl_tf.tickets.iterative.imp import (
 from rigl_tf.tickets.iterative.one_shot_lottery import (
     OneShotLottery as OneShotLottery,
 )
+from rigl_tf.tickets.normalization import recalibrate as recalibrate
 from rigl_tf.tickets.random.random_draw import Random as Random
 from rigl_tf.tickets.random.smart_ratio import SmartRatio as SmartRatio
 from rigl_tf.tickets.random.smart_ratio_search import (
@@ -45,4 +51,6 @@ TICKETS = {
     "imp": IMP,
     "lr_rewinding": LearningRateRewinding,
     "one_shot_lottery": OneShotLottery,
+    "wanda": Wanda,
+    "sparse_gpt": SparseGPT,
 }

@@ -1,7 +1,6 @@
 """The base class of ticket finders."""
 
 import abc
-import contextlib
 import dataclasses
 import numbers
 import re
@@ -12,8 +11,6 @@ import keras
 
 from rigl_tf.algorithms import Static
 from rigl_tf.datasets import Dataset
-from rigl_tf.modeling import sparse_wrapper
-from rigl_tf.modeling.convert import densify
 from rigl_tf.modeling.convert import sparsify
 from rigl_tf.modeling.sparse_model import SparseModel
 from rigl_tf.tickets import batches
@@ -22,9 +19,9 @@ from rigl_tf.tickets.sanity import CHECKS
 from rigl_tf.tickets.search import pruning_counts
 from rigl_tf.tickets.ticket import Ticket
 from rigl_tf.tickets.ticket import activate_all
+from rigl_tf.tickets.ticket import left_alone
 from rigl_tf.training.trainer import Trainer
 from rigl_tf.typing import Names
-from rigl_tf.utils import tensors
 
 # Checks that do not apply to finders that prune step by step, and why.
 UNSUPPORTED_IF_PRUNED = {
@@ -157,7 +154,7 @@ class TicketFinder(abc.ABC):
                 f"`trainer` must be a `Trainer`. Received: trainer={trainer!r}."
             )
         dataset = batches.from_data(data, model, batch_size, validation_data)
-        with _left_alone(model):
+        with left_alone(model):
             activate_all(model)
             # Wrappers hide the compiled arguments and the last layer.
             trainer = trainer or Trainer.from_model(model, dataset, seed)
@@ -283,24 +280,6 @@ class TicketFinder(abc.ABC):
             phase, or for the last phases.
         """
         return [(self.num_epochs(density, epochs) * num_examples, 1.0)]
-
-
-@contextlib.contextmanager
-def _left_alone(model):
-    """Restores the state of a model at the end of the context."""
-    was_sparse = bool(sparse_wrapper.sparse_layers(model))
-    before = [
-        (variable, tensors.as_array(variable), variable.trainable)
-        for variable in model.variables
-    ]
-    try:
-        yield
-    finally:
-        if not was_sparse:
-            densify(model)
-        for variable, value, trainable in before:
-            variable.assign(value)
-            variable.trainable = trainable
 
 
 def _seed_dropout(sparse, seed):

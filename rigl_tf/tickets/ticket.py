@@ -1,10 +1,13 @@
 """The result of a ticket search."""
 
+import contextlib
 import dataclasses
+from typing import Any
 
 import keras
 import numpy as np
 
+from rigl_tf.algorithms import Algorithm
 from rigl_tf.algorithms import Static
 from rigl_tf.modeling import sparse_wrapper
 from rigl_tf.modeling.convert import densify
@@ -17,7 +20,7 @@ from rigl_tf.utils import tensors
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Ticket:
-    """A sparse network before training.
+    """A sparse network to train.
 
     Attributes:
         masks: Dictionary from kernel name, as in `SparseModel.kernels`, to a
@@ -52,31 +55,43 @@ class Ticket:
         kept = sum(np.count_nonzero(mask) for mask in masks)
         return float(kept / sum(mask.size for mask in masks))
 
-    def sparsify(self, model: keras.Model, seed: int = 0) -> SparseModel:
-        """Returns a sparse model with the ticket's masks, which stay fixed.
+    def sparsify(
+        self,
+        model: keras.Model,
+        seed: int = 0,
+        *,
+        algorithm: str | Algorithm | type[Algorithm] = "static",
+        **arguments: Any,
+    ) -> SparseModel:
+        """Returns a sparse model with the ticket's masks and weights.
 
         Args:
             model: `keras.Model` of the architecture that the ticket was found
                 in. It becomes sparse in place, as with `rigl_tf.sparsify`.
             seed: Integer.
+            algorithm: The algorithm to train with, as for `rigl_tf.sparsify`.
+                By default, masks stay fixed.
+            **arguments: Further arguments of `rigl_tf.sparsify`, such as
+                `schedule` and `storage`. An algorithm that prunes also needs
+                `sparsity`.
 
         Returns:
-            `SparseModel` with the algorithm `Static`. Compile it next.
+            `SparseModel`. Compile it next.
 
         Raises:
-            ValueError: If the ticket belongs to another architecture. A dense
-                model then stays dense.
+            TypeError: If an argument has the wrong type.
+            ValueError: If the ticket belongs to another architecture, or an
+                argument is out of range. A dense model then stays dense.
+
+        Example:
+
+        >>> ticket = tickets.Magnitude().find(network, (x, y), density=0.5)
+        >>> sparse = ticket.sparsify(network, algorithm="rigl", schedule=2)
+        >>> rigl_tf.summary(sparse).sparsity
+        0.5
         """
         was_sparse = bool(sparse_wrapper.sparse_layers(model))
-        activate_all(model)
-        sparse = sparsify(
-            model,
-            Static(),
-            sparsity=0.0,
-            exclude=self.exclude,
-            include=self.include,
-            seed=seed,
-        )
+        sparse = self._all_active(model, seed)
         try:
             masks = self._masks_for(sparse)
             self._check_weights(sparse)
@@ -86,8 +101,64 @@ class Ticket:
             raise
         if self.weights is not None:
             set_weights(sparse, self.weights)
-        sparse.set_masks(masks)
-        return sparse
+        if algorithm == "static" and not arguments:
+            sparse.set_masks(masks)
+            return sparse
+        if not was_sparse:
+            densify(model)
+        return sparsify(
+            model,
+            algorithm,
+            exclude=self.exclude,
+            include=self.include,
+            masks=masks,
+            seed=seed,
+            **{"sparsity": 0.0, **arguments},
+        )
+
+    def kernels_for(self, sparse: SparseModel) -> dict[str, np.ndarray]:
+        """Returns the ticket's kernels, with zeros, for a sparse model.
+
+        Args:
+            sparse: `SparseModel` with a kernel for each mask of the ticket.
+
+        Returns:
+            Dictionary from the name of a kernel in `sparse` to an array.
+
+        Raises:
+            ValueError: If the ticket belongs to another architecture.
+        """
+        masks = self._masks_for(sparse)
+        self._check_weights(sparse)
+        weights = self.weights or get_weights(sparse)
+        by_id = {
+            id(variable): value
+            for variable, value in zip(
+                plain_weights(sparse), weights, strict=True
+            )
+        }
+        return {
+            kernel.name: by_id[id(kernel.variable)] * masks[kernel.name]
+            for kernel in sparse.kernels
+        }
+
+    @contextlib.contextmanager
+    def all_active_in(self, model: keras.Model):
+        """Makes a model sparse, with all connections active, in a context."""
+        with left_alone(model):
+            yield self._all_active(model, 0)
+
+    def _all_active(self, model, seed):
+        """Makes the layers of the ticket sparse; every connection is active."""
+        activate_all(model)
+        return sparsify(
+            model,
+            Static(),
+            sparsity=0.0,
+            exclude=self.exclude,
+            include=self.include,
+            seed=seed,
+        )
 
     def save(self, path: PathLike) -> None:
         """Saves the ticket to a file that `rigl_tf.tickets.load` reads.
@@ -276,3 +347,21 @@ def set_weights(sparse, weights):
     """Assigns the weights of a plain model to a sparse model."""
     for variable, value in zip(plain_weights(sparse), weights, strict=True):
         variable.assign(value)
+
+
+@contextlib.contextmanager
+def left_alone(model):
+    """Restores the state of a model at the end of the context."""
+    was_sparse = bool(sparse_wrapper.sparse_layers(model))
+    before = [
+        (variable, tensors.as_array(variable), variable.trainable)
+        for variable in model.variables
+    ]
+    try:
+        yield
+    finally:
+        if not was_sparse:
+            densify(model)
+        for variable, value, trainable in before:
+            variable.assign(value)
+            variable.trainable = trainable

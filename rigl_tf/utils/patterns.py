@@ -59,6 +59,31 @@ def match(
     return selected
 
 
+def block_of(names: Sequence[str], blocks: Names = ()) -> dict[str, str]:
+    """Returns the block of each layer: a pattern, or the start of its path.
+
+    Args:
+        names: List of strings, paths with `/` between their parts.
+        blocks: Names, paths or patterns that match one block each.
+
+    Returns:
+        Dictionary from name to the pattern that matches it or, if none does,
+        to the first part of its path.
+
+    Raises:
+        ValueError: If a pattern matches no name.
+
+    Example:
+
+    >>> block_of(["a/0/key", "a/1/key", "a/1/value", "logits"], ["a/1"])
+    {'a/0/key': 'a', 'a/1/key': 'a/1', 'a/1/value': 'a/1', 'logits': 'logits'}
+    """
+    block = {name: name.split("/")[0] for name in names}
+    for pattern, matched in match(blocks, names, "blocks").items():
+        block |= dict.fromkeys(matched, pattern)
+    return block
+
+
 def close_names(name: str, names: Iterable[str]) -> list[str]:
     """Returns the names that resemble a misspelt one, the closest first.
 

@@ -1,5 +1,6 @@
 import functools
 
+import numpy as np
 import pytest
 
 from rigl_tf.modeling.layer_sparsities import call_distribution
@@ -8,13 +9,14 @@ from rigl_tf.sparsity import distributions
 
 NAMES = ["stem", "block/conv_1", "block/conv_2", "fc", "logits"]
 SHAPES = [(3, 3, 3, 8), (3, 3, 8, 8), (1, 1, 8, 16), (16, 32), (32, 10)]
+SCORES = [np.random.default_rng(0).random(shape) ** 4 for shape in SHAPES]
 EVERY = sorted(distributions.DISTRIBUTIONS)
 
 
 def share(by_layer, distribution="uniform_all", **keywords):
     distribution = distributions.get(distribution)
     function = with_layers(distribution, by_layer)
-    return function(SHAPES, None, names=NAMES, **keywords)
+    return function(SHAPES, None, names=NAMES, scores=SCORES, **keywords)
 
 
 @pytest.mark.parametrize(
@@ -44,8 +46,13 @@ def test_the_star_is_shared_as_if_the_named_layers_were_not_there(distribution):
     sparsities = share({"block": 0.5, "*": 0.8}, distribution)
 
     others = [0, 3, 4]
-    expected = distributions.get(distribution)(
-        [SHAPES[i] for i in others], 0.8, names=[NAMES[i] for i in others]
+    expected = call_distribution(
+        distributions.get(distribution),
+        [SHAPES[i] for i in others],
+        0.8,
+        [NAMES[i] for i in others],
+        NAMES[0],
+        [SCORES[i] for i in others],
     )
     assert [sparsities[i] for i in others] == pytest.approx(expected)
     assert sparsities[1:3] == [0.5, 0.5]

@@ -1,11 +1,13 @@
 """Tests of the choice of connections by score."""
 
+import keras
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import settings
 from hypothesis import strategies as st
 
+from rigl_tf.sparsity.kernel_layout import layout_for
 from rigl_tf.tickets.search import mask_selection
 
 TIES = np.array([0, 0, 0, 0, 0.2, 0.6, 0.9, 1, 1, 0.4])
@@ -100,3 +102,36 @@ def test_counts_are_exact_however_many_scores_are_equal(data):
     counts = [data.draw(st.integers(1, s.size)) for s in scores.values()]
     masks = mask_selection.layerwise_top_k(scores, counts)
     assert [m.sum() for m in masks.values()] == counts
+
+
+def test_each_output_keeps_equally_many_inputs_or_one_more():
+    rng = np.random.default_rng(0)
+    score = rng.random((3, 3, 2, 4)).astype("float32")
+    layout = layout_for(keras.layers.Conv2D(4, 3), score.shape)
+
+    for count in (1, 4, 37, 40, 71):
+        masks = mask_selection.outputwise_top_k(
+            {"conv": score}, [count], [layout]
+        )
+        kept = masks["conv"].reshape(18, 4)
+        num = kept.sum(axis=0)
+        assert num.sum() == count and num.max() - num.min() <= 1
+        ordered = np.sort(score.reshape(18, 4), axis=0)[::-1]
+        for i in range(4):
+            lowest = score.reshape(18, 4)[:, i][kept[:, i]]
+            assert sorted(lowest) == sorted(ordered[: num[i], i])
+        if 0 < num.min() < num.max():
+            following = ordered[num.min()]
+            more = num > num.min()
+            assert following[more].min() > following[~more].max()
+
+
+def test_equal_scores_of_an_output_are_chosen_at_random():
+    layout = layout_for(keras.layers.Dense(500), (2, 500))
+
+    masks = mask_selection.outputwise_top_k(
+        {"dense": np.ones((2, 500))}, [500], [layout]
+    )
+
+    assert set(masks["dense"].sum(axis=0)) == {1}
+    assert 200 < masks["dense"][0].sum() < 300

@@ -10,7 +10,6 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from rigl_tf import tickets
-from rigl_tf.tickets.random import random_draw
 from rigl_tf.tickets.random import smart_ratio
 from rigl_tf.tickets.search import pruning_counts
 from tests.tickets.small import RESNET20
@@ -196,7 +195,7 @@ def test_version_4_tries_the_144_patterns_of_the_authors():
 )
 def test_densities_scaled_keep_their_mean_and_at_most_1(wanted, density):
     sizes = [10 + 7 * i for i in range(len(wanted))]
-    scaled = random_draw.scale_densities(wanted, sizes, density)
+    scaled = pruning_counts.scale_densities(wanted, sizes, density)
     total = sum(d * n for d, n in zip(scaled, sizes, strict=True))
     assert total == pytest.approx(density * sum(sizes))
     assert max(scaled) <= 1

@@ -25,6 +25,8 @@ FINDERS = {
     "random": tickets.Random(),
     "magnitude": tickets.Magnitude(),
     "magnitude by layer": tickets.Magnitude(scope="layer"),
+    "magnitude by output": tickets.Magnitude(scope="output"),
+    "magnitude by lamp": tickets.Magnitude(scope="layer", distribution="lamp"),
     "snip": tickets.SNIP(),
     "grasp": tickets.GraSP(),
     "synflow": tickets.SynFlow(num_iterations=10),
@@ -50,9 +52,13 @@ FINDERS = {
     "imp warm": tickets.IMP(epochs=1, rewind_step=3),
     "lr_rewinding": tickets.LearningRateRewinding(epochs=1),
     "one_shot_lottery": tickets.OneShotLottery(),
+    "wanda": tickets.Wanda(),
+    "wanda at once": tickets.Wanda(sequential=False, distribution="lamp"),
+    "sparse_gpt": tickets.SparseGPT(),
 }
 # Finders whose tickets have new weights.
 NEW_WEIGHTS = ("edge_popup", "gem_miner", "imp warm", "lr_rewinding")
+NEW_WEIGHTS += ("sparse_gpt",)
 # Finders that do not keep exactly a quarter: the least and most connections.
 ABOUT = {
     "gem_miner": (0, 42),

@@ -7,6 +7,7 @@ from rigl_tf.sparsity import distributions
 from rigl_tf.sparsity import masks
 from rigl_tf.tickets.base import SearchRequest
 from rigl_tf.tickets.base import TicketFinder
+from rigl_tf.tickets.search import pruning_counts
 from rigl_tf.tickets.ticket import Ticket
 from rigl_tf.typing import Distribution
 from rigl_tf.utils import tensors
@@ -37,18 +38,10 @@ class Random(TicketFinder):
     unsupported_checks = UNSUPPORTED_IF_RANDOM
 
     def search(self, sparse: SparseModel, request: SearchRequest) -> Ticket:
-        names = [kernel.name for kernel in sparse.kernels]
-        sparsities = distributions.get(self.distribution)(
-            [kernel.shape for kernel in sparse.kernels],
-            1 - request.density,
-            names=names,
+        counts = pruning_counts.distributed(
+            sparse.kernels, self.distribution, request.density
         )
-        densities = scale_densities(
-            [1 - sparsity for sparsity in sparsities],
-            [kernel.size for kernel in sparse.kernels],
-            request.density,
-        )
-        return ticket_from_densities(sparse.kernels, densities, request.seed)
+        return random_ticket(sparse.kernels, counts, request.seed)
 
     def num_epochs(self, density: float, epochs: int) -> int:
         del density, epochs
@@ -77,28 +70,3 @@ def ticket_from_densities(kernels, densities, seed):
         names=[kernel.name for kernel in kernels],
     )
     return random_ticket(kernels, counts, seed)
-
-
-def scale_densities(proportions, sizes, density):
-    """Scales densities to a total density, and limits each of them to 1.
-
-    Args:
-        proportions: List of floats, the densities to scale.
-        sizes: List of integers, the connections of each layer.
-        density: Float in (0, 1), the density of all layers together.
-
-    Returns:
-        List of floats in (0, 1].
-    """
-    left, result = density * sum(sizes), [0.0] * len(sizes)
-    open_layers = set(range(len(sizes)))
-    while open_layers:
-        factor = left / sum(proportions[i] * sizes[i] for i in open_layers)
-        full = {i for i in open_layers if factor * proportions[i] >= 1}
-        for i in full or open_layers:
-            result[i] = min(factor * proportions[i], 1.0)
-        if not full:
-            break
-        left -= sum(sizes[i] for i in full)
-        open_layers -= full
-    return result

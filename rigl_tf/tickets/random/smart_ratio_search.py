@@ -11,8 +11,8 @@ from rigl_tf.tickets import optimizers
 from rigl_tf.tickets.base import SearchRequest
 from rigl_tf.tickets.base import TicketFinder
 from rigl_tf.tickets.random.random_draw import UNSUPPORTED_IF_RANDOM
-from rigl_tf.tickets.random.random_draw import scale_densities
 from rigl_tf.tickets.random.random_draw import ticket_from_densities
+from rigl_tf.tickets.search.pruning_counts import scale_densities
 from rigl_tf.tickets.ticket import Ticket
 from rigl_tf.utils.validation import check_count
 from rigl_tf.utils.validation import check_number

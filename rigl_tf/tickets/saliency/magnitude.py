@@ -1,4 +1,4 @@
-"""Magnitude pruning before training."""
+"""Magnitude pruning of an untrained or trained network."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -13,7 +13,10 @@ from rigl_tf.utils import tensors
 
 @dataclasses.dataclass(frozen=True)
 class Magnitude(OneShot):
-    """Keeps the connections with the largest initial |w|.
+    """Keeps the connections with the largest |w|.
+
+    The weights of the model count, whether it is trained or not. For LAMP,
+    pass `scope="layer"` and `distribution="lamp"`.
 
     Example:
 

@@ -10,10 +10,12 @@ from rigl_tf.sparsity import distributions
 from rigl_tf.tickets.base import SearchRequest
 from rigl_tf.tickets.base import TicketFinder
 from rigl_tf.tickets.search import mask_selection
+from rigl_tf.tickets.search import pruning_counts
 from rigl_tf.tickets.ticket import Ticket
+from rigl_tf.typing import Distribution
 from rigl_tf.utils.validation import check_choice
 
-SCOPES = ("global", "layer")
+SCOPES = ("global", "layer", "output")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -24,10 +26,17 @@ class OneShot(TicketFinder):
 
     Args:
         scope: `"global"` ranks the connections of all layers together;
-            `"layer"` keeps the same fraction of each layer.
+            `"layer"` ranks them in each layer. `"output"` ranks the inputs of
+            each output of a layer: all its outputs keep equally many, or one
+            more.
+        distribution: Function of `rigl_tf.distributions`, or its name, for
+            `"layer"` and `"output"`: how many connections each layer keeps.
+            `"lamp"` and `"owl"` use the scores of the finder. Densities are
+            scaled to the requested total.
     """
 
     scope: str = "global"
+    distribution: str | Distribution = distributions.uniform_all
 
     def __post_init__(self):
         check_choice("scope", self.scope, SCOPES)
@@ -59,16 +68,18 @@ class OneShot(TicketFinder):
             masks = mask_selection.global_top_k(
                 scores, request.count, self.keep_alive, request.seed
             )
-        else:
-            counts = same_fraction(sparse.kernels, request.density)
+            return Ticket(masks, scores=scores)
+        counts = pruning_counts.distributed(
+            sparse.kernels,
+            self.distribution,
+            request.density,
+            list(scores.values()),
+        )
+        if self.scope == "layer":
             masks = mask_selection.layerwise_top_k(scores, counts, request.seed)
+        else:
+            layouts = [kernel.layout for kernel in sparse.kernels]
+            masks = mask_selection.outputwise_top_k(
+                scores, counts, layouts, request.seed
+            )
         return Ticket(masks, scores=scores)
-
-
-def same_fraction(kernels, density):
-    """Returns how many connections to keep of each kernel: one fraction."""
-    return distributions.budgets(
-        [kernel.shape for kernel in kernels],
-        [1 - density] * len(kernels),
-        names=[kernel.name for kernel in kernels],
-    )

@@ -4,8 +4,6 @@ import dataclasses
 
 from rigl_tf.modeling.sparse_model import SparseModel
 from rigl_tf.tickets.base import SearchRequest
-from rigl_tf.tickets.saliency.one_shot import SCOPES
-from rigl_tf.tickets.saliency.one_shot import same_fraction
 from rigl_tf.tickets.search import mask_selection
 from rigl_tf.tickets.search import pruning_counts
 from rigl_tf.tickets.search.score_rules import TopKScores
@@ -43,7 +41,7 @@ class EdgePopup(TrainedScoresFinder):
 
     def __post_init__(self):
         super().__post_init__()
-        check_choice("scope", self.scope, SCOPES)
+        check_choice("scope", self.scope, ("global", "layer"))
         check_number("regularization", self.regularization, "[0, inf)")
         if self.period is not None and self.scope != "global":
             raise ValueError(
@@ -56,7 +54,9 @@ class EdgePopup(TrainedScoresFinder):
         epochs = self._epochs(request)
         in_layers, steps = None, [request.count]
         if self.scope == "layer":
-            in_layers = same_fraction(sparse.kernels, request.density)
+            in_layers = pruning_counts.distributed(
+                sparse.kernels, "uniform_all", request.density
+            )
         elif self.period is not None:
             steps = pruning_counts.within_epochs(
                 request.size, request.density, epochs, self.period

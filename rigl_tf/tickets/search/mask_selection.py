@@ -88,6 +88,58 @@ def layerwise_top_k(scores, counts, seed=0):
     }
 
 
+def outputwise_top_k(scores, counts, layouts, seed=0):
+    """Keeps the highest scores of each output of each layer.
+
+    If a count is not a multiple of the number of outputs, some outputs keep
+    one input more: those whose next input has the highest scores.
+
+    Args:
+        scores: As for `global_top_k`.
+        counts: List of integers of at least 1, the number of connections to
+            keep in each layer.
+        layouts: List of `Layout`, the dimensions of each kernel.
+        seed: Integer.
+
+    Returns:
+        Dictionary from kernel name to a boolean array.
+    """
+    check_scores(scores)
+    masks = {}
+    for i, ((name, score), count, layout) in enumerate(
+        zip(scores.items(), counts, layouts, strict=True)
+    ):
+        matrix = layout.matrix(score).numpy()
+        kept = highest_in_columns(matrix, count, (seed % 2**64, i))
+        masks[name] = layout.unstack(kept).numpy()
+    return masks
+
+
+def highest_in_columns(matrix, count, seed=0):
+    """Keeps the highest scores of each column: equally many, or one more.
+
+    Args:
+        matrix: Array of scores.
+        count: Integer, the entries to keep. If it is not a multiple of the
+            number of columns, the columns whose next entries are highest keep
+            one more.
+        seed: Seed of NumPy, for the choice between equal scores.
+
+    Returns:
+        Boolean array of the shape of `matrix`.
+    """
+    rng = np.random.default_rng(seed)
+    base, more = divmod(count, matrix.shape[1])
+    order = np.lexsort((rng.random(matrix.shape), -matrix), axis=0)
+    kept = np.zeros(matrix.shape, bool)
+    np.put_along_axis(kept, order[:base], True, axis=0)
+    if more:
+        following = np.take_along_axis(matrix, order[base : base + 1], 0)
+        chosen = _highest(following[0], more, rng)
+        kept[order[base][chosen], np.flatnonzero(chosen)] = True
+    return kept
+
+
 def check_scores(scores):
     """Raises a ValueError if scores are NaN, and names the layers."""
     bad = [name for name, score in scores.items() if np.isnan(score).any()]

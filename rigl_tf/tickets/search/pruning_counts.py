@@ -2,6 +2,9 @@
 
 import math
 
+from rigl_tf.modeling.initial_masks import Magnitudes
+from rigl_tf.modeling.layer_sparsities import call_distribution
+from rigl_tf.sparsity import distributions
 from rigl_tf.utils.validation import is_number
 
 
@@ -94,3 +97,64 @@ def num_rounds(density, rate):
         Integer, at least 1: the nearest number of rounds.
     """
     return max(round(math.log(density) / math.log(1 - rate)), 1)
+
+
+def distributed(kernels, distribution, density, scores=None):
+    """Returns how many connections to keep of each kernel.
+
+    Args:
+        kernels: List of `SparseKernel`.
+        distribution: Function of `rigl_tf.distributions`, or its name. Its
+            densities are scaled to the density of all kernels together.
+        density: Float in (0, 1).
+        scores: List of arrays, for distributions that take scores, or `None`.
+
+    Returns:
+        List of integers of at least 1.
+    """
+    names = [kernel.name for kernel in kernels]
+    shapes = [kernel.shape for kernel in kernels]
+    distribution = distributions.get(distribution)
+    if scores is None:
+        scores = Magnitudes(kernels)
+    sparsities = call_distribution(
+        distribution,
+        shapes,
+        1 - density,
+        names,
+        distributions.first_layer(names),
+        scores,
+    )
+    densities = scale_densities(
+        [1 - sparsity for sparsity in sparsities],
+        [kernel.size for kernel in kernels],
+        density,
+    )
+    return distributions.budgets(
+        shapes, [1 - density for density in densities], names=names
+    )
+
+
+def scale_densities(proportions, sizes, density):
+    """Scales densities to a total density, and limits each of them to 1.
+
+    Args:
+        proportions: List of floats, the densities to scale.
+        sizes: List of integers, the connections of each layer.
+        density: Float in (0, 1), the density of all layers together.
+
+    Returns:
+        List of floats in (0, 1].
+    """
+    left, result = density * sum(sizes), [0.0] * len(sizes)
+    open_layers = set(range(len(sizes)))
+    while open_layers:
+        factor = left / sum(proportions[i] * sizes[i] for i in open_layers)
+        full = {i for i in open_layers if factor * proportions[i] >= 1}
+        for i in full or open_layers:
+            result[i] = min(factor * proportions[i], 1.0)
+        if not full:
+            break
+        left -= sum(sizes[i] for i in full)
+        open_layers -= full
+    return result

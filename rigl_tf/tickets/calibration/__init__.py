@@ -1,0 +1,1 @@
+"""Finders that prune a trained network with the inputs of its layers."""
