@@ -84,18 +84,22 @@ def loss_gradients(state, batch):
 
     Each is the sum over all replicas and the mean over all batches of a step,
     without the loss scale and without weight decay; `None` for a kernel that
-    the loss does not depend on.
+    the loss does not depend on. Sums are in float32 under every policy: in
+    bfloat16, a small gradient would vanish next to a large one.
     """
     optimizer = batch.optimizer
     num_batches = optimizer_slots.accumulation_steps(optimizer)
 
-    def gradient_of(variable, place):
+    def gradient_of(kernel, place):
+        variable = kernel.variable
         gradient = tf.convert_to_tensor(batch.gradients[place])
+        gradient = tf.cast(gradient, kernel.view_dtype)
         gradient /= tf.cast(
             optimizer_slots.loss_scale(optimizer), gradient.dtype
         )
         if num_batches > 1:
-            gradient += optimizer_slots.accumulated(optimizer, variable)
+            sum_so_far = optimizer_slots.accumulated(optimizer, variable)
+            gradient += tf.cast(sum_so_far, gradient.dtype)
             gradient /= num_batches
         # Each replica's loss is divided by their number, so they add up.
         gradient = replica_sync.total(gradient)
@@ -105,7 +109,7 @@ def loss_gradients(state, batch):
 
     places = batch.places(state.kernels)
     return [
-        None if place is None else gradient_of(kernel.variable, place)
+        None if place is None else gradient_of(kernel, place)
         for kernel, place in zip(state.kernels, places, strict=True)
     ]
 
