@@ -1,6 +1,5 @@
 """The README and the guides on deployment and training are true."""
 
-import pathlib
 import re
 
 import keras
@@ -13,18 +12,16 @@ from rigl_tf import kernels
 from rigl_tf.deploy import litert
 from rigl_tf.modeling import sparse_wrapper
 from rigl_tf.utils import tensors
+from tests import pages
 
-README = pathlib.Path(__file__).parent.parent / "README.md"
-DEPLOY = README.parent / "docs" / "deploy.md"
-LOOPS = README.parent / "docs" / "training_loops.md"
+README = pages.ROOT / "README.md"
+DEPLOY = pages.ROOT / "docs" / "deploy.md"
+LOOPS = pages.ROOT / "docs" / "training_loops.md"
 
 
 def block(number, page=README):
     """The names that a block of Python makes."""
-    found = re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL)
-    names = {}
-    exec(found[number], names)
-    return names
+    return pages.run(page, number)
 
 
 def test_the_quick_start_runs(tmp_path, monkeypatch):
