@@ -1,4 +1,7 @@
-"""The code of the documentation runs."""
+"""The code of the documentation runs, and its messages are in the library."""
+
+import ast
+import re
 
 import pytest
 
@@ -12,6 +15,7 @@ PAGES = [
     for page in sorted(DOCS.rglob("*.md"))
     if pages.blocks(page) and page.name not in ALONE
 ]
+MESSAGES = re.compile(r"^\| `([^`]+)` \|", re.MULTILINE)
 
 
 @pytest.mark.few(6)
@@ -20,3 +24,28 @@ def test_the_code_of_a_page_runs(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
     pages.run(DOCS / page)
+
+
+def messages():
+    """Returns all strings of the library, with `...` for what is filled in."""
+    texts = []
+    for path in (pages.ROOT / "rigl_tf").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.JoinedStr):
+                parts = (getattr(part, "value", None) for part in node.values)
+                texts.append(
+                    "".join(p if isinstance(p, str) else "..." for p in parts)
+                )
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                texts.append(node.value)
+    return "\n".join(texts).replace("`", "")
+
+
+def test_troubleshooting_quotes_messages_of_the_library():
+    known = messages()
+    page = (DOCS / "guides" / "troubleshooting.md").read_text()
+
+    quoted = MESSAGES.findall(page)
+
+    assert len(quoted) > 30
+    assert [words for words in quoted if words not in known] == []
