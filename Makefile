@@ -13,7 +13,7 @@ CORE := sparsity algorithms kernels modeling callbacks \
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help train test test-all test-oldest coverage lint faults benchmarks clean
+.PHONY: help train test test-all test-oldest coverage lint docs faults benchmarks clean
 
 help:  ## List the targets
 	@echo "Usage: make TARGET [PYTHON=python3.12] [ARGS='...']"
@@ -47,6 +47,11 @@ lint: $(INSTALLED)  ## Check style, imports, types and language only
 	$(BIN)/lint-imports
 	$(BIN)/pyright
 	$(BIN)/python -m tests.language
+
+# Hides the advertisement of a successor of the theme.
+docs: export NO_MKDOCS_2_WARNING = 1
+docs: $(INSTALLED)  ## Build the site into build/site
+	$(BIN)/mkdocs build --strict --config-file=docs/site/mkdocs.yml $(ARGS)
 
 faults: $(INSTALLED)  ## Inject faults, print a table; ARGS such as soak
 	$(BIN)/python -m tests.faults $(ARGS)

@@ -1,7 +1,8 @@
-"""The code of the documentation runs, and its messages are in the library."""
+"""The code of the documentation runs, and the site has every public name."""
 
 import ast
 import re
+import zlib
 
 import pytest
 
@@ -49,3 +50,29 @@ def test_troubleshooting_quotes_messages_of_the_library():
 
     assert len(quoted) > 30
     assert [words for words in quoted if words not in known] == []
+
+
+def test_the_site_builds_strictly_with_every_public_name(tmp_path):
+    """Without the network: themes and fonts are in the packages."""
+    build = pytest.importorskip("mkdocs.commands.build")
+    from mkdocs.config import load_config
+
+    config = load_config(
+        str(DOCS / "site" / "mkdocs.yml"), site_dir=str(tmp_path)
+    )
+    build.build(config)
+
+    found = inventory(tmp_path / "objects.inv")
+    names = pages.ROOT / "tests" / "public_api.txt"
+    public = re.findall(r"^[\w.]+", names.read_text(), re.MULTILINE)
+    missing = [name for name in public if f"rigl_tf.{name}" not in found]
+    assert missing == []
+    for page in tmp_path.rglob("*.html"):
+        assert "fonts.googleapis" not in page.read_text()
+
+
+def inventory(path):
+    """Returns the names in an inventory of Sphinx's format."""
+    *_, content = path.read_bytes().split(b"\n", 4)
+    lines = zlib.decompress(content).decode().splitlines()
+    return {line.split(" ")[0] for line in lines}
