@@ -1,6 +1,7 @@
 """Functions that share connections among layers, in exact integers."""
 
 import math
+from collections.abc import Callable
 from collections.abc import Sequence
 
 import tensorflow as tf
@@ -157,3 +158,34 @@ def by_mean_over_active(
     dropped = tf.cast(tf.stack(num_dropped), tf.float64)
     shares = tf.unstack(tf.where(tf.reduce_any(means > 0), means, dropped))
     return in_proportion(shares, tf.add_n(num_dropped), capacities)
+
+
+def by_rank(
+    views: Sequence[KernelView],
+    total: Integer,
+    score: Callable[[KernelView], tf.Tensor],
+) -> list[tf.Tensor]:
+    """Counts each layer's share of the highest scores of all layers together.
+
+    The highest score of each layer always counts.
+
+    Args:
+        views: Sequence of `KernelView`.
+        total: int64 scalar, the number of scores.
+        score: Function from a `KernelView` to the scores of its connections.
+
+    Returns:
+        List of int64 scalars that add up to `total`, or to all active
+        connections if these are fewer.
+    """
+
+    def scores(i: int) -> tuple[tf.Tensor, tf.Tensor]:
+        view = views[i]
+        highest = masks.top_k_mask(score(view), 1, candidates=view.mask)
+        # Recomputed, because the first tensor would stay in memory.
+        with tf.control_dependencies([highest]):
+            values = tf.cast(score(view), tf.float32)
+            return tf.where(highest, float("inf"), values), view.mask
+
+    layers = [lambda tile, i=i: scores(i) for i in range(len(views))]
+    return masks.count_in_top_k(layers, total)

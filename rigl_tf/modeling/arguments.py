@@ -236,7 +236,7 @@ def as_sparsity(
     if not callable(sparsity):
         check_sparsity(sparsity)
         if algorithm.follows_sparsity:
-            return schedules.PolynomialSparsity(float(sparsity)), distribution
+            return algorithm.sparsity_schedule(float(sparsity)), distribution
         return float(sparsity), distribution
     if isinstance(sparsity, (type, UpdateSchedule, *_DROP_FRACTIONS)):
         raise TypeError(

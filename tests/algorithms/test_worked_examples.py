@@ -44,6 +44,11 @@ def wanted(fraction=0.0, num_layers=1, **state):
     return Request([fraction] * num_layers, None, state)
 
 
+def allocated(algorithm, layers, request):
+    """The request after the sparsity is shared among layers."""
+    return request._replace(budgets=algorithm.allocate(layers, request))
+
+
 @in_every_storage
 def test_rigl_replaces_the_smallest_weight_by_the_largest_gradient(stored):
     after = mask_after_update(
@@ -135,9 +140,8 @@ def test_global_pruning_ranks_all_layers_together():
         view(weight=[3.0, 2.0, 1.0], mask=[1, 1, 1]),
     ]
 
-    drops = algorithms.GradualPruning(scope="global").num_drop(
-        layers, budgets(2, 2)
-    )
+    pruning = algorithms.GradualPruning(scope="global")
+    drops = pruning.num_drop(layers, allocated(pruning, layers, budgets(2, 2)))
 
     # Four may stay: 3.0, 2.0, 1.0, and the strongest of the first layer.
     assert [int(d) for d in drops] == [3, 0]
@@ -149,9 +153,8 @@ def test_global_pruning_leaves_every_layer_its_strongest():
         view(weight=[3.0, 2.0, 1.0], mask=[1, 1, 1]),
     ]
 
-    drops = algorithms.GradualPruning(scope="global").num_drop(
-        layers, budgets(0, 2)
-    )
+    pruning = algorithms.GradualPruning(scope="global")
+    drops = pruning.num_drop(layers, allocated(pruning, layers, budgets(0, 2)))
 
     assert [int(d) for d in drops] == [1, 2]
 

@@ -1,12 +1,14 @@
 """Sparsity schedules for pruning."""
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from rigl_tf.sparsity.distributions import check_sparsity
+from rigl_tf.sparsity.schedules.drop_fractions import as_float64
 from rigl_tf.sparsity.schedules.steps import check_range
 from rigl_tf.sparsity.schedules.steps import progress
 from rigl_tf.typing import Integer
@@ -107,6 +109,55 @@ def final_sparsity(schedule: SparsitySchedule) -> float:
     if isinstance(schedule, PolynomialSparsity):
         return float(schedule.final)
     return _wanted(schedule, _LAST_STEP)
+
+
+def initial_sparsity(schedule: SparsitySchedule) -> float:
+    """Returns the sparsity of a schedule before the first update, a float."""
+    if isinstance(schedule, PolynomialSparsity):
+        return float(schedule.initial)
+    return _wanted(schedule, 0)
+
+
+def lowest_sparsity(schedule: SparsitySchedule) -> float:
+    """Returns a sparsity that a schedule never goes below, a float.
+
+    It is 0 for functions that are no dataclass of this module.
+    """
+    if decides_when(schedule):
+        return 0.0
+    return min(initial_sparsity(schedule), final_sparsity(schedule))
+
+
+def budgets_at(
+    sparsity: Number,
+    final: float,
+    sizes: Sequence[int],
+    budgets: Sequence[int],
+) -> list[tf.Tensor]:
+    """Returns the active units of each kernel at a sparsity of a schedule.
+
+    The sparsities of all kernels rise and fall in proportion.
+
+    Args:
+        sparsity: Float or float scalar tensor in [0, 1).
+        final: Float in [0, 1), the sparsity of `budgets`.
+        sizes: List of integers, all units of each kernel.
+        budgets: List of integers, the active units at the sparsity `final`.
+
+    Returns:
+        List of int64 scalars.
+
+    Example:
+
+    >>> [int(n) for n in budgets_at(0.4, 0.8, [10, 10], [1, 3])]
+    [6, 7]
+    """
+    done = as_float64(sparsity) / max(final, 1e-9)
+    return [
+        # 1e-6, because the quotient may be slightly below an integer.
+        size - tf.cast(tf.floor(done * (size - budget) + 1e-6), tf.int64)
+        for size, budget in zip(sizes, budgets, strict=True)
+    ]
 
 
 def falls(schedule: SparsitySchedule) -> bool:
