@@ -21,8 +21,24 @@ from rigl_tf.sparsity import schedules
 from rigl_tf.utils import optimizer_slots
 
 
-def update_masks(state, batch):
-    """Moves connections in every kernel that the optimizer trains."""
+def gradients_for(state, batch):
+    """Returns the gradients that an update needs, in the order of kernels."""
+    if state.algorithm.needs_gradient:
+        return loss_gradients(state, batch)
+    return [None] * len(state.kernels)
+
+
+def update_masks(state, batch, gradients=None):
+    """Moves connections in every kernel that the optimizer trains.
+
+    Args:
+        state: `SparseStep`.
+        batch: `Batch`.
+        gradients: List of tensors from `gradients_for`, or `None` if no step
+            has been made since the gradients of the batch were computed.
+    """
+    if gradients is None:
+        gradients = gradients_for(state, batch)
     algorithm, optimizer = state.algorithm, batch.optimizer
     updated = [
         i
@@ -30,9 +46,7 @@ def update_masks(state, batch):
         if kernel.variable.trainable
         and optimizer_slots.knows(optimizer, kernel.variable)
     ]
-    gradients = [None] * len(state.kernels)
     if algorithm.needs_gradient:
-        gradients = loss_gradients(state, batch)
         updated = [i for i in updated if gradients[i] is not None]
     if not updated:
         return
