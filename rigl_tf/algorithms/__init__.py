@@ -11,6 +11,7 @@ from rigl_tf.algorithms.ggr import GGRSET as GGRSET
 from rigl_tf.algorithms.ggr import GGRRigL as GGRRigL
 from rigl_tf.algorithms.ggr import SETRigL as SETRigL
 from rigl_tf.algorithms.gradual_pruning import GradualPruning as GradualPruning
+from rigl_tf.algorithms.granet import GraNet as GraNet
 from rigl_tf.algorithms.kernel_view import CandidateTile as CandidateTile
 from rigl_tf.algorithms.kernel_view import KernelView as KernelView
 from rigl_tf.algorithms.random_numbers import RandomNumbers as RandomNumbers
@@ -36,6 +37,7 @@ ALGORITHMS = {
     "ggr_rigl": GGRRigL,
     "set_rigl": SETRigL,
     "gradual_pruning": GradualPruning,
+    "granet": GraNet,
 }
 
 

@@ -167,7 +167,9 @@ def by_rank(
 ) -> list[tf.Tensor]:
     """Counts each layer's share of the highest scores of all layers together.
 
-    The highest score of each layer always counts.
+    The highest score of each layer always counts. If `total` is above the
+    number of active connections, layers share the rest in proportion to their
+    inactive connections.
 
     Args:
         views: Sequence of `KernelView`.
@@ -175,8 +177,7 @@ def by_rank(
         score: Function from a `KernelView` to the scores of its connections.
 
     Returns:
-        List of int64 scalars that add up to `total`, or to all active
-        connections if these are fewer.
+        List of int64 scalars that add up to `total`.
     """
 
     def scores(i: int) -> tuple[tf.Tensor, tf.Tensor]:
@@ -187,5 +188,11 @@ def by_rank(
             values = tf.cast(score(view), tf.float32)
             return tf.where(highest, float("inf"), values), view.mask
 
+    total = tf.cast(total, tf.int64)
     layers = [lambda tile, i=i: scores(i) for i in range(len(views))]
-    return masks.count_in_top_k(layers, total)
+    counts = masks.count_in_top_k(layers, total)
+    with tf.control_dependencies(counts):  # to save memory
+        active = masks.count_each(view.mask for view in views)
+    room = [view.size - a for view, a in zip(views, active, strict=True)]
+    rest = in_proportion(room, total - tf.add_n(counts), room)
+    return [a + b for a, b in zip(counts, rest, strict=True)]

@@ -1,5 +1,6 @@
 """One update of each algorithm, small enough to check by eye."""
 
+import dataclasses
 import json
 
 import keras
@@ -13,6 +14,7 @@ from rigl_tf.algorithms import RandomNumbers
 from rigl_tf.algorithms import Request
 from rigl_tf.kernels import coo_kernel
 from rigl_tf.sparsity import masks
+from rigl_tf.sparsity import schedules
 from tests.updates import STORAGES
 from tests.updates import mask_after_update
 
@@ -159,13 +161,68 @@ def test_global_pruning_leaves_every_layer_its_strongest():
     assert [int(d) for d in drops] == [1, 2]
 
 
+def test_granet_prunes_all_layers_together_and_then_replaces_a_part():
+    granet = algorithms.GraNet()
+    first = view([9.0, 8, 7, 1], [1, 1, 1, 1])
+    second = view([6.0, 0.5, 0, 0, 0], [1, 1, 0, 0, 0])
+    layers = [first, second]
+    four = budgets(2, 2)._replace(fractions=[0.5, 0.5])
+
+    request = allocated(granet, layers, four)
+    drops = granet.num_drop(layers, request)
+    left = [
+        dataclasses.replace(
+            first, mask=tf.constant([True, True, False, False])
+        ),
+        dataclasses.replace(second, mask=tf.constant([True] + 4 * [False])),
+    ]
+    grows = granet.redistribute(left, drops, request)
+
+    # The largest four are 9, 8, 7 and 6: three and one. Half of three is one.
+    assert ints(request.budgets) == [3, 1]
+    assert ints(drops) == [1 + 1, 1]
+    assert ints(grows) == [1, 0]
+
+
+@in_every_storage
+def test_granet_grows_the_largest_gradients(stored):
+    after = mask_after_update(
+        algorithms.GraNet(),
+        weight=[0.9, -0.1, 0.5, 0.0, 0.0, 0.0],
+        mask=[1, 1, 1, 0, 0, 0],
+        gradient=[0.0, 0.1, 0.0, 0.3, -0.8, 0.2],
+        num=1,
+        stored=stored,
+    )
+
+    np.testing.assert_array_equal(after, [1, 0, 1, 0, 1, 0])
+
+
+def test_granet_shares_what_a_falling_sparsity_adds():
+    layers = [view([9.0, 0], [1, 0]), view([1.0, 0, 0, 0], [1, 0, 0, 0])]
+
+    request = allocated(algorithms.GraNet(), layers, budgets(2, 4))
+
+    assert ints(request.budgets) == [2, 4]
+
+
+def test_granet_starts_at_half_and_reaches_its_sparsity_half_way():
+    schedule = algorithms.GraNet().sparsity_schedule(0.9)
+    updates = schedules.UpdateSchedule(100, end_step=1001)
+
+    schedule = schedules.resolve_steps(schedule, updates)
+
+    sparsities = [float(schedule(step)) for step in (0, 250, 500, 1000)]
+    np.testing.assert_allclose(sparsities, [0.5, 0.9 - 0.4 / 8, 0.9, 0.9])
+
+
 def test_an_unknown_scope_is_refused():
     with pytest.raises(ValueError, match="scope='model'"):
         algorithms.GradualPruning(scope="model")
 
 
 def test_an_unknown_algorithm_lists_the_known_ones():
-    with pytest.raises(ValueError, match="gradual_pruning, rigl, rigl_sg"):
+    with pytest.raises(ValueError, match="deepr, dsr, ggr, ggr_rigl"):
         algorithms.get("rig1")
 
 
@@ -415,6 +472,7 @@ def test_rewire_knows_what_it_needs():
     [
         (lambda: algorithms.SNFS(decay=1.0), "decay=1.0"),
         (lambda: algorithms.DSR(threshold=0.0), "threshold=0.0"),
+        (lambda: algorithms.GraNet(1.0), "initial_sparsity=1.0"),
         (lambda: algorithms.DSR(num_wanted=0), "num_wanted=0"),
         (lambda: algorithms.DeepR(l1=-1.0), "l1=-1.0"),
         (lambda: algorithms.DeepR(temperature=np.nan), "temperature=nan"),

@@ -57,6 +57,8 @@ class PolynomialSparsity(Config):
             `begin_step`, pruning is done in one shot.
         power: Float > 0; 3 is the cubic schedule.
         allow_decrease: Whether `final` may be below `initial`.
+        end_fraction: Float in (0, 1], used if `end_step` is `None`: the part
+            of the steps from `begin_step` to the last update.
 
     Reference:
         [Zhu & Gupta, 2017](https://arxiv.org/abs/1710.01878), equation 1.
@@ -75,11 +77,13 @@ class PolynomialSparsity(Config):
     end_step: int | None = None
     power: float = 3.0
     allow_decrease: bool = False
+    end_fraction: float = 1.0
 
     def __post_init__(self) -> None:
         check_sparsity(self.final, "final")
         check_sparsity(self.initial, "initial")
         check_number("power", self.power, "(0, inf)")
+        check_number("end_fraction", self.end_fraction, "(0, 1]")
         check_range(self.begin_step, self.end_step)
         if self.final < self.initial and not self.allow_decrease:
             raise ValueError(
