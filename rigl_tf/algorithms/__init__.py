@@ -14,6 +14,7 @@ from rigl_tf.algorithms.gradual_pruning import GradualPruning as GradualPruning
 from rigl_tf.algorithms.granet import GraNet as GraNet
 from rigl_tf.algorithms.kernel_view import CandidateTile as CandidateTile
 from rigl_tf.algorithms.kernel_view import KernelView as KernelView
+from rigl_tf.algorithms.mest import MEST as MEST
 from rigl_tf.algorithms.random_numbers import RandomNumbers as RandomNumbers
 from rigl_tf.algorithms.rewire import Rewire as Rewire
 from rigl_tf.algorithms.rigl import RigL as RigL
@@ -38,6 +39,7 @@ ALGORITHMS = {
     "set_rigl": SETRigL,
     "gradual_pruning": GradualPruning,
     "granet": GraNet,
+    "mest": MEST,
 }
 
 

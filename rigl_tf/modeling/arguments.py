@@ -24,7 +24,11 @@ _DROP_FRACTIONS = (
     schedules.PerLayer,
     schedules.PiecewiseConstant,
 )
-_SPARSITIES = (schedules.ConstantSparsity, schedules.PolynomialSparsity)
+_SPARSITIES = (
+    schedules.ConstantSparsity,
+    schedules.PiecewiseSparsity,
+    schedules.PolynomialSparsity,
+)
 
 
 def as_algorithm(algorithm: str | Algorithm | type[Algorithm]) -> Algorithm:

@@ -68,6 +68,9 @@ RULES = {
         "budget",
         part=lambda step, last: 5 / 6 + cubic(step, math.ceil(last / 2)) / 6,
     ),
+    "mest": Rule(
+        "budget", share="budget", keep="mest", part=lambda step, last: 1.0
+    ),
 }
 
 

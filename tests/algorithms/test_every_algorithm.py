@@ -18,7 +18,7 @@ from rigl_tf.sparsity import masks
 SHAPES = [(12, 7), (3, 3, 4, 5), (40,), (6, 2, 5)]
 STATE = {"threshold": tf.constant(0.4)}
 # Their choices go by position and seed, not by value alone.
-RANDOM = {"set", "dsr", "deepr", "ggr", "ggr_set", "set_rigl"}
+RANDOM = {"set", "dsr", "deepr", "ggr", "ggr_set", "set_rigl", "mest"}
 
 pytestmark = pytest.mark.parametrize("name", sorted(algorithms.ALGORITHMS))
 

@@ -1,5 +1,7 @@
 """Whole training steps, compared with an implementation in NumPy."""
 
+import dataclasses
+
 import keras
 import numpy as np
 import pytest
@@ -24,6 +26,7 @@ TOTAL = {"granet": 0.6}
 HYPERPARAMETERS = {
     "dsr": {"threshold": 0.25},
     "deepr": {"l1": 2.0**-5, "temperature": 2.0**-9},
+    "mest": {"gradient_weight": 4.0},
 }
 
 
@@ -301,6 +304,19 @@ def test_updates_and_the_cosine_start_at_begin_step():
 def test_of_equal_scores_the_first_wins(name):
     """Without input, the first kernel has no gradient."""
     assert_same_steps(name, input_scale=0.0)
+
+
+def test_every_step_of_mest_with_a_soft_bound():
+    """Sparsities of 0.4, 0.45 and 0.5, from which 0.5 and less are dropped."""
+    assert_same_steps(
+        "mest",
+        rule=dataclasses.replace(
+            reference.RULES["mest"],
+            part=lambda step, last: {3: 0.8, 6: 0.9, 9: 1.0}[step],
+        ),
+        sparsity=schedules.PiecewiseSparsity({0: 0.4, 6: 0.45, 8: 0.5}),
+        drop_fraction=schedules.PiecewiseConstant({0: 0.2, 6: 0.1, 8: 0.0}),
+    )
 
 
 def test_every_step_of_pruning_all_kernels_together():

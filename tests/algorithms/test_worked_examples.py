@@ -216,6 +216,40 @@ def test_granet_starts_at_half_and_reaches_its_sparsity_half_way():
     np.testing.assert_allclose(sparsities, [0.5, 0.9 - 0.4 / 8, 0.9, 0.9])
 
 
+@pytest.mark.few(1)
+@in_every_storage
+def test_mest_keeps_small_weights_with_large_gradients(stored):
+    grown = set()
+    for seed in range(20):
+        after = mask_after_update(
+            algorithms.MEST(gradient_weight=1.0),
+            weight=[0.9, -0.1, 0.5, 0.0, 0.0],
+            mask=[1, 1, 1, 0, 0],
+            gradient=[0.0, -0.6, 0.1, 9.0, 0.0],
+            num=1,
+            stored=stored,
+            seed=seed,
+        )
+
+        # The scores are 0.9, 0.7 and 0.6.
+        assert after[0] and after[1]
+        grown |= set(np.flatnonzero(after)) - {0, 1}
+
+    assert grown == {2, 3, 4}
+
+
+def test_mest_with_a_soft_bound_drops_to_the_final_sparsity():
+    mest = algorithms.MEST()
+    layer = view([1.0] * 12 + [0.0] * 88, [1] * 12 + [0] * 88)
+    request = budgets(11)._replace(fractions=[1 / 11])
+
+    drops = mest.num_drop([layer], request)
+    left = view([1.0] * 10 + [0.0] * 90, [1] * 10 + [0] * 90)
+
+    assert ints(drops) == [2]
+    assert ints(mest.redistribute([left], drops, request)) == [1]
+
+
 def test_an_unknown_scope_is_refused():
     with pytest.raises(ValueError, match="scope='model'"):
         algorithms.GradualPruning(scope="model")
@@ -473,6 +507,7 @@ def test_rewire_knows_what_it_needs():
         (lambda: algorithms.SNFS(decay=1.0), "decay=1.0"),
         (lambda: algorithms.DSR(threshold=0.0), "threshold=0.0"),
         (lambda: algorithms.GraNet(1.0), "initial_sparsity=1.0"),
+        (lambda: algorithms.MEST(-1.0), "gradient_weight=-1.0"),
         (lambda: algorithms.DSR(num_wanted=0), "num_wanted=0"),
         (lambda: algorithms.DeepR(l1=-1.0), "l1=-1.0"),
         (lambda: algorithms.DeepR(temperature=np.nan), "temperature=nan"),

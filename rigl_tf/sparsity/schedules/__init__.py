@@ -21,6 +21,9 @@ from rigl_tf.sparsity.schedules.sparsities import (
     ConstantSparsity as ConstantSparsity,
 )
 from rigl_tf.sparsity.schedules.sparsities import (
+    PiecewiseSparsity as PiecewiseSparsity,
+)
+from rigl_tf.sparsity.schedules.sparsities import (
     PolynomialSparsity as PolynomialSparsity,
 )
 from rigl_tf.sparsity.schedules.sparsities import budgets_at as budgets_at

@@ -10,6 +10,8 @@ import tensorflow as tf
 from rigl_tf.sparsity.distributions import check_sparsity
 from rigl_tf.sparsity.schedules.drop_fractions import as_float64
 from rigl_tf.sparsity.schedules.steps import check_range
+from rigl_tf.sparsity.schedules.steps import checked_pieces
+from rigl_tf.sparsity.schedules.steps import piece_at
 from rigl_tf.sparsity.schedules.steps import progress
 from rigl_tf.typing import Integer
 from rigl_tf.typing import Number
@@ -97,6 +99,46 @@ class PolynomialSparsity(Config):
         return self.final + (self.initial - self.final) * left**self.power
 
 
+@dataclasses.dataclass(frozen=True)
+class PiecewiseSparsity(Config):
+    """A sparsity that changes only at given steps.
+
+    The first update at or after such a step reaches the new sparsity.
+
+    Args:
+        sparsities: Dictionary from an integer, the step at which a sparsity
+            starts, to a float in [0, 1). One sparsity must start at step 0.
+
+    Raises:
+        ValueError: If a step or a sparsity is out of range, or if no sparsity
+            starts at step 0.
+
+    Example:
+
+    >>> schedule = PiecewiseSparsity({0: 0.8, 1000: 0.9})
+    >>> [float(schedule(step)) for step in (0, 999, 1000)]
+    [0.8, 0.8, 0.9]
+    """
+
+    sparsities: dict
+
+    def __post_init__(self) -> None:
+        pieces = checked_pieces(self.sparsities, "sparsities", check_sparsity)
+        object.__setattr__(self, "sparsities", pieces)
+
+    def __call__(self, step: Integer) -> Number:
+        return piece_at(self.sparsities, step)  # pyright: ignore[reportArgumentType]
+
+    def get_config(self) -> dict[str, Any]:
+        return {"sparsities": [list(pair) for pair in self.sparsities]}
+
+    @property
+    def range(self) -> tuple[float, float]:
+        """The lowest and the highest sparsity."""
+        values = [float(value) for _, value in self.sparsities]
+        return min(values), max(values)
+
+
 def decides_when(schedule: SparsitySchedule | None) -> bool:
     """Returns whether a pruning schedule returns a pair `(bool, sparsity)`.
 
@@ -104,7 +146,7 @@ def decides_when(schedule: SparsitySchedule | None) -> bool:
     as a schedule of the TensorFlow Model Optimization toolkit, must return a
     pair. `None` means that the sparsity does not change.
     """
-    ours = ConstantSparsity | PolynomialSparsity | None
+    ours = ConstantSparsity | PiecewiseSparsity | PolynomialSparsity | None
     return not isinstance(schedule, ours)
 
 
@@ -129,6 +171,8 @@ def lowest_sparsity(schedule: SparsitySchedule) -> float:
     """
     if decides_when(schedule):
         return 0.0
+    if isinstance(schedule, PiecewiseSparsity):
+        return schedule.range[0]
     return min(initial_sparsity(schedule), final_sparsity(schedule))
 
 
@@ -171,6 +215,8 @@ def falls(schedule: SparsitySchedule) -> bool:
     """
     if isinstance(schedule, PolynomialSparsity):
         return schedule.final < schedule.initial
+    if isinstance(schedule, PiecewiseSparsity):
+        return final_sparsity(schedule) < schedule.range[1]
     steps = [0]
     while steps[-1] < _LAST_STEP:
         steps.append(max(2 * steps[-1], 1))
