@@ -62,6 +62,8 @@ class Algorithm(Config, abc.ABC):
             every batch.
         fixes_signs: Boolean, whether every connection has a sign that its
             weight must keep.
+        needs_whole_kernel: Boolean, whether `grow` needs the whole kernel in
+            one tile, with its `layout`.
         updates_masks: Boolean, whether connections move at all.
         follows_sparsity: Boolean, whether the sparsity follows a schedule,
             which changes `Request.budgets`.
@@ -84,6 +86,7 @@ class Algorithm(Config, abc.ABC):
 
     needs_gradient = False
     needs_momentum = False
+    needs_whole_kernel = False
     tracks_gradient = False
     fixes_signs = False
     updates_masks = True

@@ -187,6 +187,12 @@ def _check(algorithm, structure):
             "storing only active connections would save nothing. Use "
             "storage='dense'."
         )
+    if algorithm.needs_whole_kernel:
+        raise ValueError(
+            f"{name} grows connections by the mask of a whole kernel, and "
+            "storing only active connections never makes one. Use "
+            "storage='dense'."
+        )
     if not isinstance(structure, Blocks | Unstructured) or isinstance(
         structure, GroupedSparsity
     ):

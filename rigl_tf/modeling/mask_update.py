@@ -147,6 +147,7 @@ def inputs_of(state, batch, i, **others) -> UpdateInputs:
             tf.constant([state.seed, i], tf.int64),
             tf.convert_to_tensor(state.step),  # pyright: ignore[reportArgumentType]
         ),
+        progress=state.progress(),
         **others,
     )
 

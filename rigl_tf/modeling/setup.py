@@ -212,6 +212,12 @@ def _check_fits(algorithm, schedule, structure, grow_init, sparsity):
             f"{name} fixes the sign of every connection, so it cannot move "
             f"units of several connections. Received: structure={structure}."
         )
+    if algorithm.needs_whole_kernel and not structure.is_unstructured:
+        raise ValueError(
+            f"{name} grows connections by the mask of a whole kernel, so it "
+            "cannot move units of several connections. "
+            f"Received: structure={structure}."
+        )
     if isinstance(structure, structures.GroupedSparsity) and (
         algorithm.moves_between_layers
         or (

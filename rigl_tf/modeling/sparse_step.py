@@ -229,6 +229,22 @@ class SparseStep:
             due = self.schedule(now)
         return tf.logical_or(due, tf.convert_to_tensor(self.overdue))
 
+    def progress(self):
+        """Returns the passed fraction of the update schedule, a float32 scalar.
+
+        It is 1 if the sparsity schedule decides when masks are updated.
+        """
+        if self.schedule.end_step is None:
+            return tf.constant(1.0)
+        return tf.cast(
+            schedules.progress(
+                tf.convert_to_tensor(self.step),
+                self.schedule.begin_step,
+                self.schedule.end_step,
+            ),
+            tf.float32,
+        )
+
     def current_budgets(self):
         """Returns the current budget of each kernel, as int64 scalars."""
         if self.sparsity is None:

@@ -41,4 +41,5 @@ from rigl_tf.sparsity.schedules.sparsities import (
 from rigl_tf.sparsity.schedules.step_resolution import (
     resolve_steps as resolve_steps,
 )
+from rigl_tf.sparsity.schedules.steps import progress as progress
 from rigl_tf.sparsity.schedules.updates import UpdateSchedule as UpdateSchedule
