@@ -4,6 +4,7 @@ from typing import Any
 
 from rigl_tf.algorithms.base import Algorithm as Algorithm
 from rigl_tf.algorithms.base import Request as Request
+from rigl_tf.algorithms.chts import CHTs as CHTs
 from rigl_tf.algorithms.deepr import DeepR as DeepR
 from rigl_tf.algorithms.dsr import DSR as DSR
 from rigl_tf.algorithms.ggr import GGR as GGR
@@ -40,6 +41,7 @@ ALGORITHMS = {
     "gradual_pruning": GradualPruning,
     "granet": GraNet,
     "mest": MEST,
+    "chts": CHTs,
 }
 
 

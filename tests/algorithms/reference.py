@@ -33,7 +33,8 @@ class Rule:
             `"survivors"`; as many as it has of the `"largest"` gradients of
             all kernels; as many as its `"budget"` lacks; or `"nothing"`.
         keep: String, the scores of the connections to keep: `"magnitude"`;
-            `"sign"`, the weight times its first sign; or `"mest"`.
+            `"sign"`, the weight times its first sign; `"mest"`; or `"drawn"`
+            by magnitude.
         part: Function from the step and the last update to the part of the
             final sparsity that is reached.
         replaces_step: Boolean, whether an update replaces the optimizer step.
@@ -71,6 +72,7 @@ RULES = {
     "mest": Rule(
         "budget", share="budget", keep="mest", part=lambda step, last: 1.0
     ),
+    "chts": Rule(grow=("paths",), keep="drawn"),
 }
 
 
@@ -130,8 +132,8 @@ class Training:
         masks: List of boolean arrays, one for each kernel.
         optimizer: `SGD` or `Adam`.
         chance: Object with the random numbers of kernel `i` at a step:
-            `scores(i, step)`, `normal(i, step)`, and `signs(i)` of weights
-            that start inactive.
+            `scores(i, step)`, `normal(i, step)`, `gumbel(i, step, stream)`,
+            and `signs(i)` of weights that start inactive.
         interval, begin_step, end_step: Integers, the schedule of updates.
         fraction: Function from step to the drop fraction.
         budgets: List of integers, connections that pruning ends with.
@@ -251,8 +253,8 @@ class Training:
     def _move(self, gradients):
         """Drops and grows connections."""
         values = {
-            "gradient": gradients,
-            "mean": self.means,
+            "gradient": [np.abs(gradient) for gradient in gradients],
+            "mean": [np.abs(mean) for mean in self.means],
             "velocity": [slots[0] for slots in self.optimizer.slots[::2]],
             "random": [
                 self.chance.scores(i, self.step)
@@ -268,6 +270,10 @@ class Training:
         kept = [
             highest(self._strength(i, gradients), mask, np.sum(mask) - drop)
             for i, (mask, drop) in enumerate(zip(before, drops, strict=True))
+        ]
+        values["paths"] = [
+            log(paths_of_three(mask)) + self.chance.gumbel(i, self.step, 1)
+            for i, mask in enumerate(kept)
         ]
         grows = self._num_grow(kept, drops, values)
         self.masks = [
@@ -287,7 +293,11 @@ class Training:
 
     def _strength(self, i, gradients):
         kernel = self.kernels[i]
+        done = (self.step - self.begin_step) / (self.end_step - self.begin_step)
+        largest = np.max(np.abs(kernel))
         return {
+            "drawn": log((np.abs(kernel) / largest) ** (1 + 2 * done))
+            + self.chance.gumbel(i, self.step, 0),
             "magnitude": np.abs(kernel),
             "sign": kernel * self.signs[i],
             "mest": np.abs(kernel) + self.pull * np.abs(gradients[i]),
@@ -387,10 +397,25 @@ def grown(mask, scores, num):
     """Adds `num` connections to a mask, an equal part by each score."""
     for i, score in enumerate(scores):
         part = math.ceil(num / (len(scores) - i))
-        sizes = np.abs(score) if score.dtype.kind == "f" else score
-        mask = mask | highest(sizes, ~mask, part)
+        mask = mask | highest(score, ~mask, part)
         num -= part
     return mask
+
+
+def log(values):
+    return np.log(np.maximum(values, 1e-37))
+
+
+def paths_of_three(mask):
+    """Returns CH2-L3n of all pairs of an input and an output, path by path."""
+    scores = np.zeros(mask.shape)
+    for links, found in ((mask, scores), (mask.T, scores.T)):
+        for start, between in np.ndindex(len(links), len(links)):
+            shared = np.sum(links[start] & links[between])
+            others = np.sum(links[between] & ~links[start])
+            if shared:
+                found[start] += links[between] * (shared + 1) / max(others, 1)
+    return scores
 
 
 def in_proportion(parts, total, room):

@@ -67,6 +67,12 @@ class Chance:
     def normal(self, i, step):
         return self._numbers(i, step).normal().numpy()
 
+    def gumbel(self, i, step, stream):
+        """By the uniform numbers in the integers."""
+        integers = self._numbers(i, step).integers(stream).numpy()
+        uniform = (integers.view("uint32") + 0.5) / 2.0**32
+        return -np.log(-np.log1p(-uniform))
+
     def signs(self, i):
         shape = WIDTHS[i], WIDTHS[i + 1]
         return np.where(masks.random_scores(shape, (SEED, i)) < 0, -1, 1)

@@ -12,7 +12,10 @@ from rigl_tf import algorithms
 from rigl_tf.algorithms import KernelView
 from rigl_tf.algorithms import RandomNumbers
 from rigl_tf.algorithms import Request
+from rigl_tf.algorithms import chts
+from rigl_tf.algorithms import scores
 from rigl_tf.kernels import coo_kernel
+from rigl_tf.sparsity import kernel_layout
 from rigl_tf.sparsity import masks
 from rigl_tf.sparsity import schedules
 from tests.updates import STORAGES
@@ -248,6 +251,78 @@ def test_mest_with_a_soft_bound_drops_to_the_final_sparsity():
 
     assert ints(drops) == [2]
     assert ints(mest.redistribute([left], drops, request)) == [1]
+
+
+def drawn(weights, num, rounds=20_000):
+    """How often each position is among `num` that are drawn by weight."""
+    shape = (rounds, len(weights))
+    many = view(np.ones(shape), np.ones(shape))
+    draws = scores.weighted_random(many, tf.broadcast_to(weights, shape))
+    chosen = np.argsort(-draws.numpy(), axis=1)[:, :num]
+    return np.bincount(chosen.ravel(), minlength=len(weights)) / rounds
+
+
+def test_a_weighted_choice_has_the_probabilities_of_draws_in_turn():
+    """Of 1, 2 and 3, the first is drawn with 1/6, 2/6 and 3/6."""
+    np.testing.assert_allclose(
+        drawn([1.0, 2.0, 3.0], 1), [1 / 6, 2 / 6, 3 / 6], atol=0.02
+    )
+    # And the second from the two that are left.
+    one = 1 / 6 + 2 / 6 * 1 / 4 + 3 / 6 * 1 / 3
+    two = 2 / 6 + 1 / 6 * 2 / 5 + 3 / 6 * 2 / 3
+    np.testing.assert_allclose(
+        drawn([1.0, 2.0, 3.0], 2), [one, two, 2 - one - two], atol=0.02
+    )
+
+
+def test_a_weighted_choice_draws_zeros_last():
+    assert list(drawn([0.0, 1e-9, 1e9], 2, rounds=100)) == [0, 1, 1]
+
+
+@pytest.mark.parametrize(("progress", "power"), [(0.0, 1), (0.5, 2), (1.0, 3)])
+def test_chts_keeps_large_weights_and_more_of_them_later(progress, power):
+    shape = (20_000, 2)
+    layer = dataclasses.replace(
+        view(np.broadcast_to([1.0, -2.0], shape), np.ones(shape)),
+        progress=tf.constant(progress),
+    )
+
+    first, second = np.transpose(algorithms.CHTs().drop(layer))
+
+    # 1 and 2 to this power are the odds.
+    assert np.mean(second > first) == pytest.approx(
+        2**power / (1 + 2**power), abs=0.02
+    )
+
+
+def test_chts_grows_where_paths_of_length_three_lead():
+    mask = [[1, 1, 1, 0], [0, 1, 1, 0], [0, 0, 1, 1]]
+
+    paths = chts.ch2_l3n(tf.constant(mask, tf.float32))
+
+    inactive = np.array(mask) == 0
+    assert list(paths.numpy()[inactive]) == [3, 6, 3, 2, 6]
+
+
+def test_chts_sees_a_kernel_as_a_matrix_from_inputs_to_outputs():
+    """A transposed convolution has its outputs before its inputs."""
+    layer = keras.layers.Conv2DTranspose(3, 1)
+    mask = np.array([[1, 1, 1, 0], [0, 1, 1, 0], [0, 0, 1, 1]], bool)
+    layout = kernel_layout.layout_for(layer, (1, 1, 4, 3))
+    plain = view(np.zeros((3, 4)), mask)
+    turned = dataclasses.replace(
+        view(np.zeros((1, 1, 4, 3)), mask.T[None, None]), layout=layout
+    )
+    grow = algorithms.CHTs().grow
+
+    once = grow(plain) - plain_noise(plain)
+    again = grow(turned) - plain_noise(turned)
+
+    np.testing.assert_allclose(again[0, 0], np.transpose(once), atol=1e-4)
+
+
+def plain_noise(layer):
+    return scores.weighted_random(layer, tf.ones(layer.mask.shape), stream=1)
 
 
 def test_an_unknown_scope_is_refused():
@@ -508,6 +583,7 @@ def test_rewire_knows_what_it_needs():
         (lambda: algorithms.DSR(threshold=0.0), "threshold=0.0"),
         (lambda: algorithms.GraNet(1.0), "initial_sparsity=1.0"),
         (lambda: algorithms.MEST(-1.0), "gradient_weight=-1.0"),
+        (lambda: algorithms.CHTs(last_power=-1.0), "last_power=-1.0"),
         (lambda: algorithms.DSR(num_wanted=0), "num_wanted=0"),
         (lambda: algorithms.DeepR(l1=-1.0), "l1=-1.0"),
         (lambda: algorithms.DeepR(temperature=np.nan), "temperature=nan"),
