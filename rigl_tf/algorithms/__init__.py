@@ -4,6 +4,7 @@ from typing import Any
 
 from rigl_tf.algorithms.base import Algorithm as Algorithm
 from rigl_tf.algorithms.base import Request as Request
+from rigl_tf.algorithms.chts import CHTs as CHTs
 from rigl_tf.algorithms.deepr import DeepR as DeepR
 from rigl_tf.algorithms.dsr import DSR as DSR
 from rigl_tf.algorithms.ggr import GGR as GGR
@@ -11,8 +12,10 @@ from rigl_tf.algorithms.ggr import GGRSET as GGRSET
 from rigl_tf.algorithms.ggr import GGRRigL as GGRRigL
 from rigl_tf.algorithms.ggr import SETRigL as SETRigL
 from rigl_tf.algorithms.gradual_pruning import GradualPruning as GradualPruning
+from rigl_tf.algorithms.granet import GraNet as GraNet
 from rigl_tf.algorithms.kernel_view import CandidateTile as CandidateTile
 from rigl_tf.algorithms.kernel_view import KernelView as KernelView
+from rigl_tf.algorithms.mest import MEST as MEST
 from rigl_tf.algorithms.random_numbers import RandomNumbers as RandomNumbers
 from rigl_tf.algorithms.rewire import Rewire as Rewire
 from rigl_tf.algorithms.rigl import RigL as RigL
@@ -36,6 +39,9 @@ ALGORITHMS = {
     "ggr_rigl": GGRRigL,
     "set_rigl": SETRigL,
     "gradual_pruning": GradualPruning,
+    "granet": GraNet,
+    "mest": MEST,
+    "chts": CHTs,
 }
 
 

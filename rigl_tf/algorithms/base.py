@@ -15,6 +15,8 @@ from rigl_tf.algorithms.kernel_view import KernelView
 from rigl_tf.sparsity import masks
 from rigl_tf.sparsity import schedules
 from rigl_tf.typing import Integer
+from rigl_tf.typing import Number
+from rigl_tf.typing import SparsitySchedule
 from rigl_tf.utils.serialization import Config
 
 
@@ -24,9 +26,10 @@ class Request(NamedTuple):
     Attributes:
         fractions: List of scalars in [0, 1], for each kernel the fraction of
             active connections to drop at this step. Zeros if the algorithm
-            follows a sparsity schedule.
+            follows a sparsity schedule and does not regrow.
         budgets: List of int64 scalars, for each kernel the active connections
-            after this step by the sparsity schedule.
+            after this step: by the sparsity schedule in `allocate`, and by
+            `allocate` in all other functions.
         state: Dictionary from name to float32 scalar, the algorithm's state.
     """
 
@@ -59,9 +62,15 @@ class Algorithm(Config, abc.ABC):
             every batch.
         fixes_signs: Boolean, whether every connection has a sign that its
             weight must keep.
+        needs_whole_kernel: Boolean, whether `grow` needs the whole kernel in
+            one tile, with its `layout`.
         updates_masks: Boolean, whether connections move at all.
         follows_sparsity: Boolean, whether the sparsity follows a schedule,
             which changes `Request.budgets`.
+        regrows: Boolean, whether an algorithm that follows a sparsity schedule
+            also grows connections. Training then starts with the connections
+            of the initial sparsity, and the sparsity may fall. If not,
+            training starts with all connections.
         default_schedule: `UpdateSchedule`, the default of `sparsify`.
         default_drop_fraction: The default drop fraction of `sparsify`.
 
@@ -77,10 +86,12 @@ class Algorithm(Config, abc.ABC):
 
     needs_gradient = False
     needs_momentum = False
+    needs_whole_kernel = False
     tracks_gradient = False
     fixes_signs = False
     updates_masks = True
     follows_sparsity = False
+    regrows = False
     default_schedule = schedules.UpdateSchedule()
     default_drop_fraction = schedules.Cosine()
 
@@ -96,7 +107,9 @@ class Algorithm(Config, abc.ABC):
 
     @property
     def moves_between_layers(self) -> bool:
-        """Boolean, whether an update may change the counts of layers."""
+        """Boolean, whether layers share their connections in an update."""
+        if self.follows_sparsity:
+            return type(self).allocate is not Algorithm.allocate
         return type(self).redistribute is not Algorithm.redistribute
 
     @property
@@ -133,6 +146,25 @@ class Algorithm(Config, abc.ABC):
             remainder.
         """
 
+    def allocate(
+        self, views: Sequence[KernelView], request: Request
+    ) -> Sequence[Integer]:
+        """Shares the connections of a sparsity schedule among layers.
+
+        `allocate` is called first in an update, if the class sets
+        `follows_sparsity`.
+
+        Args:
+            views: Sequence of `KernelView`.
+            request: `Request`.
+
+        Returns:
+            List of int64 scalars, the active connections of each layer after
+            the update. By default, `request.budgets`.
+        """
+        del views
+        return request.budgets
+
     def num_drop(
         self, views: Sequence[KernelView], request: Request
     ) -> list[tf.Tensor]:
@@ -145,17 +177,22 @@ class Algorithm(Config, abc.ABC):
         Returns:
             List of int64 scalars, one for each layer. The last connection of
             a layer is always kept. By default, floor(fraction x active),
-            computed in float64, which is exact for kernels of any size.
+            computed in float64, which is exact for kernels of any size. If
+            the algorithm follows a sparsity schedule, all connections above
+            the budget, and floor(fraction x budget) more.
         """
         num_active = masks.count_each(view.mask for view in views)
+        kept = num_active
+        if self.follows_sparsity:
+            kept = [
+                tf.minimum(num, tf.cast(budget, tf.int64))
+                for num, budget in zip(num_active, request.budgets, strict=True)
+            ]
         return [
-            tf.cast(
-                tf.floor(
-                    schedules.as_float64(fraction) * tf.cast(num, "float64")
-                ),
-                tf.int64,
+            num - rest + _part(fraction, rest)
+            for num, rest, fraction in zip(
+                num_active, kept, request.fractions, strict=True
             )
-            for fraction, num in zip(request.fractions, num_active, strict=True)
         ]
 
     def redistribute(
@@ -173,12 +210,35 @@ class Algorithm(Config, abc.ABC):
 
         Returns:
             List of int64 scalars, each at most the inactive connections of
-            the layer. By default, `num_dropped`.
+            the layer. By default, `num_dropped`. If the algorithm follows a
+            sparsity schedule, zeros, or, if it regrows, as many as the
+            budget lacks.
         """
-        del views, request
-        return num_dropped
+        if not self.follows_sparsity:
+            return num_dropped
+        if not self.regrows:
+            return [0] * len(num_dropped)
+        num_active = masks.count_each(view.mask for view in views)
+        return [
+            tf.cast(budget, tf.int64) - num
+            for budget, num in zip(request.budgets, num_active, strict=True)
+        ]
 
     # Optional hooks.
+
+    def sparsity_schedule(self, final: float) -> SparsitySchedule:
+        """Returns the sparsity schedule that ends at a sparsity.
+
+        It is the schedule of `sparsify(..., sparsity=final)` if the class
+        sets `follows_sparsity`.
+
+        Args:
+            final: Float in [0, 1), the final fraction of zeros.
+
+        Returns:
+            A schedule. By default, `PolynomialSparsity(final)`.
+        """
+        return schedules.PolynomialSparsity(final)
 
     def initial_state(self) -> dict[str, float]:
         """Returns the initial state by name. By default, there is no state."""
@@ -234,3 +294,9 @@ class Algorithm(Config, abc.ABC):
             positions, or `None` for no term, the default.
         """
         del view, learning_rate
+
+
+def _part(fraction: Number, num: Integer) -> tf.Tensor:
+    """Returns a fraction of a number, rounded down, as an int64 scalar."""
+    part = schedules.as_float64(fraction) * tf.cast(num, tf.float64)
+    return tf.cast(tf.floor(part), tf.int64)

@@ -6,6 +6,7 @@ from typing import Any
 import tensorflow as tf
 
 from rigl_tf.algorithms.random_numbers import RandomNumbers
+from rigl_tf.sparsity.kernel_layout import Layout
 from rigl_tf.typing import Integer
 
 
@@ -19,6 +20,8 @@ class _Positions:
     momentum: Any = None
     sign: Any = None
     random_numbers: RandomNumbers | None = None
+    layout: Layout | None = None
+    progress: Any = None
 
     def random(self, stream: int = 0) -> tf.Tensor:
         """Draws int32 scores that do not depend on the storage of the kernel.
@@ -103,6 +106,10 @@ class CandidateTile(_Positions):
             `fixes_signs`.
         random_numbers: `RandomNumbers`, the source of `random`, `uniform` and
             `normal`.
+        layout: `Layout`, the meaning of the dimensions of `mask`. `None` if the
+            tile is not the whole kernel.
+        progress: Float scalar in [0, 1], the passed fraction of the update
+            schedule.
     """
 
 
@@ -142,6 +149,10 @@ class KernelView(_Positions):
             unless the algorithm sets `fixes_signs`.
         random_numbers: `RandomNumbers`, the source of `random`, `uniform` and
             `normal`.
+        layout: `Layout`, the meaning of the dimensions of `mask`. `None` if it
+            has not the shape of the kernel.
+        progress: Float scalar in [0, 1], the passed fraction of the update
+            schedule.
         total: Integer, connections or units of the whole kernel, or `None` if
             it is the number of entries of `mask`.
         num_tiles: Integer, the number of tiles that `grow` receives.
@@ -175,4 +186,6 @@ class KernelView(_Positions):
             self.momentum,
             self.sign,
             self.random_numbers,
+            self.layout,
+            self.progress,
         )

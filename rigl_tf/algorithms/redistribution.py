@@ -1,6 +1,7 @@
 """Functions that share connections among layers, in exact integers."""
 
 import math
+from collections.abc import Callable
 from collections.abc import Sequence
 
 import tensorflow as tf
@@ -157,3 +158,41 @@ def by_mean_over_active(
     dropped = tf.cast(tf.stack(num_dropped), tf.float64)
     shares = tf.unstack(tf.where(tf.reduce_any(means > 0), means, dropped))
     return in_proportion(shares, tf.add_n(num_dropped), capacities)
+
+
+def by_rank(
+    views: Sequence[KernelView],
+    total: Integer,
+    score: Callable[[KernelView], tf.Tensor],
+) -> list[tf.Tensor]:
+    """Counts each layer's share of the highest scores of all layers together.
+
+    The highest score of each layer always counts. If `total` is above the
+    number of active connections, layers share the rest in proportion to their
+    inactive connections.
+
+    Args:
+        views: Sequence of `KernelView`.
+        total: int64 scalar, the number of scores.
+        score: Function from a `KernelView` to the scores of its connections.
+
+    Returns:
+        List of int64 scalars that add up to `total`.
+    """
+
+    def scores(i: int) -> tuple[tf.Tensor, tf.Tensor]:
+        view = views[i]
+        highest = masks.top_k_mask(score(view), 1, candidates=view.mask)
+        # Recomputed, because the first tensor would stay in memory.
+        with tf.control_dependencies([highest]):
+            values = tf.cast(score(view), tf.float32)
+            return tf.where(highest, float("inf"), values), view.mask
+
+    total = tf.cast(total, tf.int64)
+    layers = [lambda tile, i=i: scores(i) for i in range(len(views))]
+    counts = masks.count_in_top_k(layers, total)
+    with tf.control_dependencies(counts):  # to save memory
+        active = masks.count_each(view.mask for view in views)
+    room = [view.size - a for view, a in zip(views, active, strict=True)]
+    rest = in_proportion(room, total - tf.add_n(counts), room)
+    return [a + b for a, b in zip(counts, rest, strict=True)]

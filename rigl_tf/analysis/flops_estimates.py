@@ -67,11 +67,11 @@ def inference_flops(
     )
 
 
-def pruned_densities(density, schedule, num_epochs, steps_per_epoch):
-    """Returns the density after every epoch of gradual pruning.
+def scheduled_densities(sparsity, schedule, num_epochs, steps_per_epoch):
+    """Returns the density after every epoch by a sparsity schedule.
 
     Args:
-        density: Float in (0, 1], the density after the last update.
+        sparsity: A sparsity schedule of `rigl_tf.schedules`.
         schedule: `UpdateSchedule`.
         num_epochs: Integer.
         steps_per_epoch: Integer.
@@ -81,14 +81,12 @@ def pruned_densities(density, schedule, num_epochs, steps_per_epoch):
 
     Example:
 
-    >>> from rigl_tf.sparsity.schedules.updates import UpdateSchedule
-    >>> every_step = UpdateSchedule(1, end_step=5)
-    >>> densities = pruned_densities(0.2, every_step, 3, 2)
+    >>> from rigl_tf import schedules
+    >>> every_step = schedules.UpdateSchedule(1, end_step=5)
+    >>> pruning = schedules.PolynomialSparsity(0.8)
+    >>> densities = scheduled_densities(pruning, every_step, 3, 2)
     >>> [round(density, 3) for density in densities]
     [0.3, 0.2, 0.2]
-
-    Reference:
-        [Zhu & Gupta, 2017](https://arxiv.org/abs/1710.01878), equation 1.
     """
     num_steps = num_epochs * steps_per_epoch
     updates = dataclasses.replace(
@@ -96,9 +94,7 @@ def pruned_densities(density, schedule, num_epochs, steps_per_epoch):
         interval=schedule.interval or steps_per_epoch,
         end_step=schedule.end_step or int(schedule.end_fraction * num_steps),
     )
-    sparsity = schedules.resolve_steps(
-        schedules.PolynomialSparsity(1 - density), updates
-    )
+    sparsity = schedules.resolve_steps(sparsity, updates)
     return [
         1 - float(sparsity(epoch * steps_per_epoch))
         for epoch in range(1, num_epochs + 1)

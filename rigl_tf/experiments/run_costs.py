@@ -93,8 +93,11 @@ def _sparse_flops(cost, task, method, epochs, steps):
         cost, distribution, method.sparsity, method.exclude
     )
     if algorithm.follows_sparsity:
-        densities = flops_estimates.pruned_densities(
-            1 - method.sparsity, method.schedule, epochs, steps
+        densities = flops_estimates.scheduled_densities(
+            algorithm.sparsity_schedule(method.sparsity),
+            method.schedule,
+            epochs,
+            steps,
         )
         zeros = (1 - statistics.mean(densities)) / max(method.sparsity, 1e-9)
         sparse = dense - zeros * (dense - sparse)

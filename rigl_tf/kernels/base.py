@@ -198,6 +198,8 @@ class UpdateInputs:
             of inactive connections.
         structure: `Structure`, whose units move.
         seed: Integer tensor of shape (2,), unique to the kernel and the step.
+        progress: Float scalar in [0, 1], the passed fraction of the update
+            schedule, or `None`.
         grow_init: `GrowInit`, the weights of new connections.
         slots: List of pairs, of an optimizer's variable of the shape of the
             kernel's variable and the float that its elements start with.
@@ -209,6 +211,7 @@ class UpdateInputs:
     flows: Sequence[Flow] = ()
     structure: structures.Structure = structures.Unstructured()
     seed: Seed = 0
+    progress: Any = None
     grow_init: Any = None
     slots: Sequence[tuple[keras.Variable, float]] = ()
 

@@ -82,6 +82,7 @@ class ActiveKernel(StoredKernel):
             gradient=self._shown(inputs.gradient),
             momentum=self._shown(inputs.momentum),
             random_numbers=_NumbersOfActive(self, active, inputs.seed),
+            progress=inputs.progress,
             total=self.size,
             num_tiles=self.num_tiles,
             tiles=functools.partial(self._tile, active, inputs),
@@ -172,6 +173,7 @@ class ActiveKernel(StoredKernel):
             gradient=self._gradient(inputs.flows, start, stop),
             momentum=spread(view.momentum),
             random_numbers=SliceNumbers(start, stop, inputs.seed),
+            progress=view.progress,
         )
 
     def _gradient(self, flows, start, stop):

@@ -78,6 +78,8 @@ class DenseKernel(SparseKernel):
             random_numbers=RandomNumbers(
                 structure.shape(self.layout), inputs.seed
             ),
+            layout=self.layout if structure.is_unstructured else None,
+            progress=inputs.progress,
         )
 
     def grow(self, view, scores, num_grow, inputs):

@@ -30,6 +30,8 @@ def planned(
     wanted,
     kernels,
     budgets,
+    first,
+    largest,
     algorithm,
     structure,
     seed,
@@ -44,7 +46,10 @@ def planned(
             counts; kernels without a match are stored dense. `"auto"` is
             `"active"` where that is possible and makes training faster.
         kernels: List of `SparseKernel`, not masked yet.
-        budgets: List of integers, the active units of each.
+        budgets: List of integers, the active units of each in the end.
+        first: List of integers, the active units of each in the beginning.
+        largest: List of integers, the most active units of each in training,
+            if layers do not share units.
         algorithm: `Algorithm`.
         structure: Of `rigl_tf.structures`.
         seed: Integer, of the first masks.
@@ -74,8 +79,11 @@ def planned(
         if chosen[kernel.name] == "dense" or budget == num_units:
             continue
         is_auto = chosen[kernel.name] == "auto"
-        if is_auto and not _pays(
-            kernel, 1 - budget / num_units, algorithm, structure
+        if is_auto and (
+            # It needs room for more connections.
+            largest[i] > budget
+            or algorithm.moves_between_layers
+            or not _pays(kernel, 1 - budget / num_units, structure)
         ):
             continue
         try:
@@ -93,19 +101,17 @@ def planned(
             if not is_auto:
                 problems[kernel.name] = problem
             continue
-        capacity, active = budget, None
+        capacity, active = largest[i], None
         if units[i] is not None:
             active = np.flatnonzero(units[i]).astype("int32")
-        if algorithm.follows_sparsity:
-            capacity = num_units
-        elif algorithm.moves_between_layers:
+        if algorithm.moves_between_layers:
             # Connections of all layers may move into one.
             smallest = np.min(structure.sizes(kernel.layout))
-            most = structure.connections_in(kernels, budgets)
+            most = structure.connections_in(kernels, largest)
             capacity = min(num_units, int(most) // int(smallest))
         if active is None:
             active = random_positions(
-                num_units, budget, tf.constant((seed, i), tf.int64)
+                num_units, first[i], tf.constant((seed, i), tf.int64)
             )
         stored[id(kernel.layer)] = (capacity, active)
     if problems:
@@ -149,10 +155,8 @@ def _refuse(problems, wanted):
     )
 
 
-def _pays(kernel, sparsity, algorithm, structure):
+def _pays(kernel, sparsity, structure):
     """Returns whether storing active connections only makes training faster."""
-    if algorithm.follows_sparsity or algorithm.moves_between_layers:
-        return False  # it needs room for all connections
     sparsity = round(sparsity, 2)
     has_numba = importlib.util.find_spec("numba") is not None
     layout = kernel.layout
@@ -181,6 +185,12 @@ def _check(algorithm, structure):
         raise ValueError(
             f"{name} stores {kept} for every connection, active or not, so "
             "storing only active connections would save nothing. Use "
+            "storage='dense'."
+        )
+    if algorithm.needs_whole_kernel:
+        raise ValueError(
+            f"{name} grows connections by the mask of a whole kernel, and "
+            "storing only active connections never makes one. Use "
             "storage='dense'."
         )
     if not isinstance(structure, Blocks | Unstructured) or isinstance(

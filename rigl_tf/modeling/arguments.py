@@ -24,7 +24,11 @@ _DROP_FRACTIONS = (
     schedules.PerLayer,
     schedules.PiecewiseConstant,
 )
-_SPARSITIES = (schedules.ConstantSparsity, schedules.PolynomialSparsity)
+_SPARSITIES = (
+    schedules.ConstantSparsity,
+    schedules.PiecewiseSparsity,
+    schedules.PolynomialSparsity,
+)
 
 
 def as_algorithm(algorithm: str | Algorithm | type[Algorithm]) -> Algorithm:
@@ -236,7 +240,7 @@ def as_sparsity(
     if not callable(sparsity):
         check_sparsity(sparsity)
         if algorithm.follows_sparsity:
-            return schedules.PolynomialSparsity(float(sparsity)), distribution
+            return algorithm.sparsity_schedule(float(sparsity)), distribution
         return float(sparsity), distribution
     if isinstance(sparsity, (type, UpdateSchedule, *_DROP_FRACTIONS)):
         raise TypeError(

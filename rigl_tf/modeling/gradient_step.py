@@ -36,9 +36,13 @@ def apply_gradients(state, batch):
                     scale, gradient.dtype
                 )
         gradients[places[i]] = kernel.masked(gradient)
-    dense = None
     if algorithm.tracks_gradient:
         dense = mask_update.loss_gradients(state, batch)
+        for i in trained:
+            view = state.kernels[i].view(
+                mask_update.inputs_of(state, batch, i, gradient=dense[i])
+            )
+            state.momenta[i].assign(algorithm.track(view))
     if num_batches > 1:
         for kernel, place in zip(state.kernels, places, strict=True):
             if place is not None:
@@ -48,12 +52,6 @@ def apply_gradients(state, batch):
                 sum_so_far.assign(kernel.masked(sum_so_far))
     # A branch of `tf.cond` must not return tensors from outside.
     optimizer.apply([tf.identity(g) for g in gradients], batch.variables)
-    if dense is not None:
-        for i in trained:
-            view = state.kernels[i].view(
-                mask_update.inputs_of(state, batch, i, gradient=dense[i])
-            )
-            state.momenta[i].assign(algorithm.track(view))
 
 
 def accumulate_gradients(state, batch):

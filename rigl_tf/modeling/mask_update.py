@@ -21,8 +21,24 @@ from rigl_tf.sparsity import schedules
 from rigl_tf.utils import optimizer_slots
 
 
-def update_masks(state, batch):
-    """Moves connections in every kernel that the optimizer trains."""
+def gradients_for(state, batch):
+    """Returns the gradients that an update needs, in the order of kernels."""
+    if state.algorithm.needs_gradient:
+        return loss_gradients(state, batch)
+    return [None] * len(state.kernels)
+
+
+def update_masks(state, batch, gradients=None):
+    """Moves connections in every kernel that the optimizer trains.
+
+    Args:
+        state: `SparseStep`.
+        batch: `Batch`.
+        gradients: List of tensors from `gradients_for`, or `None` if no step
+            has been made since the gradients of the batch were computed.
+    """
+    if gradients is None:
+        gradients = gradients_for(state, batch)
     algorithm, optimizer = state.algorithm, batch.optimizer
     updated = [
         i
@@ -30,9 +46,7 @@ def update_masks(state, batch):
         if kernel.variable.trainable
         and optimizer_slots.knows(optimizer, kernel.variable)
     ]
-    gradients = [None] * len(state.kernels)
     if algorithm.needs_gradient:
-        gradients = loss_gradients(state, batch)
         updated = [i for i in updated if gradients[i] is not None]
     if not updated:
         return
@@ -55,10 +69,10 @@ def update_masks(state, batch):
         for i, kernel in zip(updated, kernels, strict=True)
     ]
     budgets = state.current_budgets()
-    pruning = state.sparsity is not None  # uses only budgets
+    only_prunes = algorithm.follows_sparsity and not algorithm.regrows
     request = Request(
         fractions=[0.0] * len(kernels)
-        if pruning
+        if only_prunes
         else schedules.fractions(
             state.drop_fraction,
             tf.convert_to_tensor(state.step),
@@ -137,6 +151,7 @@ def inputs_of(state, batch, i, **others) -> UpdateInputs:
             tf.stack([tf.convert_to_tensor(state.seed_variable), i]),
             tf.convert_to_tensor(state.step),  # pyright: ignore[reportArgumentType]
         ),
+        progress=state.progress(),
         **others,
     )
 
@@ -203,7 +218,16 @@ def move_connections(kernels, inputs, algorithm, request):
     """
     views = _Views(kernels, inputs)
     num_active = masks.count_each(view.mask for view in views)
-    num_drop = _num_drop(views, num_active, algorithm, request)
+    if algorithm.follows_sparsity:
+        budgets = _allocate(views, num_active, algorithm, request)
+        request = request._replace(budgets=budgets)
+    num_drop = [
+        # The last unit of a kernel is never dropped.
+        tf.minimum(tf.cast(num, tf.int64), active - 1)
+        for num, active in zip(
+            algorithm.num_drop(views, request), num_active, strict=True
+        )
+    ]
     left, done = _drop(views, num_drop, algorithm)
     with tf.control_dependencies(done):
         num_grow = _num_grow(left, num_active, num_drop, algorithm, request)
@@ -219,24 +243,21 @@ def move_connections(kernels, inputs, algorithm, request):
     return num_changed, state
 
 
-def _num_drop(views, num_active, algorithm, request):
-    """Returns how many units each kernel drops, as int64 scalars."""
-    num_drop = algorithm.num_drop(views, request)
-    if algorithm.follows_sparsity and algorithm.moves_between_layers:
+def _allocate(views, num_active, algorithm, request):
+    """Returns the units of each kernel after the update, as int64 scalars."""
+    budgets = algorithm.allocate(views, request)
+    if algorithm.moves_between_layers:
         sizes = views.structure.unequal_sizes(views.kernels)
         if sizes:
-            kept = redistribution.in_whole_units(
-                [a - n for a, n in zip(num_active, num_drop, strict=True)],
+            budgets = redistribution.in_whole_units(
+                budgets,
                 [np.mean(each) for each in sizes],
                 views.structure.connections_in(views.kernels, request.budgets),
-                num_active,
+                [view.size for view in views]
+                if algorithm.regrows
+                else num_active,
             )
-            num_drop = [a - n for a, n in zip(num_active, kept, strict=True)]
-    return [
-        # The last unit of a kernel is never dropped.
-        tf.minimum(tf.cast(num, tf.int64), active - 1)
-        for num, active in zip(num_drop, num_active, strict=True)
-    ]
+    return budgets
 
 
 def _drop(views, num_drop, algorithm):

@@ -1,6 +1,7 @@
 """Resolves the arguments of `sparsify` for a model."""
 
 import dataclasses
+import math
 import numbers
 import warnings
 from collections.abc import Mapping
@@ -148,16 +149,22 @@ def resolve(
         )
         for i, budget in zip(new, shared, strict=True):
             budgets[i] = budget
-    units = {}
-    if algorithm.follows_sparsity:
-        choose = initial_masks.zeros_of
+    only_prunes = algorithm.follows_sparsity and not algorithm.regrows
+    first, largest = _first_and_largest(
+        algorithm, wanted, kernels, budgets, structure
+    )
+    units: dict[int, Any] = {}
+    if only_prunes:
+        units = {
+            i: initial_masks.zeros_of(kernels[i], budgets[i], structure)
+            for i in new
+        }
     elif masks in ("magnitude", "magnitude_global"):
-        choose = initial_masks.units_by_magnitude
-    else:
-        choose = None
-    if choose is not None:
-        units = {i: choose(kernels[i], budgets[i], structure) for i in new}
-    if algorithm.follows_sparsity and structure.is_unstructured:
+        units = {
+            i: initial_masks.units_by_magnitude(kernels[i], first[i], structure)
+            for i in new
+        }
+    if only_prunes and structure.is_unstructured:
         _warn_of_lost_zeros([kernels[i] for i in new if np.all(units[i])])
     if isinstance(masks, Mapping):
         for i in new:
@@ -172,6 +179,8 @@ def resolve(
         model,
         kernels,
         budgets,
+        first,
+        largest,
         new,
         units,
         storage,
@@ -197,16 +206,23 @@ def resolve(
 
 def _check_fits(algorithm, schedule, structure, grow_init, sparsity):
     name = type(algorithm).__name__
+    only_prunes = algorithm.follows_sparsity and not algorithm.regrows
     if algorithm.fixes_signs and not structure.is_unstructured:
         raise ValueError(
             f"{name} fixes the sign of every connection, so it cannot move "
             f"units of several connections. Received: structure={structure}."
         )
+    if algorithm.needs_whole_kernel and not structure.is_unstructured:
+        raise ValueError(
+            f"{name} grows connections by the mask of a whole kernel, so it "
+            "cannot move units of several connections. "
+            f"Received: structure={structure}."
+        )
     if isinstance(structure, structures.GroupedSparsity) and (
         algorithm.moves_between_layers
         or (
             algorithm.follows_sparsity
-            and not isinstance(structure, structures.NM)
+            and not (only_prunes and isinstance(structure, structures.NM))
         )
     ):
         raise ValueError(
@@ -220,7 +236,7 @@ def _check_fits(algorithm, schedule, structure, grow_init, sparsity):
             f"start with it. Received: grow_init={grow_init}."
         )
     schedule_resolution.check_interval(algorithm, schedule)
-    if algorithm.follows_sparsity and schedules.falls(sparsity):
+    if only_prunes and schedules.falls(sparsity):
         raise ValueError(
             f"{name} grows no connections, so the sparsity cannot fall. "
             "Train the densified model, or use a `sparsity` that rises. "
@@ -274,8 +290,35 @@ def _budgets(
     ]
 
 
+def _first_and_largest(algorithm, wanted, kernels, budgets, structure):
+    """Returns the first and the largest budget of each kernel in training."""
+    if not algorithm.follows_sparsity:
+        return budgets, budgets
+    sizes = [math.prod(structure.shape(kernel.layout)) for kernel in kernels]
+    if not algorithm.regrows:
+        return sizes, sizes
+    final = schedules.final_sparsity(wanted)
+    return tuple(
+        [int(n) for n in schedules.budgets_at(sparsity, final, sizes, budgets)]
+        for sparsity in (
+            schedules.initial_sparsity(wanted),
+            schedules.lowest_sparsity(wanted),
+        )
+    )
+
+
 def _store_active(
-    model, kernels, budgets, new, units, storage, algorithm, structure, seed
+    model,
+    kernels,
+    budgets,
+    first,
+    largest,
+    new,
+    units,
+    storage,
+    algorithm,
+    structure,
+    seed,
 ):
     """Converts layers to store only active units, and frees their kernels."""
     leaves = [layer for _, layer in placement.leaves(model)]
@@ -290,6 +333,8 @@ def _store_active(
         storage,
         [kernels[i] for i in new],
         [budgets[i] for i in new],
+        [first[i] for i in new],
+        [largest[i] for i in new],
         algorithm,
         structure,
         seed,

@@ -171,15 +171,14 @@ class SparseStep:
             setattr(self, name, getattr(other, name))
 
     def draw_masks(self, units=None, places=None):
-        """Sets random masks with the active units of the budgets.
+        """Sets random masks with the active units of the initial budgets.
 
         Args:
             units: Dictionary from the index of a kernel to a boolean array of
                 its initial units, instead of random units.
             places: List of integers, indices of the kernels. By default, all.
         """
-        if units is None and self.algorithm.follows_sparsity:
-            return  # starts with every connection
+        budgets = self.initial_budgets()
         places = range(len(self.kernels)) if places is None else places
         for i in places:
             kernel = self.kernels[i]
@@ -188,7 +187,7 @@ class SparseStep:
             first = (units or {}).get(i)
             if first is None:
                 first = self.structure.random(
-                    kernel.layout, self.budgets[i], (self.seed, i)
+                    kernel.layout, budgets[i], (self.seed, i)
                 )
             kernel.mask.assign(self.structure.expand(first, kernel.layout))
         self.impose_masks()
@@ -258,27 +257,55 @@ class SparseStep:
             due = self.schedule(now)
         return tf.logical_or(due, tf.convert_to_tensor(self.overdue))
 
+    def progress(self):
+        """Returns the passed fraction of the update schedule, a float32 scalar.
+
+        It is 1 if the sparsity schedule decides when masks are updated.
+        """
+        if self.schedule.end_step is None:
+            return tf.constant(1.0)
+        return tf.cast(
+            schedules.progress(
+                tf.convert_to_tensor(self.step),
+                self.schedule.begin_step,
+                self.schedule.end_step,
+            ),
+            tf.float32,
+        )
+
     def current_budgets(self):
         """Returns the current budget of each kernel, as int64 scalars."""
         if self.sparsity is None:
             return [tf.constant(b, tf.int64) for b in self.budgets]
         wanted = self.current_sparsity(tf.convert_to_tensor(self.step))
-        done = schedules.as_float64(wanted) / max(self.final_sparsity(), 1e-9)
+        return self._budgets_at(wanted)
+
+    def initial_budgets(self):
+        """Returns the budget of each kernel before training, as integers."""
+        algorithm = self.algorithm
+        if not algorithm.follows_sparsity:
+            return self.budgets
+        first = 0.0
+        if algorithm.regrows:
+            first = schedules.initial_sparsity(self.sparsity)
+        return [int(budget) for budget in self._budgets_at(first)]
+
+    def _budgets_at(self, sparsity):
         sizes = [
             math.prod(self.structure.shape(kernel.layout))
             for kernel in self.kernels
         ]
-        return [
-            # 1e-6, because the quotient may be slightly below an integer.
-            size - tf.cast(tf.floor(done * (size - b) + 1e-6), tf.int64)
-            for size, b in zip(sizes, self.budgets, strict=True)
-        ]
+        return schedules.budgets_at(
+            sparsity, self.final_sparsity(), sizes, self.budgets
+        )
 
     def current_drop_fraction(self):
         """Returns the fraction that an update at this step would replace."""
         last = self.schedule.end_step
         over = last is not None and tensors.as_int(self.step) >= last
-        if over or not self.algorithm.updates_masks or self.sparsity:
+        algorithm = self.algorithm
+        only_prunes = algorithm.follows_sparsity and not algorithm.regrows
+        if over or only_prunes or not algorithm.updates_masks:
             return 0.0
         return float(self.drop_fraction(tensors.as_int(self.step)))
 

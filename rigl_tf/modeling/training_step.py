@@ -173,10 +173,8 @@ def _take(state, batch):
     def update_masks():
         if state.algorithm.replaces_step:
             optimizer_slots.count_step(optimizer)
-        else:
-            apply()
         state.overdue.assign(False)
-        _everywhere(mask_update.update_masks, state, batch)
+        _everywhere(_update_masks, state, batch)
         if state.algorithm.replaces_step:
             optimizer_slots.drop_accumulated(optimizer)
         return tf.constant(0)
@@ -200,6 +198,17 @@ def _take(state, batch):
         whole_step,
         accumulate,
     )
+
+
+def _update_masks(state, batch):
+    """Moves connections, after an optimizer step if the update needs one."""
+    gradients = None
+    if not state.algorithm.replaces_step:
+        # Before the step, which resets accumulated gradients and may change
+        # the scale of the loss.
+        gradients = mask_update.gradients_for(state, batch)
+        gradient_step.apply_gradients(state, batch)
+    mask_update.update_masks(state, batch, gradients)
 
 
 def _skip(state, batch):

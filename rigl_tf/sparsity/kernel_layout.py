@@ -50,6 +50,11 @@ class Layout:
         """Reshapes from kernel shape to a matrix, inputs by outputs."""
         return tf.reshape(self.stack(values), (-1, self.outputs))
 
+    def from_matrix(self, matrix: tf.Tensor) -> tf.Tensor:
+        """Inverts `matrix`."""
+        shape = (self.kernel_positions, self.inputs, self.outputs)
+        return self.unstack(tf.reshape(matrix, shape))
+
 
 def layout_for(layer: keras.layers.Layer, shape: Shape) -> Layout:
     """Returns the layout of a layer's kernel.

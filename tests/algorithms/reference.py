@@ -9,6 +9,10 @@ import math
 import numpy as np
 
 
+def cubic(step, last):
+    return 1 - (1 - min(step / last, 1)) ** 3
+
+
 @dataclasses.dataclass(frozen=True)
 class Rule:
     """An algorithm, as `Training` needs it.
@@ -18,7 +22,8 @@ class Rule:
             of active connections; the `"threshold"` that weights are below;
             `"zero"`, which weights have crossed; the `"budget"` of the kernel;
             `"global"`, the budget of all kernels together; or `"nothing"`,
-            if masks do not change.
+            if masks do not change. Budgets lose the fraction, too, if `share`
+            is `"budget"`.
         grow: Tuple of strings, the criteria of growth. Each one selects an
             equal part of the new connections.
         share: String, how many connections each kernel grows: `"own"`, as
@@ -26,7 +31,12 @@ class Rule:
             the `"gradient"`, the `"velocity"` of the optimizer or the running
             `"mean"` over active connections; in proportion to the number of
             `"survivors"`; as many as it has of the `"largest"` gradients of
-            all kernels; or `"nothing"`.
+            all kernels; as many as its `"budget"` lacks; or `"nothing"`.
+        keep: String, the scores of the connections to keep: `"magnitude"`;
+            `"sign"`, the weight times its first sign; `"mest"`; or `"drawn"`
+            by magnitude.
+        part: Function from the step and the last update to the part of the
+            final sparsity that is reached.
         replaces_step: Boolean, whether an update replaces the optimizer step.
     """
 
@@ -34,6 +44,8 @@ class Rule:
     grow: tuple = ("random",)
     share: str = "own"
     replaces_step: bool = False
+    keep: str = "magnitude"
+    part: object = cubic
 
 
 RULES = {
@@ -44,12 +56,23 @@ RULES = {
     "rigl_sg": Rule("fraction", ("gradient",), "gradient", True),
     "rigl_sm": Rule("fraction", ("gradient",), "velocity", True),
     "dsr": Rule(drop="threshold", share="survivors"),
-    "deepr": Rule(drop="zero"),
+    "deepr": Rule(drop="zero", keep="sign"),
     "ggr": Rule("fraction", ("gradient", "random"), "largest", True),
     "ggr_set": Rule("fraction", ("random",), "largest", True),
     "ggr_rigl": Rule("fraction", ("gradient",), "largest", True),
     "set_rigl": Rule("fraction", ("gradient", "random"), "own", True),
     "gradual_pruning": Rule(drop="budget", share="nothing"),
+    # From 0.5 to 0.6, in half of the time.
+    "granet": Rule(
+        "global",
+        ("gradient",),
+        "budget",
+        part=lambda step, last: 5 / 6 + cubic(step, math.ceil(last / 2)) / 6,
+    ),
+    "mest": Rule(
+        "budget", share="budget", keep="mest", part=lambda step, last: 1.0
+    ),
+    "chts": Rule(grow=("paths",), keep="drawn"),
 }
 
 
@@ -109,8 +132,8 @@ class Training:
         masks: List of boolean arrays, one for each kernel.
         optimizer: `SGD` or `Adam`.
         chance: Object with the random numbers of kernel `i` at a step:
-            `scores(i, step)`, `normal(i, step)`, and `signs(i)` of weights
-            that start inactive.
+            `scores(i, step)`, `normal(i, step)`, `gumbel(i, step, stream)`,
+            and `signs(i)` of weights that start inactive.
         interval, begin_step, end_step: Integers, the schedule of updates.
         fraction: Function from step to the drop fraction.
         budgets: List of integers, connections that pruning ends with.
@@ -119,7 +142,8 @@ class Training:
         accumulation: Integer, the batches of an optimizer step.
         mean_decay: Float, of the running mean of the gradient.
         threshold: float32, the first threshold of weights.
-        pull, temperature: Floats, the L1 term and the noise of DeepR.
+        pull, temperature: Floats, the L1 term and the noise of DeepR; `pull`
+            is also the weight of the gradient in MEST.
     """
 
     rule: Rule
@@ -229,8 +253,8 @@ class Training:
     def _move(self, gradients):
         """Drops and grows connections."""
         values = {
-            "gradient": gradients,
-            "mean": self.means,
+            "gradient": [np.abs(gradient) for gradient in gradients],
+            "mean": [np.abs(mean) for mean in self.means],
             "velocity": [slots[0] for slots in self.optimizer.slots[::2]],
             "random": [
                 self.chance.scores(i, self.step)
@@ -244,8 +268,12 @@ class Training:
             for number, a in zip(self._num_drop(active), active, strict=True)
         ]
         kept = [
-            highest(self._strength(i), mask, np.sum(mask) - drop)
+            highest(self._strength(i, gradients), mask, np.sum(mask) - drop)
             for i, (mask, drop) in enumerate(zip(before, drops, strict=True))
+        ]
+        values["paths"] = [
+            log(paths_of_three(mask)) + self.chance.gumbel(i, self.step, 1)
+            for i, mask in enumerate(kept)
         ]
         grows = self._num_grow(kept, drops, values)
         self.masks = [
@@ -263,13 +291,17 @@ class Training:
         self.num_updates += 1
         self._adapt(active, sum(drops))
 
-    def _strength(self, i):
+    def _strength(self, i, gradients):
         kernel = self.kernels[i]
-        return (
-            kernel * self.signs[i]
-            if self.rule.drop == "zero"
-            else np.abs(kernel)
-        )
+        done = (self.step - self.begin_step) / (self.end_step - self.begin_step)
+        largest = np.max(np.abs(kernel))
+        return {
+            "drawn": log((np.abs(kernel) / largest) ** (1 + 2 * done))
+            + self.chance.gumbel(i, self.step, 0),
+            "magnitude": np.abs(kernel),
+            "sign": kernel * self.signs[i],
+            "mest": np.abs(kernel) + self.pull * np.abs(gradients[i]),
+        }[self.rule.keep]
 
     def _num_drop(self, active):
         if self.rule.drop == "fraction":
@@ -285,20 +317,31 @@ class Training:
                 for k, m in pairs
             ]
         last = (self.end_step - 1) // self.interval * self.interval
-        done = 1 - (1 - min(self.step / last, 1)) ** 3
+        done = self.rule.part(self.step, last)
         granted = [
             k.size - math.floor(done * (k.size - b) + 1e-6)
             for k, b in zip(self.kernels, self.budgets, strict=True)
         ]
         if self.rule.drop == "global":
             ranked = np.concatenate([np.abs(k).ravel() for k in self.kernels])
-            best = highest(ranked, ranked != 0, sum(granted))
+            active_now = np.concatenate([m.ravel() for m in self.masks])
+            best = highest(ranked, active_now, sum(granted))
             ends = np.cumsum([k.size for k in self.kernels])[:-1]
             granted = [int(np.sum(part)) for part in np.split(best, ends)]
-        return [a - b for a, b in zip(active, granted, strict=True)]
+        self.granted = granted
+        replaced = 0.0
+        if self.rule.share == "budget":
+            replaced = self.fraction(self.step)
+        return [
+            a - b + math.floor(replaced * b)
+            for a, b in zip(active, granted, strict=True)
+        ]
 
     def _num_grow(self, kept, drops, values):
         share = self.rule.share
+        if share == "budget":
+            pairs = zip(self.granted, kept, strict=True)
+            return [b - int(np.sum(mask)) for b, mask in pairs]
         if share in ("own", "nothing"):
             return drops if share == "own" else [0] * len(drops)
         if share == "largest":
@@ -354,10 +397,25 @@ def grown(mask, scores, num):
     """Adds `num` connections to a mask, an equal part by each score."""
     for i, score in enumerate(scores):
         part = math.ceil(num / (len(scores) - i))
-        sizes = np.abs(score) if score.dtype.kind == "f" else score
-        mask = mask | highest(sizes, ~mask, part)
+        mask = mask | highest(score, ~mask, part)
         num -= part
     return mask
+
+
+def log(values):
+    return np.log(np.maximum(values, 1e-37))
+
+
+def paths_of_three(mask):
+    """Returns CH2-L3n of all pairs of an input and an output, path by path."""
+    scores = np.zeros(mask.shape)
+    for links, found in ((mask, scores), (mask.T, scores.T)):
+        for start, between in np.ndindex(len(links), len(links)):
+            shared = np.sum(links[start] & links[between])
+            others = np.sum(links[between] & ~links[start])
+            if shared:
+                found[start] += links[between] * (shared + 1) / max(others, 1)
+    return scores
 
 
 def in_proportion(parts, total, room):

@@ -1,5 +1,7 @@
 """Whole training steps, compared with an implementation in NumPy."""
 
+import dataclasses
+
 import keras
 import numpy as np
 import pytest
@@ -19,9 +21,12 @@ SPARSITY = {"first": 0.5, "second": 0.4, "third": 0.25}
 # Exact in 32 bits, too.
 RATE, MOMENTUM = 2.0**-3, 0.875
 FIRST_FRACTION = 0.5
+# Of all kernels together, for those that rank them together.
+TOTAL = {"granet": 0.6}
 HYPERPARAMETERS = {
     "dsr": {"threshold": 0.25},
     "deepr": {"l1": 2.0**-5, "temperature": 2.0**-9},
+    "mest": {"gradient_weight": 4.0},
 }
 
 
@@ -61,6 +66,12 @@ class Chance:
 
     def normal(self, i, step):
         return self._numbers(i, step).normal().numpy()
+
+    def gumbel(self, i, step, stream):
+        """By the uniform numbers in the integers."""
+        integers = self._numbers(i, step).integers(stream).numpy()
+        uniform = (integers.view("uint32") + 0.5) / 2.0**32
+        return -np.log(-np.log1p(-uniform))
 
     def signs(self, i):
         shape = WIDTHS[i], WIDTHS[i + 1]
@@ -110,7 +121,7 @@ def assert_same_steps(
     *,
     rule=None,
     hyperparameters=None,
-    sparsity=SPARSITY,
+    sparsity=None,
     drop_fraction=None,
     begin_step=0,
     decay=0.0,
@@ -126,7 +137,8 @@ def assert_same_steps(
         optimizers: Pair, the same optimizer for Keras and for NumPy.
         rule: `reference.Rule`, by default the algorithm's.
         hyperparameters: Dictionary, of the algorithm.
-        sparsity: Dictionary from layer to float.
+        sparsity: Dictionary from layer to float, or a float; by default, the
+            algorithm's.
         drop_fraction: Function from step to float, by default the cosine.
         begin_step: Integer.
         decay: Float, of the loss.
@@ -143,7 +155,7 @@ def assert_same_steps(
     model = sparse_network(
         algorithms.get(name, **hyperparameters),
         decay,
-        sparsity,
+        sparsity or TOTAL.get(name, SPARSITY),
         drop_fraction or FIRST_FRACTION,
         begin_step,
     )
@@ -168,7 +180,9 @@ def assert_same_steps(
         clip=optimizer.global_clipnorm or np.inf,
         accumulation=accumulation,
         threshold=np.float32(hyperparameters.get("threshold", 0)),
-        pull=hyperparameters.get("l1", 0),
+        pull=hyperparameters.get(
+            "l1", hyperparameters.get("gradient_weight", 0)
+        ),
         temperature=hyperparameters.get("temperature", 0),
     )
     for i, (x, y) in enumerate(batches(NUM_STEPS * accumulation, input_scale)):
@@ -217,8 +231,8 @@ def test_every_step_of_every_algorithm(name, nesterov):
     model = assert_same_steps(name, sgd(nesterov))
 
     assert int(model.num_updates) == (0 if name == "static" else 3)
-    grows = name not in ("static", "gradual_pruning")
-    assert (int(model.num_changed) > 0) == grows
+    grows = model.sparsity is None or model.algorithm.regrows
+    assert (int(model.num_changed) > 0) == (grows and name != "static")
 
 
 @pytest.mark.few(1)
@@ -227,8 +241,8 @@ def test_every_step_with_adam(name):
     assert_same_steps(name, adam())
 
 
-@pytest.mark.few(1)
-@pytest.mark.parametrize("name", ["rigl", "set", "snfs", "deepr"])
+@pytest.mark.few(2)
+@pytest.mark.parametrize("name", ["rigl", "set", "granet", "snfs", "deepr"])
 def test_every_step_of_two_batches(name):
     """A batch with NaN does not count."""
     model = assert_same_steps(
@@ -296,6 +310,19 @@ def test_updates_and_the_cosine_start_at_begin_step():
 def test_of_equal_scores_the_first_wins(name):
     """Without input, the first kernel has no gradient."""
     assert_same_steps(name, input_scale=0.0)
+
+
+def test_every_step_of_mest_with_a_soft_bound():
+    """Sparsities of 0.4, 0.45 and 0.5, from which 0.5 and less are dropped."""
+    assert_same_steps(
+        "mest",
+        rule=dataclasses.replace(
+            reference.RULES["mest"],
+            part=lambda step, last: {3: 0.8, 6: 0.9, 9: 1.0}[step],
+        ),
+        sparsity=schedules.PiecewiseSparsity({0: 0.4, 6: 0.45, 8: 0.5}),
+        drop_fraction=schedules.PiecewiseConstant({0: 0.2, 6: 0.1, 8: 0.0}),
+    )
 
 
 def test_every_step_of_pruning_all_kernels_together():

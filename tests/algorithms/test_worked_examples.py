@@ -1,5 +1,6 @@
 """One update of each algorithm, small enough to check by eye."""
 
+import dataclasses
 import json
 
 import keras
@@ -11,8 +12,12 @@ from rigl_tf import algorithms
 from rigl_tf.algorithms import KernelView
 from rigl_tf.algorithms import RandomNumbers
 from rigl_tf.algorithms import Request
+from rigl_tf.algorithms import chts
+from rigl_tf.algorithms import scores
 from rigl_tf.kernels import coo_kernel
+from rigl_tf.sparsity import kernel_layout
 from rigl_tf.sparsity import masks
+from rigl_tf.sparsity import schedules
 from tests.updates import STORAGES
 from tests.updates import mask_after_update
 
@@ -42,6 +47,11 @@ def budgets(*granted):
 def wanted(fraction=0.0, num_layers=1, **state):
     state = {name: tf.constant(value) for name, value in state.items()}
     return Request([fraction] * num_layers, None, state)
+
+
+def allocated(algorithm, layers, request):
+    """The request after the sparsity is shared among layers."""
+    return request._replace(budgets=algorithm.allocate(layers, request))
 
 
 @in_every_storage
@@ -135,9 +145,8 @@ def test_global_pruning_ranks_all_layers_together():
         view(weight=[3.0, 2.0, 1.0], mask=[1, 1, 1]),
     ]
 
-    drops = algorithms.GradualPruning(scope="global").num_drop(
-        layers, budgets(2, 2)
-    )
+    pruning = algorithms.GradualPruning(scope="global")
+    drops = pruning.num_drop(layers, allocated(pruning, layers, budgets(2, 2)))
 
     # Four may stay: 3.0, 2.0, 1.0, and the strongest of the first layer.
     assert [int(d) for d in drops] == [3, 0]
@@ -149,11 +158,171 @@ def test_global_pruning_leaves_every_layer_its_strongest():
         view(weight=[3.0, 2.0, 1.0], mask=[1, 1, 1]),
     ]
 
-    drops = algorithms.GradualPruning(scope="global").num_drop(
-        layers, budgets(0, 2)
-    )
+    pruning = algorithms.GradualPruning(scope="global")
+    drops = pruning.num_drop(layers, allocated(pruning, layers, budgets(0, 2)))
 
     assert [int(d) for d in drops] == [1, 2]
+
+
+def test_granet_prunes_all_layers_together_and_then_replaces_a_part():
+    granet = algorithms.GraNet()
+    first = view([9.0, 8, 7, 1], [1, 1, 1, 1])
+    second = view([6.0, 0.5, 0, 0, 0], [1, 1, 0, 0, 0])
+    layers = [first, second]
+    four = budgets(2, 2)._replace(fractions=[0.5, 0.5])
+
+    request = allocated(granet, layers, four)
+    drops = granet.num_drop(layers, request)
+    left = [
+        dataclasses.replace(
+            first, mask=tf.constant([True, True, False, False])
+        ),
+        dataclasses.replace(second, mask=tf.constant([True] + 4 * [False])),
+    ]
+    grows = granet.redistribute(left, drops, request)
+
+    # The largest four are 9, 8, 7 and 6: three and one. Half of three is one.
+    assert ints(request.budgets) == [3, 1]
+    assert ints(drops) == [1 + 1, 1]
+    assert ints(grows) == [1, 0]
+
+
+@in_every_storage
+def test_granet_grows_the_largest_gradients(stored):
+    after = mask_after_update(
+        algorithms.GraNet(),
+        weight=[0.9, -0.1, 0.5, 0.0, 0.0, 0.0],
+        mask=[1, 1, 1, 0, 0, 0],
+        gradient=[0.0, 0.1, 0.0, 0.3, -0.8, 0.2],
+        num=1,
+        stored=stored,
+    )
+
+    np.testing.assert_array_equal(after, [1, 0, 1, 0, 1, 0])
+
+
+def test_granet_shares_what_a_falling_sparsity_adds():
+    layers = [view([9.0, 0], [1, 0]), view([1.0, 0, 0, 0], [1, 0, 0, 0])]
+
+    request = allocated(algorithms.GraNet(), layers, budgets(2, 4))
+
+    assert ints(request.budgets) == [2, 4]
+
+
+def test_granet_starts_at_half_and_reaches_its_sparsity_half_way():
+    schedule = algorithms.GraNet().sparsity_schedule(0.9)
+    updates = schedules.UpdateSchedule(100, end_step=1001)
+
+    schedule = schedules.resolve_steps(schedule, updates)
+
+    sparsities = [float(schedule(step)) for step in (0, 250, 500, 1000)]
+    np.testing.assert_allclose(sparsities, [0.5, 0.9 - 0.4 / 8, 0.9, 0.9])
+
+
+@pytest.mark.few(1)
+@in_every_storage
+def test_mest_keeps_small_weights_with_large_gradients(stored):
+    grown = set()
+    for seed in range(20):
+        after = mask_after_update(
+            algorithms.MEST(gradient_weight=1.0),
+            weight=[0.9, -0.1, 0.5, 0.0, 0.0],
+            mask=[1, 1, 1, 0, 0],
+            gradient=[0.0, -0.6, 0.1, 9.0, 0.0],
+            num=1,
+            stored=stored,
+            seed=seed,
+        )
+
+        # The scores are 0.9, 0.7 and 0.6.
+        assert after[0] and after[1]
+        grown |= set(np.flatnonzero(after)) - {0, 1}
+
+    assert grown == {2, 3, 4}
+
+
+def test_mest_with_a_soft_bound_drops_to_the_final_sparsity():
+    mest = algorithms.MEST()
+    layer = view([1.0] * 12 + [0.0] * 88, [1] * 12 + [0] * 88)
+    request = budgets(11)._replace(fractions=[1 / 11])
+
+    drops = mest.num_drop([layer], request)
+    left = view([1.0] * 10 + [0.0] * 90, [1] * 10 + [0] * 90)
+
+    assert ints(drops) == [2]
+    assert ints(mest.redistribute([left], drops, request)) == [1]
+
+
+def drawn(weights, num, rounds=20_000):
+    """How often each position is among `num` that are drawn by weight."""
+    shape = (rounds, len(weights))
+    many = view(np.ones(shape), np.ones(shape))
+    draws = scores.weighted_random(many, tf.broadcast_to(weights, shape))
+    chosen = np.argsort(-draws.numpy(), axis=1)[:, :num]
+    return np.bincount(chosen.ravel(), minlength=len(weights)) / rounds
+
+
+def test_a_weighted_choice_has_the_probabilities_of_draws_in_turn():
+    """Of 1, 2 and 3, the first is drawn with 1/6, 2/6 and 3/6."""
+    np.testing.assert_allclose(
+        drawn([1.0, 2.0, 3.0], 1), [1 / 6, 2 / 6, 3 / 6], atol=0.02
+    )
+    # And the second from the two that are left.
+    one = 1 / 6 + 2 / 6 * 1 / 4 + 3 / 6 * 1 / 3
+    two = 2 / 6 + 1 / 6 * 2 / 5 + 3 / 6 * 2 / 3
+    np.testing.assert_allclose(
+        drawn([1.0, 2.0, 3.0], 2), [one, two, 2 - one - two], atol=0.02
+    )
+
+
+def test_a_weighted_choice_draws_zeros_last():
+    assert list(drawn([0.0, 1e-9, 1e9], 2, rounds=100)) == [0, 1, 1]
+
+
+@pytest.mark.parametrize(("progress", "power"), [(0.0, 1), (0.5, 2), (1.0, 3)])
+def test_chts_keeps_large_weights_and_more_of_them_later(progress, power):
+    shape = (20_000, 2)
+    layer = dataclasses.replace(
+        view(np.broadcast_to([1.0, -2.0], shape), np.ones(shape)),
+        progress=tf.constant(progress),
+    )
+
+    first, second = np.transpose(algorithms.CHTs().drop(layer))
+
+    # 1 and 2 to this power are the odds.
+    assert np.mean(second > first) == pytest.approx(
+        2**power / (1 + 2**power), abs=0.02
+    )
+
+
+def test_chts_grows_where_paths_of_length_three_lead():
+    mask = [[1, 1, 1, 0], [0, 1, 1, 0], [0, 0, 1, 1]]
+
+    paths = chts.ch2_l3n(tf.constant(mask, tf.float32))
+
+    inactive = np.array(mask) == 0
+    assert list(paths.numpy()[inactive]) == [3, 6, 3, 2, 6]
+
+
+def test_chts_sees_a_kernel_as_a_matrix_from_inputs_to_outputs():
+    """A transposed convolution has its outputs before its inputs."""
+    layer = keras.layers.Conv2DTranspose(3, 1)
+    mask = np.array([[1, 1, 1, 0], [0, 1, 1, 0], [0, 0, 1, 1]], bool)
+    layout = kernel_layout.layout_for(layer, (1, 1, 4, 3))
+    plain = view(np.zeros((3, 4)), mask)
+    turned = dataclasses.replace(
+        view(np.zeros((1, 1, 4, 3)), mask.T[None, None]), layout=layout
+    )
+    grow = algorithms.CHTs().grow
+
+    once = grow(plain) - plain_noise(plain)
+    again = grow(turned) - plain_noise(turned)
+
+    np.testing.assert_allclose(again[0, 0], np.transpose(once), atol=1e-4)
+
+
+def plain_noise(layer):
+    return scores.weighted_random(layer, tf.ones(layer.mask.shape), stream=1)
 
 
 def test_an_unknown_scope_is_refused():
@@ -162,7 +331,7 @@ def test_an_unknown_scope_is_refused():
 
 
 def test_an_unknown_algorithm_lists_the_known_ones():
-    with pytest.raises(ValueError, match="gradual_pruning, rigl, rigl_sg"):
+    with pytest.raises(ValueError, match="deepr, dsr, ggr, ggr_rigl"):
         algorithms.get("rig1")
 
 
@@ -412,6 +581,9 @@ def test_rewire_knows_what_it_needs():
     [
         (lambda: algorithms.SNFS(decay=1.0), "decay=1.0"),
         (lambda: algorithms.DSR(threshold=0.0), "threshold=0.0"),
+        (lambda: algorithms.GraNet(1.0), "initial_sparsity=1.0"),
+        (lambda: algorithms.MEST(-1.0), "gradient_weight=-1.0"),
+        (lambda: algorithms.CHTs(last_power=-1.0), "last_power=-1.0"),
         (lambda: algorithms.DSR(num_wanted=0), "num_wanted=0"),
         (lambda: algorithms.DeepR(l1=-1.0), "l1=-1.0"),
         (lambda: algorithms.DeepR(temperature=np.nan), "temperature=nan"),

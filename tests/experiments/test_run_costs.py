@@ -11,6 +11,7 @@ from rigl_tf.analysis import flops_estimates
 from rigl_tf.experiments import run_costs
 from rigl_tf.experiments.methods import Method
 from rigl_tf.experiments.methods import TicketMethod
+from rigl_tf.sparsity.schedules import PolynomialSparsity
 from rigl_tf.sparsity.schedules import UpdateSchedule
 
 # 50 weights, each used once: a forward pass takes 100 FLOPs.
@@ -122,7 +123,9 @@ def test_pruning_keeps_the_mean_density_of_the_reproduction(density, expected):
     """Integrated over 88,000 steps, 352 in each of 250 epochs."""
     schedule = UpdateSchedule(100, 700, 65_918)
 
-    densities = flops_estimates.pruned_densities(density, schedule, 250, 352)
+    densities = flops_estimates.scheduled_densities(
+        PolynomialSparsity(1 - density), schedule, 250, 352
+    )
 
     # Half the fall from 1 makes up for a look at the end of each epoch.
     mean = (sum(densities) + (1 - density) / 2) / 250

@@ -347,6 +347,13 @@ FAULTS = {
         TypeError,
         "`structure` must be of `rigl_tf.structures`.*structure='blocks'",
     ),
+    "2-structure-of-chts": (
+        lambda: sparse(
+            algorithm="chts", structure=rigl_tf.structures.Blocks(2, 2)
+        ),
+        ValueError,
+        r"the mask of a whole kernel.*structure=Blocks\(rows=2, columns=2\)",
+    ),
     "3-final-below-initial": (
         lambda: schedules.PolynomialSparsity(0.5, initial=0.8),
         ValueError,

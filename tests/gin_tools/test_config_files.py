@@ -1,5 +1,6 @@
 """Tests of the gin files and of how they are read."""
 
+import dataclasses
 import logging
 
 import gin
@@ -11,6 +12,7 @@ from rigl_tf import experiments
 from rigl_tf import tickets
 from rigl_tf.bin import train
 from rigl_tf.gin_tools import config_files
+from rigl_tf.sparsity import schedules
 
 TASKS = sorted(p.stem for p in (config_files.folder() / "tasks").glob("*.gin"))
 SWEEPS = sorted(
@@ -59,6 +61,23 @@ def test_every_task_composes_with_every_finder(task, name):
     assert (method.name, method.sparsity) == (name, 0.9)
     assert method.checks == ["kaiming"]
     assert isinstance(method.finder, tickets.TICKETS[name])
+
+
+@pytest.mark.parametrize("name", ["rigl", "set"])
+def test_itop_moves_connections_until_the_end_of_training(name):
+    with config_files.parsed(
+        files(method=f"{name}_itop"), ["SPARSITY = 0.9", "INTERVAL = 100"]
+    ):
+        method = gin.get_configurable(experiments.Method)()
+    updates = dataclasses.replace(method.schedule, end_step=1000)
+
+    fraction = schedules.resolve_steps(method.drop_fraction, updates)
+
+    assert (method.name, method.schedule.end_fraction) == (f"{name}_itop", 1.0)
+    assert method.algorithm == algorithms.get(name)
+    # Half a cosine from 0.5 to 0.005, whose mean is in the middle.
+    values = [float(fraction(step)) for step in (0, 500, 1000)]
+    assert values == pytest.approx([0.5, 0.2525, 0.005])
 
 
 def test_a_finder_takes_what_its_file_offers():

@@ -341,12 +341,17 @@ def test_what_cannot_be_stored_is_refused(kwargs, message):
 
 
 @pytest.mark.parametrize(
-    ("name", "kept"), [("snfs", "a moving average"), ("deepr", "a sign")]
+    ("name", "message"),
+    [
+        ("snfs", "stores a moving average for every connection"),
+        ("deepr", "stores a sign for every connection"),
+        ("chts", "CHTs grows connections by the mask of a whole kernel"),
+    ],
 )
-def test_algorithms_that_keep_something_everywhere_are_refused(name, kept):
+def test_algorithms_that_need_every_connection_are_refused(name, message):
     network = keras.Sequential([keras.Input((16,)), kl.Dense(4)])
 
-    with pytest.raises(ValueError, match=f"stores {kept} for every connection"):
+    with pytest.raises(ValueError, match=message):
         rigl_tf.sparsify(
             network,
             rigl_tf.algorithms.get(name),

@@ -16,11 +16,13 @@ from rigl_tf.sparsity.structures import Blocks
 from rigl_tf.utils import optimizer_slots
 
 STEPS = 200
-# Others keep something for every connection, and are refused.
+# Others need something for every connection, and are refused.
 NAMES = [
     name
     for name, kind in algorithms.ALGORITHMS.items()
-    if not kind.tracks_gradient and not kind.fixes_signs
+    if not kind.tracks_gradient
+    and not kind.fixes_signs
+    and not kind.needs_whole_kernel
 ]
 
 

@@ -119,7 +119,7 @@ STRUCTURES = [
 SHARING = [
     name
     for name, kind in algorithms.ALGORITHMS.items()
-    if kind().moves_between_layers
+    if kind().moves_between_layers and not kind.follows_sparsity
 ]
 CASES = [
     *((name, STRUCTURES[0]) for name in SHARING),
@@ -204,8 +204,13 @@ def test_a_full_layer_grows_back_the_units_that_it_dropped():
     assert int(full.count()) == full.size
 
 
+@pytest.mark.parametrize(
+    "algorithm",
+    [algorithms.GradualPruning("global"), algorithms.GraNet()],
+    ids=str,
+)
 @pytest.mark.parametrize("units", STRUCTURES, ids=str)
-def test_global_pruning_ends_with_the_connections_asked_for(units):
+def test_global_pruning_ends_with_the_connections_asked_for(units, algorithm):
     rng = np.random.default_rng(0)
     kernels, _ = kernels_of(units, 1.0, rng)
     budgets = [
@@ -217,9 +222,9 @@ def test_global_pruning_ends_with_the_connections_asked_for(units):
 
     updates.move(
         kernels,
-        [UpdateInputs()] * 3,
-        algorithms.GradualPruning("global"),
-        Request([0.0] * 3, budgets, {}),
+        [UpdateInputs(tf.ones(kernel.kernel_shape)) for kernel in kernels],
+        algorithm,
+        Request([0.3 * algorithm.regrows] * 3, budgets, {}),
         units,
     )
 

@@ -21,14 +21,25 @@ from rigl_tf.sparsity.schedules.sparsities import (
     ConstantSparsity as ConstantSparsity,
 )
 from rigl_tf.sparsity.schedules.sparsities import (
+    PiecewiseSparsity as PiecewiseSparsity,
+)
+from rigl_tf.sparsity.schedules.sparsities import (
     PolynomialSparsity as PolynomialSparsity,
 )
+from rigl_tf.sparsity.schedules.sparsities import budgets_at as budgets_at
 from rigl_tf.sparsity.schedules.sparsities import decides_when as decides_when
 from rigl_tf.sparsity.schedules.sparsities import falls as falls
 from rigl_tf.sparsity.schedules.sparsities import (
     final_sparsity as final_sparsity,
 )
+from rigl_tf.sparsity.schedules.sparsities import (
+    initial_sparsity as initial_sparsity,
+)
+from rigl_tf.sparsity.schedules.sparsities import (
+    lowest_sparsity as lowest_sparsity,
+)
 from rigl_tf.sparsity.schedules.step_resolution import (
     resolve_steps as resolve_steps,
 )
+from rigl_tf.sparsity.schedules.steps import progress as progress
 from rigl_tf.sparsity.schedules.updates import UpdateSchedule as UpdateSchedule

@@ -13,8 +13,9 @@ import numpy as np
 import tensorflow as tf
 
 from rigl_tf.sparsity.schedules.steps import check_range
-from rigl_tf.sparsity.schedules.steps import check_step
+from rigl_tf.sparsity.schedules.steps import checked_pieces
 from rigl_tf.sparsity.schedules.steps import library_of
+from rigl_tf.sparsity.schedules.steps import piece_at
 from rigl_tf.sparsity.schedules.steps import progress
 from rigl_tf.typing import Integer
 from rigl_tf.typing import Number
@@ -144,31 +145,16 @@ class PiecewiseConstant(Config):
     fractions: dict
 
     def __post_init__(self) -> None:
-        # A saved configuration has pairs, because JSON has no integer keys. A
-        # tuple keeps the dataclass hashable.
-        try:
-            pairs = tuple(sorted(dict(self.fractions).items()))
-        except (TypeError, ValueError):
-            pairs = ()
-        for step, value in pairs:
-            check_step(step, "fractions")
-            check_number("fractions", value, "[0, 1]")
-        if not pairs or pairs[0][0] != 0:
-            raise ValueError(
-                "`fractions` must be a dictionary from steps to fractions, "
-                "with one for step 0, such as {0: 0.3, 1000: 0.1}. "
-                f"Received: fractions={self.fractions!r}."
-            )
-        object.__setattr__(self, "fractions", pairs)
+        pieces = checked_pieces(
+            self.fractions,
+            "fractions",
+            lambda value, name: check_number(name, value, "[0, 1]"),
+        )
+        # A tuple keeps the dataclass hashable.
+        object.__setattr__(self, "fractions", pieces)
 
     def __call__(self, step: Integer) -> Number:
-        starts, values = zip(*self.fractions, strict=True)
-        if not tf.is_tensor(step):
-            index = np.searchsorted(starts, step, side="right") - 1
-            return np.float64(values[max(index, 0)])
-        has_started = tf.cast(step, tf.int64) >= tf.constant(starts, tf.int64)
-        index = tf.reduce_sum(tf.cast(has_started, tf.int32)) - 1
-        return tf.gather(tf.constant(values, tf.float64), index)
+        return piece_at(self.fractions, step)  # pyright: ignore[reportArgumentType]
 
     def get_config(self) -> dict[str, Any]:
         return {"fractions": [list(pair) for pair in self.fractions]}

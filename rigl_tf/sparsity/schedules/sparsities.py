@@ -1,13 +1,17 @@
 """Sparsity schedules for pruning."""
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from rigl_tf.sparsity.distributions import check_sparsity
+from rigl_tf.sparsity.schedules.drop_fractions import as_float64
 from rigl_tf.sparsity.schedules.steps import check_range
+from rigl_tf.sparsity.schedules.steps import checked_pieces
+from rigl_tf.sparsity.schedules.steps import piece_at
 from rigl_tf.sparsity.schedules.steps import progress
 from rigl_tf.typing import Integer
 from rigl_tf.typing import Number
@@ -55,6 +59,8 @@ class PolynomialSparsity(Config):
             `begin_step`, pruning is done in one shot.
         power: Float > 0; 3 is the cubic schedule.
         allow_decrease: Whether `final` may be below `initial`.
+        end_fraction: Float in (0, 1], used if `end_step` is `None`: the part
+            of the steps from `begin_step` to the last update.
 
     Reference:
         [Zhu & Gupta, 2017](https://arxiv.org/abs/1710.01878), equation 1.
@@ -73,11 +79,13 @@ class PolynomialSparsity(Config):
     end_step: int | None = None
     power: float = 3.0
     allow_decrease: bool = False
+    end_fraction: float = 1.0
 
     def __post_init__(self) -> None:
         check_sparsity(self.final, "final")
         check_sparsity(self.initial, "initial")
         check_number("power", self.power, "(0, inf)")
+        check_number("end_fraction", self.end_fraction, "(0, 1]")
         check_range(self.begin_step, self.end_step)
         if self.final < self.initial and not self.allow_decrease:
             raise ValueError(
@@ -91,6 +99,46 @@ class PolynomialSparsity(Config):
         return self.final + (self.initial - self.final) * left**self.power
 
 
+@dataclasses.dataclass(frozen=True)
+class PiecewiseSparsity(Config):
+    """A sparsity that changes only at given steps.
+
+    The first update at or after such a step reaches the new sparsity.
+
+    Args:
+        sparsities: Dictionary from an integer, the step at which a sparsity
+            starts, to a float in [0, 1). One sparsity must start at step 0.
+
+    Raises:
+        ValueError: If a step or a sparsity is out of range, or if no sparsity
+            starts at step 0.
+
+    Example:
+
+    >>> schedule = PiecewiseSparsity({0: 0.8, 1000: 0.9})
+    >>> [float(schedule(step)) for step in (0, 999, 1000)]
+    [0.8, 0.8, 0.9]
+    """
+
+    sparsities: dict
+
+    def __post_init__(self) -> None:
+        pieces = checked_pieces(self.sparsities, "sparsities", check_sparsity)
+        object.__setattr__(self, "sparsities", pieces)
+
+    def __call__(self, step: Integer) -> Number:
+        return piece_at(self.sparsities, step)  # pyright: ignore[reportArgumentType]
+
+    def get_config(self) -> dict[str, Any]:
+        return {"sparsities": [list(pair) for pair in self.sparsities]}
+
+    @property
+    def range(self) -> tuple[float, float]:
+        """The lowest and the highest sparsity."""
+        values = [float(value) for _, value in self.sparsities]
+        return min(values), max(values)
+
+
 def decides_when(schedule: SparsitySchedule | None) -> bool:
     """Returns whether a pruning schedule returns a pair `(bool, sparsity)`.
 
@@ -98,7 +146,7 @@ def decides_when(schedule: SparsitySchedule | None) -> bool:
     as a schedule of the TensorFlow Model Optimization toolkit, must return a
     pair. `None` means that the sparsity does not change.
     """
-    ours = ConstantSparsity | PolynomialSparsity | None
+    ours = ConstantSparsity | PiecewiseSparsity | PolynomialSparsity | None
     return not isinstance(schedule, ours)
 
 
@@ -109,6 +157,57 @@ def final_sparsity(schedule: SparsitySchedule) -> float:
     return _wanted(schedule, _LAST_STEP)
 
 
+def initial_sparsity(schedule: SparsitySchedule) -> float:
+    """Returns the sparsity of a schedule before the first update, a float."""
+    if isinstance(schedule, PolynomialSparsity):
+        return float(schedule.initial)
+    return _wanted(schedule, 0)
+
+
+def lowest_sparsity(schedule: SparsitySchedule) -> float:
+    """Returns a sparsity that a schedule never goes below, a float.
+
+    It is 0 for functions that are no dataclass of this module.
+    """
+    if decides_when(schedule):
+        return 0.0
+    if isinstance(schedule, PiecewiseSparsity):
+        return schedule.range[0]
+    return min(initial_sparsity(schedule), final_sparsity(schedule))
+
+
+def budgets_at(
+    sparsity: Number,
+    final: float,
+    sizes: Sequence[int],
+    budgets: Sequence[int],
+) -> list[tf.Tensor]:
+    """Returns the active units of each kernel at a sparsity of a schedule.
+
+    The sparsities of all kernels rise and fall in proportion.
+
+    Args:
+        sparsity: Float or float scalar tensor in [0, 1).
+        final: Float in [0, 1), the sparsity of `budgets`.
+        sizes: List of integers, all units of each kernel.
+        budgets: List of integers, the active units at the sparsity `final`.
+
+    Returns:
+        List of int64 scalars.
+
+    Example:
+
+    >>> [int(n) for n in budgets_at(0.4, 0.8, [10, 10], [1, 3])]
+    [6, 7]
+    """
+    done = as_float64(sparsity) / max(final, 1e-9)
+    return [
+        # 1e-6, because the quotient may be slightly below an integer.
+        size - tf.cast(tf.floor(done * (size - budget) + 1e-6), tf.int64)
+        for size, budget in zip(sizes, budgets, strict=True)
+    ]
+
+
 def falls(schedule: SparsitySchedule) -> bool:
     """Returns whether a pruning schedule ends below an earlier sparsity.
 
@@ -116,6 +215,8 @@ def falls(schedule: SparsitySchedule) -> bool:
     """
     if isinstance(schedule, PolynomialSparsity):
         return schedule.final < schedule.initial
+    if isinstance(schedule, PiecewiseSparsity):
+        return final_sparsity(schedule) < schedule.range[1]
     steps = [0]
     while steps[-1] < _LAST_STEP:
         steps.append(max(2 * steps[-1], 1))

@@ -1,6 +1,7 @@
 """Resolves steps that a schedule takes from the update schedule."""
 
 import dataclasses
+import math
 from typing import Any
 
 from rigl_tf.sparsity.schedules.drop_fractions import Cosine
@@ -41,7 +42,10 @@ def resolve_steps(schedule: Any, updates: UpdateSchedule) -> Any:
             )
         due = updates.steps(0, end_step)
         if due and isinstance(schedule, PolynomialSparsity):
-            end_step = due[-1]  # so that the last update reaches `final`
+            # So that the last update reaches `final`.
+            end_step = begin_step + math.ceil(
+                schedule.end_fraction * (due[-1] - begin_step)
+            )
     return dataclasses.replace(
         schedule, begin_step=min(begin_step, end_step), end_step=end_step
     )

@@ -1,5 +1,7 @@
 """Arithmetic of steps, shared by all schedules."""
 
+from collections.abc import Callable
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -58,3 +60,49 @@ def check_range(begin_step: int | None, end_step: int | None) -> None:
                 "`begin_step` must not come after `end_step`. Received: "
                 f"begin_step={begin_step}, end_step={end_step}."
             )
+
+
+Pieces = tuple[tuple[int, float], ...]
+"""Pairs of a step and the value from this step on, in order."""
+
+
+def checked_pieces(
+    values: Mapping | Any, name: str, check: Callable[[Any, str], None]
+) -> Pieces:
+    """Returns the sorted pairs of a dictionary from steps to values.
+
+    Args:
+        values: Dictionary from an integer, the step at which a value starts,
+            to a float, or its pairs: JSON has no integer keys.
+        name: String, the name of the argument, for messages.
+        check: Function of a value and a name that raises a ValueError.
+
+    Raises:
+        ValueError: If a step or a value is out of range, or if no value starts
+            at step 0.
+    """
+    try:
+        pairs = tuple(sorted(dict(values).items()))
+    except (TypeError, ValueError):
+        pairs = ()
+    for step, value in pairs:
+        check_step(step, name)
+        check(value, name)
+    if not pairs or pairs[0][0] != 0:
+        raise ValueError(
+            f"`{name}` must be a dictionary from steps to {name}, with one for "
+            "step 0, such as {0: 0.3, 1000: 0.1}. "
+            f"Received: {name}={values!r}."
+        )
+    return pairs
+
+
+def piece_at(pieces: Pieces, step: Integer) -> Number:
+    """Returns the value at a step, as a float64 number or tensor."""
+    starts, values = zip(*pieces, strict=True)
+    if not tf.is_tensor(step):
+        index = np.searchsorted(starts, step, side="right") - 1
+        return np.float64(values[max(index, 0)])
+    has_started = tf.cast(step, tf.int64) >= tf.constant(starts, tf.int64)
+    index = tf.reduce_sum(tf.cast(has_started, tf.int32)) - 1
+    return tf.gather(tf.constant(values, tf.float64), index)

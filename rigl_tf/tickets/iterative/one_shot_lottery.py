@@ -9,6 +9,7 @@ from rigl_tf.callbacks.sparsity_monitor import SparsityMonitor
 from rigl_tf.modeling.convert import sparsify
 from rigl_tf.modeling.sparse_model import SparseModel
 from rigl_tf.sparsity import distributions
+from rigl_tf.sparsity.schedules import PolynomialSparsity
 from rigl_tf.sparsity.schedules import UpdateSchedule
 from rigl_tf.tickets import optimizers
 from rigl_tf.tickets.base import UNSUPPORTED_IF_PRUNED
@@ -91,8 +92,8 @@ class OneShotLottery(TicketFinder):
     def phases(
         self, density: float, epochs: int, num_examples: int, batch_size: int
     ) -> Sequence[tuple[float, float]]:
-        densities = flops_estimates.pruned_densities(
-            density,
+        densities = flops_estimates.scheduled_densities(
+            PolynomialSparsity(1 - density),
             self.schedule,
             self.epochs or epochs,
             -(-num_examples // batch_size),
