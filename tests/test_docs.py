@@ -10,7 +10,7 @@ from tests import pages
 
 DOCS = pages.ROOT / "docs"
 # Pages whose blocks `test_readme.py` runs one by one.
-ALONE = {"deploy.md", "training_loops.md"}
+ALONE = {"deploy.md", "methods.md", "training_loops.md"}
 PAGES = [
     str(page.relative_to(DOCS))
     for page in sorted(DOCS.rglob("*.md"))

@@ -150,7 +150,7 @@ def report(number, claim, directory, records):
                 _mean(found.first),
                 _mean(found.second),
                 f"{found.mean:+.2f} ({low:+.2f} to {high:+.2f})",
-                f"{found.p_value:.3f}",
+                _p_value(found.p_value),
             )
         )
     if not shown:
@@ -193,6 +193,10 @@ def _sparsity(claim, index):
         if side.method != "dense"
     ]
     return ", ".join(dict.fromkeys(f"{value:g}" for value in values))
+
+
+def _p_value(value):
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"
 
 
 def _mean(values):
