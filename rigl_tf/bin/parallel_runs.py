@@ -139,6 +139,9 @@ def _train_in_processes(runs, directory):
                     else:
                         if waiting:
                             give(process, pipe, run)
+                        else:
+                            pipe.close()  # which ends the process
+                            process.join()
                     yield run, _outcome(run, directory, code)
         finally:
             _terminate([process for process, _ in active.values()])
