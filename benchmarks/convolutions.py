@@ -44,7 +44,7 @@ def in_turns(functions, rounds):
     return [statistics.median(each) for each in times]
 
 
-def layer_step(channels, size, stride, sparsity):
+def layer_step(channels, size, stride, sparsity, block=None):
     """A function that goes forward and backward through a convolution."""
     import keras
     import tensorflow as tf
@@ -60,8 +60,15 @@ def layer_step(channels, size, stride, sparsity):
         ]
     )
     if sparsity:
+        structure = None
+        if block:
+            structure = rigl_tf.structures.Blocks(block, block)
         network = rigl_tf.sparsify(
-            network, "rigl", sparsity=sparsity, storage="active"
+            network,
+            "rigl",
+            sparsity=sparsity,
+            structure=structure,
+            storage="active",
         ).network
     variables = network.trainable_variables
     x = tf.random.stateless_normal((BATCH, size, size, channels), (0, 1))
@@ -78,13 +85,13 @@ def layer_step(channels, size, stride, sparsity):
     return step
 
 
-def layer(threads, channels, size, stride, rounds):
+def layer(threads, channels, size, stride, block, rounds):
     """Keras's GFLOP/s, and times faster than Keras for each sparsity."""
     threaded(threads)
     dense = layer_step(channels, size, stride, 0)
     found = []
     for sparsity in SPARSITIES:
-        active = layer_step(channels, size, stride, sparsity)
+        active = layer_step(channels, size, stride, sparsity, block)
         found.append(in_turns([dense, active], rounds))
     outputs = (size // stride) ** 2 * BATCH
     flops = 3 * 2 * 9 * channels**2 * outputs

@@ -194,31 +194,16 @@ class ActiveEinsumDense(Active, kl.EinsumDense):
 
 
 class _ActiveConvolution(Active):
-    """With compiled products, or as a product with what each tap reads."""
-
     def _make_product(self):
         self._convolution = convolution_of(self, self._place.shape)
-        compiled = None
-        if self.block is None:
-            compiled = dispatch.convolution(self._convolution)
-        self._is_compiled = compiled is not None
-        return compiled or super()._make_product()
+        return dispatch.convolution(self._convolution, self.block)
 
     def call(self, inputs):
         is_first = self.data_format == "channels_first"
         if is_first:
             inputs = keras.ops.moveaxis(inputs, 1, -1)
-        outputs = self.finished(self._convolved(inputs))
+        outputs = self.finished(self._multiplied(inputs, self._convolution))
         return keras.ops.moveaxis(outputs, -1, 1) if is_first else outputs
-
-    def _convolved(self, inputs):
-        if self._is_compiled:
-            return self._multiplied(inputs, self._convolution)
-        seen = [
-            self._convolution.shifted(inputs, tap)
-            for tap in range(self._convolution.taps)
-        ]
-        return self.times_kernel(tf.concat(seen, axis=-1))
 
 
 def convolution_of(layer, shape):

@@ -1,5 +1,7 @@
 """Compiled convolutions of sparse kernels, beside Keras's dense ones."""
 
+import dataclasses
+
 import keras
 import numpy as np
 import pytest
@@ -9,7 +11,10 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from rigl_tf.kernels import index_sets
+from rigl_tf.kernels.activation_tape import Flow
 from rigl_tf.kernels.ops import conv_plan
+from rigl_tf.kernels.ops import dispatch
+from rigl_tf.kernels.ops import numba_block_conv
 from rigl_tf.kernels.ops import numba_conv
 from rigl_tf.kernels.ops.convolution import Axis
 from rigl_tf.kernels.ops.convolution import Convolution
@@ -19,7 +24,7 @@ PADDING = 2  # places without a connection
 
 
 @st.composite
-def convolutions(draw):
+def convolutions(draw, groups=3, channels=(1, 20)):
     """A convolution, and the shape of its inputs."""
     padding = draw(st.sampled_from(["valid", "same"]))
     axes, sizes = [], []
@@ -31,25 +36,19 @@ def convolutions(draw):
         sizes.append(axes[-1].extent + draw(st.integers(0, 8)))
     if uses is steps:  # Keras's own wants one stride, or one dilation
         axes = [Axis(a.taps, axes[0].stride, 1, padding) for a in axes]
-    groups = draw(st.integers(1, 3))
-    inputs, outputs = (groups * draw(st.integers(1, 20)) for _ in range(2))
+    groups = draw(st.integers(1, groups))
+    channels = st.integers(*channels)
+    inputs, outputs = (groups * draw(channels) for _ in range(2))
     shape = (draw(st.sampled_from([1, 2, 16, 17, 33])), *sizes, inputs)
     return Convolution(tuple(axes), inputs, outputs, groups), shape
 
 
-def compare(convolution, shape, density):
-    """Asserts that outputs and gradients are those of a dense kernel.
+def dense(convolution, shape, kernel):
+    """What passes a dense convolution, both ways.
 
     In float32: TensorFlow's Conv3D of float64 is wrong for one tap and strides.
     """
-    rng = np.random.default_rng(0)
-    kernel_shape = (
-        *(axis.taps for axis in convolution.axes),
-        convolution.rows,
-        convolution.outputs,
-    )
-    mask = rng.random(kernel_shape) < density
-    kernel = mask * rng.standard_normal(kernel_shape, "float32")
+    rng = np.random.default_rng(1)
     x = tf.constant(rng.standard_normal(shape, "float32"))
     with tf.GradientTape() as tape:
         tape.watch(x)
@@ -64,6 +63,17 @@ def compare(convolution, shape, density):
         )
     dy = tf.constant(rng.standard_normal(y.shape, "float32"))
     dx, dkernel = tape.gradient(y, [x, weights], dy)
+    assert convolution.output_shape(shape) == tuple(y.shape)
+    return x, y, dy, dx, dkernel
+
+
+def compare(convolution, shape, density):
+    """Asserts that outputs and gradients are those of a dense kernel."""
+    rng = np.random.default_rng(0)
+    kernel_shape = shape_of_kernel(convolution)
+    mask = rng.random(kernel_shape) < density
+    kernel = mask * rng.standard_normal(kernel_shape, "float32")
+    x, y, dy, dx, dkernel = dense(convolution, shape, kernel)
     positions = np.flatnonzero(mask)
     active = np.append(positions, PADDING * [index_sets.NONE]).astype("int32")
     values = np.pad(kernel.reshape(-1)[positions], (0, PADDING))
@@ -72,7 +82,6 @@ def compare(convolution, shape, density):
     outputs = product.forward(x, values, active)
     of_inputs, of_values = product.backward(x, values, active, dy)
 
-    assert convolution.output_shape(shape) == tuple(y.shape)
     close(outputs, y)
     close(of_inputs, dx)
     close(of_values[:-PADDING], dkernel.numpy().reshape(-1)[positions])
@@ -91,6 +100,47 @@ def compare(convolution, shape, density):
     close(tf.reshape(tf.concat(rows, axis=0), kernel_shape), dkernel)
 
 
+def compare_blocks(product, convolution, shape, density):
+    """Asserts that the product of blocks is that of a dense kernel."""
+    rng = np.random.default_rng(0)
+    kernel_shape = shape_of_kernel(convolution)
+    grid = product.split_blocks(
+        rng.standard_normal(kernel_shape, "float32").reshape(
+            -1, convolution.outputs
+        )
+    )
+    mask = rng.random(len(grid)) < density
+    blocks = np.flatnonzero(mask)
+    grid *= mask[:, None, None]
+    kernel = product.joined_blocks(
+        grid.reshape(*product.sizes().shape, *grid.shape[1:])
+    )
+    kernel = kernel.numpy().reshape(kernel_shape)
+    x, y, dy, dx, dkernel = dense(convolution, shape, kernel)
+    gradient = product.split_blocks(
+        dkernel.numpy().reshape(-1, convolution.outputs)
+    )
+    active = np.append(blocks, PADDING * [index_sets.NONE]).astype("int32")
+    values = np.pad(grid[blocks], [(0, PADDING), (0, 0), (0, 0)])
+
+    outputs = product.forward(x, values, active)
+    of_inputs, of_values = product.backward(x, values, active, dy)
+    flow = Flow(None, x, dy, convolution)
+    means = product.mean_gradients([flow, flow])
+
+    close(outputs, y)
+    close(of_inputs, dx)
+    close(of_values[:-PADDING], gradient[blocks])
+    assert not np.any(of_values[-PADDING:])
+    sums = 2 * np.abs(gradient).sum(axis=(1, 2)).reshape(means.shape)
+    close(means * tf.cast(product.sizes(), tf.float32), sums)
+
+
+def shape_of_kernel(convolution):
+    taps = [axis.taps for axis in convolution.axes]
+    return *taps, convolution.rows, convolution.outputs
+
+
 def close(one, other):
     other = np.asarray(other)
     scale = 3e-5 * max(1.0, np.max(np.abs(other), initial=0))
@@ -101,6 +151,48 @@ def close(one, other):
 @given(convolutions(), st.sampled_from([0.0, 0.1, 1.0]))
 def test_it_computes_what_a_dense_convolution_does(convolution, density):
     compare(*convolution, density)
+
+
+@few
+@given(
+    convolutions(groups=1, channels=(1, 3)),
+    st.sampled_from([(8, 24), (16, 16)]),
+    st.sampled_from([0.0, 0.3, 1.0]),
+)
+def test_blocks_that_divide_channels_compute_the_same(
+    convolution, block, density
+):
+    (convolution, shape), (rows, columns) = convolution, block
+    convolution = dataclasses.replace(
+        convolution,
+        inputs=convolution.inputs * rows,
+        outputs=convolution.outputs * columns,
+    )
+    shape = (*shape[:-1], convolution.inputs)
+    product = dispatch.convolution(convolution, block)
+
+    assert isinstance(product, numba_block_conv.Product)
+    compare_blocks(product, convolution, shape, density)
+
+
+@settings(max_examples=10, deadline=None)
+@given(
+    convolutions(groups=1),
+    st.sampled_from([(8, 8), (24, 8), (5, 3)]),
+    st.sampled_from([0.3, 1.0]),
+)
+def test_other_blocks_compute_the_same(convolution, block, density):
+    product = dispatch.convolution(convolution[0], block)
+
+    compare_blocks(product, *convolution, density)
+
+
+def test_blocks_may_be_multiplied_by_few_positions_at_a_time(monkeypatch):
+    monkeypatch.setattr(numba_block_conv, "_CACHE", 1)
+    convolution = Convolution((Axis(3), Axis(2)), 16, 8)
+    product = numba_block_conv.Product(convolution, 8, 8)
+
+    compare_blocks(product, convolution, (40, 3, 4, 16), 0.5)
 
 
 @pytest.mark.parametrize("cache", [1, 1 << 30])

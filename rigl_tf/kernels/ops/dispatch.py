@@ -6,6 +6,7 @@ from typing import Any
 import tensorflow as tf
 
 from rigl_tf.kernels.ops import block_matmul
+from rigl_tf.kernels.ops import conv_matmul
 from rigl_tf.kernels.ops import csr_matmul
 from rigl_tf.kernels.ops.convolution import Convolution
 
@@ -27,19 +28,32 @@ def product(inputs: int, outputs: int, block: Any = None) -> Any:
             fastest = csr_matmul
         return fastest.Product(inputs, outputs)
     fastest = block_matmul
-    if not any(side % 8 for side in block) and not _has_accelerators():
+    if _fill_registers(block):
         with contextlib.suppress(ImportError):
             from rigl_tf.kernels.ops import numba_block_matmul as fastest
     return fastest.Product(inputs, outputs, *block)
 
 
-def convolution(sizes: Convolution) -> Any:
-    """Returns a `Product` for a convolution, or `None` without numba."""
-    try:
-        from rigl_tf.kernels.ops import numba_conv
-    except ImportError:
-        return None
-    return numba_conv.Product(sizes)
+def convolution(sizes: Convolution, block: Any = None) -> Any:
+    """Returns the fastest available `Product` for a convolution.
+
+    Args:
+        sizes: `Convolution`; of one group, except with numba and single
+            connections.
+        block: Pair of integers, or `None`, as for `product`.
+    """
+    if block is None:
+        try:
+            from rigl_tf.kernels.ops import numba_conv
+        except ImportError:
+            return conv_matmul.ConnectionProduct(sizes)
+        return numba_conv.Product(sizes)
+    if _fill_registers(block):
+        with contextlib.suppress(ImportError):
+            from rigl_tf.kernels.ops import numba_block_conv
+
+            return numba_block_conv.Product(sizes, *block)
+    return conv_matmul.BlockProduct(sizes, *block)
 
 
 def multiply(
@@ -67,6 +81,8 @@ def multiply(
     return of(x, values)
 
 
-def _has_accelerators():
+def _fill_registers(block):
+    """Returns whether compiled code on the CPU multiplies blocks."""
     devices = tf.config.get_visible_devices()
-    return any(device.device_type != "CPU" for device in devices)
+    has_accelerators = any(d.device_type != "CPU" for d in devices)
+    return not has_accelerators and not any(side % 8 for side in block)

@@ -11,12 +11,13 @@ from numba.extending import intrinsic
 
 from rigl_tf.kernels.ops.simd_rows import FAST
 from rigl_tf.kernels.ops.simd_rows import Row
+from rigl_tf.kernels.ops.simd_rows import indices
+from rigl_tf.kernels.ops.simd_rows import joined
 from rigl_tf.kernels.ops.simd_rows import vector_type
 
 LANES = 16  # floats of a vector register with AVX-512, two of them without
 _FLOAT = ir.FloatType()
 _INDEX = ir.IntType(64)
-_LANE = ir.IntType(32)
 _CHAINS = 2  # sums that do not wait for each other
 
 
@@ -32,7 +33,7 @@ def load(context, array, start, stride, rows, width):
             for row in range(high)
             for column in range(0, wide, LANES)
         ]
-        return _joined(builder, parts)
+        return joined(builder, parts)
 
     return Row(high * wide)(array, start, stride, rows, width), generate
 
@@ -94,7 +95,7 @@ def transpose(context, source, start, stride, target, place, step):
         rows = [builder.load(read(i, 0), align=4) for i in range(LANES)]
         half = LANES // 2
         merged = [x for i in range(LANES) for x in (i, LANES + i)]
-        low, high = _indices(merged[:LANES]), _indices(merged[LANES:])
+        low, high = indices(merged[:LANES]), indices(merged[LANES:])
         for _ in range(LANES.bit_length() - 1):
             rows = [
                 builder.shuffle_vector(rows[i], rows[i + half], which)
@@ -128,22 +129,8 @@ def _placer(context, builder, signature, arguments, first):
     return place
 
 
-def _joined(builder, parts):
-    while len(parts) > 1:
-        both = _indices(range(2 * parts[0].type.count))
-        parts = [
-            builder.shuffle_vector(*pair, both)
-            for pair in zip(parts[::2], parts[1::2], strict=True)
-        ]
-    return parts[0]
-
-
 def _part(builder, tile, first):
     nothing = ir.Constant(tile.type, ir.Undefined)
     return builder.shuffle_vector(
-        tile, nothing, _indices(range(first, first + LANES))
+        tile, nothing, indices(range(first, first + LANES))
     )
-
-
-def _indices(numbers):
-    return ir.Constant(ir.VectorType(_LANE, len(numbers)), list(numbers))

@@ -7,6 +7,7 @@ none, so they are made known to it here: a type, and what can be done with it.
 import functools
 
 from llvmlite import ir
+from llvmlite.binding import get_host_cpu_features
 from numba import types
 from numba.core import cgutils
 from numba.core.datamodel import models
@@ -15,8 +16,10 @@ from numba.extending import register_model
 
 _FLOAT = ir.FloatType()
 _INDEX = ir.IntType(64)
+_LANE = ir.IntType(32)
 # A sum may be added up in any order, but NaN and infinity are respected.
 FAST = ("contract", "reassoc")
+HAS_AVX512 = get_host_cpu_features().get("avx512f", False)
 
 
 class Row(types.Type):
@@ -52,7 +55,7 @@ def load(context, array, index, width):
     kind = Row(width.literal_value)
 
     def generate(context, builder, signature, arguments):
-        place = _place(context, builder, signature, arguments, kind.width)
+        place = _place(context, builder, signature.args, arguments, kind.width)
         return builder.load(place, align=4)
 
     return kind(array, index, width), generate
@@ -63,7 +66,7 @@ def store(context, array, index, row):
     """Writes a row where `load` would read it."""
 
     def generate(context, builder, signature, arguments):
-        place = _place(context, builder, signature, arguments, row.width)
+        place = _place(context, builder, signature.args, arguments, row.width)
         builder.store(arguments[2], place, align=4)
         return context.get_dummy_value()
 
@@ -76,17 +79,54 @@ def added(context, total, factor, row):
 
     def generate(context, builder, signature, arguments):
         total, factor, row = arguments
-        vector, integer = row.type, ir.IntType(32)
-        nothing = ir.Constant(vector, ir.Undefined)
-        first = builder.insert_element(nothing, factor, integer(0))
-        everywhere = ir.Constant(
-            ir.VectorType(integer, vector.count), [0] * vector.count
-        )
-        factors = builder.shuffle_vector(first, nothing, everywhere)
+        factors = in_every_lane(builder, factor, row.type.count)
         product = builder.fmul(factors, row, flags=FAST)
         return builder.fadd(total, product, flags=FAST)
 
     return total(total, factor, row), generate
+
+
+@intrinsic(prefer_literal=True)
+def outer_added(context, total, factors, first, step, array, index, number):
+    """`total` plus some factors, each times the same row.
+
+    Args:
+        total: `Row` of `number` rows, one after the other.
+        factors: Contiguous array.
+        first: Integer, the place of the first factor.
+        step: Integer, from one factor to the next.
+        array: Contiguous array of rows.
+        index: Integer, which row.
+        number: Integer that is known when this is compiled, a power of 2.
+    """
+    count = number.literal_value
+    width = total.width // count
+
+    def generate(context, builder, signature, arguments):
+        total, factors, first, step, array, index, _ = arguments
+        row = _place(
+            context, builder, signature.args[4:6], (array, index), width
+        )
+        row = builder.load(row, align=4)
+        of_factors = signature.args[1]
+        data = context.make_array(of_factors)(context, builder, factors).data
+        place = context.cast(builder, first, signature.args[2], types.int64)
+        step = context.cast(builder, step, signature.args[3], types.int64)
+        nothing = ir.Constant(total.type, ir.Undefined)
+        sums = []
+        for i in range(count):
+            which = range(i * width, (i + 1) * width)
+            part = builder.shuffle_vector(total, nothing, indices(which))
+            factor = in_every_lane(
+                builder, builder.load(builder.gep(data, [place])), width
+            )
+            product = builder.fmul(factor, row, flags=FAST)
+            sums.append(builder.fadd(part, product, flags=FAST))
+            place = builder.add(place, step)
+        return joined(builder, sums)
+
+    arguments = total, factors, first, step, array, index, number
+    return total(*arguments), generate
 
 
 @intrinsic(prefer_literal=True)
@@ -111,10 +151,32 @@ def vector_type(width):
     return ir.VectorType(_FLOAT, width)
 
 
-def _place(context, builder, signature, arguments, width):
+def in_every_lane(builder, number, width):
+    """A vector of the same float."""
+    nothing = ir.Constant(vector_type(width), ir.Undefined)
+    first = builder.insert_element(nothing, number, _LANE(0))
+    return builder.shuffle_vector(first, nothing, indices([0] * width))
+
+
+def joined(builder, parts):
+    """A vector of the floats of several, whose number is a power of 2."""
+    while len(parts) > 1:
+        both = indices(range(2 * parts[0].type.count))
+        parts = [
+            builder.shuffle_vector(*pair, both)
+            for pair in zip(parts[::2], parts[1::2], strict=True)
+        ]
+    return parts[0]
+
+
+def indices(numbers):
+    """Integers that say where the floats of a vector come from."""
+    return ir.Constant(ir.VectorType(_LANE, len(numbers)), list(numbers))
+
+
+def _place(context, builder, kinds, arguments, width):
     """A pointer to a row of an array."""
-    kind = signature.args[0]
-    array = context.make_array(kind)(context, builder, arguments[0])
-    index = context.cast(builder, arguments[1], signature.args[1], types.int64)
+    array = context.make_array(kinds[0])(context, builder, arguments[0])
+    index = context.cast(builder, arguments[1], kinds[1], types.int64)
     first = builder.gep(array.data, [builder.mul(index, _INDEX(width))])
     return builder.bitcast(first, vector_type(width).as_pointer())
