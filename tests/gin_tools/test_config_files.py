@@ -158,9 +158,12 @@ def test_the_interval_is_that_of_the_library_unless_a_task_has_another():
         for name in ("rigl", "deepr", "ggr/ggr")
     )
     assert interval(rigl) == rigl_tf.schedules.UpdateSchedule().interval
-    for task in TASKS:
+    of_tasks = dict.fromkeys(TASKS, 100)
+    of_tasks |= {task: 50 for task in TASKS if task.startswith("digits")}
+    of_tasks["fashion_mlp_1568"] = None
+    for task, expected in of_tasks.items():
         task = config_files.find("tasks", task)
-        assert interval(task, rigl) == 50
+        assert interval(task, rigl) == expected
         assert interval(task, rigl, bindings=["INTERVAL = 7"]) == 7
         # A method with an interval of its own keeps it.
         assert interval(task, deepr) == 1
