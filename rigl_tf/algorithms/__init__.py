@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from rigl_tf.algorithms.ac_dc import ACDC as ACDC
 from rigl_tf.algorithms.base import Algorithm as Algorithm
 from rigl_tf.algorithms.base import Request as Request
 from rigl_tf.algorithms.chts import CHTs as CHTs
@@ -42,6 +43,7 @@ ALGORITHMS = {
     "granet": GraNet,
     "mest": MEST,
     "chts": CHTs,
+    "ac_dc": ACDC,
 }
 
 

@@ -35,6 +35,7 @@ class Rule:
         keep: String, the scores of the connections to keep: `"magnitude"`;
             `"sign"`, the weight times its first sign; `"mest"`; or `"drawn"`
             by magnitude.
+        drops_fraction: Boolean, whether the fraction counts.
         part: Function from the step and the last update to the part of the
             final sparsity that is reached.
         replaces_step: Boolean, whether an update replaces the optimizer step.
@@ -45,6 +46,7 @@ class Rule:
     share: str = "own"
     replaces_step: bool = False
     keep: str = "magnitude"
+    drops_fraction: bool = True
     part: object = cubic
 
 
@@ -68,6 +70,13 @@ RULES = {
         ("gradient",),
         "budget",
         part=lambda step, last: 5 / 6 + cubic(step, math.ceil(last / 2)) / 6,
+    ),
+    # The last of the updates is sparse.
+    "ac_dc": Rule(
+        "global",
+        share="budget",
+        part=lambda step, last: (last - step) // 3 % 2 == 0,
+        drops_fraction=False,
     ),
     "mest": Rule(
         "budget", share="budget", keep="mest", part=lambda step, last: 1.0
@@ -322,7 +331,7 @@ class Training:
             k.size - math.floor(done * (k.size - b) + 1e-6)
             for k, b in zip(self.kernels, self.budgets, strict=True)
         ]
-        if self.rule.drop == "global":
+        if self.rule.drop == "global" and sum(granted) < sum(active):
             ranked = np.concatenate([np.abs(k).ravel() for k in self.kernels])
             active_now = np.concatenate([m.ravel() for m in self.masks])
             best = highest(ranked, active_now, sum(granted))
@@ -330,7 +339,7 @@ class Training:
             granted = [int(np.sum(part)) for part in np.split(best, ends)]
         self.granted = granted
         replaced = 0.0
-        if self.rule.share == "budget":
+        if self.rule.share == "budget" and self.rule.drops_fraction:
             replaced = self.fraction(self.step)
         return [
             a - b + math.floor(replaced * b)
