@@ -17,6 +17,9 @@ from rigl_tf.algorithms.granet import GraNet as GraNet
 from rigl_tf.algorithms.kernel_view import CandidateTile as CandidateTile
 from rigl_tf.algorithms.kernel_view import KernelView as KernelView
 from rigl_tf.algorithms.mest import MEST as MEST
+from rigl_tf.algorithms.movement_pruning import (
+    MovementPruning as MovementPruning,
+)
 from rigl_tf.algorithms.random_numbers import RandomNumbers as RandomNumbers
 from rigl_tf.algorithms.rewire import Rewire as Rewire
 from rigl_tf.algorithms.rigl import RigL as RigL
@@ -44,6 +47,7 @@ ALGORITHMS = {
     "mest": MEST,
     "chts": CHTs,
     "ac_dc": ACDC,
+    "movement_pruning": MovementPruning,
 }
 
 

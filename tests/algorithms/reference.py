@@ -33,8 +33,8 @@ class Rule:
             `"survivors"`; as many as it has of the `"largest"` gradients of
             all kernels; as many as its `"budget"` lacks; or `"nothing"`.
         keep: String, the scores of the connections to keep: `"magnitude"`;
-            `"sign"`, the weight times its first sign; `"mest"`; or `"drawn"`
-            by magnitude.
+            `"sign"`, the weight times its first sign; `"mest"`; `"drawn"` by
+            magnitude; or `"movement"`.
         drops_fraction: Boolean, whether the fraction counts.
         part: Function from the step and the last update to the part of the
             final sparsity that is reached.
@@ -72,6 +72,7 @@ RULES = {
         part=lambda step, last: 5 / 6 + cubic(step, math.ceil(last / 2)) / 6,
     ),
     # The last of the updates is sparse.
+    "movement_pruning": Rule("budget", share="nothing", keep="movement"),
     "ac_dc": Rule(
         "global",
         share="budget",
@@ -253,8 +254,13 @@ class Training:
         passed = [
             g * self.clip / norm if norm > self.clip else g for g in passed
         ]
+        if self.rule.keep == "movement":
+            for i, mean in enumerate(self.means):
+                mean -= dense[2 * i] * self.kernels[i]
         self.optimizer.step(self.weights, passed)
         for i, mean in enumerate(self.means):
+            if self.rule.keep == "movement":
+                continue
             mean[:] = (
                 self.mean_decay * mean + (1 - self.mean_decay) * dense[2 * i]
             )
@@ -309,6 +315,7 @@ class Training:
             + self.chance.gumbel(i, self.step, 0),
             "magnitude": np.abs(kernel),
             "sign": kernel * self.signs[i],
+            "movement": self.means[i],
             "mest": np.abs(kernel) + self.pull * np.abs(gradients[i]),
         }[self.rule.keep]
 
@@ -331,7 +338,7 @@ class Training:
             k.size - math.floor(done * (k.size - b) + 1e-6)
             for k, b in zip(self.kernels, self.budgets, strict=True)
         ]
-        if self.rule.drop == "global" and sum(granted) < sum(active):
+        if self.rule.drop == "global" and sum(granted) <= sum(active):
             ranked = np.concatenate([np.abs(k).ravel() for k in self.kernels])
             active_now = np.concatenate([m.ravel() for m in self.masks])
             best = highest(ranked, active_now, sum(granted))

@@ -385,6 +385,30 @@ def plain_noise(layer):
     return scores.weighted_random(layer, tf.ones(layer.mask.shape), stream=1)
 
 
+def test_movement_pruning_drops_what_moves_to_zero_fastest():
+    movement = algorithms.MovementPruning()
+    layer = view(
+        [2.0, -1.0, 0.5, 0.0],
+        [1, 1, 1, 0],
+        gradient=[1.0, -1.0, -1.0, 9.0],
+        momentum=[0.0, 0.0, 0.0, 0.0],
+    )
+
+    scores_now = movement.track(layer)
+    after = mask_after_update(
+        movement,
+        weight=[2.0, -1.0, 0.5, 0.0],
+        mask=[1, 1, 1, 0],
+        momentum=scores_now,
+        num=0,
+        budget=2,
+    )
+
+    # Steps along -gradient shrink the first two, and the largest most.
+    np.testing.assert_array_equal(scores_now, [-2.0, -1.0, 0.5, 0.0])
+    np.testing.assert_array_equal(after, [0, 1, 1, 0])
+
+
 def test_an_unknown_scope_is_refused():
     with pytest.raises(ValueError, match="scope='model'"):
         algorithms.GradualPruning(scope="model")
