@@ -27,6 +27,7 @@ def mask_after_update(
     momentum=None,
     sign=None,
     seed=0,
+    budget=None,
 ):
     """The mask after `mask_update.move_connections`, of a kernel of one output.
 
@@ -40,6 +41,8 @@ def mask_after_update(
         momentum: The same; with `stored="dense"` only.
         sign: The same.
         seed: Integer.
+        budget: Integer, connections after the update by the sparsity schedule;
+            by default, as many as before.
 
     Returns:
         Boolean array of shape (n,).
@@ -50,8 +53,11 @@ def mask_after_update(
         "gradient": gradient,
         "momentum": momentum,
         "sign": sign,
+        "budget": np.sum(mask) if budget is None else budget,
     }
     fraction = (num + 0.5) / np.sum(mask)  # the half is rounded away
+    if num == 0:
+        fraction = 0.0
     return _masks_after_update(algorithm, [layer], stored, fraction, seed)[0]
 
 
@@ -89,7 +95,10 @@ def _masks_after_update(algorithm, layers, stored, fraction, seed):
         algorithm,
         Request(
             [fraction] * len(layers),
-            [tf.constant(np.sum(layer["mask"])) for layer in layers],
+            [
+                tf.constant(layer.get("budget", np.sum(layer["mask"])))
+                for layer in layers
+            ],
             {},
         ),
         structure,

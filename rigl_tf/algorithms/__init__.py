@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from rigl_tf.algorithms.ac_dc import ACDC as ACDC
 from rigl_tf.algorithms.base import Algorithm as Algorithm
 from rigl_tf.algorithms.base import Request as Request
 from rigl_tf.algorithms.chts import CHTs as CHTs
@@ -16,6 +17,9 @@ from rigl_tf.algorithms.granet import GraNet as GraNet
 from rigl_tf.algorithms.kernel_view import CandidateTile as CandidateTile
 from rigl_tf.algorithms.kernel_view import KernelView as KernelView
 from rigl_tf.algorithms.mest import MEST as MEST
+from rigl_tf.algorithms.movement_pruning import (
+    MovementPruning as MovementPruning,
+)
 from rigl_tf.algorithms.random_numbers import RandomNumbers as RandomNumbers
 from rigl_tf.algorithms.rewire import Rewire as Rewire
 from rigl_tf.algorithms.rigl import RigL as RigL
@@ -42,6 +46,8 @@ ALGORITHMS = {
     "granet": GraNet,
     "mest": MEST,
     "chts": CHTs,
+    "ac_dc": ACDC,
+    "movement_pruning": MovementPruning,
 }
 
 

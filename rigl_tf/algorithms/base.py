@@ -62,6 +62,9 @@ class Algorithm(Config, abc.ABC):
             every batch.
         fixes_signs: Boolean, whether every connection has a sign that its
             weight must keep.
+        uses_signs: Boolean, whether a score depends on the sign of a value.
+            Then units of several connections cannot move, because views have
+            their mean magnitudes.
         needs_whole_kernel: Boolean, whether `grow` needs the whole kernel in
             one tile, with its `layout`.
         updates_masks: Boolean, whether connections move at all.
@@ -89,6 +92,7 @@ class Algorithm(Config, abc.ABC):
     needs_whole_kernel = False
     tracks_gradient = False
     fixes_signs = False
+    uses_signs = False
     updates_masks = True
     follows_sparsity = False
     regrows = False

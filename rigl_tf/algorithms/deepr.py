@@ -48,6 +48,7 @@ class DeepR(Algorithm):
     temperature: float = 2.5e-11
 
     fixes_signs = True
+    uses_signs = True
     default_schedule = schedules.UpdateSchedule(1, end_fraction=1.0)
 
     def __post_init__(self) -> None:

@@ -266,6 +266,8 @@ def training(
     if isinstance(method, str) and method == "dense":
         return 3.0 * dense
     method = as_algorithm(method)
+    if method.follows_sparsity and not method.regrows:
+        return 3.0 * sparse  # it uses gradients of active connections only
     if method.tracks_gradient:
         return 2.0 * sparse + dense
     if method.needs_gradient:

@@ -25,6 +25,7 @@ _DROP_FRACTIONS = (
     schedules.PiecewiseConstant,
 )
 _SPARSITIES = (
+    schedules.Alternating,
     schedules.ConstantSparsity,
     schedules.PiecewiseSparsity,
     schedules.PolynomialSparsity,

@@ -76,9 +76,10 @@ def sparsify(
         sparsity: Float in [0, 1), the fraction of zeros in all masked kernels
             together. Or a dictionary from names of layers, or patterns with
             `*`, to fractions, such as `{"conv*": 0.5, "*": 0.9}`: the first
-            match counts, and layers without a match stay dense. For a pruning
-            algorithm, also a schedule: `PolynomialSparsity`, or a function from
-            step to a pair (whether to prune, sparsity).
+            match counts, and layers without a match stay dense. For an
+            algorithm whose sparsity changes, such as `GradualPruning`, also a
+            schedule, such as `PolynomialSparsity`, or a function from step to
+            a pair (whether to update, sparsity).
         distribution: A function of `rigl_tf.distributions` that distributes the
             sparsity over layers, or its name; `"erk"` for short. `"lamp"` and
             `"owl"` use the weights of the model. Bind further arguments with

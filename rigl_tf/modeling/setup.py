@@ -207,10 +207,10 @@ def resolve(
 def _check_fits(algorithm, schedule, structure, grow_init, sparsity):
     name = type(algorithm).__name__
     only_prunes = algorithm.follows_sparsity and not algorithm.regrows
-    if algorithm.fixes_signs and not structure.is_unstructured:
+    if algorithm.uses_signs and not structure.is_unstructured:
         raise ValueError(
-            f"{name} fixes the sign of every connection, so it cannot move "
-            f"units of several connections. Received: structure={structure}."
+            f"{name} needs the sign of every value, so it cannot move units of "
+            f"several connections. Received: structure={structure}."
         )
     if algorithm.needs_whole_kernel and not structure.is_unstructured:
         raise ValueError(

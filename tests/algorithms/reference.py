@@ -33,8 +33,9 @@ class Rule:
             `"survivors"`; as many as it has of the `"largest"` gradients of
             all kernels; as many as its `"budget"` lacks; or `"nothing"`.
         keep: String, the scores of the connections to keep: `"magnitude"`;
-            `"sign"`, the weight times its first sign; `"mest"`; or `"drawn"`
-            by magnitude.
+            `"sign"`, the weight times its first sign; `"mest"`; `"drawn"` by
+            magnitude; or `"movement"`.
+        drops_fraction: Boolean, whether the fraction counts.
         part: Function from the step and the last update to the part of the
             final sparsity that is reached.
         replaces_step: Boolean, whether an update replaces the optimizer step.
@@ -45,6 +46,7 @@ class Rule:
     share: str = "own"
     replaces_step: bool = False
     keep: str = "magnitude"
+    drops_fraction: bool = True
     part: object = cubic
 
 
@@ -68,6 +70,14 @@ RULES = {
         ("gradient",),
         "budget",
         part=lambda step, last: 5 / 6 + cubic(step, math.ceil(last / 2)) / 6,
+    ),
+    # The last of the updates is sparse.
+    "movement_pruning": Rule("budget", share="nothing", keep="movement"),
+    "ac_dc": Rule(
+        "global",
+        share="budget",
+        part=lambda step, last: (last - step) // 3 % 2 == 0,
+        drops_fraction=False,
     ),
     "mest": Rule(
         "budget", share="budget", keep="mest", part=lambda step, last: 1.0
@@ -244,8 +254,13 @@ class Training:
         passed = [
             g * self.clip / norm if norm > self.clip else g for g in passed
         ]
+        if self.rule.keep == "movement":
+            for i, mean in enumerate(self.means):
+                mean -= dense[2 * i] * self.kernels[i]
         self.optimizer.step(self.weights, passed)
         for i, mean in enumerate(self.means):
+            if self.rule.keep == "movement":
+                continue
             mean[:] = (
                 self.mean_decay * mean + (1 - self.mean_decay) * dense[2 * i]
             )
@@ -300,6 +315,7 @@ class Training:
             + self.chance.gumbel(i, self.step, 0),
             "magnitude": np.abs(kernel),
             "sign": kernel * self.signs[i],
+            "movement": self.means[i],
             "mest": np.abs(kernel) + self.pull * np.abs(gradients[i]),
         }[self.rule.keep]
 
@@ -322,7 +338,7 @@ class Training:
             k.size - math.floor(done * (k.size - b) + 1e-6)
             for k, b in zip(self.kernels, self.budgets, strict=True)
         ]
-        if self.rule.drop == "global":
+        if self.rule.drop == "global" and sum(granted) <= sum(active):
             ranked = np.concatenate([np.abs(k).ravel() for k in self.kernels])
             active_now = np.concatenate([m.ravel() for m in self.masks])
             best = highest(ranked, active_now, sum(granted))
@@ -330,7 +346,7 @@ class Training:
             granted = [int(np.sum(part)) for part in np.split(best, ends)]
         self.granted = granted
         replaced = 0.0
-        if self.rule.share == "budget":
+        if self.rule.share == "budget" and self.rule.drops_fraction:
             replaced = self.fraction(self.step)
         return [
             a - b + math.floor(replaced * b)

@@ -96,6 +96,7 @@ def test_masks_are_exact_and_weights_finite(name, corner):
 
     check(model)
     grows = model.sparsity is None or model.algorithm.regrows
+    grows = grows and name != "ac_dc"  # whose only phase here is sparse
     grows = grows and model.algorithm.updates_masks
     assert (int(model.num_changed) > 0) == grows
 

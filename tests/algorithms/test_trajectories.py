@@ -22,7 +22,7 @@ SPARSITY = {"first": 0.5, "second": 0.4, "third": 0.25}
 RATE, MOMENTUM = 2.0**-3, 0.875
 FIRST_FRACTION = 0.5
 # Of all kernels together, for those that rank them together.
-TOTAL = {"granet": 0.6}
+TOTAL = {"granet": 0.6, "ac_dc": 0.6}
 HYPERPARAMETERS = {
     "dsr": {"threshold": 0.25},
     "deepr": {"l1": 2.0**-5, "temperature": 2.0**-9},

@@ -253,6 +253,66 @@ def test_mest_with_a_soft_bound_drops_to_the_final_sparsity():
     assert ints(mest.redistribute([left], drops, request)) == [1]
 
 
+def test_ac_dc_drops_in_sparse_phases_and_restores_everything_in_dense_ones():
+    ac_dc = algorithms.ACDC()
+    layers = [
+        view([0.3, 0.2, -0.1, 0.4], [1, 1, 1, 1]),
+        view([3.0, 2.0, 1.0], [1, 1, 1]),
+    ]
+    left = [
+        view([0.0, 0.0, 0.0, 0.4], [0, 0, 0, 1]),
+        view([3.0, 2.0, 1.0], [1, 1, 1]),
+    ]
+    sparse = budgets(2, 2)._replace(fractions=[0.5, 0.5])
+    dense = budgets(4, 3)
+
+    request = allocated(ac_dc, layers, sparse)
+    drops = ac_dc.num_drop(layers, request)
+
+    assert ints(drops) == [3, 0]
+    assert ints(ac_dc.redistribute(left, drops, request)) == [0, 0]
+
+    request = allocated(ac_dc, left, dense)
+    drops = ac_dc.num_drop(left, request)
+
+    assert ints(drops) == [0, 0]
+    assert ints(ac_dc.redistribute(left, drops, request)) == [3, 0]
+
+
+def phases(sparsity, updates, num_epochs, steps):
+    """The epochs at which an update changes the sparsity, and to what."""
+    changes, last = {}, 0.0
+    for step in updates.steps(0, num_epochs * steps):
+        if float(sparsity(step)) != last:
+            last = float(sparsity(step))
+            changes[step // steps] = last
+    return changes
+
+
+def test_ac_dc_can_have_the_calendar_of_the_paper_for_cifar():
+    """200 epochs: sparse from 10, 50, 90, 130 and 170, dense between."""
+    updates = schedules.UpdateSchedule(10 * 391, end_step=200 * 391)
+    sparsity = schedules.Alternating(0.9, 20 * 391, 170 * 391)
+
+    assert phases(sparsity, updates, 200, 391) == {
+        epoch: 0.9 * (epoch in (10, 50, 90, 130, 170))
+        for epoch in range(10, 171, 20)
+    }
+
+
+def test_ac_dc_alternates_at_every_update_and_ends_sparse():
+    for end_step, first in ((100, 1), (90, 2)):
+        updates = schedules.UpdateSchedule(10, end_step=end_step)
+        sparsity = schedules.resolve_steps(
+            algorithms.ACDC().sparsity_schedule(0.9), updates
+        )
+        last = end_step // 10 - 1
+
+        assert phases(sparsity, updates, 12, 10) == {
+            i: 0.9 * ((last - i) % 2 == 0) for i in range(first, last + 1)
+        }
+
+
 def drawn(weights, num, rounds=20_000):
     """How often each position is among `num` that are drawn by weight."""
     shape = (rounds, len(weights))
@@ -323,6 +383,30 @@ def test_chts_sees_a_kernel_as_a_matrix_from_inputs_to_outputs():
 
 def plain_noise(layer):
     return scores.weighted_random(layer, tf.ones(layer.mask.shape), stream=1)
+
+
+def test_movement_pruning_drops_what_moves_to_zero_fastest():
+    movement = algorithms.MovementPruning()
+    layer = view(
+        [2.0, -1.0, 0.5, 0.0],
+        [1, 1, 1, 0],
+        gradient=[1.0, -1.0, -1.0, 9.0],
+        momentum=[0.0, 0.0, 0.0, 0.0],
+    )
+
+    scores_now = movement.track(layer)
+    after = mask_after_update(
+        movement,
+        weight=[2.0, -1.0, 0.5, 0.0],
+        mask=[1, 1, 1, 0],
+        momentum=scores_now,
+        num=0,
+        budget=2,
+    )
+
+    # Steps along -gradient shrink the first two, and the largest most.
+    np.testing.assert_array_equal(scores_now, [-2.0, -1.0, 0.5, 0.0])
+    np.testing.assert_array_equal(after, [0, 1, 1, 0])
 
 
 def test_an_unknown_scope_is_refused():

@@ -354,6 +354,14 @@ FAULTS = {
         ValueError,
         r"the mask of a whole kernel.*structure=Blocks\(rows=2, columns=2\)",
     ),
+    "2-structure-of-movement-pruning": (
+        lambda: sparse(
+            algorithm="movement_pruning",
+            structure=rigl_tf.structures.Blocks(2, 2),
+        ),
+        ValueError,
+        "MovementPruning needs the sign of every value.*structure=Blocks",
+    ),
     "3-final-below-initial": (
         lambda: schedules.PolynomialSparsity(0.5, initial=0.8),
         ValueError,

@@ -345,6 +345,10 @@ def test_what_cannot_be_stored_is_refused(kwargs, message):
     [
         ("snfs", "stores a moving average for every connection"),
         ("deepr", "stores a sign for every connection"),
+        (
+            "movement_pruning",
+            "MovementPruning stores a moving average for every connection",
+        ),
         ("chts", "CHTs grows connections by the mask of a whole kernel"),
     ],
 )

@@ -206,7 +206,11 @@ def test_a_full_layer_grows_back_the_units_that_it_dropped():
 
 @pytest.mark.parametrize(
     "algorithm",
-    [algorithms.GradualPruning("global"), algorithms.GraNet()],
+    [
+        algorithms.GradualPruning("global"),
+        algorithms.GraNet(),
+        algorithms.ACDC(),
+    ],
     ids=str,
 )
 @pytest.mark.parametrize("units", STRUCTURES, ids=str)

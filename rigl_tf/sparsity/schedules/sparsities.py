@@ -10,7 +10,9 @@ import tensorflow as tf
 from rigl_tf.sparsity.distributions import check_sparsity
 from rigl_tf.sparsity.schedules.drop_fractions import as_float64
 from rigl_tf.sparsity.schedules.steps import check_range
+from rigl_tf.sparsity.schedules.steps import check_step
 from rigl_tf.sparsity.schedules.steps import checked_pieces
+from rigl_tf.sparsity.schedules.steps import library_of
 from rigl_tf.sparsity.schedules.steps import piece_at
 from rigl_tf.sparsity.schedules.steps import progress
 from rigl_tf.typing import Integer
@@ -139,6 +141,56 @@ class PiecewiseSparsity(Config):
         return min(values), max(values)
 
 
+@dataclasses.dataclass(frozen=True)
+class Alternating(Config):
+    """A sparsity that alternates between a final sparsity and zero.
+
+    Sparse and dense phases have `period` steps each. The last phase is sparse
+    and starts at `end_step`. Training is dense before the first update.
+
+    Args:
+        final: Float in [0, 1), the sparsity of sparse phases.
+        period: Integer, or `None` for the interval of the update schedule.
+            Otherwise, a multiple of this interval.
+        end_step: Integer, or `None` for the last update.
+
+    Reference:
+        [Peste et al., 2021](https://arxiv.org/abs/2106.12379), Algorithm 1.
+
+    Example:
+
+    >>> schedule = Alternating(0.9, period=20, end_step=60)
+    >>> [float(schedule(step)) for step in (19, 20, 39, 40, 59, 60, 100)]
+    [0.0, 0.9, 0.9, 0.0, 0.0, 0.9, 0.9]
+    """
+
+    final: float
+    period: int | None = None
+    end_step: int | None = None
+
+    def __post_init__(self) -> None:
+        check_sparsity(self.final, "final")
+        if self.period is not None:
+            check_step(self.period, "period", least=1)
+        check_range(None, self.end_step)
+
+    def __call__(self, step: Integer) -> Number:
+        if self.period is None or self.end_step is None:
+            raise ValueError(
+                "The schedule must have a `period` and an `end_step` before it "
+                f"is called. Received: {self}. Pass numbers of steps; only "
+                "`fit` replaces `None`."
+            )
+        library = library_of(step)
+        left = library.maximum(self.end_step - step, 0)
+        num_changes: Any = -(-left // self.period)
+        if library is tf:
+            is_sparse = tf.cast(num_changes % 2 == 0, tf.float64)
+        else:
+            is_sparse = np.float64(num_changes % 2 == 0)
+        return self.final * is_sparse
+
+
 def decides_when(schedule: SparsitySchedule | None) -> bool:
     """Returns whether a pruning schedule returns a pair `(bool, sparsity)`.
 
@@ -146,19 +198,23 @@ def decides_when(schedule: SparsitySchedule | None) -> bool:
     as a schedule of the TensorFlow Model Optimization toolkit, must return a
     pair. `None` means that the sparsity does not change.
     """
-    ours = ConstantSparsity | PiecewiseSparsity | PolynomialSparsity | None
-    return not isinstance(schedule, ours)
+    ours = (
+        Alternating | ConstantSparsity | PiecewiseSparsity | PolynomialSparsity
+    )
+    return schedule is not None and not isinstance(schedule, ours)
 
 
 def final_sparsity(schedule: SparsitySchedule) -> float:
     """Returns the final sparsity of a pruning schedule, a float."""
-    if isinstance(schedule, PolynomialSparsity):
+    if isinstance(schedule, Alternating | PolynomialSparsity):
         return float(schedule.final)
     return _wanted(schedule, _LAST_STEP)
 
 
 def initial_sparsity(schedule: SparsitySchedule) -> float:
     """Returns the sparsity of a schedule before the first update, a float."""
+    if isinstance(schedule, Alternating):
+        return 0.0
     if isinstance(schedule, PolynomialSparsity):
         return float(schedule.initial)
     return _wanted(schedule, 0)
@@ -213,6 +269,8 @@ def falls(schedule: SparsitySchedule) -> bool:
 
     Other functions are evaluated at steps 0, 1, 2, 4, 8 and so on.
     """
+    if isinstance(schedule, Alternating):
+        return schedule.final > 0
     if isinstance(schedule, PolynomialSparsity):
         return schedule.final < schedule.initial
     if isinstance(schedule, PiecewiseSparsity):

@@ -7,6 +7,7 @@ from typing import Any
 from rigl_tf.sparsity.schedules.drop_fractions import Cosine
 from rigl_tf.sparsity.schedules.drop_fractions import InversePower
 from rigl_tf.sparsity.schedules.drop_fractions import PerLayer
+from rigl_tf.sparsity.schedules.sparsities import Alternating
 from rigl_tf.sparsity.schedules.sparsities import PolynomialSparsity
 from rigl_tf.sparsity.schedules.updates import UpdateSchedule
 
@@ -27,11 +28,11 @@ def resolve_steps(schedule: Any, updates: UpdateSchedule) -> Any:
     """
     if isinstance(schedule, PerLayer):
         return schedule.map(lambda each: resolve_steps(each, updates))
-    if not isinstance(schedule, Cosine | InversePower | PolynomialSparsity):
+    ours = Alternating | Cosine | InversePower | PolynomialSparsity
+    if not isinstance(schedule, ours):
         return schedule
-    begin_step, end_step = schedule.begin_step, schedule.end_step
-    if begin_step is None:
-        begin_step = updates.begin_step
+    end_step = schedule.end_step
+    last = end_step  # the last update, where a sparsity must be final
     if end_step is None:
         end_step = updates.end_step
         if end_step is None:
@@ -40,12 +41,17 @@ def resolve_steps(schedule: Any, updates: UpdateSchedule) -> Any:
                 f"Received: updates={updates}. Pass a number of steps; only "
                 "`fit` replaces `None`."
             )
-        due = updates.steps(0, end_step)
-        if due and isinstance(schedule, PolynomialSparsity):
-            # So that the last update reaches `final`.
-            end_step = begin_step + math.ceil(
-                schedule.end_fraction * (due[-1] - begin_step)
-            )
+        last = max(updates.steps(0, end_step), default=end_step)
+    if isinstance(schedule, Alternating):
+        period = schedule.period or updates.interval
+        return dataclasses.replace(schedule, period=period, end_step=last)
+    begin_step = schedule.begin_step
+    if begin_step is None:
+        begin_step = updates.begin_step
+    if schedule.end_step is None and isinstance(schedule, PolynomialSparsity):
+        end_step = begin_step + math.ceil(
+            schedule.end_fraction * (last - begin_step)
+        )
     return dataclasses.replace(
         schedule, begin_step=min(begin_step, end_step), end_step=end_step
     )
