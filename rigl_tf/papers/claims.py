@@ -3,6 +3,7 @@
 import ast
 import dataclasses
 import tomllib
+from typing import Any
 
 from rigl_tf.experiments import sweep_grid
 from rigl_tf.gin_tools import config_files
@@ -202,7 +203,7 @@ def read(path: PathLike | None = None) -> dict[str, Claim]:
     return claims
 
 
-def _tuples(given):
+def _tuples(given) -> dict[str, Any]:
     return {
         name: tuple(value) if isinstance(value, list) else value
         for name, value in given.items()
