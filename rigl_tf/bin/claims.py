@@ -94,12 +94,13 @@ def _settings(selected, directory):
     rows = [("task", "method", "settings", "validation accuracy, %")]
     tried = [run.tried for claim in selected for run in claim.all_runs()]
     for ways in dict.fromkeys(filter(None, tried)):
-        records = [
-            [results.find(directory / run.path) for run in way] for way in ways
-        ]
-        if not all(map(all, records)):
+        paths = [[directory / run.path for run in way] for way in ways]
+        if not all((p / results.RECORD).exists() for way in paths for p in way):
             continue
-        values = [[r.final_val_accuracy for r in way] for way in records]
+        values = [
+            [results.read(p / results.RECORD).final_val_accuracy for p in way]
+            for way in paths
+        ]
         best = max(map(statistics.mean, values))
         for way, value in zip(ways, values, strict=True):
             text = ", ".join(way[0].settings)
@@ -132,8 +133,10 @@ def report(number, claim, directory, records):
     title = f"## {number}. {claim.text}\n\n{claim.where}."
     if claim.untested:
         return f"{title} Cannot be tested here: {claim.untested}\n", ""
-    head = ("task", "sparsity", "seeds", *_names(claim), "difference", "p")
-    rows, shown = [head], []
+    rows: list[tuple[str, ...]] = [
+        ("task", "sparsity", "seeds", *_names(claim), "difference", "p")
+    ]
+    shown = []
     for task, index in claim.cases:
         pairs = _pairs(claim, task, index, directory, records)
         if not pairs:

@@ -133,6 +133,7 @@ class Claim:
         runs = [
             run
             for side in (self.first, self.second)
+            if side is not None
             for task, number in self.cases
             for run in self.runs(side, task, number)
         ]

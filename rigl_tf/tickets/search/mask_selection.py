@@ -1,5 +1,7 @@
 """Selection of masks from scores and counts."""
 
+from typing import Any
+
 import numpy as np
 
 
@@ -115,7 +117,7 @@ def outputwise_top_k(scores, counts, layouts, seed=0):
     return masks
 
 
-def highest_in_columns(matrix, count, seed=0):
+def highest_in_columns(matrix, count, seed: Any = 0):
     """Keeps the highest scores of each column: equally many, or one more.
 
     Args:
