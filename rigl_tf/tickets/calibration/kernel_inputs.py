@@ -57,9 +57,13 @@ def input_matrices(layer, x):
     if not isinstance(layer, _CONVOLUTIONS + _DEPTHWISE):
         rank = 1
         if isinstance(layer, kl.EinsumDense):
-            letters = kernel_layout.matrices(layer.equation)
-            assert letters is not None  # others are refused above
-            rank = len(letters[1])
+            # Equations that are no product are refused above.
+            _, summed, _ = kernel_layout.matrices(layer.equation) or (
+                "",
+                "",
+                "",
+            )
+            rank = len(summed)
         return tf.reshape(x, (1, -1, math.prod(x.shape[-rank:])))
     if layer.data_format == "channels_first":
         x = tf.transpose(x, (0, *range(2, len(x.shape)), 1))
