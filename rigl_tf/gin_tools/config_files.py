@@ -12,6 +12,7 @@ import re
 
 import gin
 from gin import utils
+from gin.resource_reader import system_path_reader
 
 from rigl_tf.gin_tools import locations
 
@@ -82,7 +83,7 @@ def parsed(files, bindings):
     files = [defaults, *files]
     try:
         _search_folder()
-        with _quiet():
+        with _quiet(), _without_packages():
             _parse(files, bindings)
         statements = locations.statements(files, bindings, folder())
         _check_macros(statements, defaults)
@@ -155,6 +156,22 @@ def _quiet():
         yield
     finally:
         logger.removeFilter(is_relevant)
+
+
+@contextlib.contextmanager
+def _without_packages():
+    """Includes files of folders only.
+
+    Otherwise, gin looks for `methods/rigl.gin` in a package `methods` first,
+    and fails in any folder of that name on Python's path.
+    """
+    readers = vars(gin.config)["_FILE_READERS"]
+    before = list(readers)
+    readers[:] = [r for r in before if r[0] is not system_path_reader]
+    try:
+        yield
+    finally:
+        readers[:] = before
 
 
 def _parse(files, bindings):

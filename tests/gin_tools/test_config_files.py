@@ -230,3 +230,15 @@ def test_an_unknown_name_is_refused_with_those_there_are(kind, name, message):
 
 def test_there_is_a_sweep():
     assert "digits" in SWEEPS
+
+
+def test_a_folder_with_the_name_of_ours_is_not_in_the_way(
+    tmp_path, monkeypatch
+):
+    for name in ("methods", "tasks"):
+        (tmp_path / name).mkdir()
+    monkeypatch.syspath_prepend(tmp_path)
+    file = config_files.find("methods", "rigl_original/rigl")
+
+    with config_files.parsed([file], ["SPARSITY = 0.5"]):
+        assert config_files.parameter("experiments.Method.name") == "rigl"
