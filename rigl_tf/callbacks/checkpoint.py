@@ -32,6 +32,8 @@ from rigl_tf.utils.validation import check_number
 STOPPED = 75
 """Exit code of a process that saved its work because it received a signal."""
 
+_MOST_TIME = 0.02  # of training, for checkpoints by the clock
+
 _EPOCH_ENDS = "this epoch alone"  # a true value of `stop_training`
 
 
@@ -71,7 +73,8 @@ class Checkpoint(keras.callbacks.Callback):
         every: Integer, steps between two checkpoints. By default, `seconds`
             decides.
         seconds: Number, minimum seconds between two checkpoints if `every` is
-            not given.
+            not given; more if the last one took more than 2 % of them. With
+            0, every step is followed by a checkpoint.
         keep: Integer, at least 1, number of checkpoints to keep.
         callbacks: List of the callbacks passed to `fit`. The checkpoint saves
             the state of `SparseTraining`, which must be in the list,
@@ -154,6 +157,7 @@ class Checkpoint(keras.callbacks.Callback):
         self._memories = None  # state of its callbacks
         self._skip = 0  # batches of this epoch that were done before
         self._saved = self._position()  # of the last checkpoint
+        self._cost = 0.0  # its seconds
         self._since = 0  # steps since then
         self._start = None  # time of the first step, after `fit` has started
 
@@ -291,8 +295,10 @@ class Checkpoint(keras.callbacks.Callback):
         Raises:
             ValueError: If no `fit` has started.
         """
+        start = time.monotonic()
         with self._entered().wait():
             self._save()
+        self._cost = time.monotonic() - start
 
     def _save(self):
         if self._start is None:
@@ -470,8 +476,10 @@ class Checkpoint(keras.callbacks.Callback):
             return epoch_ends and self.every is None
         if self._entered().number is not None:
             return True
-        late = time.monotonic() - self._last >= self.seconds
-        return late and self.every is None
+        wait = self.seconds
+        if wait:
+            wait = max(wait, self._cost / _MOST_TIME)
+        return self.every is None and time.monotonic() - self._last >= wait
 
     def _save_or_exit(self):
         self.finish()

@@ -1,9 +1,9 @@
 """Checkpoints on disk: arrays and JSON, whole or not there at all.
 
 A checkpoint is a directory such as `epoch-000012-000000345` with three files:
-`arrays.bin`, the bytes of all arrays one after another; `facts.json`, among
-others their names, types and shapes; `manifest.json`, the schema's version and
-the SHA-256 of both.
+`arrays.bin`, the bytes of all arrays one after another, without zeros;
+`facts.json`, among others their names, types and shapes; `manifest.json`, the
+schema's version and the SHA-256 of both.
 """
 
 import contextlib
@@ -16,50 +16,15 @@ import pathlib
 import shutil
 import stat
 import time
-from typing import NamedTuple
 
-import numpy as np
-import tensorflow as tf
-
+from rigl_tf.callbacks import packed_arrays
+from rigl_tf.callbacks.packed_arrays import Spec as Spec
 from rigl_tf.utils import durable
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 _ARRAYS, _FACTS, _MANIFEST = "arrays.bin", "facts.json", "manifest.json"
 _PATTERN = "epoch-*"
 _MOST_JSON = 2**26  # bytes; a file larger than this is none of ours
-
-
-class Spec(NamedTuple):
-    """Name, dtype and shape of an array.
-
-    Attributes:
-        name: String, unique in its checkpoint.
-        dtype: String.
-        shape: Tuple of integers.
-    """
-
-    name: str
-    dtype: str
-    shape: tuple
-
-    def __str__(self):
-        return f"{self.name} ({self.dtype} of shape {tuple(self.shape)})"
-
-    @property
-    def num_bytes(self):
-        """Integer, size of the array in the file."""
-        return math.prod(self.shape) * self._numpy().itemsize
-
-    def of(self, data):
-        """Returns the array that bytes encode."""
-        if self.dtype == "bool":
-            return (
-                np.frombuffer(data, np.uint8).astype(bool).reshape(self.shape)
-            )
-        return np.frombuffer(data, self._numpy()).reshape(self.shape)
-
-    def _numpy(self):
-        return np.dtype(tf.as_dtype(self.dtype).as_numpy_dtype)
 
 
 def write(path, specs, arrays, facts, keep):
@@ -86,18 +51,23 @@ def write(path, specs, arrays, facts, keep):
     before = _numbered(directory)
     facts = {
         **facts,
-        "arrays": specs,
         "name": path.name,
         # Higher than that of one which just now cannot be read, too.
         "number": max([time.time_ns(), *before.values()]) + 1,
     }
     with durable.replacing(path) as partial:
         partial.mkdir()
-        data = (np.ascontiguousarray(array).tobytes() for array in arrays)
+        packer = packed_arrays.Packer()
+        data = (
+            packer.pack(spec, array)
+            for spec, array in zip(specs, arrays, strict=True)
+        )
+        digest = _write(partial / _ARRAYS, data)
+        facts["arrays"] = packer.packed
         manifest = {
             "schema_version": SCHEMA_VERSION,
             "sha256": {
-                _ARRAYS: _write(partial / _ARRAYS, data),
+                _ARRAYS: digest,
                 _FACTS: _write(partial / _FACTS, [json.dumps(facts).encode()]),
             },
         }
@@ -150,7 +120,7 @@ def read_facts(path):
     """
     facts, digests = _read_facts(path)
     # Before the file is read, because a changed file may be very large.
-    if _check_file(path / _ARRAYS) != _num_bytes(_specs(facts)):
+    if _check_file(path / _ARRAYS) != _num_bytes(_packed(facts)):
         raise ValueError(f"{_ARRAYS} was changed after it was written")
     _check_digest(path / _ARRAYS, digests)
     return facts
@@ -159,7 +129,7 @@ def read_facts(path):
 def read_arrays(path, facts, expected):
     """Reads arrays that are exactly as expected.
 
-    Sizes come from `expected`, never from the file.
+    The sizes of arrays come from `expected`, never from the file.
 
     Args:
         path: Path of a checkpoint.
@@ -172,11 +142,12 @@ def read_arrays(path, facts, expected):
     Raises:
         ValueError: If the checkpoint has other arrays.
     """
-    found = _specs(facts)
+    found = _packed(facts)
     for there, here in zip(found, expected, strict=False):
-        if there != here:
+        if there.spec != here:
             raise ValueError(
-                f"belongs to another model: it has {there} instead of {here}"
+                "belongs to another model: it has "
+                f"{there.spec} instead of {here}"
             )
     if len(found) != len(expected):
         raise ValueError(
@@ -184,24 +155,18 @@ def read_arrays(path, facts, expected):
             f"{len(expected)}"
         )
     size = (path / _ARRAYS).stat().st_size
-    if size != _num_bytes(expected):
+    if size != _num_bytes(found):
         raise ValueError(f"{_ARRAYS} does not have the size of its arrays")
     with (path / _ARRAYS).open("rb") as file:
-        return [spec.of(file.read(spec.num_bytes)) for spec in expected]
+        return [*packed_arrays.unpack(found, file.read)]
 
 
-def _specs(facts):
-    """Returns a `Spec` for each array that the metadata lists."""
-    try:
-        found = [Spec(n, d, tuple(s)) for n, d, s in facts["arrays"]]
-        _num_bytes(found)
-        return found
-    except (KeyError, TypeError, ValueError):
-        raise ValueError("has no valid list of its arrays") from None
+def _packed(facts):
+    return packed_arrays.parse(facts.get("arrays"))
 
 
-def _num_bytes(specs):
-    return sum(spec.num_bytes for spec in specs)
+def _num_bytes(packed):
+    return sum(array.num_bytes(index) for index, array in enumerate(packed))
 
 
 def _remove(path):

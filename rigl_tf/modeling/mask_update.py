@@ -21,24 +21,11 @@ from rigl_tf.sparsity import schedules
 from rigl_tf.utils import optimizer_slots
 
 
-def gradients_for(state, batch):
-    """Returns the gradients that an update needs, in the order of kernels."""
+def update_masks(state, batch):
+    """Moves connections in every kernel that the optimizer trains."""
+    gradients = [None] * len(state.kernels)
     if state.algorithm.needs_gradient:
-        return loss_gradients(state, batch)
-    return [None] * len(state.kernels)
-
-
-def update_masks(state, batch, gradients=None):
-    """Moves connections in every kernel that the optimizer trains.
-
-    Args:
-        state: `SparseStep`.
-        batch: `Batch`.
-        gradients: List of tensors from `gradients_for`, or `None` if no step
-            has been made since the gradients of the batch were computed.
-    """
-    if gradients is None:
-        gradients = gradients_for(state, batch)
+        gradients = loss_gradients(state, batch)
     algorithm, optimizer = state.algorithm, batch.optimizer
     updated = [
         i
@@ -347,6 +334,7 @@ def _of_all_replicas(batch):
         inputs, outputs = flow.inputs, flow.outputs
         if replica.num_replicas_in_sync > 1:
             inputs, outputs = replica.all_gather([inputs, outputs], axis=0)
-        outputs /= optimizer_slots.loss_scale(batch.optimizer)
+        if not batch.is_total:
+            outputs /= optimizer_slots.loss_scale(batch.optimizer)
         gathered.append(flow._replace(inputs=inputs, outputs=outputs))
     return gathered

@@ -187,6 +187,18 @@ class SparseModel(
             return self.network.train_step(data)
         return training_step.train_step(self, data)
 
+    def make_train_function(self, force=False):
+        jit_compile = self.jit_compile
+        own_step = type(self).train_step is SparseModel.train_step
+        if own_step and not self.trains_itself:
+            self.jit_compile = (
+                jit_compile and not training_step.compiles_itself(self)
+            )
+        try:
+            super().make_train_function(force)
+        finally:
+            self.jit_compile = jit_compile
+
     def test_step(self, data):
         if self.trains_itself:
             return self.network.test_step(data)

@@ -1,6 +1,8 @@
 """One training step: the forward pass, the gradients, and their use.
 
-A step applies its gradients, or moves connections, or changes nothing.
+A step applies its gradients, or moves connections, or changes nothing. If XLA
+compiles the step, it compiles all but the update of the masks: compiling an
+update takes long, and few steps have one.
 """
 
 from typing import Any
@@ -11,7 +13,9 @@ import tensorflow as tf
 from keras import tree
 
 from rigl_tf import kernels
+from rigl_tf._keras_compat import NOT_INLINED
 from rigl_tf._keras_compat import add_to_logged_loss
+from rigl_tf._keras_compat import is_for_xla
 from rigl_tf._keras_compat import unregistered_gradients
 from rigl_tf.distribute import replica_sync
 from rigl_tf.modeling import gradient_step
@@ -32,6 +36,8 @@ class Batch(NamedTuple):
             connections only; `outputs` are gradients. `None` if unknown.
         changed: List of variables that the forward pass has changed.
         before: List of tensors, the values of `changed` before the pass.
+        is_total: Boolean, whether `gradients` are already the result of
+            `mask_update.loss_gradients`, and `flows` without the loss scale.
     """
 
     optimizer: Any
@@ -40,11 +46,38 @@ class Batch(NamedTuple):
     flows: list | None = None
     changed: list = []
     before: list = []
+    is_total: bool = False
 
     def places(self, kernels):
         """Returns the index of each kernel in `variables`, or `None`."""
         places = {id(v): i for i, v in enumerate(self.variables)}
         return [places.get(id(kernel.variable)) for kernel in kernels]
+
+    def tensors(self):
+        """Returns gradients, and inputs and outputs of flows."""
+        return self.gradients, [(f.inputs, f.outputs) for f in self.flows]
+
+    def with_tensors(self, gradients, of_flows):
+        """Returns a copy with other `tensors`."""
+        flows = [
+            flow._replace(inputs=inputs, outputs=outputs)
+            for flow, (inputs, outputs) in zip(
+                self.flows, of_flows, strict=True
+            )
+        ]
+        return self._replace(gradients=gradients, flows=flows)
+
+
+class _Outcome(NamedTuple):
+    """What a step has done with its gradients, and what is left to do.
+
+    Attributes:
+        is_complete: Boolean tensor, whether the step ends with this batch.
+        is_due: Boolean tensor, whether an update of the masks follows.
+    """
+
+    is_complete: Any
+    is_due: Any
 
 
 def train_step(model, data):
@@ -57,6 +90,40 @@ def train_step(model, data):
     Returns:
         Dictionary from metric to value.
     """
+    state = model.sparse_step
+    if not compiles_itself(model) or is_for_xla():
+        logs, batch = _forward_and_backward(model, data)
+        finish_step(state, batch)
+        return logs
+    batches = []
+
+    def without_update(data):
+        logs, batch = _forward_and_backward(model, data)
+        batch = _checked(state, batch)
+        batches.append(_for_update(state, batch))
+        outcome = _use_gradients(state, batch)
+        return logs, outcome, batches[-1].tensors()
+
+    step = tf.function(without_update, autograph=False, jit_compile=True)
+    logs, outcome, tensors = step(data)
+    _finish(state, batches[-1].with_tensors(*tensors), outcome)
+    return logs
+
+
+def compiles_itself(model):
+    """Returns whether `train_step` has XLA compile a part of the step.
+
+    If not, and `model.jit_compile` is true, the caller compiles all of it.
+    """
+    return (
+        model.jit_compile
+        and model.sparse_step.algorithm.updates_masks
+        and tf.distribute.get_strategy().num_replicas_in_sync == 1
+    )
+
+
+def _forward_and_backward(model, data):
+    """Returns the logs of a batch, and the `Batch` with its gradients."""
     x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
     # A forward pass changes moving averages and metrics. Their values are
     # stored first, so that a skipped step can restore them.
@@ -105,11 +172,9 @@ def train_step(model, data):
         for flow, gradient in zip(flows, of_outputs, strict=True)
     ]
     logs = model.compute_metrics(x, y, y_pred, sample_weight=sample_weight)
-    finish_step(
-        model.sparse_step,
-        Batch(model.optimizer, variables, gradients, flows, changed, before),
+    return logs, Batch(
+        model.optimizer, variables, gradients, flows, changed, before
     )
-    return logs
 
 
 def finish_step(state, batch):
@@ -121,6 +186,14 @@ def finish_step(state, batch):
         state: `SparseStep`.
         batch: `Batch`. Variables whose gradient is `None` do not change.
     """
+    batch = _checked(state, batch)
+    for_update = _for_update(state, batch)
+    outcome = _use_gradients(state, batch)
+    _finish(state, for_update, outcome)
+
+
+def _checked(state, batch):
+    """Returns a batch without gradients that are `None`; checks it."""
     pairs = [
         (gradient, variable)
         for gradient, variable in zip(
@@ -139,12 +212,20 @@ def finish_step(state, batch):
     if not batch.optimizer.built:
         batch.optimizer.build(variables)
     state.check_optimizer(batch.optimizer)
-    batch = batch._replace(
+    return batch._replace(
         gradients=gradients, variables=variables, flows=batch.flows or []
     )
+
+
+def _use_gradients(state, batch):
+    """Applies or accumulates finite gradients; otherwise undoes the pass.
+
+    Returns:
+        `_Outcome`.
+    """
     seen = [tensor for f in batch.flows for tensor in (f.inputs, f.outputs)]
     num_bad = replica_sync.total(
-        gradient_step.count_non_finite([*gradients, *seen])
+        gradient_step.count_non_finite([*batch.gradients, *seen])
     )
 
     # Across replicas, because an optimizer cannot be applied in a branch
@@ -152,73 +233,117 @@ def finish_step(state, batch):
     @unregistered_gradients()
     def choose(strategy, num_bad, batch):
         num_bad = strategy.experimental_local_results(num_bad)[0]
-        tf.cond(
-            num_bad == 0,
-            lambda: _take(state, batch),
-            lambda: _skip(state, batch),
-        )
+        return _choose(state, batch, num_bad == 0)
 
-    tf.distribute.get_replica_context().merge_call(
+    return tf.distribute.get_replica_context().merge_call(
         choose, args=(num_bad, batch)
     )
 
 
-def _take(state, batch):
-    """Makes a step with finite gradients; runs across replicas."""
-    optimizer = batch.optimizer
+def _choose(state, batch, is_finite):
+    """Runs `_use_gradients` across replicas."""
+    algorithm, optimizer = state.algorithm, batch.optimizer
+    accumulates = optimizer_slots.accumulation_steps(optimizer) > 1
+    is_due = state.is_due() if algorithm.updates_masks else tf.constant(False)
+    is_last = is_finite
+    if accumulates:
+        is_last &= optimizer_slots.completes_accumulation(optimizer)
 
     def apply():
         return _everywhere(gradient_step.apply_gradients, state, batch)
 
-    def update_masks():
-        if state.algorithm.replaces_step:
-            optimizer_slots.count_step(optimizer)
-        state.overdue.assign(False)
-        _everywhere(_update_masks, state, batch)
-        if state.algorithm.replaces_step:
-            optimizer_slots.drop_accumulated(optimizer)
-        return tf.constant(0)
+    def skip():
+        if not accumulates:
+            state.overdue.assign(is_due)
+        return _everywhere(gradient_step.put_back, state, batch)
 
-    def whole_step():
-        if not state.algorithm.updates_masks:
-            apply()
-        else:
-            tf.cond(state.is_due(), update_masks, apply)
-        state.step.assign_add(1)
+    def count_step():
+        optimizer_slots.count_step(optimizer)
         return tf.constant(0)
 
     def accumulate():
         return _everywhere(gradient_step.accumulate_gradients, state, batch)
 
-    state.num_skipped_last.assign(0)
-    if optimizer_slots.accumulation_steps(optimizer) == 1:
-        return whole_step()
-    return tf.cond(
-        optimizer_slots.completes_accumulation(optimizer),
-        whole_step,
-        accumulate,
+    def use_otherwise():  # finite gradients that are not applied
+        if not accumulates:
+            return count_step()
+        return tf.cond(is_last, count_step, accumulate)
+
+    skipped = tf.cast(~is_finite, tf.int64)
+    state.num_skipped.assign_add(skipped)
+    state.num_skipped_last.assign((state.num_skipped_last + 1) * skipped)
+    replaces_step = algorithm.updates_masks and algorithm.replaces_step
+    applies = is_last & ~is_due if replaces_step else is_last
+    if accumulates or replaces_step:
+        tf.cond(applies, apply, lambda: tf.cond(is_finite, use_otherwise, skip))
+    else:
+        tf.cond(applies, apply, skip)
+    # A batch that is not finite is a step without effect.
+    is_complete = is_last if accumulates else tf.constant(True)
+    return _Outcome(is_complete, is_last & is_due)
+
+
+def _for_update(state, batch):
+    """Returns a `Batch` of kernels, with gradients if an update needs them."""
+    algorithm, optimizer = state.algorithm, batch.optimizer
+    gradients, flows, is_total = batch.gradients, batch.flows, False
+    places = [p for p in batch.places(state.kernels) if p is not None]
+    if not algorithm.needs_gradient:
+        places = []
+    elif not algorithm.replaces_step:
+        # The update comes after the optimizer step.
+        is_total = optimizer_slots.changes_gradients(optimizer)
+    if is_total:
+        found = mask_update.loss_gradients(state, batch)
+        kernels_places = batch.places(state.kernels)
+        gradients = dict(zip(kernels_places, found, strict=True))
+        scale = optimizer_slots.loss_scale(optimizer)
+        flows = [f._replace(outputs=f.outputs / scale) for f in flows]
+    return Batch(
+        optimizer,
+        [batch.variables[place] for place in places],
+        [tf.convert_to_tensor(gradients[place]) for place in places],
+        flows,
+        is_total=is_total,
+    )
+
+
+def _finish(state, batch, outcome):
+    """Updates the masks if an update is due, and counts the step."""
+
+    def across_replicas(strategy, outcome, batch):
+        is_complete, is_due = (
+            strategy.experimental_local_results(flag)[0] for flag in outcome
+        )
+        if state.algorithm.updates_masks:
+            tf.cond(
+                is_due,
+                _when_due(lambda: _update_masks(state, batch)),
+                lambda: tf.constant(0),
+            )
+        state.step.assign_add(tf.cast(is_complete, tf.int64))
+
+    tf.distribute.get_replica_context().merge_call(
+        across_replicas, args=(outcome, batch)
+    )
+
+
+def _when_due(update):
+    """Returns a function that TensorFlow optimizes when it first runs."""
+    if tf.executing_eagerly() or tf.distribute.has_strategy() or is_for_xla():
+        return update
+    return tf.function(
+        update, autograph=False, experimental_attributes=NOT_INLINED
     )
 
 
 def _update_masks(state, batch):
-    """Moves connections, after an optimizer step if the update needs one."""
-    gradients = None
-    if not state.algorithm.replaces_step:
-        # Before the step, which resets accumulated gradients and may change
-        # the scale of the loss.
-        gradients = mask_update.gradients_for(state, batch)
-        gradient_step.apply_gradients(state, batch)
-    mask_update.update_masks(state, batch, gradients)
-
-
-def _skip(state, batch):
-    """Undoes the forward pass and counts the step; runs across replicas."""
-    state.num_skipped.assign_add(1)
-    state.num_skipped_last.assign_add(1)
-    if optimizer_slots.accumulation_steps(batch.optimizer) == 1:
-        state.overdue.assign(state.is_due())
-        state.step.assign_add(1)
-    return _everywhere(gradient_step.put_back, state, batch)
+    """Moves connections; runs across replicas."""
+    state.overdue.assign(False)
+    _everywhere(mask_update.update_masks, state, batch)
+    if state.algorithm.replaces_step:
+        optimizer_slots.drop_accumulated(batch.optimizer)
+    return tf.constant(0)
 
 
 def _everywhere(function, state, batch):

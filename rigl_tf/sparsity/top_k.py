@@ -238,11 +238,20 @@ def _low_digit(keys: tf.Tensor, start: tf.Tensor) -> tf.Tensor:
 
 
 def _histogram(digits: tf.Tensor) -> tf.Tensor:
-    return tf.raw_ops.DenseBincount(
+    counts = tf.raw_ops.DenseBincount(
         input=digits, size=_NUM_BINS, weights=tf.constant([], tf.int32)
     )
+    return tf.cast(counts, tf.int64)
 
 
+@tf.function(
+    input_signature=[
+        tf.TensorSpec([_NUM_BINS], tf.int64),
+        tf.TensorSpec([], tf.int64),
+    ],
+    autograph=False,
+    experimental_attributes=NOT_INLINED,
+)
 def _digit(histogram: tf.Tensor, k: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """Returns the digit of the k-th largest key and the larger keys' count."""
     index, larger = _crossing(histogram[::-1], k, levels=3)
@@ -262,7 +271,7 @@ def _shared_digit(
         with tf.control_dependencies([k, *histograms[-1:]]):
             histograms.append(
                 _sum_over_tiles(
-                    num, lambda tile, keys=keys: _wide(digits(keys(tile)))
+                    num, lambda tile, keys=keys: _histogram(digits(keys(tile)))
                 )
             )
     histograms = tf.stack(histograms)
@@ -271,10 +280,6 @@ def _shared_digit(
     larger = tf.where(larger, histograms, tf.zeros([], tf.int64))
     equal = tf.gather(histograms, digit, axis=1)
     return digit, tf.reduce_sum(larger, axis=1), equal
-
-
-def _wide(digits: tf.Tensor) -> tf.Tensor:
-    return tf.cast(_histogram(digits), tf.int64)
 
 
 def _sum_over_tiles(
@@ -302,21 +307,19 @@ def _crossing(
     """Finds where the running sum of `counts` reaches `k`, and the sum before.
 
     The search goes from sums of rows to a single row, so that running sums are
-    short: `levels` levels cover up to `_ROW ** levels` counts. A running sum
-    is a product with a triangular matrix of ones, in floats that are exact for
-    every count, because XLA needs seconds to compile a cumulative sum.
+    short: `levels` levels cover up to `_ROW ** levels` counts. XLA needs
+    seconds to compile a long running sum.
     """
     if levels > 1:
         rows = _rows(counts)
         row, before = _crossing(_row_sums(rows), k, levels - 1)
         index, within = _crossing(tf.gather(rows, row), k - before, 1)
         return row * _ROW + index, before + within
-    counts = tf.cast(counts, tf.float64)
-    size = tf.size(counts)
-    ones = tf.ones([size, size], tf.float64)
-    totals = tf.linalg.matvec(tf.linalg.band_part(ones, -1, 0), counts)
+    # GPUs have no running sum of int64. These floats are exact.
+    totals = tf.cumsum(tf.cast(counts, tf.float64))
     short = totals < tf.cast(k, tf.float64)
-    index = tf.minimum(tf.reduce_sum(tf.cast(short, tf.int32)), size - 1)
+    index = tf.reduce_sum(tf.cast(short, tf.int32))
+    index = tf.minimum(index, tf.size(counts) - 1)
     # The largest total below k is the total of all counts before.
     before = tf.reduce_max(tf.where(short, totals, 0))
     return index, tf.cast(before, tf.int64)

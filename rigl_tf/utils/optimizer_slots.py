@@ -103,6 +103,12 @@ def loss_scale(optimizer: keras.Optimizer) -> float | keras.Variable:
     return optimizer.loss_scale_factor or 1.0
 
 
+def changes_gradients(optimizer: keras.Optimizer) -> bool:
+    """Returns whether a step changes what gradients are scaled or added by."""
+    is_scaled = isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
+    return is_scaled or accumulation_steps(optimizer) > 1
+
+
 def lower_loss_scale(optimizer: keras.Optimizer) -> None:
     """Halves a dynamic loss scale, after gradients that were not finite."""
     if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):

@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import signal
+import time
 
 import keras
 import numpy as np
@@ -15,6 +16,7 @@ from rigl_tf import callbacks
 from rigl_tf import datasets
 from rigl_tf.callbacks import checkpoint_files
 from rigl_tf.callbacks import signals
+from tests.callbacks.test_checkpoint_files import rewritten
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(60, 16))
@@ -280,12 +282,8 @@ def test_another_run_is_refused_by_what_differs(stopped, fact, change):
         data = tf.data.Dataset.from_generator(list, output_signature=batch)
         for path in checkpoint_files.paths(stopped):
             facts = checkpoint_files.read_facts(path)
-            arrays = np.frombuffer((path / "arrays.bin").read_bytes(), np.uint8)
-            shutil.rmtree(path)
             facts["identity"]["batch"] = ["(10, 16)", "(10,)"]
-            checkpoint_files.write(
-                path, facts["arrays"], [arrays], facts, keep=2
-            )
+            rewritten(path, "facts.json", facts)
 
     with pytest.raises(ValueError, match=f"another model or run: {fact}"):
         rigl_tf.Checkpoint(stopped).restore(compiled(optimizer, **change), data)
@@ -550,11 +548,7 @@ def test_an_empty_directory_is_no_checkpoint(tmp_path):
 def test_facts_of_the_wrong_kind_are_refused(stopped, change):
     for path in checkpoint_files.paths(stopped):
         facts = checkpoint_files.read_facts(path)
-        arrays = [np.frombuffer((path / "arrays.bin").read_bytes(), np.uint8)]
-        shutil.rmtree(path)
-        checkpoint_files.write(
-            path, facts["arrays"], arrays, {**facts, **change}, keep=2
-        )
+        rewritten(path, "facts.json", {**facts, **change})
 
     with pytest.raises(ValueError, match="has malformed metadata"):
         rigl_tf.Checkpoint(stopped).restore(compiled(), DATA.train(0))
@@ -590,6 +584,23 @@ def test_checkpoints_are_written_by_the_clock(tmp_path):
     with rigl_tf.Checkpoint(tmp_path, seconds=0, keep=99) as checkpoint:
         fit(compiled(), checkpoint)
     assert len(checkpoint_files.paths(tmp_path)) == 12
+
+
+def test_a_checkpoint_that_takes_long_is_followed_by_fewer(
+    tmp_path, monkeypatch
+):
+    model = compiled()
+    with rigl_tf.Checkpoint(tmp_path, seconds=1e-9, keep=99) as checkpoint:
+        write = checkpoint_files.write
+
+        def slow(*args):
+            time.sleep(1)  # the rest takes less than 50 seconds
+            write(*args)
+
+        monkeypatch.setattr(checkpoint_files, "write", slow)
+        fit(model, checkpoint)
+
+    assert len(checkpoint_files.paths(tmp_path)) == 1
 
 
 def test_training_outside_of_the_with_block_is_refused(tmp_path):

@@ -238,7 +238,7 @@ def rewritten(saved, file, values):
 
 def test_a_declared_size_is_never_believed(saved):
     facts = checkpoint_files.read_facts(saved)
-    facts["arrays"][0][2] = [2**40, 2**20]
+    facts["arrays"][0][0][2] = [2**40, 2**20]
     rewritten(saved, "facts.json", facts)
 
     with pytest.raises(ValueError, match="arrays.bin was changed"):
@@ -282,7 +282,7 @@ def test_another_schema_is_named(saved):
         json.dumps({**manifest, "schema_version": 1})
     )
 
-    with pytest.raises(ValueError, match="schema version 1; .* reads 2"):
+    with pytest.raises(ValueError, match="schema version 1; .* reads 3"):
         read(saved)
 
 

@@ -165,13 +165,15 @@ def hash_anew(path):
 
 
 def huge_shape(path):
-    rewrite(path, lambda facts: facts["arrays"][0].__setitem__(2, [2**50]))
+    rewrite(path, lambda facts: facts["arrays"][0][0].__setitem__(2, [2**50]))
 
 
 def outside_name(path):
     rewrite(
         path,
-        lambda facts: facts["arrays"][0].__setitem__(0, "../../../etc/passwd"),
+        lambda facts: facts["arrays"][0][0].__setitem__(
+            0, "../../../etc/passwd"
+        ),
     )
 
 
