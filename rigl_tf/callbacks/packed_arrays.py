@@ -44,23 +44,25 @@ class Packed(NamedTuple):
 
     Attributes:
         spec: `Spec`.
-        count: Integer, number of elements that are not zero, or `None` if all
+        nonzero: Integer, number of elements that are not zero, or `None` if all
             elements are stored.
         source: Integer, index of the array whose bits mark these elements. If
             it is the array itself, its bits are stored before its values.
     """
 
     spec: Spec
-    count: int | None
+    nonzero: int | None
     source: int
 
     def num_bytes(self, index):
         """Returns the bytes of this array, number `index` in its file."""
         itemsize = self.spec.numpy.itemsize
-        if self.count is None:
+        if self.nonzero is None:
             return self.spec.size * itemsize
         num = -(-self.spec.size // 8) if self.source == index else 0
-        return num + (0 if self.spec.dtype == "bool" else self.count * itemsize)
+        return num + (
+            0 if self.spec.dtype == "bool" else self.nonzero * itemsize
+        )
 
 
 class Packer:
@@ -147,7 +149,7 @@ def parse(values):
                 is_right &= (
                     type(count) is int
                     and 0 <= count <= spec.size
-                    and first.count == count
+                    and first.nonzero == count
                     and first.source == source
                     and first.spec.size == spec.size
                 )

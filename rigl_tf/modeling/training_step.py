@@ -55,14 +55,15 @@ class Batch(NamedTuple):
 
     def tensors(self):
         """Returns gradients, and inputs and outputs of flows."""
-        return self.gradients, [(f.inputs, f.outputs) for f in self.flows]
+        flows = self.flows or []
+        return self.gradients, [(f.inputs, f.outputs) for f in flows]
 
     def with_tensors(self, gradients, of_flows):
         """Returns a copy with other `tensors`."""
         flows = [
             flow._replace(inputs=inputs, outputs=outputs)
             for flow, (inputs, outputs) in zip(
-                self.flows, of_flows, strict=True
+                self.flows or [], of_flows, strict=True
             )
         ]
         return self._replace(gradients=gradients, flows=flows)
@@ -273,7 +274,9 @@ def _choose(state, batch, is_finite):
     state.num_skipped.assign_add(skipped)
     state.num_skipped_last.assign((state.num_skipped_last + 1) * skipped)
     replaces_step = algorithm.updates_masks and algorithm.replaces_step
-    applies = is_last & ~is_due if replaces_step else is_last
+    applies = is_last
+    if replaces_step:
+        applies &= tf.logical_not(is_due)
     if accumulates or replaces_step:
         tf.cond(applies, apply, lambda: tf.cond(is_finite, use_otherwise, skip))
     else:
@@ -286,7 +289,8 @@ def _choose(state, batch, is_finite):
 def _for_update(state, batch):
     """Returns a `Batch` of kernels, with gradients if an update needs them."""
     algorithm, optimizer = state.algorithm, batch.optimizer
-    gradients, flows, is_total = batch.gradients, batch.flows, False
+    gradients: Any = batch.gradients
+    flows, is_total = batch.flows, False
     places = [p for p in batch.places(state.kernels) if p is not None]
     if not algorithm.needs_gradient:
         places = []
