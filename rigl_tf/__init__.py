@@ -10,8 +10,8 @@ Make a model sparse, train it, and make it plain again:
     sparse_layers
 Options of sparse training:
     algorithms, distributions, schedules, structures, grow_init, masks
-Find a sparse network before training:
-    tickets
+Find a sparse network before training, or prune a trained one:
+    tickets, tfmot
 Inspect and resume training:
     summary, flops, SparsityMonitor, Checkpoint
 Deploy a trained model:
@@ -28,6 +28,7 @@ from typing import Any
 
 from rigl_tf import algorithms
 from rigl_tf import models
+from rigl_tf import tfmot
 from rigl_tf import tickets
 from rigl_tf import training
 from rigl_tf.analysis import flops
@@ -90,6 +91,7 @@ __all__ = [
     "strategies",
     "structures",
     "summary",
+    "tfmot",
     "tickets",
     "training",
 ]

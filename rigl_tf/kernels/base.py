@@ -159,11 +159,15 @@ class SparseKernel(abc.ABC):
 
     def count_units(self, structure: structures.Structure) -> int:
         """Returns the active units of a structure, an integer."""
+        return int(self.num_units(structure))
+
+    def num_units(self, structure: structures.Structure) -> tf.Tensor:
+        """Returns the active units of a structure, an int64 scalar."""
         if structure.is_unstructured:
-            return int(self.count())
+            return self.count()
         mask = tf.cast(self.mask, tf.float32)
         pooled = structure.pool(mask, self.layout)
-        return int(tf.math.count_nonzero(pooled))
+        return tf.math.count_nonzero(pooled)
 
     @property
     def layout(self) -> kernel_layout.Layout:

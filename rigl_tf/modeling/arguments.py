@@ -28,6 +28,7 @@ _SPARSITIES = (
     schedules.Alternating,
     schedules.ConstantSparsity,
     schedules.PiecewiseSparsity,
+    schedules.PerLayerSparsity,
     schedules.PolynomialSparsity,
 )
 
@@ -201,14 +202,16 @@ def as_sparsity(
         sparsity: Float in [0, 1), the fraction of zeros. Or a dictionary from
             names of layers, or patterns with `*`, to such numbers. Or, for an
             algorithm that prunes, a schedule: `PolynomialSparsity`, or any
-            callable from step to the pair (whether to prune, sparsity).
+            callable from step to the pair (whether to prune, sparsity). The
+            values of a dictionary may be schedules, too.
         distribution: Function of `rigl_tf.distributions` or its name.
         algorithm: `Algorithm`.
 
     Returns:
         A pair. First, the sparsity: a callable for an algorithm that prunes,
         a float for all others. For a dictionary, it is the value of `"*"` if
-        this is more than 0, and the largest value otherwise. Second, the
+        this is more than 0, and the largest value otherwise; with a schedule
+        in the dictionary, a `PerLayerSparsity`. Second, the
         distribution, to be called with the `names` of all kernels; from a
         dictionary, it ignores the sparsity that it is called with.
 
@@ -236,8 +239,25 @@ def as_sparsity(
                 "that `sparsity` must be a number or a schedule. "
                 f"Received: sparsity={dict(sparsity)!r}."
             )
-        distribution = layer_sparsities.with_layers(distribution, sparsity)
-        sparsity = layer_sparsities.largest(sparsity)
+        wanted = dict(sparsity)
+        only_prunes = algorithm.follows_sparsity and not algorithm.regrows
+        if only_prunes and any(map(callable, wanted.values())):
+            sparsity = schedules.PerLayerSparsity(
+                {
+                    pattern: value
+                    if callable(value)
+                    else schedules.PolynomialSparsity(value)
+                    for pattern, value in wanted.items()
+                }
+            )
+            wanted = {
+                pattern: schedules.final_sparsity(each)
+                for pattern, each in sparsity.schedules.items()
+            }
+            distribution = layer_sparsities.with_layers(distribution, wanted)
+        else:
+            distribution = layer_sparsities.with_layers(distribution, wanted)
+            sparsity = layer_sparsities.largest(wanted)
     if not callable(sparsity):
         check_sparsity(sparsity)
         if algorithm.follows_sparsity:
@@ -256,6 +276,11 @@ def as_sparsity(
             "`sparsity` must be a number or a dictionary. "
             f"Received: sparsity={sparsity!r}. For a schedule, use "
             "`GradualPruning()`."
+        )
+    if algorithm.regrows and isinstance(sparsity, schedules.PerLayerSparsity):
+        raise ValueError(
+            f"{type(algorithm).__name__} takes one schedule for all layers. "
+            f"Received: sparsity={sparsity!r}. Use `GradualPruning()`."
         )
     return sparsity, distribution
 

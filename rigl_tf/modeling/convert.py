@@ -79,7 +79,8 @@ def sparsify(
             match counts, and layers without a match stay dense. For an
             algorithm whose sparsity changes, such as `GradualPruning`, also a
             schedule, such as `PolynomialSparsity`, or a function from step to
-            a pair (whether to update, sparsity).
+            a pair (whether to update, sparsity); for `GradualPruning`, also a
+            dictionary with such schedules.
         distribution: A function of `rigl_tf.distributions` that distributes the
             sparsity over layers, or its name; `"erk"` for short. `"lamp"` and
             `"owl"` use the weights of the model. Bind further arguments with

@@ -178,10 +178,9 @@ def _check(sparsities: Mapping[str, float], distribution: Callable) -> None:
     for pattern, value in sparsities.items():
         if callable(value):
             raise ValueError(
-                "A dictionary for `sparsity` takes numbers only. For a "
-                "schedule, pass it as `sparsity`, and the layers' numbers as "
-                "`distribution=functools.partial(..., custom={...})`. "
-                f"Received: sparsity[{pattern!r}]={value!r}."
+                "Only an algorithm that prunes, such as `GradualPruning`, "
+                "takes schedules in a dictionary for `sparsity`. Received: "
+                f"sparsity[{pattern!r}]={value!r}. Pass numbers."
             )
         check_sparsity(value, f"sparsity[{pattern!r}]")
     if "custom" in getattr(distribution, "keywords", {}):

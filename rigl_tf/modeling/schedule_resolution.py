@@ -135,14 +135,17 @@ def _warn(updates, sparsity, start, stop):
         )
         return True
     if due and sparsity is not None:
-        final = schedules.final_sparsity(sparsity)
-        reached = float(sparsity(due[-1]))
-        if reached < final - 1e-9:
-            warnings.warn(
-                f"This `fit` ends at step {stop}, when pruning has reached a "
-                f"sparsity of {reached:.4f} instead of {final:.4f}. Train "
-                "longer, or let the schedule end sooner.",
-                stacklevel=2,
-            )
-            return True
+        for each in schedules.each_sparsity(sparsity):
+            if schedules.decides_when(each):
+                continue
+            final = schedules.final_sparsity(each)
+            reached = float(each(due[-1]))
+            if reached < final - 1e-9:
+                warnings.warn(
+                    f"This `fit` ends at step {stop}, when pruning has reached "
+                    f"a sparsity of {reached:.4f} instead of {final:.4f}. "
+                    "Train longer, or let the schedule end sooner.",
+                    stacklevel=2,
+                )
+                return True
     return False

@@ -250,12 +250,17 @@ class SparseStep:
 
     def is_due(self):
         """Returns whether this step updates the masks, as a boolean tensor."""
+        due = tf.convert_to_tensor(self.overdue)
+        for schedule in schedules.each_sparsity(self.sparsity):
+            due = tf.logical_or(due, self._is_due(schedule))
+        return due
+
+    def _is_due(self, schedule):
+        """Returns whether a sparsity schedule changes a mask at this step."""
         now = tf.convert_to_tensor(self.step)
-        if schedules.decides_when(self.sparsity):
-            due = self.sparsity(now)[0]
-        else:
-            due = self.schedule(now)
-        return tf.logical_or(due, tf.convert_to_tensor(self.overdue))
+        if schedules.decides_when(schedule):
+            return schedule(now)[0]
+        return self.schedule(now)
 
     def progress(self):
         """Returns the passed fraction of the update schedule, a float32 scalar.
@@ -274,11 +279,38 @@ class SparseStep:
         )
 
     def current_budgets(self):
-        """Returns the current budget of each kernel, as int64 scalars."""
+        """Returns the current budget of each kernel, as int64 scalars.
+
+        If each layer has its schedule, a layer whose schedule is not due keeps
+        its number of connections.
+        """
         if self.sparsity is None:
             return [tf.constant(b, tf.int64) for b in self.budgets]
+        if isinstance(self.sparsity, schedules.PerLayerSparsity):
+            return list(map(self._budget_of_layer, self.kernels, self.budgets))
         wanted = self.current_sparsity(tf.convert_to_tensor(self.step))
         return self._budgets_at(wanted)
+
+    def _budget_of_layer(self, kernel, final):
+        """Returns the budget of a kernel at this step, by its schedule."""
+        now = tf.convert_to_tensor(self.step)
+        schedule = self.sparsity.schedule_of(kernel.name)
+        if schedule is None:
+            return tf.constant(final, tf.int64)
+        size = math.prod(self.structure.shape(kernel.layout))
+        if hasattr(schedule, "num_active"):
+            budget = tf.cast(schedule.num_active(now, size), tf.int64)
+        else:
+            wanted = schedule(now)
+            if schedules.decides_when(schedule):
+                wanted = wanted[1]
+            (budget,) = schedules.budgets_at(
+                wanted, schedules.final_sparsity(schedule), [size], [final]
+            )
+        is_due = tf.logical_or(
+            self._is_due(schedule), tf.convert_to_tensor(self.overdue)
+        )
+        return tf.where(is_due, budget, kernel.num_units(self.structure))
 
     def initial_budgets(self):
         """Returns the budget of each kernel before training, as integers."""
@@ -312,7 +344,7 @@ class SparseStep:
     def current_sparsity(self, step):
         """Returns the sparsity of the sparsity schedule at a step."""
         wanted = self.sparsity(step)
-        return wanted[1] if schedules.decides_when(self.sparsity) else wanted
+        return wanted[1] if isinstance(wanted, tuple | list) else wanted
 
     def final_sparsity(self):
         """Returns the final sparsity of the sparsity schedule, a float."""

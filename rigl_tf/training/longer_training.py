@@ -54,7 +54,8 @@ def scale_schedule(schedule: Any, factor: float) -> Any:
     Returns:
         The scaled schedule.
     """
-    if isinstance(schedule, schedules.PerLayer):
+    per_layer = schedules.PerLayer | schedules.PerLayerSparsity
+    if isinstance(schedule, per_layer):
         return schedule.map(lambda each: scale_schedule(each, factor))
     if isinstance(schedule, schedules.PiecewiseConstant):
         return schedule.scaled(factor)

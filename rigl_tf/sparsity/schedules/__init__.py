@@ -17,6 +17,12 @@ from rigl_tf.sparsity.schedules.drop_fractions import (
 from rigl_tf.sparsity.schedules.drop_fractions import as_float64 as as_float64
 from rigl_tf.sparsity.schedules.drop_fractions import fraction as fraction
 from rigl_tf.sparsity.schedules.drop_fractions import fractions as fractions
+from rigl_tf.sparsity.schedules.layer_schedules import (
+    PerLayerSparsity as PerLayerSparsity,
+)
+from rigl_tf.sparsity.schedules.layer_schedules import (
+    each_sparsity as each_sparsity,
+)
 from rigl_tf.sparsity.schedules.sparsities import Alternating as Alternating
 from rigl_tf.sparsity.schedules.sparsities import (
     ConstantSparsity as ConstantSparsity,

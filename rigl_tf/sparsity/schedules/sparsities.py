@@ -9,6 +9,8 @@ import tensorflow as tf
 
 from rigl_tf.sparsity.distributions import check_sparsity
 from rigl_tf.sparsity.schedules.drop_fractions import as_float64
+from rigl_tf.sparsity.schedules.layer_schedules import PerLayerSparsity
+from rigl_tf.sparsity.schedules.layer_schedules import each_sparsity
 from rigl_tf.sparsity.schedules.steps import check_range
 from rigl_tf.sparsity.schedules.steps import check_step
 from rigl_tf.sparsity.schedules.steps import checked_pieces
@@ -196,8 +198,11 @@ def decides_when(schedule: SparsitySchedule | None) -> bool:
 
     The dataclasses of this module return a sparsity. Any other callable, such
     as a schedule of the TensorFlow Model Optimization toolkit, must return a
-    pair. `None` means that the sparsity does not change.
+    pair. `None` means that the sparsity does not change. Of several schedules
+    in a `PerLayerSparsity`, all must do so.
     """
+    if isinstance(schedule, PerLayerSparsity):
+        return all(map(decides_when, each_sparsity(schedule)))
     ours = (
         Alternating | ConstantSparsity | PiecewiseSparsity | PolynomialSparsity
     )
@@ -205,7 +210,12 @@ def decides_when(schedule: SparsitySchedule | None) -> bool:
 
 
 def final_sparsity(schedule: SparsitySchedule) -> float:
-    """Returns the final sparsity of a pruning schedule, a float."""
+    """Returns the final sparsity of a pruning schedule, a float.
+
+    Of several schedules in a `PerLayerSparsity`, the largest.
+    """
+    if isinstance(schedule, PerLayerSparsity):
+        return max(map(final_sparsity, each_sparsity(schedule)))
     if isinstance(schedule, Alternating | PolynomialSparsity):
         return float(schedule.final)
     return _wanted(schedule, _LAST_STEP)
@@ -269,6 +279,8 @@ def falls(schedule: SparsitySchedule) -> bool:
 
     Other functions are evaluated at steps 0, 1, 2, 4, 8 and so on.
     """
+    if isinstance(schedule, PerLayerSparsity):
+        return any(map(falls, each_sparsity(schedule)))
     if isinstance(schedule, Alternating):
         return schedule.final > 0
     if isinstance(schedule, PolynomialSparsity):

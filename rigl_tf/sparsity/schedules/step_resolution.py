@@ -7,6 +7,7 @@ from typing import Any
 from rigl_tf.sparsity.schedules.drop_fractions import Cosine
 from rigl_tf.sparsity.schedules.drop_fractions import InversePower
 from rigl_tf.sparsity.schedules.drop_fractions import PerLayer
+from rigl_tf.sparsity.schedules.layer_schedules import PerLayerSparsity
 from rigl_tf.sparsity.schedules.sparsities import Alternating
 from rigl_tf.sparsity.schedules.sparsities import PolynomialSparsity
 from rigl_tf.sparsity.schedules.updates import UpdateSchedule
@@ -26,7 +27,7 @@ def resolve_steps(schedule: Any, updates: UpdateSchedule) -> Any:
     Raises:
         ValueError: If a step is needed that the update schedule does not have.
     """
-    if isinstance(schedule, PerLayer):
+    if isinstance(schedule, PerLayer | PerLayerSparsity):
         return schedule.map(lambda each: resolve_steps(each, updates))
     ours = Alternating | Cosine | InversePower | PolynomialSparsity
     if not isinstance(schedule, ours):

@@ -1,0 +1,101 @@
+"""A sparsity schedule for each layer."""
+
+import dataclasses
+import functools
+from collections.abc import Callable
+from typing import Any
+from typing import Self
+
+import keras
+
+from rigl_tf.sparsity.schedules.steps import library_of
+from rigl_tf.typing import Integer
+from rigl_tf.typing import Number
+from rigl_tf.typing import SparsitySchedule
+from rigl_tf.utils.patterns import is_match
+from rigl_tf.utils.serialization import Config
+
+_OTHERS = "*"
+
+
+@dataclasses.dataclass(frozen=True)
+class PerLayerSparsity(Config):
+    """A sparsity schedule for each layer, for algorithms that prune.
+
+    `sparsify(..., sparsity={"conv*": PolynomialSparsity(0.5), "*": 0.9})`
+    makes it from a dictionary, and gives each layer the final sparsity of its
+    schedule.
+
+    Args:
+        schedules: Dictionary from the names of kernels, or patterns with `*`,
+            to sparsity schedules. The first match counts, except that `"*"`
+            comes last wherever it stands. Layers without a match stay dense.
+
+    Raises:
+        TypeError: If `schedules` is not such a dictionary.
+
+    Example:
+
+    >>> pruning = rigl_tf.schedules.PolynomialSparsity(
+    ...     0.8, begin_step=0, end_step=10)
+    >>> schedule = PerLayerSparsity({"conv*": pruning})
+    >>> schedule.schedule_of("block/conv_1") is pruning
+    True
+    >>> schedule.schedule_of("logits") is None
+    True
+    """
+
+    schedules: dict
+
+    def __post_init__(self) -> None:
+        is_valid = isinstance(self.schedules, dict) and all(
+            isinstance(pattern, str) and callable(schedule)
+            for pattern, schedule in self.schedules.items()
+        )
+        if not is_valid or not self.schedules:
+            raise TypeError(
+                "`schedules` must be a dictionary from names of layers, or "
+                "patterns with `*`, to sparsity schedules, such as "
+                '{"conv*": PolynomialSparsity(0.5)}. '
+                f"Received: schedules={self.schedules!r}."
+            )
+
+    def __call__(self, step: Integer) -> Number:
+        """Returns the largest sparsity at a step."""
+        values = [_sparsity(each(step)) for each in self.schedules.values()]
+        return functools.reduce(library_of(step).maximum, values)
+
+    def schedule_of(self, name: str) -> SparsitySchedule | None:
+        """Returns the schedule of a kernel, or `None` if it stays dense."""
+        patterns = [key for key in self.schedules if key != _OTHERS]
+        for pattern in patterns:
+            if is_match(name, pattern):
+                return self.schedules[pattern]
+        return self.schedules.get(_OTHERS)
+
+    def map(self, function: Callable[[Any], Any]) -> Self:
+        """Returns a copy with `function` applied to every schedule."""
+        return type(self)(
+            {key: function(each) for key, each in self.schedules.items()}
+        )
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Self:
+        """Builds the dataclass and its schedules."""
+        return cls(
+            {
+                key: keras.saving.deserialize_keras_object(each)
+                for key, each in config["schedules"].items()
+            }
+        )
+
+
+def _sparsity(value: Any) -> Number:
+    return value[1] if isinstance(value, tuple | list) else value
+
+
+def each_sparsity(schedule: Any) -> list[Any]:
+    """Returns the schedules of all layers, or the only schedule, in a list."""
+    if isinstance(schedule, PerLayerSparsity):
+        return list(schedule.schedules.values())
+    return [schedule]
