@@ -7,6 +7,12 @@ from mkdocs.structure.files import File
 
 ROOT = pathlib.Path(__file__).parent.parent.parent
 NAMES = ROOT / "tests" / "public_api.txt"
+# The docstring of a package, without its members.
+PACKAGE = """\
+    options:
+      members: false
+      show_root_heading: false
+      show_root_toc_entry: false"""
 
 
 def public_names():
@@ -21,37 +27,27 @@ def public_names():
 
 def page(package, names):
     """Returns the Markdown of a page of the reference."""
-    title = f"rigl_tf.{package}".rstrip(".")
-    lines = [f"# {title}", f"::: {title}"]
-    lines += ["    options:", "      members: false"]
-    lines += [
-        "      show_root_heading: false",
-        "      show_root_toc_entry: false",
-    ]
-    for name in names:
-        lines += ["", f"::: rigl_tf.{name}"]
-    return "\n".join(lines)
+    title = f"rigl_tf.{package}" if package else "rigl_tf"
+    lines = [f"# {title}"]
+    if package:
+        lines.append(f"::: {title}\n{PACKAGE}")
+    lines += [f"::: rigl_tf.{name}" for name in names]
+    return "\n\n".join(lines)
 
 
 def on_files(files, config):
-    for package, names in public_names().items():
-        path = f"reference/{package or 'rigl_tf'}.md"
-        files.append(File.generated(config, path, content=page(package, names)))
-    contributing = (ROOT / "CONTRIBUTING.md").read_text()
-    files.append(
-        File.generated(config, "contributing.md", content=contributing)
-    )
+    pages = {
+        f"reference/{package or 'rigl_tf'}.md": page(package, names)
+        for package, names in public_names().items()
+    }
+    pages["contributing.md"] = (ROOT / "CONTRIBUTING.md").read_text()
+    for path, content in pages.items():
+        files.append(File.generated(config, path, content=content))
     return files
 
 
 def on_config(config):
     packages = sorted(public_names())
-    config.nav.append(
-        {
-            "Reference": [
-                f"reference/{name or 'rigl_tf'}.md" for name in packages
-            ]
-        }
-    )
-    config.nav.append({"Contributing": "contributing.md"})
+    pages = [f"reference/{name or 'rigl_tf'}.md" for name in packages]
+    config.nav += [{"Reference": pages}, {"Contributing": "contributing.md"}]
     return config
