@@ -46,7 +46,9 @@ class Parser(argparse.ArgumentParser):
         """
         if default and options.get("action") != "append":
             help = f"{help} (default: {default})"
-        self.add_argument(*names, help=help, default=default, **options)
+        if default is not None:
+            options["default"] = default
+        self.add_argument(*names, help=help, **options)
 
     def format_usage(self):
         """Returns one line; the flags follow in the help."""

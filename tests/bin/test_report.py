@@ -147,4 +147,4 @@ def test_runs_without_an_accuracy_are_reported(tmp_path, capsys):
 
     report.show(tmp_path)
 
-    assert "| digits | rigl " in capsys.readouterr().out
+    assert "task: digits\nmethod: rigl\n" in capsys.readouterr().out
