@@ -14,6 +14,6 @@ def add_on(parser):
     """Adds the flag that replaces the task of a paper."""
     parser.add(
         "--on",
-        help="Task that replaces the tasks of a paper, such as digits_mlp; a gin "
-        "file is code.",
+        help="Task that replaces the tasks of a paper, such as digits_mlp; a "
+        "gin file is code.",
     )
