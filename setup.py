@@ -5,6 +5,7 @@ import setuptools
 setuptools.setup(
     # In a checkout, gin_configs/ is next to rigl_tf/; in a wheel, inside it.
     packages=[
+        "rigl_cli",
         *setuptools.find_packages(include=["rigl_tf", "rigl_tf.*"]),
         "rigl_tf.gin_configs",
     ],

@@ -1,26 +1,14 @@
-"""Tests claims of the papers on data that trains in minutes.
+"""Tests claims of the papers.
 
-rigl-claims
-rigl-claims --claim=3 --output_dir=runs/claims
-rigl-claims --claim=3,4 --output_dir=runs/claims --jobs=2
-rigl-claims --claim=3 --on=digits_mlp --output_dir=runs/digits
-rigl-claims --output_dir=runs/claims --report
-
-The first command lists the claims. The second trains the runs of a claim that
-are not finished and prints its table; the third, of several claims; the
-fourth, on another task. --report trains nothing and prints the tables of all
-claims with finished runs. Claims share runs, and the trials that choose their
-settings.
+Its help and flags are in `rigl_cli.claims`.
 """
 
 import dataclasses
 import math
 import statistics
-
-from absl import flags
+import sys
 
 from rigl_tf import results
-from rigl_tf.bin import cli
 from rigl_tf.bin import paper_flags
 from rigl_tf.bin import parallel_runs
 from rigl_tf.papers import claims
@@ -28,42 +16,41 @@ from rigl_tf.papers import comparison
 from rigl_tf.papers import verdicts
 from rigl_tf.utils import text_tables
 
-_CLAIM = flags.DEFINE_list("claim", [], "Numbers of claims; all by default.")
-_REPORT = flags.DEFINE_bool("report", False, "Train nothing.")
 
-
-def main():
+def main(flags):
     """Lists, trains or reports the claims that the flags select."""
     known = claims.read()
-    for number in _CLAIM.value:
+    for number in flags.claim:
         if number not in known:
             raise ValueError(
                 f"--claim must be from 1 to {len(known)}. "
                 f"Received: --claim={number}."
             )
-    selected = {n: known[n] for n in _CLAIM.value or known}
-    if (task := paper_flags.task()) is not None:
+    selected = {n: known[n] for n in flags.claim or known}
+    if (task := paper_flags.task(flags)) is not None:
         selected = {
             number: dataclasses.replace(claim, tasks=(task,))
             for number, claim in selected.items()
         }
-    if not _CLAIM.value and not flags.FLAGS["output_dir"].present:
+    if not flags.claim and not flags.output_dir:
         print(_list(selected))
         return
-    directory = parallel_runs.output_dir("papers")
-    if not _REPORT.value:
-        _train(selected.values(), directory)
+    directory = parallel_runs.output_dir(flags)
+    if not flags.report:
+        _train(selected.values(), directory, flags.jobs)
     found = results.read_all(directory)
+    is_read = sys.stdout.isatty()
+    form = text_tables.terminal if is_read else text_tables.markdown
     summary = [("", "claim", "where", "verdict")]
     for number, claim in selected.items():
-        text, decided = report(number, claim, directory, found)
-        if _CLAIM.value or decided or claim.untested:
+        text, decided = report(number, claim, directory, found, form)
+        if flags.claim or decided or claim.untested:
             print(text, flush=True)
             shown = "cannot be tested here" if claim.untested else decided
             summary.append((number, claim.text, claim.where, shown))
     if len(summary) > 2:
-        print(f"## Verdicts\n\n{text_tables.markdown(summary)}\n")
-    print(f"## Settings\n\n{_settings(selected.values(), directory)}")
+        print(f"## Verdicts\n\n{form(summary)}\n")
+    print(f"## Settings\n\n{_settings(selected.values(), directory, form)}")
 
 
 def _list(selected):
@@ -71,16 +58,16 @@ def _list(selected):
     for number, claim in selected.items():
         count = claim.untested or str(len(claim.all_runs()))
         rows.append((number, claim.text, claim.where, count))
-    return text_tables.markdown(rows)
+    return text_tables.terminal(rows)
 
 
-def _train(selected, directory):
+def _train(selected, directory, jobs):
     """Trains the unfinished runs of claims, with a line for each."""
     runs = list(
         dict.fromkeys(r for claim in selected for r in claim.all_runs())
     )
     for number, (run, record) in enumerate(
-        parallel_runs.train_all(runs, directory), 1
+        parallel_runs.train_all(runs, directory, jobs), 1
     ):
         print(
             f"[{number}/{len(runs)}] {run.path}  test accuracy "
@@ -89,7 +76,7 @@ def _train(selected, directory):
         )
 
 
-def _settings(selected, directory):
+def _settings(selected, directory, format_table):
     """Returns a table of the trials of settings; the chosen ones are bold."""
     rows = [("task", "method", "settings", "validation accuracy, %")]
     tried = [run.tried for claim in selected for run in claim.all_runs()]
@@ -114,10 +101,12 @@ def _settings(selected, directory):
                 )
             )
             best = math.inf if is_best else best  # the first of equals
-    return text_tables.markdown(rows)
+    return format_table(rows)
 
 
-def report(number, claim, directory, records):
+def report(
+    number, claim, directory, records, format_table=text_tables.markdown
+):
     """Returns the text and the verdict on a claim.
 
     Args:
@@ -125,6 +114,7 @@ def report(number, claim, directory, records):
         claim: `Claim`.
         directory: Path of the runs.
         records: Dictionary from the path of a run to its `Record`.
+        format_table: Function, a value of `text_tables.FORMATS`.
 
     Returns:
         Pair of strings: Markdown, and the verdict, which is empty without
@@ -159,7 +149,7 @@ def report(number, claim, directory, records):
     if not shown:
         return f"{title} No run is finished.\n", ""
     decided = verdicts.verdict(shown)
-    table = text_tables.markdown(rows)
+    table = format_table(rows)
     return f"{title} Verdict: {decided}.\n\n{table}\n", decided
 
 
@@ -208,10 +198,7 @@ def _mean(values):
     return f"{statistics.mean(values):.2f} ± {statistics.stdev(values):.2f}"
 
 
-def run():
-    """Entry point of `rigl-claims`."""
-    cli.run(main, resume_hint="continue it with the same command")
-
-
 if __name__ == "__main__":
+    from rigl_cli.claims import run
+
     run()

@@ -1,64 +1,50 @@
-"""The flags that select a table or figure of a paper."""
-
-from absl import flags
+"""Looks up the table or figure of a paper that the flags select."""
 
 from rigl_tf import papers
 from rigl_tf.gin_tools import config_files
 from rigl_tf.papers import table_runs
 
-_PAPER = flags.DEFINE_string(
-    "paper", None, "Paper, such as rigl_reproduction; see rigl-papers."
-)
-_TABLE = flags.DEFINE_string("table", None, "Table of --paper, such as 2.")
-_FIGURE = flags.DEFINE_string("figure", None, "Figure of --paper, such as 1.")
-_ON = flags.DEFINE_string(
-    "on",
-    None,
-    "Task that replaces the paper's tasks, such as digits_mlp; a gin file is "
-    "code.",
-)
 
-
-def paper():
+def paper(flags):
     """Returns the name in --paper and its `Paper`, or `None` for both.
 
     Raises:
         ValueError: If the paper is unknown, or --paper is missing.
     """
-    if _PAPER.value is None:
-        if _TABLE.value or _FIGURE.value or _ON.value:
+    if flags.paper is None:
+        if flags.table or flags.figure or getattr(flags, "on", None):
             raise ValueError(
                 "--table, --figure and --on need a paper: pass --paper, one of "
                 f"{', '.join(table_runs.table_files())}."
             )
         return None, None
-    if _PAPER.value not in table_runs.table_files():
+    if flags.paper not in table_runs.table_files():
         raise ValueError(
             f"--paper must be one of {', '.join(table_runs.table_files())}. "
-            f"Received: --paper={_PAPER.value}."
+            f"Received: --paper={flags.paper}."
         )
-    return _PAPER.value, papers.read(table_runs.table_files()[_PAPER.value])
+    return flags.paper, papers.read(table_runs.table_files()[flags.paper])
 
 
-def has_item():
+def has_item(flags):
     """Returns whether --table or --figure is set."""
-    return bool(_TABLE.value or _FIGURE.value)
+    return bool(flags.table or flags.figure)
 
 
-def item(paper):
+def item(flags, paper):
     """Returns the table or figure of a `Paper` in --table or --figure.
 
     Raises:
         ValueError: If neither or both flags are set, or the paper has no such
             table or figure.
     """
-    if bool(_TABLE.value) == bool(_FIGURE.value):
+    if bool(flags.table) == bool(flags.figure):
         raise ValueError(
             "One of --table and --figure must be set, such as --table=2. The "
             f"paper has: {', '.join(paper.items)}."
         )
-    flag = "table" if _TABLE.value else "figure"
-    value = _TABLE.value or _FIGURE.value
+    flag = "table" if flags.table else "figure"
+    value = flags.table or flags.figure
     for name in (f"{flag.capitalize()} {value}", value):
         if name in paper.items:
             return paper.items[name]
@@ -68,8 +54,8 @@ def item(paper):
     )
 
 
-def task():
+def task(flags):
     """Returns the task in --on, or `None`."""
-    if _ON.value is not None:
-        config_files.find("tasks", _ON.value)  # raises for unknown tasks
-    return _ON.value
+    if flags.on is not None:
+        config_files.find("tasks", flags.on)  # raises for unknown tasks
+    return flags.on

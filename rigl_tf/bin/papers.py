@@ -1,12 +1,6 @@
 """Lists the tables and figures of the papers, and their runs.
 
-rigl-papers
-rigl-papers --paper=rare_gems
-rigl-papers --paper=rigl_reproduction --table=2
-
-The list shows the data that a table needs and the sweep that shows the same at
-small scale. With --paper, it also shows the FLOPs of all runs, counted as in
-the papers; with --table or --figure, the command of every run.
+Its help and flags are in `rigl_cli.papers`.
 """
 
 import contextlib
@@ -19,7 +13,6 @@ import gin
 from rigl_tf import experiments
 from rigl_tf import papers
 from rigl_tf.analysis import flops_estimates
-from rigl_tf.bin import cli
 from rigl_tf.bin import paper_flags
 from rigl_tf.datasets import prepared
 from rigl_tf.experiments import run_costs
@@ -32,11 +25,11 @@ from rigl_tf.utils import text_tables
 _RUNS = "runs"  # directory of runs in the printed commands
 
 
-def main():
+def main(flags):
     """Prints the list or the commands that the flags select."""
-    name, paper = paper_flags.paper()
-    if paper_flags.has_item():
-        print(commands(name, paper, paper_flags.item(paper)))
+    name, paper = paper_flags.paper(flags)
+    if paper_flags.has_item(flags):
+        print(commands(name, paper, paper_flags.item(flags, paper)))
         return
     for other, path in table_runs.table_files().items():
         if name in (None, other):
@@ -79,7 +72,7 @@ def paper_table(paper, has_flops=False):
         )
     if sys.stderr.isatty():
         sys.stderr.write("\033[K")
-    return text_tables.markdown(
+    return text_tables.terminal(
         rows if has_flops else [row[:-1] for row in rows]
     )
 
@@ -237,10 +230,7 @@ def _configured(task, method, settings):
             yield
 
 
-def run():
-    """Entry point of `rigl-papers`."""
-    cli.run(main)
-
-
 if __name__ == "__main__":
+    from rigl_cli.papers import run
+
     run()

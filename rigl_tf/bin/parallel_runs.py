@@ -16,47 +16,32 @@ from typing import Any
 
 import keras
 import tensorflow as tf
-from absl import flags
 
+from rigl_cli import program
 from rigl_tf import callbacks
 from rigl_tf import results
-from rigl_tf.bin import cli
+from rigl_tf.bin import errors
 from rigl_tf.bin import train
 from rigl_tf.experiments import TracedModel
 from rigl_tf.gin_tools import config_files
 
-_JOBS = flags.DEFINE_integer(
-    "jobs", 1, "Number of runs to train at once, each in a process.", 1
-)
-FLAGS_OF_TRAIN = ("output_dir",)
 _FAILED = 2  # the answer of a process that has printed its error
 _SECONDS_TO_SAVE = 30
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
-def output_dir(folder):
+def output_dir(flags):
     """Returns the directory in --output_dir.
 
-    Args:
-        folder: String, the folder of gin_configs/ that describes the runs.
-
     Raises:
-        ValueError: If the flag is missing, or other flags of rigl-train are
-            set.
+        ValueError: If the flag is missing.
     """
-    for flag in flags.FLAGS.get_flags_for_module(train):
-        if flag.present and flag.name not in FLAGS_OF_TRAIN:
-            raise ValueError(
-                f"--{flag.name} is a flag of rigl-train only. This program "
-                f"trains the runs of a file in gin_configs/{folder}."
-            )
-    directory = flags.FLAGS["output_dir"].value
-    if directory is None:
+    if flags.output_dir is None:
         raise ValueError("Pass a directory for the runs: --output_dir=runs.")
-    return pathlib.Path(directory)
+    return pathlib.Path(flags.output_dir)
 
 
-def train_all(runs, directory):
+def train_all(runs, directory, jobs=1):
     """Trains unfinished runs; runs that wait for other runs come last.
 
     The error of a failed run is printed to stderr at once, and training
@@ -65,6 +50,7 @@ def train_all(runs, directory):
     Args:
         runs: List of `sweep_grid.Run`.
         directory: Path.
+        jobs: Integer, runs to train at once, each in a process.
 
     Yields:
         Pairs of run and `Record`, as runs finish.
@@ -75,7 +61,7 @@ def train_all(runs, directory):
     """
     failed = []
     for _, group in itertools.groupby(sorted(runs, key=_level), _level):
-        for run, record in _outcomes(group, directory):
+        for run, record in _outcomes(group, directory, jobs):
             if record is None:
                 failed.append(str(run.path))
             else:
@@ -91,18 +77,18 @@ def _level(run):
     return run.level
 
 
-def _outcomes(runs, directory):
+def _outcomes(runs, directory, jobs):
     """Yields pairs of run and `Record`, or `None` if the run failed."""
     remaining = []
     for run in runs:
-        if _JOBS.value == 1 or (directory / run.path / results.RECORD).exists():
+        if jobs == 1 or (directory / run.path / results.RECORD).exists():
             yield run, _train(run, directory)
         else:
             remaining.append(run)
-    yield from _train_in_processes(remaining, directory)
+    yield from _train_in_processes(remaining, directory, jobs)
 
 
-def _train_in_processes(runs, directory):
+def _train_in_processes(runs, directory, jobs):
     """Trains runs in several processes; yields like `_outcomes`.
 
     `concurrent.futures` is not used: one killed process breaks its pool, and
@@ -120,11 +106,11 @@ def _train_in_processes(runs, directory):
     with _stopped_by_signals():
         try:
             while waiting or active:
-                while waiting and len(active) < _JOBS.value:
+                while waiting and len(active) < jobs:
                     with _signals_deferred():
                         pipe, theirs = spawn.Pipe()
-                        args = (_JOBS.value, directory, theirs)
-                        process = spawn.Process(target=_train_each, args=args)
+                        args = (__name__, "train_each", jobs, directory, theirs)
+                        process = spawn.Process(target=program.call, args=args)
                         process.start()
                         theirs.close()
                         give(process, pipe)
@@ -229,7 +215,7 @@ def _signals_deferred():
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _train_each(jobs, directory, pipe):
+def train_each(jobs, directory, pipe):
     """Trains the runs that come through a pipe, and ends with its parent."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
     if hasattr(os, "setpgrp"):
@@ -275,10 +261,7 @@ def _train(run, directory):
     except Exception as error:
         if os.environ.get("RIGL_TF_TRACEBACK"):
             traceback.print_exc()
-        message = cli.one_line(error)
-        if not isinstance(error, cli.USER_ERRORS):
-            message = f"{type(error).__name__}: {message}"
-        _print_error(run, message)
+        _print_error(run, errors.describe(error))
         return None
 
 

@@ -1,14 +1,6 @@
 """Prepares a data set once for all later runs.
 
-rigl-prepare
-rigl-prepare --dataset=cifar10 --archive=~/Downloads/cifar-10-binary.tar.gz
-rigl-prepare --dataset=cifar10
-rigl-prepare --dataset=fashion_mnist \\
-    --archive=/usr/share/datasets/fashion-mnist
-
-An archive may be a directory with all archives of the data set. Without
---archive, TFDS downloads the data set if possible. Checksums of archives are
-verified if they are known.
+Its help and flags are in `rigl_cli.prepare`.
 """
 
 import errno
@@ -17,38 +9,22 @@ import tarfile
 import urllib.error
 import urllib.request
 
-from absl import flags
-
-from rigl_tf.bin import cli
 from rigl_tf.datasets import prepared
 from rigl_tf.utils import text_tables
 
-_DATASET = flags.DEFINE_string(
-    "dataset", None, "Name of the data set; by default, all are listed."
-)
-_ARCHIVE = flags.DEFINE_multi_string(
-    "archive",
-    [],
-    "Path of a downloaded archive, or a directory with all archives. May be "
-    "repeated.",
-)
-_DATA_DIR = flags.DEFINE_string(
-    "data_dir", None, "Output directory; by default, TFDS's data directory."
-)
 
-
-def main():
+def main(flags):
     """Lists or prepares data sets as described by the flags."""
-    if _DATASET.value is None:
-        print(dataset_table(_DATA_DIR.value))
+    if flags.dataset is None:
+        print(dataset_table(flags.data_dir))
         return
-    if _DATASET.value not in prepared.SOURCES:
+    if flags.dataset not in prepared.SOURCES:
         raise ValueError(
             f"--dataset must be one of {', '.join(prepared.SOURCES)}. "
-            f"Received: --dataset={_DATASET.value}."
+            f"Received: --dataset={flags.dataset}."
         )
-    path = prepare_dataset(_DATASET.value, _ARCHIVE.value, _DATA_DIR.value)
-    print(f"{_DATASET.value} is prepared in {path}.")
+    path = prepare_dataset(flags.dataset, flags.archive, flags.data_dir)
+    print(f"{flags.dataset} is prepared in {path}.")
 
 
 def dataset_table(data_dir=None):
@@ -57,7 +33,7 @@ def dataset_table(data_dir=None):
     for name, source in prepared.SOURCES.items():
         status = "yes" if prepared.is_prepared(name, data_dir) else "no"
         rows.append((name, status, ", ".join(source.files), source.url))
-    return text_tables.markdown(rows)
+    return text_tables.terminal(rows)
 
 
 def prepare_dataset(name, archives=(), data_dir=None):
@@ -191,10 +167,7 @@ def _check_network(source):
         ) from error
 
 
-def run():
-    """Entry point of `rigl-prepare`."""
-    cli.run(main)
-
-
 if __name__ == "__main__":
+    from rigl_cli.prepare import run
+
     run()

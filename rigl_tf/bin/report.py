@@ -1,20 +1,11 @@
-"""Prints a table of all records below a directory and plots them.
+"""Prints and draws tables and figures of finished runs.
 
-rigl-report --runs=runs
-rigl-report --runs=runs --masks=dense2
-
-A table or figure of a paper from such records, compared with the paper:
-
-rigl-report --paper=rigl_reproduction --table=2 --runs=runs
-rigl-report --paper=rigl_reproduction --table=2 --runs=runs --format=latex
+Its help and flags are in `rigl_cli.report`.
 """
 
 import pathlib
 
-from absl import flags
-
 from rigl_tf import results
-from rigl_tf.bin import cli
 from rigl_tf.bin import paper_flags
 from rigl_tf.papers import paper_report
 from rigl_tf.results import grouping
@@ -22,12 +13,6 @@ from rigl_tf.results import plots
 from rigl_tf.results import reports
 from rigl_tf.utils import files
 from rigl_tf.utils import text_tables
-
-_RUNS = flags.DEFINE_string("runs", "runs", "Directory of the runs.")
-_MASKS = flags.DEFINE_string(
-    "masks", None, "Kernel whose mask is drawn for the first run of each group."
-)
-
 
 _MAX_CURVES = 20  # in a panel
 _MAX_PANELS = 40  # in a figure
@@ -55,11 +40,6 @@ def show(directory, kernel=None, form="markdown"):
             f"There is no finished run below {directory}. Train a run with "
             "rigl-train or rigl-sweep."
         )
-    format_table = text_tables.FORMATS[form]
-    texts = {
-        "table": reports.table(records.values(), format_table),
-        "tickets": reports.tickets(records.values(), format_table),
-    }
     names = _kernel_names(records.values())
     if kernel is not None and kernel not in names:
         raise ValueError(
@@ -69,20 +49,11 @@ def show(directory, kernel=None, form="markdown"):
     tasks = {}
     for path, record in records.items():
         tasks.setdefault(files.name(record.task), {})[path] = record
-    for name, runs in sorted(tasks.items()):
-        if len(grouping.settings(grouping.group(runs.values()))) > 1:
-            texts[_free_name(name, texts)] = reports.comparison(
-                runs.values(), formatter=format_table
-            )
-        if "LEARNING_RATE" in grouping.varied_settings(
-            grouping.with_learning_rate(runs.values())
-        ):
-            free = _free_name(f"{name}_learning_rates", texts)
-            texts[free] = reports.learning_rates(runs.values(), format_table)
-    texts = {name: text for name, text in texts.items() if text}
-    for name, text in texts.items():
+    tables = _tables(records.values(), tasks, text_tables.PRINTED[form])
+    for name, text in tables.items():
         print(f"{name}:\n\n{text}\n", flush=True)
-    for name, text in texts.items():  # the disk may refuse
+    tables = _tables(records.values(), tasks, text_tables.FORMATS[form])
+    for name, text in tables.items():  # the disk may refuse
         path = directory / f"{name}.{text_tables.ENDINGS[form]}"
         files.write(path, text + "\n")
     for name, runs in sorted(tasks.items()):
@@ -93,7 +64,26 @@ def show(directory, kernel=None, form="markdown"):
             plots.masks(
                 paper_report.load_kernels(runs, kernel), figures / "masks.png"
             )
-    print(f"Figures: {directory / 'figures'}")
+    print(f"Tables and figures are in {directory} and {directory / 'figures'}.")
+
+
+def _tables(records, tasks, format_table):
+    """Returns a dictionary from the name of a table to its text."""
+    texts = {
+        "table": reports.table(records, format_table),
+        "tickets": reports.tickets(records, format_table),
+    }
+    for name, runs in sorted(tasks.items()):
+        if len(grouping.settings(grouping.group(runs.values()))) > 1:
+            texts[_free_name(name, texts)] = reports.comparison(
+                runs.values(), formatter=format_table
+            )
+        if "LEARNING_RATE" in grouping.varied_settings(
+            grouping.with_learning_rate(runs.values())
+        ):
+            free = _free_name(f"{name}_learning_rates", texts)
+            texts[free] = reports.learning_rates(runs.values(), format_table)
+    return {name: text for name, text in texts.items() if text}
 
 
 def _free_name(name, taken):
@@ -146,23 +136,24 @@ def _kernel_names(records):
     return dict.fromkeys(name for r in records for name in r.densities)
 
 
-def main():
+def main(flags):
     """Reports on the records that the flags select."""
-    name, paper = paper_flags.paper()
-    form = cli.formats(text_tables.FORMATS, max_formats=1)[0]
+    name, paper = paper_flags.paper(flags)
     if paper is None:
-        show(_RUNS.value, _MASKS.value, form)
+        show(flags.runs, flags.masks, flags.format)
         return
-    item = paper_flags.item(paper)
+    item = paper_flags.item(flags, paper)
     paper_report.show(
-        name, item, _RUNS.value, paper_flags.task(), form, _MASKS.value
+        name,
+        item,
+        flags.runs,
+        paper_flags.task(flags),
+        flags.format,
+        flags.masks,
     )
 
 
-def run():
-    """Entry point of `rigl-report`."""
-    cli.run(main)
-
-
 if __name__ == "__main__":
+    from rigl_cli.report import run
+
     run()

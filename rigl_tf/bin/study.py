@@ -1,25 +1,13 @@
-"""Tunes settings of a method on validation data, with Optuna's TPE.
+"""Tunes settings of a method.
 
-rigl-study --study=digits_updates --output_dir=runs/updates
-rigl-study --study=digits_updates --output_dir=runs/updates --jobs=2
-rigl-study --study=rigl_reproduction/updates --output_dir=runs/updates
-
-A study is a file in gin_configs/studies. Every trial trains with several seeds.
-Its score is the mean of their validation accuracies after the last epoch; test
-data are not used for decisions. Trials are stored in studies.db: a study that
-was stopped resumes where it was, with the same result as an uninterrupted one.
-
-The file of a study is code: run only files that you have read. From studies.db,
-only values in the ranges of the study are used.
+Its help and flags are in `rigl_cli.study`.
 """
 
 import time
 
-from absl import flags
-
-from rigl_tf.bin import cli
 from rigl_tf.bin import parallel_runs
 from rigl_tf.experiments import tuning
+from rigl_tf.gin_tools import config_files
 from rigl_tf.results import grouping
 from rigl_tf.results import plots
 from rigl_tf.results import reports
@@ -27,47 +15,54 @@ from rigl_tf.utils import file_lock
 from rigl_tf.utils import files
 from rigl_tf.utils import text_tables
 
-_STUDY = flags.DEFINE_string(
-    "study", None, "Name of a file in gin_configs/studies, or a path."
-)
 
-
-def main():
+def main(flags):
     """Runs the study in --study."""
-    if _STUDY.value is None:
+    if flags.list:
+        print(config_files.listing("studies"))
+        return
+    if flags.study is None:
         raise ValueError(
-            "Pass a study, such as --study=digits_updates. See --help."
+            "Pass a study, such as --study=digits_updates. See --list and "
+            "--help."
         )
-    study = tuning.read(_STUDY.value)
-    tune(study, parallel_runs.output_dir("studies"))
+    study = tuning.read(flags.study)
+    tune(study, parallel_runs.output_dir(flags), flags.jobs)
 
 
-def tune(study, directory):
+def tune(study, directory, jobs=1):
     """Trains the remaining trials; prints and plots all trials.
 
     Args:
         study: `tuning.Study`.
         directory: Path.
+        jobs: Integer, runs to train at once.
 
     Raises:
         FileExistsError: If another process tunes in the directory.
     """
     with file_lock.Lock(directory):
-        _tune(study, directory)
+        _tune(study, directory, jobs)
 
 
-def _tune(study, directory):
+def _tune(study, directory, jobs):
     start, left = time.monotonic(), study.num_trials * len(study.spaces)
     rows: list[tuple[str, ...]] = [_HEAD]
     records, trained, first = [], 0, {}
     for space in study.spaces:
         distribution, sparsity = space
-        reference = _records(study, space, {}, directory)
+
+        def train(values, space=space):
+            runs = study.runs(*space, values)
+            trained = parallel_runs.train_all(runs, directory, jobs)
+            return [record for _, record in trained]
+
+        reference = train({})
         trials = tuning.open_study(study, distribution, sparsity, directory)
         left -= len(tuning.completed(trials))
         while len(tuning.completed(trials)) < study.num_trials:
             trial, values = tuning.ask(study, trials)
-            runs = _records(study, space, values, directory)
+            runs = train(values)
             accuracy = tuning.score(runs)
             trials.tell(trial, accuracy)
             trained, left = trained + 1, left - 1
@@ -81,8 +76,7 @@ def _tune(study, directory):
                 flush=True,
             )
         scored_trials = [
-            (values, _records(study, space, values, directory))
-            for values in tuning.completed(trials)
+            (values, train(values)) for values in tuning.completed(trials)
         ]
         best = max(scored_trials, key=lambda pair: tuning.score(pair[1]))
         first = reference[0].settings
@@ -100,14 +94,15 @@ def _tune(study, directory):
         records += reference + [
             record for _, runs in scored_trials for record in runs
         ]
-    text = text_tables.markdown(rows)
-    print(f"\n{text}")
-    files.write(directory / "study.md", text + "\n")
+    print(f"\n{text_tables.terminal(rows)}")
+    table = directory / "study.md"
+    files.write(table, text_tables.markdown(rows) + "\n")
+    print(f"\nTable: {table}")
     if len(study.ranges) == 2 and records:
         x, y = study.ranges
         figure = files.folder(directory, "figures") / "trials.png"
         plots.trials(records, figure, x, y, [first[x], first[y]])
-        print(f"\nFigure: {figure}")
+        print(f"Figure: {figure}")
 
 
 _HEAD = (
@@ -119,11 +114,6 @@ _HEAD = (
     "validation, %",
     "test, %",
 )
-
-
-def _records(study, space, values, directory):
-    runs = study.runs(*space, values)
-    return [record for _, record in parallel_runs.train_all(runs, directory)]
 
 
 def _format_values(values):
@@ -142,10 +132,7 @@ def _accuracies(records):
     )
 
 
-def run():
-    """Entry point of `rigl-study`."""
-    cli.run(main, resume_hint="continue it with the same command")
-
-
 if __name__ == "__main__":
+    from rigl_cli.study import run
+
     run()

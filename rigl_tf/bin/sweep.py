@@ -1,27 +1,13 @@
-"""Trains all unfinished runs of a sweep.
+"""Trains the unfinished runs of a sweep or of a table of a paper.
 
-rigl-sweep --sweep=digits --list
-rigl-sweep --sweep=digits --output_dir=runs
-rigl-sweep --sweep=digits --output_dir=runs --jobs=2
-rigl-sweep --sweep=digits --output_dir=runs --index=7
-rigl-sweep --sweep=digits --output_dir=runs --only='*/rigl/*'
-
-All runs of a table or figure of a paper, on its data or on another task:
-
-rigl-sweep --paper=rigl_reproduction --table=2 --output_dir=runs
-rigl-sweep --paper=rigl_reproduction --table=2 --on=digits_mlp \\
-    --output_dir=runs
-
-The file of a sweep is code: run only files that you have read.
+Its help and flags are in `rigl_cli.sweep`.
 """
 
 import fnmatch
 import time
 
 import gin
-from absl import flags
 
-from rigl_tf.bin import cli
 from rigl_tf.bin import paper_flags
 from rigl_tf.bin import parallel_runs
 from rigl_tf.bin import report
@@ -31,44 +17,36 @@ from rigl_tf.papers import paper_report
 from rigl_tf.papers import table_runs
 from rigl_tf.results.records import RECORD
 
-_SWEEP = flags.DEFINE_string(
-    "sweep", None, "Name of a file in gin_configs/sweeps, or a path."
-)
-_LIST = flags.DEFINE_bool("list", False, "Print the numbered runs and stop.")
-_INDEX = flags.DEFINE_integer(
-    "index", None, "Train only the run with this number."
-)
-_ONLY = flags.DEFINE_string(
-    "only", None, "Train only runs whose path matches, such as '*/rigl/*'."
-)
 
-
-def main():
+def main(flags):
     """Lists or trains the runs that the flags describe."""
-    name, paper = paper_flags.paper()
-    if (_SWEEP.value is None) == (paper is None):
+    name, paper = paper_flags.paper(flags)
+    if flags.list and flags.sweep is None and paper is None:
+        print(config_files.listing("sweeps"))
+        return
+    if (flags.sweep is None) == (paper is None):
         raise ValueError(
             "Pass either --sweep, such as --sweep=digits, or --paper and "
             "--table. See --help."
         )
-    item = None if paper is None else paper_flags.item(paper)
+    item = None if paper is None else paper_flags.item(flags, paper)
     if item is None:
-        files = [config_files.find("sweeps", _SWEEP.value)]
+        files = [config_files.find("sweeps", flags.sweep)]
         with config_files.parsed(files, []):
             runs = gin.get_configurable(sweep_grid.grid)()
     else:
-        runs = table_runs.runs(item, paper_flags.task())
-    selected = _select(runs)
-    if _LIST.value:
+        runs = table_runs.runs(item, paper_flags.task(flags))
+    selected = _select(flags, runs)
+    if flags.list:
         for number, run in selected.items():
             print(f"{number:4d}  {run.path}")
         return
     runs = list(selected.values())
-    output_dir = parallel_runs.output_dir("sweeps")
+    output_dir = parallel_runs.output_dir(flags)
     finished = sum((output_dir / r.path / RECORD).exists() for r in runs)
     start = time.monotonic()
     for number, (run, record) in enumerate(
-        parallel_runs.train_all(runs, output_dir), 1
+        parallel_runs.train_all(runs, output_dir, flags.jobs), 1
     ):
         seconds = time.monotonic() - start
         # Runs that were finished before took no time.
@@ -79,41 +57,41 @@ def main():
             f"{record.seconds:.0f} s, about {left:.0f} s left",
             flush=True,
         )
-    print(f"{len(runs)} runs in {time.monotonic() - start:.0f} s\n")
+    print(
+        f"{len(runs)} runs in {time.monotonic() - start:.0f} s, below "
+        f"{output_dir}. To export one: rigl-export {output_dir / run.path}\n"
+    )
     if item is None:
         report.show(output_dir)
     else:
-        paper_report.show(name, item, output_dir, paper_flags.task())
+        paper_report.show(name, item, output_dir, paper_flags.task(flags))
 
 
-def _select(runs):
+def _select(flags, runs):
     """Returns a dictionary from number to run, for the selected runs."""
     selected = dict(enumerate(runs))
-    if _INDEX.value is not None:
-        if _INDEX.value not in selected:
+    if flags.index is not None:
+        if flags.index not in selected:
             raise ValueError(
                 f"--index must be between 0 and {len(runs) - 1}. "
-                f"Received: --index={_INDEX.value}."
+                f"Received: --index={flags.index}."
             )
-        selected = {_INDEX.value: runs[_INDEX.value]}
-    if _ONLY.value is not None:
+        selected = {flags.index: runs[flags.index]}
+    if flags.only is not None:
         selected = {
             number: run
             for number, run in selected.items()
-            if fnmatch.fnmatchcase(str(run.path), _ONLY.value)
+            if fnmatch.fnmatchcase(str(run.path), flags.only)
         }
         if not selected:
             raise ValueError(
                 "--only must match the path of a run. Received: "
-                f"--only={_ONLY.value!r}. See --list."
+                f"--only={flags.only!r}. See --list."
             )
     return selected
 
 
-def run():
-    """Entry point of `rigl-sweep`."""
-    cli.run(main, resume_hint="continue it with the same command")
-
-
 if __name__ == "__main__":
+    from rigl_cli.sweep import run
+
     run()

@@ -1,7 +1,11 @@
 """The TFDS builder of `digits`; imports TFDS, so import it late."""
 
 import numpy as np
-import tensorflow_datasets as tfds
+
+from rigl_tf.utils import extras
+
+with extras.needed("runs"):
+    import tensorflow_datasets as tfds
 
 _CITATION = """\
 @misc{alpaydin1998optical,
@@ -44,7 +48,9 @@ class Digits(tfds.core.GeneratorBasedBuilder):
 
     def _split_generators(self, dl_manager):
         del dl_manager  # nothing to download
-        from sklearn import datasets
+
+        with extras.needed("runs"):
+            from sklearn import datasets
 
         digits = datasets.load_digits()
         return {

@@ -8,6 +8,8 @@ import pathlib
 
 import numpy as np
 
+from rigl_tf.utils import extras
+
 _NUM_MOCKED = contextvars.ContextVar("rigl_tf_num_mocked", default=0)
 
 
@@ -169,7 +171,8 @@ def make_builder(name, path):
     """Returns the TFDS builder of a data set, prepared or not."""
     import importlib  # TFDS is slow to import
 
-    import tensorflow_datasets as tfds
+    with extras.needed("runs"):
+        import tensorflow_datasets as tfds
 
     source = SOURCES[name]
     if source.builder is not None:

@@ -26,6 +26,7 @@ from rigl_tf._keras_compat import all_layers
 from rigl_tf.deploy import loading
 from rigl_tf.typing import PathLike
 from rigl_tf.utils import durable
+from rigl_tf.utils import extras
 from rigl_tf.utils.validation import check_count
 
 MAGIC = b"rigl\x00\x01\r\n"  # text-mode copying breaks the last two bytes
@@ -113,7 +114,8 @@ class _Refused(Exception):
 
 def _pack(array):
     """Returns the two parts of an array: bit mask and nonzero numbers."""
-    import zstandard  # installed by `rigl_tf[export]`
+    with extras.needed("export"):
+        import zstandard
 
     words = _words(array)
     is_set = words != 0
@@ -185,7 +187,8 @@ def _unpack(weight, bits, values):
 
 def _decompress(part, size):
     """Decompresses a part, which must have exactly `size` bytes."""
-    import zstandard
+    with extras.needed("export"):
+        import zstandard
 
     try:
         frame = zstandard.get_frame_parameters(part)

@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import io
+import os
 import pathlib
 import shutil
 import tempfile
@@ -70,6 +71,7 @@ def export(
     path: PathLike,
     format: str = "keras",
     samples: Any = None,
+    overwrite: bool = False,
 ) -> ExportResult:
     """Writes a model without masks and wrappers, and checks its outputs.
 
@@ -83,7 +85,7 @@ def export(
         model: `SparseModel`, a model with `Sparse` layers, or a plain model. A
             subclassed model can be `"saved_model"`, `"onnx"` and `"litert"`.
         path: String or path to write to. The suffix of the format is added
-            if it is missing. The path must not exist yet.
+            if it is missing.
         format: String. `"keras"`: a Keras file. `"saved_model"`: a directory
             for TensorFlow Serving. `"onnx"`: an ONNX file. `"litert"`: a
             file for phones, without zeros. `"compact"`: the smallest file;
@@ -92,12 +94,15 @@ def export(
             several inputs, on which outputs are compared. By default, random
             examples. Strings and open shapes have no default. If the model
             fixes the batch size, the first batch is used.
+        overwrite: Boolean, whether to replace `path` if it exists. It is
+            replaced after the new file is checked.
 
     Returns:
         `ExportResult`.
 
     Raises:
-        FileExistsError: If `path` exists.
+        FileExistsError: If `path` exists and `overwrite` is `False`, or
+            `path` is a directory that is not a SavedModel.
         ImportError: If the format needs a package that is not installed.
         TypeError: If the model is subclassed and the format does not support
             that.
@@ -111,10 +116,7 @@ def export(
     path = pathlib.Path(path)
     if not path.name.endswith(spec.suffix):
         path = path.with_name(path.name + spec.suffix)
-    if path.exists():
-        raise FileExistsError(
-            f"{path} already exists. Remove it, or write to another path."
-        )
+    _check_free(path, overwrite)
     # First, because the models made below may share the weights.
     network = unwrapping.network(model)
     arrays = equivalence.samples(network, samples)
@@ -149,7 +151,9 @@ def export(
                 [run, run_dense],
                 {name: array[:batch] for name, array in inputs.items()},
             )
-            shutil.move(written, path)
+            if path.is_dir() and not path.is_symlink():
+                shutil.move(path, pathlib.Path(directory) / "before")
+            os.replace(written, path)
         return ExportResult(
             format=format,
             path=path,
@@ -200,6 +204,22 @@ def table(exported: Iterable[ExportResult]) -> str:
             ]
         )
     return text_tables.markdown(rows)
+
+
+def _check_free(path, overwrite):
+    """Raises if a file or directory may not be replaced."""
+    if not os.path.lexists(path):
+        return
+    if not overwrite:
+        raise FileExistsError(
+            f"{path} already exists. Pass `overwrite=True`, or write to "
+            "another path."
+        )
+    if path.is_dir() and not (path / "saved_model.pb").is_file():
+        raise FileExistsError(
+            f"{path} is a directory that is not a SavedModel. Write to another "
+            "path."
+        )
 
 
 def _check_model(model, format):

@@ -1,14 +1,11 @@
 """Collection of a run's results into its record."""
 
-import importlib.metadata
 import pathlib
-import platform
-
-import tensorflow as tf
 
 from rigl_tf import results
 from rigl_tf.analysis import flops
 from rigl_tf.analysis.model_summary import summary
+from rigl_tf.experiments import provenance
 from rigl_tf.experiments import run_costs
 from rigl_tf.results import record_schema
 from rigl_tf.sparsity import distributions
@@ -68,12 +65,10 @@ def build(task, method, seed, model, trained, test, settings, search=None):
         },
         steps=task.total_epochs * task.dataset.steps_per_epoch,
         seconds=trained.seconds,
-        versions={
-            name: importlib.metadata.version(name)
-            for name in ("tensorflow", "keras", "numpy")
-        },
-        device=_device(),
+        versions=provenance.versions(),
+        device=provenance.device(),
         settings=settings,
+        provenance=provenance.describe(),
     )
 
 
@@ -103,13 +98,3 @@ def _structure(model):
         }
         for kernel in summary(model).kernels
     }
-
-
-def _device():
-    accelerators = tf.config.get_visible_devices("GPU")
-    accelerators += tf.config.get_visible_devices("TPU")
-    if accelerators:
-        details = tf.config.experimental.get_device_details(accelerators[0])
-        name = details.get("device_name", accelerators[0].device_type)
-        return f"{len(accelerators)} x {name}"
-    return platform.processor() or platform.machine()

@@ -7,12 +7,8 @@ import urllib.parse
 
 from rigl_tf.experiments import sweep_grid
 from rigl_tf.gin_tools import config_files
+from rigl_tf.utils import extras
 from rigl_tf.utils.validation import check_count
-
-try:
-    import optuna
-except ImportError:  # an extra
-    optuna = None
 
 DATABASE = "studies.db"
 
@@ -226,11 +222,8 @@ def ask(study, trials):
 
 
 def _library():
-    if optuna is None:
-        raise ValueError(
-            "A study needs Optuna. Install it with: "
-            "pip install 'rigl-tf[studies]'."
-        )
+    with extras.needed("studies"):
+        import optuna
     return optuna
 
 

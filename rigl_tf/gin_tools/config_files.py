@@ -9,6 +9,7 @@ import functools
 import logging
 import pathlib
 import re
+import textwrap
 
 import gin
 from gin import utils
@@ -48,10 +49,7 @@ def find(category, name):
         if not pathlib.Path(name).is_file():
             raise ValueError(f"There is no file {name}.")
         return pathlib.Path(name)
-    paths = sorted((folder() / category).glob("*.gin"))
-    names = {path.stem: path for path in paths}
-    for path in sorted((folder() / "papers").glob(f"*/{category}/*.gin")):
-        names[f"{path.parts[-3]}/{path.stem}"] = path
+    names = _files(category)
     if name in names:
         return names[name]
     close = difflib.get_close_matches(name, names)
@@ -60,6 +58,36 @@ def find(category, name):
         f"There is no {_SINGULAR.get(category, category[:-1])} {name!r}.{hint} "
         f"{category.capitalize()}: {', '.join(names)}."
     )
+
+
+def listing(category):
+    """Returns the names of the files in a folder, a line for each paper.
+
+    Args:
+        category: String, a folder of `gin_configs/`.
+    """
+    by_paper: dict[str, list[str]] = {}
+    for name in _files(category):
+        by_paper.setdefault(name.rpartition("/")[0], []).append(name)
+    return "\n".join(
+        textwrap.fill(
+            ", ".join(names),
+            78,
+            initial_indent="  ",
+            subsequent_indent="  ",
+            break_on_hyphens=False,
+        )
+        for names in by_paper.values()
+    )
+
+
+def _files(category):
+    """Returns a dictionary from name to path of the files in a folder."""
+    paths = sorted((folder() / category).glob("*.gin"))
+    names = {path.stem: path for path in paths}
+    for path in sorted((folder() / "papers").glob(f"*/{category}/*.gin")):
+        names[f"{path.parts[-3]}/{path.stem}"] = path
+    return names
 
 
 @contextlib.contextmanager

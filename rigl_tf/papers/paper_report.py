@@ -52,11 +52,10 @@ def show(
         lambda row, number: [paths[path] for path in find_paths(row, number)],
         with_difference=task is None,
     )
-    text = text_tables.FORMATS[table_format](rows)
-    print(text)
+    print(text_tables.PRINTED[table_format](rows))
     stem = f"{name} {item.name}".lower().replace(" ", "_")
     table = directory / f"{stem}.{text_tables.ENDINGS[table_format]}"
-    files.write(table, text + "\n")
+    files.write(table, text_tables.FORMATS[table_format](rows) + "\n")
     print(f"\nTable: {table}")
     by_task = collections.defaultdict(dict)
     for row in item.rows:

@@ -5,7 +5,10 @@ import math
 import statistics
 from collections.abc import Sequence
 
-from scipy import stats
+from rigl_tf.utils import extras
+
+with extras.needed("runs"):
+    from scipy import stats
 
 CONFIDENCE = 0.95
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from rigl_tf.results import records
 from rigl_tf.typing import PathLike
+from rigl_tf.utils import extras
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -53,7 +54,8 @@ def load(directory: PathLike) -> "pd.DataFrame":
     >>> means = frame.groupby(["method", "sparsity"])["test_accuracy"].mean()
     >>> means.to_csv("means.csv")
     """
-    import pandas as pd  # takes a second, and only this function needs it
+    with extras.needed("runs"):
+        import pandas as pd  # takes a second
 
     directory = pathlib.Path(directory)
     if not directory.is_dir():

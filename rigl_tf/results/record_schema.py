@@ -142,6 +142,7 @@ _FIELDS = {
 _OPTIONAL_FIELDS = {
     "ticket": _ticket,
     "settings": _dictionary(_plain, SOURCE=_text(least=1)),
+    "provenance": _dictionary(_text()),
     "schema_version": _COUNT,
 }
 _RECORD = _dictionary(required=tuple(_FIELDS), **_FIELDS, **_OPTIONAL_FIELDS)

@@ -44,14 +44,18 @@ class Record:
         steps: Integer, optimizer steps, including mask updates.
         seconds: Float, wall time of training. For a resumed run, it is the
             time up to the last checkpoint plus the time after resuming.
-        versions: Dictionary from package to version.
-        device: String.
+        versions: Dictionary from package to version, also of Python and this
+            library.
+        device: String, the name of the processor or accelerator.
         ticket: Dictionary about the ticket search, empty without a ticket:
             the `epochs` of the search, the `density` of the ticket, the
             history of the search (`search`), and metrics on the test set:
             `before` training, and after training for each of the `checks`.
         settings: Dictionary from the name of a setting in the configuration,
             such as `"ALPHA"`, to its value.
+        provenance: Dictionary with the `date` (UTC), the `command` and, in a
+            Git checkout of this library, the `commit`. Records are compared
+            without it.
         schema_version: Integer.
     """
 
@@ -73,6 +77,7 @@ class Record:
     device: str
     ticket: dict = dataclasses.field(default_factory=dict)
     settings: dict = dataclasses.field(default_factory=dict)
+    provenance: dict = dataclasses.field(default_factory=dict, compare=False)
     schema_version: int = SCHEMA_VERSION
 
     @property

@@ -3,9 +3,12 @@
 import pathlib
 
 import tensorflow as tf
-from tensorboard.plugins.hparams import api as hparams
 
 from rigl_tf.results import grouping
+from rigl_tf.utils import extras
+
+with extras.needed("runs"):
+    from tensorboard.plugins.hparams import api as hparams
 
 
 def write(directory, record, figures):

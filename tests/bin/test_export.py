@@ -7,6 +7,7 @@ import pytest
 import rigl_tf
 from rigl_tf.bin import export
 from rigl_tf.sparsity import structures
+from tests.bin import command_line
 
 
 @pytest.fixture
@@ -20,10 +21,8 @@ def run_dir(tmp_path):
     return tmp_path / "run"
 
 
-def test_files_and_a_table_come_out(run_dir, parsed_flags, capsys):
-    parsed_flags("--format=compact,keras")
-
-    export.main(run_dir)
+def test_files_and_a_table_come_out(run_dir, capsys):
+    export.main(command_line.flags("export", run_dir, "--format=compact,keras"))
 
     out = capsys.readouterr().out.splitlines()
     assert out[0] == f"[1/2] {run_dir}/export/model.rigl"
@@ -33,31 +32,25 @@ def test_files_and_a_table_come_out(run_dir, parsed_flags, capsys):
     assert np.count_nonzero(plain.layers[-1].kernel) == 48
 
 
-def test_nothing_is_exported_through_a_link(run_dir, parsed_flags, tmp_path):
+def test_nothing_is_exported_through_a_link(run_dir, tmp_path):
     (tmp_path / "mine").mkdir()
     (run_dir / "export").symlink_to(tmp_path / "mine")
-    parsed_flags()
-
     with pytest.raises(ValueError, match="export is a link"):
-        export.main(run_dir)
+        export.main(command_line.flags("export", run_dir))
 
     assert not list((tmp_path / "mine").iterdir())
 
 
-def test_a_keras_file_is_written_where_one_says(
-    run_dir, parsed_flags, tmp_path
-):
-    parsed_flags(f"--export_dir={tmp_path}/there")
+def test_a_keras_file_is_written_where_one_says(run_dir, tmp_path):
+    given = [run_dir, f"--export_dir={tmp_path}/there"]
 
-    export.main(run_dir)
+    export.main(command_line.flags("export", *given))
 
     assert (tmp_path / "there" / "model.keras").is_file()
     assert not (run_dir / "export").exists()
 
 
-def test_neurons_that_do_nothing_can_be_removed_first(
-    run_dir, parsed_flags, capsys
-):
+def test_neurons_that_do_nothing_can_be_removed_first(run_dir, capsys):
     model = keras.saving.load_model(run_dir / "model.keras")
     two = keras.Sequential([*model.layers, keras.layers.Dense(1)])
     two.build((None, 16))
@@ -65,9 +58,7 @@ def test_neurons_that_do_nothing_can_be_removed_first(
     kernel[:5] = 0
     two.layers[-1].set_weights([kernel, np.zeros(1)])
     two.save(run_dir / "model.keras")
-    parsed_flags("--shrink")
-
-    export.main(run_dir)
+    export.main(command_line.flags("export", run_dir, "--shrink"))
 
     plain = keras.saving.load_model(run_dir / "export" / "model.keras")
     assert plain.count_params() == 16 * 7 + 7 + 7 + 1
@@ -77,15 +68,14 @@ def test_neurons_that_do_nothing_can_be_removed_first(
 
 
 @pytest.fixture
-def exported_text(parsed_flags, tmp_path, capsys):
+def exported_text(tmp_path, capsys):
     """What is printed below the table if a network is exported to LiteRT."""
 
     def text(network, **kwargs):
         kwargs = {"sparsity": 0.9, "distribution": "uniform_all", **kwargs}
         model = rigl_tf.sparsify(network, rigl_tf.algorithms.Static(), **kwargs)
         model.save(tmp_path / "model.keras")
-        parsed_flags("--format=litert")
-        export.main(tmp_path)
+        export.main(command_line.flags("export", tmp_path, "--format=litert"))
         table, _, below = capsys.readouterr().out.rpartition("|\n\n")
         assert "| litert" in table
         return below
@@ -117,15 +107,8 @@ def test_a_model_with_few_zeros_is_dealt_with_in_a_line(exported_text):
     )
 
 
-def test_what_is_no_run_or_no_format_is_said(run_dir, parsed_flags, tmp_path):
-    parsed_flags()
+def test_a_directory_without_a_run_is_refused(run_dir, tmp_path):
     with pytest.raises(
         ValueError, match="must contain a finished run .*nowhere"
     ):
-        export.main(tmp_path / "nowhere")
-
-    parsed_flags("--format=onyx")
-    with pytest.raises(
-        ValueError, match="must be one of keras, .*--format=onyx"
-    ):
-        export.main(run_dir)
+        export.main(command_line.flags("export", tmp_path / "nowhere"))

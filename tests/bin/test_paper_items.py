@@ -16,6 +16,7 @@ from rigl_tf.bin import sweep
 from rigl_tf.experiments import run_costs
 from rigl_tf.gin_tools import config_files
 from rigl_tf.papers import table_runs
+from tests.bin import command_line
 from tests.records import record
 
 PAPERS = {
@@ -55,13 +56,12 @@ def flags_of(name, item):
 
 @pytest.mark.parametrize(("name", "item"), ALL)
 def test_every_item_lists_a_command_for_every_run(
-    name, item, monkeypatch, capsys, parsed_flags
+    name, item, monkeypatch, capsys
 ):
     monkeypatch.setattr(
         listing, "cost", lambda *_: run_costs.RunCost(search=2e9, training=3e9)
     )
-    parsed_flags(*flags_of(name, item))
-    listing.main()
+    listing.main(command_line.flags("papers", *flags_of(name, item)))
 
     lines = capsys.readouterr().out.splitlines()
     rows = PAPERS[name].items[item].rows
@@ -71,9 +71,8 @@ def test_every_item_lists_a_command_for_every_run(
 
 
 @pytest.mark.parametrize(("name", "item"), TRAINED)
-def test_every_item_lists_its_runs_as_a_sweep(name, item, capsys, parsed_flags):
-    parsed_flags(*flags_of(name, item), "--list")
-    sweep.main()
+def test_every_item_lists_its_runs_as_a_sweep(name, item, capsys):
+    sweep.main(command_line.flags("sweep", *flags_of(name, item), "--list"))
 
     lines = capsys.readouterr().out.splitlines()
     paper = PAPERS[name].items[item]
@@ -84,7 +83,7 @@ def test_every_item_lists_its_runs_as_a_sweep(name, item, capsys, parsed_flags):
 
 @pytest.mark.parametrize(("name", "item"), TRAINED)
 def test_every_item_reports_a_run_in_its_row_and_in_no_other(
-    name, item, tmp_path, monkeypatch, capsys, parsed_flags
+    name, item, tmp_path, monkeypatch, capsys
 ):
     paper = PAPERS[name].items[item]
     monkeypatch.setattr(table_runs, "describe", described)
@@ -92,7 +91,7 @@ def test_every_item_reports_a_run_in_its_row_and_in_no_other(
     monkeypatch.setattr(
         paper_flags,
         "item",
-        lambda of: dataclasses.replace(
+        lambda _, of: dataclasses.replace(
             of.items[item], figures=(), rows=tuple(map(first, paper.rows))
         ),
     )
@@ -107,8 +106,8 @@ def test_every_item_reports_a_run_in_its_row_and_in_no_other(
     place.mkdir(parents=True)
     results.write(place, done)
 
-    parsed_flags(*flags_of(name, item), f"--runs={tmp_path}")
-    report.main()
+    given = [*flags_of(name, item), f"--runs={tmp_path}"]
+    report.main(command_line.flags("report", *given))
 
     lines = capsys.readouterr().out.splitlines()
     cells = [line for line in lines if line.startswith("|")][2:]

@@ -1,48 +1,199 @@
 """What holds for all programs."""
 
 import importlib
+import os
 import pkgutil
 import re
+import subprocess
 import sys
 import tomllib
 
 import pytest
-from absl import flags
 
+import rigl_cli
+from rigl_cli import export as export_flags
+from rigl_cli import program
+from rigl_cli import report as report_flags
+from rigl_cli import train as train_flags
 from rigl_tf import bin as programs
+from rigl_tf import deploy
+from rigl_tf.bin import errors
+from rigl_tf.bin import train
+from rigl_tf.distribute import strategies
 from rigl_tf.gin_tools import config_files
+from rigl_tf.utils import extras
+from rigl_tf.utils import text_tables
 
-# A flag that is defined twice cannot be imported.
 MODULES = {
-    found.name: importlib.import_module(f"{programs.__name__}.{found.name}")
-    for found in pkgutil.iter_modules(programs.__path__)
+    found.name: importlib.import_module(f"rigl_cli.{found.name}")
+    for found in pkgutil.iter_modules(rigl_cli.__path__)
 }
-PROGRAMS = sorted(
-    name
-    for name, module in MODULES.items()
-    if hasattr(module, "main") and hasattr(module, "run")
-)
+PROGRAMS = [name for name, module in MODULES.items() if hasattr(module, "run")]
+PROGRAMS.remove("program")
+
+
+ROOT = config_files.folder().parent
+
+
+def start(name, *arguments, **environment):
+    """Starts a program as its script does."""
+    code = f"from rigl_cli.{name} import run; run()"
+    return subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        env=os.environ | {"PYTHONPATH": str(ROOT)} | environment,
+        capture_output=True,
+        text=True,
+    )
 
 
 def test_programs_are_installed():
-    path = config_files.folder().parent / "pyproject.toml"
+    path = ROOT / "pyproject.toml"
     scripts = tomllib.loads(path.read_text())["project"]["scripts"]
-    assert len(PROGRAMS) >= 6
+    assert len(PROGRAMS) >= 8
     assert scripts == {
-        f"rigl-{name}": f"rigl_tf.bin.{name}:run" for name in PROGRAMS
+        f"rigl-{name}": f"rigl_cli.{name}:run" for name in PROGRAMS
     }
+    for name in PROGRAMS:
+        module = importlib.import_module(f"{programs.__name__}.{name}")
+        assert callable(module.main)
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
-def test_help_has_an_example_and_every_flag(name, monkeypatch, capsys):
-    module = MODULES[name]
-    monkeypatch.setattr(sys, "argv", [f"rigl-{name}", "--help"])
+def test_help_has_an_example_and_every_flag(name, capsys):
+    parser = MODULES[name].parser()
 
-    module.run()
+    with pytest.raises(SystemExit, match="^0$"):
+        parser.parse_args(["--help"])
 
     out = capsys.readouterr().out
+    assert out.startswith(f"usage: rigl-{name}")
     assert f"\nrigl-{name}" in out or f"\n  rigl-{name}" in out
-    for flag in flags.FLAGS.get_flags_for_module(module):
-        assert f"\n  --{flag.name}\n" in out
-    for given in re.findall(r"--(\w+)", module.__doc__):
-        assert f"\n  --{given}\n" in out, "An example must be possible."
+    known = set(re.findall(r"--(\w+)", " ".join(parser._option_string_actions)))
+    for given in re.findall(rf"rigl-{name} (.*)", MODULES[name].__doc__):
+        assert set(re.findall(r"--(\w+)", given)) <= known, given
+    assert all(f"--{flag}" in out for flag in known)
+    assert all(len(line) <= 80 for line in out.splitlines())
+
+
+def test_choices_of_flags_are_the_librarys():
+    assert set(export_flags.FORMATS) == set(deploy.FORMATS)
+    assert set(report_flags.FORMATS) == set(text_tables.FORMATS)
+    assert set(train_flags.STRATEGIES) == set(strategies.STRATEGIES)
+    assert set(train_flags.PROGRESS) == set(train._VERBOSE)
+
+
+def test_help_does_not_import_tensorflow():
+    code = (
+        "import sys; from rigl_cli import train; train.parser().format_help();"
+        "print(sorted({'tensorflow', 'keras', 'rigl_tf'} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout == "[]\n", done.stderr
+
+
+def test_tensorflow_starts_quietly():
+    done = start("train", "--list", TF_CPP_MIN_LOG_LEVEL="3")
+
+    assert (done.returncode, done.stderr) == (0, "")
+    tasks, methods = done.stdout.split("\n\n")[:2]
+    assert tasks.startswith("tasks:\n") and "digits_mlp" in tasks
+    assert methods.startswith("methods:\n") and "rigl_reproduction" in methods
+
+
+def test_messages_are_shown_if_the_start_fails(capfd, monkeypatch):
+    monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "3")
+
+    with program.quiet_start():
+        os.write(2, b"noise\n")
+    with pytest.raises(ImportError):
+        with program.quiet_start():
+            os.write(2, b"a reason\n")
+            raise ImportError
+
+    assert capfd.readouterr().err == "a reason\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--jobs=0"], "--jobs: must be a whole number of at least 1"),
+        (["--index=x"], "--index: invalid int value: 'x'"),
+        (["--seed=1"], "unrecognized arguments: --seed=1"),
+        (["digits"], "unrecognized arguments: digits"),
+    ],
+)
+def test_a_mistake_in_a_flag_is_one_line(arguments, message, capsys):
+    with pytest.raises(SystemExit, match="^2$"):
+        MODULES["sweep"].parser().parse_args(arguments)
+
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"error: {message}")
+    assert line.endswith("See rigl-sweep --help.")
+
+
+def test_an_unknown_export_format_is_refused(capsys):
+    with pytest.raises(SystemExit, match="^2$"):
+        MODULES["export"].parser().parse_args(["run", "--format=keras,onyx"])
+
+    assert "one or more of keras, " in (err := capsys.readouterr().err)
+    assert "Received: onyx" in err
+
+
+def test_the_version_names_what_runs(capsys):
+    with pytest.raises(SystemExit, match="^0$"):
+        MODULES["train"].parser().parse_args(["--version"])
+
+    out = capsys.readouterr().out
+    for name in ("rigl-tf", "keras", "tensorflow", "Python"):
+        assert re.search(rf"\b{name} \d", out)
+
+
+USERS = """
+def grow(view):
+    return view.weight + "1"
+
+def call(function):
+    function()
+"""
+
+
+def caught(function, *arguments):
+    try:
+        function(*arguments)
+    except Exception as error:
+        return errors.describe(error)
+
+
+def test_an_error_that_is_not_the_librarys_has_a_file_and_a_line(tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text(USERS)
+    users = {}
+    exec(compile(USERS, path, "exec"), users)
+
+    class View:
+        weight = 1
+
+    message = caught(users["grow"], View())
+    assert message.startswith("TypeError: unsupported operand")
+    assert f"{path}:3, in grow; " in message
+    own = caught(users["call"], lambda: config_files.find("tasks", "nope"))
+    assert own.startswith("There is no task 'nope'. ")
+    assert str(path) not in own
+    missing = caught(users["call"], lambda: open(tmp_path / "none"))
+    assert str(path) not in missing
+
+
+def test_a_missing_package_is_one_line_that_names_its_extra():
+    def load():
+        with extras.needed("studies"):
+            import no_such_package  # noqa: F401 # type: ignore
+
+    assert caught(load) == (
+        "no_such_package is not installed. Install the extra 'studies': "
+        "pip install 'rigl-tf[studies]'."
+    )

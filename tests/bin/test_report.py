@@ -94,8 +94,9 @@ def test_no_task_has_the_name_of_a_table(tmp_path, capsys):
     report.show(tmp_path)
 
     printed = capsys.readouterr().out
+    assert max(map(len, printed.splitlines()[:-1])) <= 100
     written = {path.stem: path.read_text() for path in tmp_path.glob("*.md")}
-    assert all(text in printed for text in written.values())
+    assert all(f"{name}:\n\n" in printed for name in written)
     assert all(f"| {task} " in written["table"] for task in tasks)
     assert len(written) == 1 + 2 * len(tasks)
 
@@ -146,4 +147,4 @@ def test_runs_without_an_accuracy_are_reported(tmp_path, capsys):
 
     report.show(tmp_path)
 
-    assert "| digits | rigl " in capsys.readouterr().out
+    assert "task: digits\nmethod: rigl\n" in capsys.readouterr().out

@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import os
 import sqlite3
+import sys
 
 import optuna
 import pytest
@@ -34,7 +35,7 @@ def trained(monkeypatch):
 
     done = Trained()
 
-    def train(runs, directory):
+    def train(runs, directory, jobs):
         for run in runs:
             if len(done) == done.stop_at:
                 raise KeyboardInterrupt
@@ -153,8 +154,8 @@ def test_a_study_of_nothing_is_refused(name, value):
 
 
 def test_a_study_without_optuna_says_how_to_get_it(monkeypatch, tmp_path):
-    monkeypatch.setattr(tuning, "optuna", None)
-    with pytest.raises(ValueError, match=r"pip install 'rigl-tf\[studies\]'"):
+    monkeypatch.setitem(sys.modules, "optuna", None)
+    with pytest.raises(ImportError, match=r"pip install 'rigl-tf\[studies\]'"):
         tuning.open_study(STUDY, "uniform", 0.9, tmp_path)
 
 

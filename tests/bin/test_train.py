@@ -10,8 +10,9 @@ import sys
 import pytest
 
 import rigl_tf
-from rigl_tf.bin import cli
+from rigl_tf.bin import errors
 from rigl_tf.bin import train
+from tests.bin import command_line
 
 ROOT = pathlib.Path(rigl_tf.__file__).parent.parent
 RUN = ["--task=digits_mlp", "--method=rigl", "--progress=none"]
@@ -32,7 +33,7 @@ def start(directory, *arguments):
     )
 
 
-def errors(stderr):
+def lines_of(stderr):
     """The lines of stderr that are the program's, not TensorFlow's."""
     tensorflow = re.compile(
         r"[IWE]\d{4} |WARNING: All log messages before absl"
@@ -79,9 +80,10 @@ def test_a_run_records_what_it_was_told(trained):
 def test_a_run_prints_its_row_and_no_complaints(trained):
     _, stdout, stderr = trained
 
-    assert len(stdout.splitlines()) == 3
-    assert "| digits_mlp | rigl " in stdout
-    assert errors(stderr) == []
+    row, text = stdout.split("\n\n")
+    assert row.startswith("task: digits_mlp\nmethod: rigl\n")
+    assert text.startswith("The run is in run. Next:\n  rigl-report --runs=run")
+    assert lines_of(stderr) == []
     assert "Path not found" not in stderr
 
 
@@ -100,11 +102,11 @@ def test_a_second_start_is_refused_unless_it_resumes(trained):
     _, other_complaint = other.communicate(timeout=120)
 
     assert (refused.returncode, other.returncode) == (2, 2)
-    assert errors(complaint) == [complaint.splitlines()[-1]]
+    assert lines_of(complaint) == [complaint.splitlines()[-1]]
     assert complaint.splitlines()[-1].startswith(
         "error: run already contains a run"
     )
-    (line,) = errors(other_complaint)
+    (line,) = lines_of(other_complaint)
     assert "another configuration: SEED = 5. Received: SEED = 6" in line
     assert (resumed.returncode, row) == (0, stdout)
     assert (directory / "run" / "record.json").read_bytes() == before
@@ -135,7 +137,7 @@ def test_a_mistake_ends_in_one_line(tmp_path, arguments, message):
 
     assert process.returncode == 2
     assert stdout == ""
-    (line,) = errors(stderr)
+    (line,) = lines_of(stderr)
     assert re.match(f"error: .*{message}", line)
     assert not (tmp_path / "run").exists()
 
@@ -151,17 +153,15 @@ def test_a_mistake_ends_in_one_line(tmp_path, arguments, message):
         (["--output_dir=run", "--smoke"], "Remove --output_dir"),
     ],
 )
-def test_missing_arguments_are_asked_for(parsed_flags, arguments, message):
-    parsed_flags(*arguments)
-
+def test_missing_arguments_are_asked_for(arguments, message):
     with pytest.raises(ValueError, match=message):
-        train.main()
+        train.main(command_line.flags("train", *arguments))
 
 
 @pytest.mark.parametrize(
     ("arguments", "verbose"), [([], 1), (["--progress=line"], 2)]
 )
-def test_flags_reach_the_run(parsed_flags, monkeypatch, arguments, verbose):
+def test_flags_reach_the_run(monkeypatch, arguments, verbose):
     runs = []
 
     def run_one(*args, **kwargs):
@@ -169,23 +169,24 @@ def test_flags_reach_the_run(parsed_flags, monkeypatch, arguments, verbose):
         raise InterruptedError
 
     monkeypatch.setattr(train, "run_one", run_one)
-    parsed_flags(
+    flags = command_line.flags(
+        "train",
         "--gin_file=a.gin",
         "--method=set",
-        "--gin_bindings=A = 1",
-        "--gin_param=B = 2",
-        "--set=C = 3",
+        "--set=A = 1",
+        "--gin_bindings=B = 2",
+        "--gin_param=C = 3",
         "--seed=4",
         "--output_dir=run",
         *arguments,
     )
 
     with pytest.raises(InterruptedError):
-        train.main()
+        train.main(flags)
 
     ((files, bindings, *rest), options) = runs[0]
     assert [pathlib.Path(path).name for path in files] == ["a.gin", "set.gin"]
-    assert bindings == ["C = 3", "A = 1", "B = 2", "SEED = 4"]
+    assert bindings == ["A = 1", "B = 2", "C = 3", "SEED = 4"]
     assert rest == ["run"]
     assert options == {
         "strategy": None,
@@ -197,11 +198,9 @@ def test_flags_reach_the_run(parsed_flags, monkeypatch, arguments, verbose):
 
 
 @pytest.mark.slow
-def test_trying_leaves_nothing_behind(parsed_flags, capsys):
+def test_trying_leaves_nothing_behind(capsys):
     task = "rigl_reproduction/cifar10"
-    parsed_flags(
-        f"--task={task}", "--method=dense", "--smoke", "--progress=none"
-    )
+    given = f"--task={task}", "--method=dense", "--smoke", "--progress=none"
     places = []
     run_one = train.run_one
 
@@ -211,7 +210,7 @@ def test_trying_leaves_nothing_behind(parsed_flags, capsys):
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(train, "run_one", remember)
-        train.main()
+        train.main(command_line.flags("train", *given))
     assert "The run works" in capsys.readouterr().out
     assert not places[0].exists()
 
@@ -222,12 +221,12 @@ def test_trying_leaves_nothing_behind(parsed_flags, capsys):
 def test_messages_lose_line_breaks_and_python_objects(printed):
     error = ValueError(f"Bad.\n  In call to configurable 'train' ({printed})")
 
-    message = cli.one_line(error)
+    message = errors.one_line(error)
 
     assert message == "Bad. In call to configurable 'train'"
 
 
 def test_a_warning_does_not_steer_the_terminal():
-    text = cli._warning("epoch-\x1b[2J is\nnot whole", UserWarning, "f", 1)
+    text = errors._warning("epoch-\x1b[2J is\nnot whole", UserWarning, "f", 1)
 
     assert text.startswith("f:1: UserWarning: epoch-\\x1b[2J is\nnot whole\n")

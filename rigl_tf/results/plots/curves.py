@@ -1,10 +1,13 @@
 """Curves over the course of training."""
 
-import matplotlib
 import numpy as np
 
 from rigl_tf.results import grouping
 from rigl_tf.results.plots import figures
+from rigl_tf.utils import extras
+
+with extras.needed("runs"):
+    import matplotlib
 
 
 def accuracy(records, path, metric=None):

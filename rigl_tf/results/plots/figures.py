@@ -4,14 +4,16 @@ import math
 import pathlib
 from typing import NamedTuple
 
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
-from matplotlib.ticker import FixedFormatter
-from matplotlib.ticker import LogLocator
-
 from rigl_tf.results import grouping
 from rigl_tf.utils import durable
+from rigl_tf.utils import extras
 from rigl_tf.utils import text_tables
+
+with extras.needed("runs"):
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import FixedFormatter
+    from matplotlib.ticker import LogLocator
 
 # The colours of Okabe & Ito, which colour-blind readers can distinguish.
 COLOURS = (
