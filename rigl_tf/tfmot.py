@@ -83,8 +83,7 @@ class PolynomialDecay(Config, registered_name="TfmotPolynomialDecay"):
         )
         rise = self.initial_sparsity - self.final_sparsity
         sparsity = rise * tf.pow(1 - done, self.power) + self.final_sparsity
-        is_due = _is_due(step, self.begin_step, self.frequency)
-        return is_due & (step <= self.end_step), sparsity
+        return _is_due(self, step), sparsity
 
 
 @dataclasses.dataclass(frozen=True)
@@ -123,10 +122,8 @@ class ConstantSparsity(Config, registered_name="TfmotConstantSparsity"):
 
     def __call__(self, step: Integer) -> tuple[tf.Tensor, tf.Tensor]:
         """Returns whether the mask changes before a batch, and the sparsity."""
-        is_due = _is_due(step, self.begin_step, self.frequency)
-        if self.end_step != -1:
-            is_due &= step <= self.end_step
-        return is_due, tf.constant(self.target_sparsity, tf.float32)
+        sparsity = tf.constant(self.target_sparsity, tf.float32)
+        return _is_due(self, step), sparsity
 
 
 def prune_low_magnitude(
@@ -241,8 +238,12 @@ class _BeforeBatch(Config, registered_name="TfmotBeforeBatch"):
         return cls(keras.saving.deserialize_keras_object(config["schedule"]))
 
 
-def _is_due(step, begin_step, frequency):
-    return (step >= begin_step) & ((step - begin_step) % frequency == 0)
+def _is_due(schedule, step: Any) -> Any:
+    passed = step - schedule.begin_step
+    is_due = (passed >= 0) & (passed % schedule.frequency == 0)
+    if schedule.end_step != -1:
+        is_due &= step <= schedule.end_step
+    return is_due
 
 
 def _num_kept(size, sparsity):
@@ -251,7 +252,7 @@ def _num_kept(size, sparsity):
     return tf.cast(tf.maximum(kept, 1), tf.int64)
 
 
-def _final_sparsities(by_layer):
+def _final_sparsities(by_layer) -> Any:
     """Returns a distribution: the final sparsity of each layer, as rounded."""
     per_layer = schedules.PerLayerSparsity(dict(by_layer))
 

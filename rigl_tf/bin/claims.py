@@ -6,7 +6,6 @@ Its help and flags are in `rigl_cli.claims`.
 import dataclasses
 import math
 import statistics
-import sys
 
 from rigl_tf import results
 from rigl_tf.bin import paper_flags
@@ -39,18 +38,16 @@ def main(flags):
     if not flags.report:
         _train(selected.values(), directory, flags.jobs)
     found = results.read_all(directory)
-    is_read = sys.stdout.isatty()
-    form = text_tables.terminal if is_read else text_tables.markdown
     summary = [("", "claim", "where", "verdict")]
     for number, claim in selected.items():
-        text, decided = report(number, claim, directory, found, form)
+        text, decided = report(number, claim, directory, found)
         if flags.claim or decided or claim.untested:
             print(text, flush=True)
             shown = "cannot be tested here" if claim.untested else decided
             summary.append((number, claim.text, claim.where, shown))
     if len(summary) > 2:
-        print(f"## Verdicts\n\n{form(summary)}\n")
-    print(f"## Settings\n\n{_settings(selected.values(), directory, form)}")
+        print(f"## Verdicts\n\n{text_tables.printed(summary)}\n")
+    print(f"## Settings\n\n{_settings(selected.values(), directory)}")
 
 
 def _list(selected):
@@ -58,7 +55,7 @@ def _list(selected):
     for number, claim in selected.items():
         count = claim.untested or str(len(claim.all_runs()))
         rows.append((number, claim.text, claim.where, count))
-    return text_tables.terminal(rows)
+    return text_tables.printed(rows)
 
 
 def _train(selected, directory, jobs):
@@ -76,7 +73,7 @@ def _train(selected, directory, jobs):
         )
 
 
-def _settings(selected, directory, format_table):
+def _settings(selected, directory):
     """Returns a table of the trials of settings; the chosen ones are bold."""
     rows = [("task", "method", "settings", "validation accuracy, %")]
     tried = [run.tried for claim in selected for run in claim.all_runs()]
@@ -101,12 +98,10 @@ def _settings(selected, directory, format_table):
                 )
             )
             best = math.inf if is_best else best  # the first of equals
-    return format_table(rows)
+    return text_tables.printed(rows)
 
 
-def report(
-    number, claim, directory, records, format_table=text_tables.markdown
-):
+def report(number, claim, directory, records):
     """Returns the text and the verdict on a claim.
 
     Args:
@@ -114,7 +109,6 @@ def report(
         claim: `Claim`.
         directory: Path of the runs.
         records: Dictionary from the path of a run to its `Record`.
-        format_table: Function, a value of `text_tables.FORMATS`.
 
     Returns:
         Pair of strings: Markdown, and the verdict, which is empty without
@@ -149,7 +143,7 @@ def report(
     if not shown:
         return f"{title} No run is finished.\n", ""
     decided = verdicts.verdict(shown)
-    table = format_table(rows)
+    table = text_tables.printed(rows)
     return f"{title} Verdict: {decided}.\n\n{table}\n", decided
 
 

@@ -14,7 +14,7 @@ from rigl_tf.utils import files
 
 def main(flags):
     """Exports a run as described by the flags."""
-    run_dir = pathlib.Path(flags.run_dir)
+    run_dir = pathlib.Path(flags.argument)
     formats = flags.format
     model = load_model(run_dir)
     if flags.export_dir:

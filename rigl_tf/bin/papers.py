@@ -72,7 +72,7 @@ def paper_table(paper, has_flops=False):
         )
     if sys.stderr.isatty():
         sys.stderr.write("\033[K")
-    return text_tables.terminal(
+    return text_tables.printed(
         rows if has_flops else [row[:-1] for row in rows]
     )
 

@@ -33,7 +33,7 @@ def dataset_table(data_dir=None):
     for name, source in prepared.SOURCES.items():
         status = "yes" if prepared.is_prepared(name, data_dir) else "no"
         rows.append((name, status, ", ".join(source.files), source.url))
-    return text_tables.terminal(rows)
+    return text_tables.printed(rows)
 
 
 def prepare_dataset(name, archives=(), data_dir=None):

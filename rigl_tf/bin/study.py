@@ -94,7 +94,7 @@ def _tune(study, directory, jobs):
         records += reference + [
             record for _, runs in scored_trials for record in runs
         ]
-    print(f"\n{text_tables.terminal(rows)}")
+    print(f"\n{text_tables.printed(rows)}")
     table = directory / "study.md"
     files.write(table, text_tables.markdown(rows) + "\n")
     print(f"\nTable: {table}")

@@ -59,7 +59,8 @@ def main(flags):
         )
     print(
         f"{len(runs)} runs in {time.monotonic() - start:.0f} s, below "
-        f"{output_dir}. To export one: rigl-export {output_dir / run.path}\n"
+        f"{output_dir}. To export one: "
+        f"rigl-export {output_dir / runs[-1].path}\n"
     )
     if item is None:
         report.show(output_dir)

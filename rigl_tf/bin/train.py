@@ -71,9 +71,9 @@ def main(flags):
                 "Pass a directory for the run: --output_dir=runs/mine."
             )
         record = _train(flags, output_dir)
-    print(reports.table([record], text_tables.terminal))
+    print(reports.table([record], text_tables.printed))
     if record.ticket:
-        print(f"\n{reports.tickets([record], text_tables.terminal)}")
+        print(f"\n{reports.tickets([record], text_tables.printed)}")
     if flags.smoke:
         print("\nThe run works. Its numbers have no meaning after a few steps.")
         return

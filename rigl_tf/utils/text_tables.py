@@ -4,6 +4,7 @@ import csv as csv_format
 import io
 import itertools
 import re
+import sys
 import textwrap
 from collections.abc import Mapping
 from collections.abc import Sequence
@@ -85,6 +86,11 @@ def terminal(rows: Sequence[Sequence[str]]) -> str:
         others = [column for column in columns if column not in equal]
         lines += ["", _narrow(list(zip(*others)))] if others else []
     return "\n".join(lines)
+
+
+def printed(rows: Sequence[Sequence[str]]) -> str:
+    """Lays out rows for stdout: `terminal`, or `markdown` for files."""
+    return terminal(rows) if sys.stdout.isatty() else markdown(rows)
 
 
 def _narrow(rows: Sequence[Sequence[str]]) -> str:
@@ -183,5 +189,5 @@ def _escaped(cell: str, signs: Mapping[str, str]) -> str:
 
 
 FORMATS = {"markdown": markdown, "csv": csv, "latex": latex}
-PRINTED = {**FORMATS, "markdown": terminal}
+PRINTED = {**FORMATS, "markdown": printed}
 ENDINGS = {"markdown": "md", "csv": "csv", "latex": "tex"}

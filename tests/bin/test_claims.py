@@ -1,5 +1,7 @@
 """Tests of the program that tests claims."""
 
+import sys
+
 import pytest
 
 from rigl_tf import results
@@ -70,7 +72,9 @@ def test_a_claim_is_tested_on_another_task(tmp_path, capsys):
     assert "No run is finished." in capsys.readouterr().out
 
 
-def test_every_claim_is_listed(capsys):
+def test_every_claim_is_listed(capsys, monkeypatch):
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+
     program.main(command_line.flags("claims"))
 
     lines = capsys.readouterr().out.splitlines()

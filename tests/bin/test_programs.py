@@ -68,7 +68,7 @@ def test_help_has_an_example_and_every_flag(name, capsys):
     out = capsys.readouterr().out
     assert out.startswith(f"usage: rigl-{name}")
     assert f"\nrigl-{name}" in out or f"\n  rigl-{name}" in out
-    known = set(re.findall(r"--(\w+)", " ".join(parser._option_string_actions)))
+    known = {*parser.names, "version"}
     for given in re.findall(rf"rigl-{name} (.*)", MODULES[name].__doc__):
         assert set(re.findall(r"--(\w+)", given)) <= known, given
     assert all(f"--{flag}" in out for flag in known)
@@ -121,10 +121,10 @@ def test_messages_are_shown_if_the_start_fails(capfd, monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--jobs=0"], "--jobs: must be a whole number of at least 1"),
-        (["--index=x"], "--index: invalid int value: 'x'"),
-        (["--seed=1"], "unrecognized arguments: --seed=1"),
-        (["digits"], "unrecognized arguments: digits"),
+        (["--jobs=0"], "flag --jobs=0: 0 is not a positive integer"),
+        (["--index=x"], "flag --index=x: invalid literal"),
+        (["--seed=1"], "Unknown command line flag 'seed'"),
+        (["digits"], "Pass no argument. Received: digits"),
     ],
 )
 def test_a_mistake_in_a_flag_is_one_line(arguments, message, capsys):
@@ -140,8 +140,8 @@ def test_an_unknown_export_format_is_refused(capsys):
     with pytest.raises(SystemExit, match="^2$"):
         MODULES["export"].parser().parse_args(["run", "--format=keras,onyx"])
 
-    assert "one or more of keras, " in (err := capsys.readouterr().err)
-    assert "Received: onyx" in err
+    err = capsys.readouterr().err
+    assert "onyx']: must be one or more of keras, " in err
 
 
 def test_the_version_names_what_runs(capsys):

@@ -3,6 +3,7 @@
 import dataclasses
 import itertools
 import shutil
+import sys
 
 import pytest
 
@@ -80,7 +81,8 @@ def test_a_task_whose_name_is_a_path_stays_in_the_directory(task, tmp_path):
     }
 
 
-def test_no_task_has_the_name_of_a_table(tmp_path, capsys):
+def test_no_task_has_the_name_of_a_table(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     tasks = ("table", "tickets", "x", "x_learning_rates")
     for task in tasks:
         for sparsity, rate in itertools.product((0.8, 0.9), (0.1, 0.2)):
@@ -138,7 +140,8 @@ def test_a_report_is_not_written_through_links(tmp_path):
     assert everything(mine) == {mine / "notes.txt": b"mine"}
 
 
-def test_runs_without_an_accuracy_are_reported(tmp_path, capsys):
+def test_runs_without_an_accuracy_are_reported(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     leave(tmp_path / "one", history={"loss": [1.0]})
     one = results.read(tmp_path / "one" / "record.json")
     results.write(

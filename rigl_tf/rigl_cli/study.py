@@ -20,12 +20,10 @@ from rigl_cli import run_flags
 def parser():
     """Returns the parser of the flags."""
     flags = program.Parser("study", __doc__)
+    flags.add("study", help="Name of a file in gin_configs/studies, or a path.")
     flags.add(
-        "--study", help="Name of a file in gin_configs/studies, or a path."
-    )
-    flags.add(
-        "--list",
-        action="store_true",
+        "list",
+        type=bool,
         help="Print the names of the studies and stop.",
     )
     run_flags.add(flags)

@@ -18,16 +18,16 @@ FORMATS = ("markdown", "csv", "latex")
 def parser():
     """Returns the parser of the flags."""
     flags = program.Parser("report", __doc__)
-    flags.add("--runs", default="runs", help="Directory of the runs.")
+    flags.add("runs", default="runs", help="Directory of the runs.")
     flags.add(
-        "--format",
+        "format",
         choices=FORMATS,
         default="markdown",
         help="The format of the tables; printed Markdown is made to fit in 100 "
         "columns.",
     )
     flags.add(
-        "--masks",
+        "masks",
         help="Kernel whose mask is drawn for the first run of each group.",
     )
     paper_flags.add(flags)

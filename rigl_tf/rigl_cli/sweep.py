@@ -24,19 +24,19 @@ def parser():
     """Returns the parser of the flags."""
     flags = program.Parser("sweep", __doc__)
     flags.add(
-        "--sweep",
+        "sweep",
         help="Name of a file in gin_configs/sweeps, or a path; without it, "
         "--list prints the names.",
     )
     run_flags.add(flags)
     flags.add(
-        "--list",
-        action="store_true",
+        "list",
+        type=bool,
         help="Print the numbered runs and stop.",
     )
-    flags.add("--index", type=int, help="Train only the run with this number.")
+    flags.add("index", type=int, help="Train only the run with this number.")
     flags.add(
-        "--only",
+        "only",
         help="Train only runs whose path matches, such as '*/rigl/*'.",
     )
     paper_flags.add(flags)

@@ -18,18 +18,17 @@ def parser():
     """Returns the parser of the flags."""
     flags = program.Parser("prepare", __doc__)
     flags.add(
-        "--dataset",
+        "dataset",
         help="Name of the data set; by default, all are listed.",
     )
     flags.add(
-        "--archive",
-        action="append",
-        default=[],
+        "archive",
+        type=tuple,
         help="Path of a downloaded archive, or a directory with all archives. "
         "May be repeated.",
     )
     flags.add(
-        "--data_dir",
+        "data_dir",
         help="Output directory; by default, TFDS's data directory.",
     )
     return flags

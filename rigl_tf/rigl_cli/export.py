@@ -17,29 +17,27 @@ FORMATS = ("keras", "saved_model", "onnx", "litert", "compact")
 
 def parser():
     """Returns the parser of the flags."""
-    flags = program.Parser("export", __doc__)
-    flags.add_argument(
-        "run_dir", metavar="run", help="Directory of a finished run."
-    )
+    flags = program.Parser("export", __doc__, "the directory of a finished run")
     flags.add(
-        "--format",
-        type=program.some_of(FORMATS),
-        default="keras",
+        "format",
+        type=list,
+        choices=FORMATS,
+        default=["keras"],
         help="One or more formats, separated by commas: keras, saved_model, "
         "onnx, litert, compact.",
     )
     flags.add(
-        "--export_dir",
+        "export_dir",
         help="Output directory; by default `export/` in the run.",
     )
     flags.add(
-        "--overwrite",
-        action="store_true",
+        "overwrite",
+        type=bool,
         help="Replace files of an earlier export.",
     )
     flags.add(
-        "--shrink",
-        action="store_true",
+        "shrink",
+        type=bool,
         help="First remove neurons and channels without inputs or without use.",
     )
     return flags

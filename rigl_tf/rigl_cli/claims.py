@@ -22,12 +22,11 @@ def parser():
     """Returns the parser of the flags."""
     flags = program.Parser("claims", __doc__)
     flags.add(
-        "--claim",
-        type=lambda text: text.split(","),
-        default=[],
+        "claim",
+        type=list,
         help="Numbers of claims, separated by commas; all by default.",
     )
-    flags.add("--report", action="store_true", help="Train nothing.")
+    flags.add("report", type=bool, help="Train nothing.")
     run_flags.add(flags)
     paper_flags.add_on(flags)
     return flags

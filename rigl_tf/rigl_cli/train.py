@@ -32,50 +32,47 @@ PROGRESS = ("none", "bar", "line")
 def parser():
     """Returns the parser of the flags."""
     flags = program.Parser("train", __doc__)
-    flags.add("--task", help="Name of a task, or the path of a gin file.")
-    flags.add("--method", help="Name of a sparse method, or dense.")
+    flags.add("task", help="Name of a task, or the path of a gin file.")
+    flags.add("method", help="Name of a sparse method, or dense.")
     flags.add(
-        "--list",
-        action="store_true",
+        "list",
+        type=bool,
         help="Print the tasks and methods, and stop.",
     )
     flags.add(
-        "--smoke",
-        action="store_true",
+        "smoke",
+        type=bool,
         help="Train for a few steps; data sets that need preparation are "
         "random data.",
     )
     flags.add(
-        "--set",
-        "--gin_bindings",
-        "--gin_param",
-        metavar="BINDING",
-        action="append",
-        default=[],
+        "set",
+        "gin_bindings",
+        "gin_param",
+        type=tuple,
         help="A binding, such as 'SPARSITY = 0.9'. May be repeated.",
     )
     flags.add(
-        "--gin_file",
-        action="append",
-        default=[],
+        "gin_file",
+        type=tuple,
         help="Path of a gin file. May be repeated.",
     )
     flags.add(
-        "--output_dir",
+        "output_dir",
         help="Directory of the run; must not contain another run.",
     )
     flags.add(
-        "--seed",
+        "seed",
         type=int,
         help="Seed of weights, masks, data order and updates.",
     )
     flags.add(
-        "--resume",
-        action="store_true",
+        "resume",
+        type=bool,
         help="Continue the run in --output_dir.",
     )
     flags.add(
-        "--strategy",
+        "strategy",
         choices=STRATEGIES,
         default="none",
         help="Devices to train on: one (none), all of this machine (mirrored), "
@@ -83,12 +80,12 @@ def parser():
         "(tpu).",
     )
     flags.add(
-        "--checkpoint_every",
-        type=program.positive,
+        "checkpoint_every",
+        type=program.COUNT,
         help="Steps between two checkpoints; by default, every 30 seconds.",
     )
     flags.add(
-        "--progress",
+        "progress",
         choices=PROGRESS,
         default="bar",
         help="Progress output: nothing, a bar, or one line per epoch.",
