@@ -37,7 +37,7 @@ def run(name, flags, resume_hint):
     2. With RIGL_TF_TRACEBACK in the environment, the traceback is printed, too.
 
     Args:
-        name: String, name of a module of `rigl_tf.bin`.
+        name: String, name of a module of `rigl_tf/bin`.
         flags: Parsed flags.
         resume_hint: String, how to resume a run that was stopped.
     """

@@ -160,7 +160,7 @@ def version():
 
 
 def run(parser, resume_hint="continue it with --resume"):
-    """Parses the flags, then runs the program in `rigl_tf.bin`; exits.
+    """Parses the flags, then runs the program in `rigl_tf/bin`; exits.
 
     Args:
         parser: `Parser`.

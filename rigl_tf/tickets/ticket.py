@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+from collections.abc import Iterator
 from typing import Any
 
 import keras
@@ -143,7 +144,7 @@ class Ticket:
         }
 
     @contextlib.contextmanager
-    def all_active_in(self, model: keras.Model):
+    def all_active_in(self, model: keras.Model) -> Iterator[SparseModel]:
         """Makes a model sparse, with all connections active, in a context."""
         with left_alone(model):
             yield self._all_active(model, 0)

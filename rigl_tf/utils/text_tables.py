@@ -69,8 +69,8 @@ def terminal(rows: Sequence[Sequence[str]]) -> str:
     Example:
 
     >>> print(terminal([("claim", "runs"), ("RigL is better. " * 7, "7")]))
-    claim: RigL is better. RigL is better. RigL is better. RigL is better. RigL
-        is better. RigL is better. RigL is better.
+    claim: RigL is better. RigL is better. RigL is better. RigL is better. RigL is
+        better. RigL is better. RigL is better.
     runs: 7
     """
     whole = markdown(rows)
