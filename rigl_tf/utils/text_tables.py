@@ -68,9 +68,9 @@ def terminal(rows: Sequence[Sequence[str]]) -> str:
 
     Example:
 
-    >>> print(terminal([("claim", "runs"), ("RigL is better. " * 7, "7")]))
-    claim: RigL is better. RigL is better. RigL is better. RigL is better. RigL is
-        better. RigL is better. RigL is better.
+    >>> print(terminal([("claim", "runs"), ("Claims are long. " * 7, "7")]))
+    claim: Claims are long. Claims are long. Claims are long. Claims are long.
+        Claims are long. Claims are long. Claims are long.
     runs: 7
     """
     whole = markdown(rows)

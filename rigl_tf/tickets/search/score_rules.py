@@ -136,11 +136,12 @@ class BernoulliScores(ScoreRule, registered_name="Drawn"):
 
     def select(self, model):
         step = tf.cast(tf.convert_to_tensor(model.step), tf.int64)
+        seed = tf.convert_to_tensor(model.sparse_step.seed_variable)
         kernels = sparse_wrapper.sparse_kernels(model.network)
         return [
             tf.random.stateless_uniform(
                 kernel.variable.shape,
-                tf.stack([tf.constant(model.seed + i, tf.int64), step]),
+                tf.stack([seed + i, step]),
                 dtype=score.dtype,
             )
             < tf.convert_to_tensor(score)
