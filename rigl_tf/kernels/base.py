@@ -138,8 +138,7 @@ class SparseKernel(abc.ABC):
         Returns:
             Float tensor of this shape, or `None` for zeros.
         """
-        seed = tf.random.fold_in(masks.seed_pair(inputs.seed), 2)
-        return inputs.grow_init(self, shape, gradient, seed=seed)
+        return inputs.grow_init(self, shape, gradient, seed=inputs.seed)
 
     def signs(self, seed: Seed) -> np.ndarray:
         """Returns the signs of the weights, random where a weight is zero.

@@ -25,10 +25,13 @@ def apply_gradients(state, batch):
         for i, kernel in enumerate(state.kernels)
         if kernel.variable.trainable and places[i] is not None
     ]
+    progress = None
+    if algorithm.perturbs_gradient or algorithm.tracks_gradient:
+        progress = state.progress()
     for i in trained:
         kernel, gradient = state.kernels[i], gradients[places[i]]
         if algorithm.perturbs_gradient:
-            view = kernel.view(mask_update.inputs_of(state, batch, i))
+            view = kernel.view(mask_update.inputs_of(state, batch, i, progress))
             extra = algorithm.perturb(view, optimizer.learning_rate)
             if extra is not None:
                 extra = tensors.masked(extra, view.mask)
@@ -40,7 +43,9 @@ def apply_gradients(state, batch):
         dense = mask_update.loss_gradients(state, batch)
         for i in trained:
             view = state.kernels[i].view(
-                mask_update.inputs_of(state, batch, i, gradient=dense[i])
+                mask_update.inputs_of(
+                    state, batch, i, progress, gradient=dense[i]
+                )
             )
             state.momenta[i].assign(algorithm.track(view))
     if num_batches > 1:

@@ -75,6 +75,8 @@ class GrowInit(Config):
         """
         if self.kind == "zeros":
             return None
+        # Not the numbers that choose connections.
+        seed = tf.random.fold_in(masks.seed_pair(seed), 2)
         if self.kind == "gradient":
             values = gradient()
         elif self.kind == "random":

@@ -39,11 +39,13 @@ def update_masks(state, batch):
         return
     flows = _of_all_replicas(batch)
     kernels = [state.kernels[i] for i in updated]
+    progress = state.progress()
     inputs = [
         inputs_of(
             state,
             batch,
             i,
+            progress,
             gradient=gradients[i],
             flows=[f for f in flows if f.variable is kernel.variable],
             structure=state.structure,
@@ -115,13 +117,14 @@ def loss_gradients(state, batch):
     ]
 
 
-def inputs_of(state, batch, i, **others) -> UpdateInputs:
+def inputs_of(state, batch, i, progress, **others) -> UpdateInputs:
     """Returns the inputs of an update of a kernel, except its weights.
 
     Args:
         state: `SparseStep`.
         batch: `Batch`.
         i: Integer, the index of the kernel in `state.kernels`.
+        progress: `state.progress()`, computed once for all kernels.
         **others: Further attributes of `UpdateInputs`.
     """
     momentum = None
@@ -138,7 +141,7 @@ def inputs_of(state, batch, i, **others) -> UpdateInputs:
             tf.stack([tf.convert_to_tensor(state.seed_variable), i]),
             tf.convert_to_tensor(state.step),  # pyright: ignore[reportArgumentType]
         ),
-        progress=state.progress(),
+        progress=progress,
         **others,
     )
 
