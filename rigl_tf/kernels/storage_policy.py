@@ -161,20 +161,25 @@ def _pays(kernel, sparsity, structure):
     has_numba = importlib.util.find_spec("numba") is not None
     layout = kernel.layout
     size = math.prod(layout.kernel_shape)
-    is_convolution = hasattr(kernel.layer, "kernel_size")
-    if is_convolution and has_numba and structure.is_unstructured:
+    is_in_blocks = isinstance(structure, Blocks)
+    if is_in_blocks and min(structure.rows, structure.columns) < _LEAST_BLOCK:
+        return False
+    if hasattr(kernel.layer, "kernel_size") and has_numba:
+        channels = layout.inputs, layout.outputs
+        if is_in_blocks and (
+            layout.inputs % structure.rows or layout.outputs % structure.columns
+        ):
+            return False
         return (
             sparsity >= _LEAST_SPARSITY_OF_CONVOLUTIONS
-            and min(layout.inputs, layout.outputs) >= _LEAST_CHANNELS
+            and min(channels) >= _LEAST_CHANNELS
             and (layout.kernel_positions > 1 or size >= _LEAST_SIZE_OF_1X1)
         )
     if layout.kernel_positions > 1:
         return False
     least = _LEAST_SPARSITY[has_numba]
-    if isinstance(structure, Blocks):
+    if is_in_blocks:
         least = _LEAST_SPARSITY_OF_BLOCKS
-        if min(structure.rows, structure.columns) < _LEAST_BLOCK:
-            return False
     return size >= _LEAST_SIZE and sparsity >= least
 
 
