@@ -2,7 +2,8 @@
 
 Forward and backward through one convolution (with respect to its inputs, too),
 how many times faster than Keras's Conv2D with the same threads, and
-milliseconds. All are measured in turns, medians over rounds. SparseProp and
+milliseconds of the processor with one thread. All are measured in turns,
+medians over rounds. SparseProp and
 PyTorch are in an environment of their own, which needs a C++ compiler:
 
     python -m venv peer
@@ -19,12 +20,12 @@ import argparse
 import contextlib
 import json
 import os
+import statistics
 import subprocess
 import sys
 import time
 
 from convolutions import BATCH
-from convolutions import in_turns
 from convolutions import layer_step
 from sparse_training import table
 from sparse_training import threaded
@@ -60,9 +61,9 @@ def serve(inputs, outputs, taps, stride, size, sparsity):
         dense.weight *= torch.rand_like(dense.weight) >= sparsity
 
     def step(layer):
-        start = time.perf_counter()
-        torch.autograd.grad(layer(x), [x, *layer.parameters()], dy)
-        return time.perf_counter() - start
+        return seconds(
+            lambda: torch.autograd.grad(layer(x), [x, *layer.parameters()], dy)
+        )
 
     sparse = [SparseConv2d.from_dense(dense, is_on) for is_on in (False, True)]
     for layer in (dense, *sparse):
@@ -75,7 +76,7 @@ def serve(inputs, outputs, taps, stride, size, sparsity):
 
 
 @contextlib.contextmanager
-def peer_steps(python, threads, arguments):
+def peer_steps(python, arguments):
     """Yields functions that take a step of each peer, none without Python."""
     if python is None:
         yield []
@@ -86,7 +87,7 @@ def peer_steps(python, threads, arguments):
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-        env={**os.environ, "OMP_NUM_THREADS": str(threads)},
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
     )
     if process.stdout.readline().strip() != "ready":
         raise SystemExit(f"{python} cannot run SparseProp.")
@@ -102,17 +103,28 @@ def peer_steps(python, threads, arguments):
         process.wait()
 
 
-def rows(python, threads, sparsity, rounds):
+def seconds(step):
+    """Seconds of the processor that a step takes."""
+    start = time.process_time()
+    step()
+    return time.process_time() - start
+
+
+def rows(python, sparsity, rounds):
     """Rows of the table."""
-    threaded(threads)
+    threaded(1)
     for inputs, outputs, taps, stride, size in LAYERS:
         steps = [
             layer_step(inputs, size, stride, of_step, None, outputs, taps)
             for of_step in (0, sparsity)
         ]
         arguments = inputs, outputs, taps, stride, size, sparsity
-        with peer_steps(python, threads, arguments) as of_peers:
-            dense, *others = in_turns([*steps, *of_peers], rounds)
+        steps = [lambda step=step: seconds(step) for step in steps]
+        with peer_steps(python, arguments) as of_peers:
+            times = [
+                [step() for step in (*steps, *of_peers)] for _ in range(rounds)
+            ]
+        dense, *others = map(statistics.median, zip(*times, strict=True))
         yield (
             f"{inputs} to {outputs}, {taps}x{taps}, stride {stride}",
             f"{1000 * dense:.1f}",
@@ -127,7 +139,6 @@ def main():
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--peer", help="Python with SparseProp")
-    parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--sparsity", type=float, default=0.95)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--serve", help="what the peer's process does")
@@ -136,7 +147,7 @@ def main():
         serve(*json.loads(flags.serve))
         return
     head = ["layer", "Keras, ms", "rigl_tf", *(PEERS if flags.peer else ())]
-    table(head, rows(flags.peer, flags.threads, flags.sparsity, flags.rounds))
+    table(head, rows(flags.peer, flags.sparsity, flags.rounds))
 
 
 if __name__ == "__main__":

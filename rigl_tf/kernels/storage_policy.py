@@ -20,7 +20,7 @@ STORAGES = ("dense", "active", "auto")
 _LEAST_SIZE = 2**20  # connections, active or not
 _LEAST_SPARSITY_OF_BLOCKS = 0.75
 _LEAST_SPARSITY = {True: 0.85, False: 0.95}  # with numba, without
-_LEAST_SPARSITY_OF_CONVOLUTIONS = 0.75
+_LEAST_SPARSITY_OF_CONVOLUTIONS = {True: 0.8, False: 0.75}  # in blocks, not
 _LEAST_SIZE_OF_1X1 = 2**16  # connections, active or not
 _LEAST_CHANNELS = 16
 _LEAST_BLOCK = 16  # rows, and columns
@@ -171,7 +171,7 @@ def _pays(kernel, sparsity, structure):
         ):
             return False
         return (
-            sparsity >= _LEAST_SPARSITY_OF_CONVOLUTIONS
+            sparsity >= _LEAST_SPARSITY_OF_CONVOLUTIONS[is_in_blocks]
             and min(channels) >= _LEAST_CHANNELS
             and (layout.kernel_positions > 1 or size >= _LEAST_SIZE_OF_1X1)
         )
