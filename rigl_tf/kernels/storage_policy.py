@@ -20,7 +20,7 @@ STORAGES = ("dense", "active", "auto")
 _LEAST_SIZE = 2**20  # connections, active or not
 _LEAST_SPARSITY_OF_BLOCKS = 0.75
 _LEAST_SPARSITY = {True: 0.85, False: 0.95}  # with numba, without
-_LEAST_SPARSITY_OF_CONVOLUTIONS = 0.75
+_LEAST_SPARSITY_OF_CONVOLUTIONS = {True: 0.8, False: 0.75}  # in blocks, not
 _LEAST_SIZE_OF_1X1 = 2**16  # connections, active or not
 _LEAST_CHANNELS = 16
 _LEAST_BLOCK = 16  # rows, and columns
@@ -161,20 +161,25 @@ def _pays(kernel, sparsity, structure):
     has_numba = importlib.util.find_spec("numba") is not None
     layout = kernel.layout
     size = math.prod(layout.kernel_shape)
-    is_convolution = hasattr(kernel.layer, "kernel_size")
-    if is_convolution and has_numba and structure.is_unstructured:
+    is_in_blocks = isinstance(structure, Blocks)
+    if is_in_blocks and min(structure.rows, structure.columns) < _LEAST_BLOCK:
+        return False
+    if hasattr(kernel.layer, "kernel_size") and has_numba:
+        channels = layout.inputs, layout.outputs
+        if is_in_blocks and (
+            layout.inputs % structure.rows or layout.outputs % structure.columns
+        ):
+            return False
         return (
-            sparsity >= _LEAST_SPARSITY_OF_CONVOLUTIONS
-            and min(layout.inputs, layout.outputs) >= _LEAST_CHANNELS
+            sparsity >= _LEAST_SPARSITY_OF_CONVOLUTIONS[is_in_blocks]
+            and min(channels) >= _LEAST_CHANNELS
             and (layout.kernel_positions > 1 or size >= _LEAST_SIZE_OF_1X1)
         )
     if layout.kernel_positions > 1:
         return False
     least = _LEAST_SPARSITY[has_numba]
-    if isinstance(structure, Blocks):
+    if is_in_blocks:
         least = _LEAST_SPARSITY_OF_BLOCKS
-        if min(structure.rows, structure.columns) < _LEAST_BLOCK:
-            return False
     return size >= _LEAST_SIZE and sparsity >= least
 
 

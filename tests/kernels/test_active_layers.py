@@ -263,7 +263,8 @@ def test_auto_stores_what_is_active_where_that_pays():
         assert stored == {**DENSE, **WINDOW, "large": "ActiveKernel"}
     for sparsity in (0.8, 0.9):
         stored = auto(sparsity=sparsity, structure=Blocks(32, 32))
-        assert stored == {**DENSE, "large": "BlockKernel"}
+        blocks = dict.fromkeys(("window", "large"), "BlockKernel")
+        assert stored == {**DENSE, **blocks}
 
 
 @pytest.mark.parametrize(
@@ -275,6 +276,7 @@ def test_auto_stores_what_is_active_where_that_pays():
         {"algorithm": rigl_tf.algorithms.GradualPruning()},
         {"structure": Filters()},
         {"structure": Blocks(1, 4)},
+        {"structure": Blocks(24, 24)},  # which divide no layer's channels
     ],
 )
 def test_auto_stores_zeros_where_it_does_not_pay_or_cannot_be(kwargs):
@@ -378,7 +380,7 @@ def test_positions_that_are_none_are_refused(tmp_path):
 
 def test_it_multiplies_without_numba(monkeypatch):
     monkeypatch.setitem(sys.modules, "numba", None)
-    for name in ("numba_csr_matmul", "numba_conv"):
+    for name in ("numba_csr_matmul", "numba_conv", "numba_block_conv"):
         monkeypatch.delitem(
             sys.modules, f"rigl_tf.kernels.ops.{name}", raising=False
         )
