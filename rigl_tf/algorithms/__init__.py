@@ -25,6 +25,9 @@ from rigl_tf.algorithms.rewire import Rewire as Rewire
 from rigl_tf.algorithms.rigl import RigL as RigL
 from rigl_tf.algorithms.rigl import RigLSG as RigLSG
 from rigl_tf.algorithms.rigl import RigLSM as RigLSM
+from rigl_tf.algorithms.saliency_pruning import (
+    SaliencyPruning as SaliencyPruning,
+)
 from rigl_tf.algorithms.snfs import SNFS as SNFS
 from rigl_tf.algorithms.sparse_evolutionary import SET as SET
 from rigl_tf.algorithms.static import Static as Static
@@ -48,6 +51,7 @@ ALGORITHMS = {
     "chts": CHTs,
     "ac_dc": ACDC,
     "movement_pruning": MovementPruning,
+    "saliency_pruning": SaliencyPruning,
 }
 
 

@@ -34,7 +34,7 @@ class Rule:
             all kernels; as many as its `"budget"` lacks; or `"nothing"`.
         keep: String, the scores of the connections to keep: `"magnitude"`;
             `"sign"`, the weight times its first sign; `"mest"`; `"drawn"` by
-            magnitude; or `"movement"`.
+            magnitude; `"movement"`; or `"saliency"`.
         drops_fraction: Boolean, whether the fraction counts.
         part: Function from the step and the last update to the part of the
             final sparsity that is reached.
@@ -73,6 +73,9 @@ RULES = {
     ),
     # The last of the updates is sparse.
     "movement_pruning": Rule("budget", share="nothing", keep="movement"),
+    "saliency_pruning": Rule(
+        "budget", share="nothing", replaces_step=True, keep="saliency"
+    ),
     "ac_dc": Rule(
         "global",
         share="budget",
@@ -280,7 +283,9 @@ class Training:
         active = [int(np.sum(mask)) for mask in before]
         drops = [
             min(number, a - 1)
-            for number, a in zip(self._num_drop(active), active, strict=True)
+            for number, a in zip(
+                self._num_drop(active, gradients), active, strict=True
+            )
         ]
         kept = [
             highest(self._strength(i, gradients), mask, np.sum(mask) - drop)
@@ -316,10 +321,11 @@ class Training:
             "magnitude": np.abs(kernel),
             "sign": kernel * self.signs[i],
             "movement": self.means[i],
+            "saliency": np.abs(kernel * gradients[i]),
             "mest": np.abs(kernel) + self.pull * np.abs(gradients[i]),
         }[self.rule.keep]
 
-    def _num_drop(self, active):
+    def _num_drop(self, active, gradients):
         if self.rule.drop == "fraction":
             fraction = self.fraction(self.step)
             return [math.floor(fraction * a) for a in active]
@@ -339,7 +345,12 @@ class Training:
             for k, b in zip(self.kernels, self.budgets, strict=True)
         ]
         if self.rule.drop == "global" and sum(granted) <= sum(active):
-            ranked = np.concatenate([np.abs(k).ravel() for k in self.kernels])
+            ranked = np.concatenate(
+                [
+                    self._strength(i, gradients).ravel()
+                    for i in range(len(self.kernels))
+                ]
+            )
             active_now = np.concatenate([m.ravel() for m in self.masks])
             best = highest(ranked, active_now, sum(granted))
             ends = np.cumsum([k.size for k in self.kernels])[:-1]

@@ -325,10 +325,13 @@ def test_every_step_of_mest_with_a_soft_bound():
     )
 
 
-def test_every_step_of_pruning_all_kernels_together():
+@pytest.mark.parametrize(
+    "name", ["gradual_pruning", "movement_pruning", "saliency_pruning"]
+)
+def test_every_step_of_pruning_all_kernels_together(name):
     assert_same_steps(
-        "gradual_pruning",
-        rule=reference.Rule(drop="global", share="nothing"),
+        name,
+        rule=dataclasses.replace(reference.RULES[name], drop="global"),
         hyperparameters={"scope": "global"},
         sparsity=0.45,
     )

@@ -409,6 +409,22 @@ def test_movement_pruning_drops_what_moves_to_zero_fastest():
     np.testing.assert_array_equal(after, [0, 1, 1, 0])
 
 
+@in_every_storage
+def test_saliency_pruning_drops_what_the_loss_depends_on_least(stored):
+    after = mask_after_update(
+        algorithms.SaliencyPruning(),
+        weight=[2.0, -1.0, 0.5, 0.0],
+        mask=[1, 1, 1, 0],
+        gradient=[0.1, -0.5, 0.6, 9.0],
+        num=0,
+        stored=stored,
+        budget=2,
+    )
+
+    # The scores are 0.2, 0.5 and 0.3.
+    np.testing.assert_array_equal(after, [0, 1, 1, 0])
+
+
 def test_an_unknown_scope_is_refused():
     with pytest.raises(ValueError, match="scope='model'"):
         algorithms.GradualPruning(scope="model")

@@ -504,6 +504,8 @@ def test_training_follows_the_formulas_of_the_appendix():
     assert flops.training("rigl", 2, 10, interval=4) == (4 * 6 + 14) / 5
     # A dense gradient at every step: 2 f_s + f_d.
     assert flops.training("snfs", 2, 10) == 14
+    # Pruning uses gradients of active connections only.
+    assert flops.training("movement_pruning", 2, 10) == 6
 
 
 def test_training_refuses_an_unknown_method():

@@ -19,12 +19,14 @@ from hypothesis import strategies as st
 import rigl_tf
 from rigl_tf.modeling import schedule_resolution
 from rigl_tf.sparsity import schedules
+from rigl_tf.sparsity.schedules import Alternating
 from rigl_tf.sparsity.schedules import Constant
 from rigl_tf.sparsity.schedules import ConstantSparsity
 from rigl_tf.sparsity.schedules import Cosine
 from rigl_tf.sparsity.schedules import InversePower
 from rigl_tf.sparsity.schedules import PerLayer
 from rigl_tf.sparsity.schedules import PiecewiseConstant
+from rigl_tf.sparsity.schedules import PiecewiseSparsity
 from rigl_tf.sparsity.schedules import PolynomialSparsity
 from rigl_tf.sparsity.schedules import UpdateSchedule
 from rigl_tf.training import longer_training
@@ -494,6 +496,12 @@ def test_the_schedule_of_tfmot_is_accepted_and_agrees():
         (lambda: PiecewiseConstant({0: 0.3, "5": 0.1}), r"such as"),
         (lambda: PiecewiseConstant({0: 0.3, 1.5: 0.1}), r"counts steps.*=1.5"),
         (lambda: PiecewiseConstant({0: 0.3, -1: 0.1}), r"at least 0.*=-1"),
+        (lambda: PiecewiseSparsity({5: 0.1}), r"step 0.*sparsities=\{5: 0.1\}"),
+        (lambda: PiecewiseSparsity({0: 1.0}), r"`sparsities`.*\[0, 1\)"),
+        (lambda: Alternating(0.9, period=0), "`period` .*period=0"),
+        (lambda: Alternating(1.0), r"`final`.*\[0, 1\)"),
+        (lambda: Alternating(0.9)(3), "must have a `period`"),
+        (lambda: PolynomialSparsity(0.9, end_fraction=0), "end_fraction=0"),
         (lambda: PolynomialSparsity(0.9, power=-1), "power=-1"),
         (lambda: PolynomialSparsity(0.9, power="3"), "power='3'"),
         (
@@ -530,6 +538,52 @@ def test_sparsity_may_fall_where_that_is_wanted():
     assert values(schedule, [0, 5, 10]) == pytest.approx([0.8, 0.65, 0.5])
     assert schedules.falls(schedule)
     assert not schedules.falls(PolynomialSparsity(0.5, initial=0.5))
+
+
+def test_sparsity_may_change_in_steps_and_knows_its_range():
+    rises = PiecewiseSparsity({0: 0.88, 90: 0.89, 120: 0.9})
+    falls = PiecewiseSparsity({0: 0.0, 10: 0.9, 20: 0.5})
+
+    steps = [0, 89, 90, 119, 120, 10**6]
+    assert values(rises, steps) == [0.88, 0.88, 0.89, 0.89, 0.9, 0.9]
+    assert not schedules.falls(rises) and schedules.falls(falls)
+    assert schedules.initial_sparsity(rises) == 0.88
+    assert schedules.lowest_sparsity(falls) == 0.0
+    assert schedules.final_sparsity(falls) == 0.5
+
+
+def test_sparsity_may_alternate():
+    schedule = Alternating(0.9, period=10, end_step=50)
+
+    # Sparse at 50, so dense from 40, sparse from 30, and so on.
+    steps = [9, 10, 19, 20, 30, 39, 40, 49, 50, 1000]
+    expected = [0.0, 0.9, 0.9, 0.0, 0.9, 0.9, 0.0, 0.0, 0.9, 0.9]
+    assert values(schedule, steps) == expected
+    assert [float(schedule(tf.constant(step))) for step in steps] == expected
+    assert schedules.falls(schedule)
+    assert schedules.final_sparsity(schedule) == 0.9
+    assert schedules.initial_sparsity(Alternating(0.9)) == 0.0
+
+
+def test_a_polynomial_may_end_before_the_last_update():
+    schedule = schedules.resolve_steps(
+        PolynomialSparsity(0.9, end_fraction=0.5),
+        UpdateSchedule(100, begin_step=200, end_step=1000),
+    )
+
+    # Updates from 200 to 900, and half of them is 550.
+    assert (schedule.begin_step, schedule.end_step) == (200, 550)
+
+
+@pytest.mark.parametrize("sparsity", [0.0, 0.3, 0.6, 0.9])
+def test_layers_reach_their_budgets_in_proportion(sparsity):
+    counts = schedules.budgets_at(sparsity, 0.9, [1000, 500], [50, 100])
+
+    parts = [950 * sparsity / 0.9, 400 * sparsity / 0.9]
+    assert [int(count) for count in counts] == [
+        1000 - int(parts[0] + 1e-6),
+        500 - int(parts[1] + 1e-6),
+    ]
 
 
 @pytest.mark.parametrize("part", [0, 1.5, math.nan, "half"])
