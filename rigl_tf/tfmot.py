@@ -16,8 +16,10 @@ from keras import layers as kl
 
 from rigl_tf._keras_compat import all_layers
 from rigl_tf.algorithms import GradualPruning
+from rigl_tf.algorithms import scores
 from rigl_tf.modeling.convert import sparsify
 from rigl_tf.modeling.sparse_model import SparseModel
+from rigl_tf.sparsity import masks
 from rigl_tf.sparsity import schedules
 from rigl_tf.sparsity.distributions import check_sparsity
 from rigl_tf.typing import Integer
@@ -200,7 +202,7 @@ def prune_low_magnitude(
         warnings.filterwarnings("ignore", "All connections of .* start active")
         model = sparsify(
             to_prune,
-            GradualPruning(keep_ties=True),
+            _KeepTies(),
             sparsity=schedules.PerLayerSparsity(
                 {key: _BeforeBatch(each) for key, each in by_layer.items()}
             ),
@@ -213,6 +215,17 @@ def prune_low_magnitude(
         {kernel.name: _first_mask(model, kernel) for kernel in model.kernels}
     )
     return model
+
+
+@dataclasses.dataclass(frozen=True)
+class _KeepTies(GradualPruning, registered_name="TfmotKeepTies"):
+    """Pruning that keeps all weights that equal the smallest one it keeps."""
+
+    def allocate(self, views, request):
+        return [
+            _count_with_ties(view, budget)
+            for view, budget in zip(views, request.budgets, strict=True)
+        ]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -244,6 +257,16 @@ def _is_due(schedule, step: Any) -> Any:
     if schedule.end_step != -1:
         is_due &= step <= schedule.end_step
     return is_due
+
+
+def _count_with_ties(view, budget):
+    """Counts the active weights that are at least as large as a budget's."""
+    sizes = scores.magnitude(view)
+    num_drop = tf.maximum(masks.count(view.mask) - tf.cast(budget, tf.int64), 0)
+    threshold = masks.drop_threshold(view.mask, sizes, num_drop)
+    kept = masks.mask_after_drop(view.mask, sizes, threshold)
+    smallest = tf.reduce_min(tf.where(kept, sizes, sizes.dtype.max))
+    return masks.count(tf.logical_and(view.mask, sizes >= smallest))
 
 
 def _num_kept(size, sparsity):

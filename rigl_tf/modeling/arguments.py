@@ -242,14 +242,7 @@ def as_sparsity(
         wanted = dict(sparsity)
         only_prunes = algorithm.follows_sparsity and not algorithm.regrows
         if only_prunes and any(map(callable, wanted.values())):
-            sparsity = schedules.PerLayerSparsity(
-                {
-                    pattern: value
-                    if callable(value)
-                    else schedules.PolynomialSparsity(value)
-                    for pattern, value in wanted.items()
-                }
-            )
+            sparsity = _schedule_of_each_layer(wanted)
             wanted = {
                 pattern: schedules.final_sparsity(each)
                 for pattern, each in sparsity.schedules.items()
@@ -263,13 +256,7 @@ def as_sparsity(
         if algorithm.follows_sparsity:
             return algorithm.sparsity_schedule(float(sparsity)), distribution
         return float(sparsity), distribution
-    if isinstance(sparsity, (type, UpdateSchedule, *_DROP_FRACTIONS)):
-        raise TypeError(
-            "`sparsity` must be a number in [0, 1), a dictionary from names of "
-            "layers to such numbers, or a schedule, for example "
-            f"`PolynomialSparsity(0.9)`. {_right_argument(sparsity)}"
-            f"Received: sparsity={sparsity!r}."
-        )
+    _check_is_schedule(sparsity, "sparsity")
     if not algorithm.follows_sparsity:
         raise ValueError(
             f"{type(algorithm).__name__} keeps the sparsity constant, so "
@@ -283,6 +270,32 @@ def as_sparsity(
             f"Received: sparsity={sparsity!r}. Use `GradualPruning()`."
         )
     return sparsity, distribution
+
+
+def _schedule_of_each_layer(
+    by_layer: Mapping[str, Any],
+) -> schedules.PerLayerSparsity:
+    """Returns the schedules of a dictionary; a number rises to itself."""
+    found = {}
+    for pattern, value in by_layer.items():
+        name = f"sparsity[{pattern!r}]"
+        if callable(value):
+            _check_is_schedule(value, name)
+        else:
+            check_sparsity(value, name)
+            value = schedules.PolynomialSparsity(float(value))
+        found[pattern] = value
+    return schedules.PerLayerSparsity(found)
+
+
+def _check_is_schedule(value: Any, name: str) -> None:
+    if isinstance(value, (type, UpdateSchedule, *_DROP_FRACTIONS)):
+        raise TypeError(
+            f"`{name}` must be a number in [0, 1), a dictionary from names of "
+            "layers to such numbers, or a schedule, for example "
+            f"`PolynomialSparsity(0.9)`. {_right_argument(value)}"
+            f"Received: {name}={value!r}."
+        )
 
 
 def _algorithm_name(name: str) -> str:

@@ -125,6 +125,9 @@ def test_a_sparsity_of_one_layer_must_not_fall():
     [
         ("rigl", {"a": LINEAR}, ValueError, "Only an algorithm that prunes"),
         (PRUNING, {"x": LINEAR}, ValueError, "`sparsity` matches no layer"),
+        (PRUNING, {"a": LINEAR, "b": 90}, ValueError, r"sparsity\['b'\]=90"),
+        (PRUNING, {"a": PolynomialSparsity}, TypeError, "Pass an instance"),
+        ("ac_dc", {"a": LINEAR}, ValueError, "ranks the weights|Only an algo"),
         (
             algorithms.GradualPruning("global"),
             {"a": LINEAR},
