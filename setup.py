@@ -17,6 +17,7 @@ setuptools.setup(
         "rigl_cli": "rigl_tf/rigl_cli",
         "rigl_tf.gin_configs": "gin_configs",
     },
+    include_package_data=False,  # but what is listed here
     package_data={
         "rigl_tf": ["py.typed"],  # for type checkers
         "rigl_tf.gin_configs": ["**/*.gin", "**/*.toml"],

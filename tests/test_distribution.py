@@ -104,7 +104,6 @@ def test_the_wheel_from_the_source_distribution_runs_anywhere(tmp_path):
         "docs",
         "gin_configs",
         "requirements.txt",
-        "rigl_cli",
         "rigl_tf",
         "tests",
     }

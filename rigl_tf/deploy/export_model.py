@@ -22,6 +22,7 @@ from rigl_tf.deploy.formats import FORMATS
 from rigl_tf.modeling.convert import densified
 from rigl_tf.modeling.sparse_wrapper import sparse_layers
 from rigl_tf.typing import PathLike
+from rigl_tf.utils import extras
 from rigl_tf.utils import text_tables
 from rigl_tf.utils import validation
 
@@ -250,9 +251,9 @@ def _write(spec, format, model, path, signature):
         with _running(format, spec, model, path):
             run = spec.load(path)
     except ImportError as error:
-        raise ImportError(
+        raise extras.MissingExtra(
             f"The format {format!r} needs a package that is not installed "
-            f"({error}): pip install 'rigl_tf[export]'."
+            f"({error}): pip install 'rigl-tf[export]'."
         ) from error
     if not spec.has_signature:
         # A class may rename the inputs of each of its models.

@@ -1,6 +1,7 @@
 """The export formats, each with functions to write and to load a file."""
 
 import dataclasses
+import re
 import warnings
 from collections.abc import Callable
 
@@ -12,6 +13,7 @@ from rigl_tf.analysis import signatures
 from rigl_tf.deploy import compact
 from rigl_tf.deploy import litert
 from rigl_tf.deploy import loading
+from rigl_tf.deploy import onnx_ops
 from rigl_tf.deploy import unwrapping
 from rigl_tf.utils import durable
 
@@ -90,7 +92,8 @@ def _load_saved_model(path):
 
 
 def _write_onnx(model, path, signature):
-    with warnings.catch_warnings():
+    onnx_ops.register()
+    with onnx_ops.quiet(), warnings.catch_warnings():
         # tf2onnx uses types that NumPy has removed.
         warnings.simplefilter("ignore", FutureWarning)
         model.export(
@@ -104,7 +107,17 @@ def _write_onnx(model, path, signature):
 def _load_onnx(path):
     import onnxruntime
 
-    session = onnxruntime.InferenceSession(str(path))
+    try:
+        session = onnxruntime.InferenceSession(str(path))
+    except Exception as error:  # onnxruntime has its own exceptions
+        missing = re.search(r"No Op registered for (\w+)", str(error))
+        if missing is None:
+            raise
+        raise ValueError(
+            f"The model uses TensorFlow's operation {missing[1]!r}, which "
+            "tf2onnx cannot convert to ONNX. Nothing was written. Use another "
+            "format."
+        ) from error
     inputs = [each.name for each in session.get_inputs()]
     names = [each.name for each in session.get_outputs()]
     # tf2onnx keeps the keys of dictionaries. It keeps the order of lists, and

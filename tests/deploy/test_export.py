@@ -128,6 +128,32 @@ def test_nothing_is_written_over(tmp_path):
     assert (tmp_path / "model.keras").read_text() == "mine"
 
 
+@pytest.mark.parametrize("format", ["keras", "saved_model"])
+def test_a_file_is_replaced_if_that_is_asked_for(format, tmp_path):
+    network = keras.Sequential([keras.Input((4,)), kl.Dense(2)])
+    path = rigl_tf.export(network, tmp_path / "model", format).path
+    network.layers[0].bias.assign([1.0, 2.0])
+
+    rigl_tf.export(network, tmp_path / "model", format, overwrite=True)
+
+    (y,) = FORMATS[format].load(path)([np.zeros((1, 4))])
+    np.testing.assert_array_equal(y, [[1.0, 2.0]])
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_only_a_saved_model_is_a_directory_to_replace(tmp_path):
+    network = keras.Sequential([keras.Input((4,)), kl.Dense(2)])
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "notes.txt").write_text("mine")
+
+    with pytest.raises(FileExistsError, match="not a SavedModel"):
+        rigl_tf.export(
+            network, tmp_path / "model", "saved_model", overwrite=True
+        )
+
+    assert (tmp_path / "model" / "notes.txt").read_text() == "mine"
+
+
 def test_an_unknown_format_is_refused(tmp_path):
     with pytest.raises(ValueError, match="format.*onyx"):
         rigl_tf.export(NETWORKS["functional"](), tmp_path / "model", "onyx")
@@ -136,7 +162,7 @@ def test_an_unknown_format_is_refused(tmp_path):
 def test_what_has_to_be_installed_is_said(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "zstandard", None)
 
-    with pytest.raises(ImportError, match="install 'rigl_tf.export.'"):
+    with pytest.raises(ImportError, match="install 'rigl-tf.export.'"):
         rigl_tf.export(NETWORKS["functional"](), tmp_path / "model", "compact")
 
 

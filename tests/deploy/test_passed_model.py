@@ -212,11 +212,21 @@ def test_a_format_that_cannot_run_the_model_is_named(tmp_path):
     words = np.array([["a", "b", "c"]])
 
     with pytest.raises(
-        ValueError, match="format 'onnx' cannot be run: Invalid"
+        ValueError, match="'StringToHashBucketFast', which tf2onnx cannot"
     ):
         rigl_tf.export(of_strings(), tmp_path / "model", "onnx", words)
 
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_exact_gelu_is_exported_to_onnx(tmp_path):
+    network = keras.Sequential(
+        [keras.Input((8,)), kl.Dense(16, "gelu"), kl.Dense(3)]
+    )
+
+    exported = rigl_tf.export(network, tmp_path / "model", "onnx")
+
+    assert exported.largest_difference < 1e-6
 
 
 def test_outputs_of_other_types_are_compared():
