@@ -36,8 +36,8 @@ SAYS = {
     ),
     "fashion_mnist": (
         "images of (28, 28, 1)",
-        "| fashion | dense           |              | 0        |",
-        "| fashion | rigl            | ERK          | 0.995    |",
+        "| fashion | dense  |              | 0        |",
+        "| fashion | rigl   | ERK          | 0.995    |",
     ),
     "find_a_ticket": (
         "dense: test accuracy",
