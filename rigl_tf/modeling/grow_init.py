@@ -76,16 +76,16 @@ class GrowInit(Config):
         if self.kind == "zeros":
             return None
         # Not the numbers that choose connections.
-        seed = tf.random.fold_in(masks.seed_pair(seed), 2)
+        folded: Any = tf.random.fold_in(masks.seed_pair(seed), 2)
         if self.kind == "gradient":
             values = gradient()
         elif self.kind == "random":
-            values = random_numbers.normal(masks.random_scores(shape, seed))
+            values = random_numbers.normal(masks.random_scores(shape, folded))
             values *= _deviation_of_active(kernel)
         else:
             sample = _initial_sample(kernel)
             chosen = tf.random.stateless_uniform(
-                shape, seed, 0, len(sample), tf.int32, alg="philox"
+                shape, folded, 0, len(sample), tf.int32, alg="philox"
             )
             values = tf.gather(sample, chosen)
         return self.scale * values

@@ -57,6 +57,8 @@ FINDERS = {
     "imp": tickets.IMP(0.8, epochs=1),
     "lr_rewinding": tickets.LearningRateRewinding(0.8, epochs=1),
     "one_shot_lottery": tickets.OneShotLottery(epochs=4),
+    "sparse_gpt": tickets.SparseGPT(),
+    "wanda": tickets.Wanda(),
 }
 # One epoch is the same in all kinds of data; arrays are shuffled by epoch.
 SEVERAL_EPOCHS = ("gem_miner", "one_shot_lottery")
