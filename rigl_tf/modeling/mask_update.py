@@ -92,14 +92,17 @@ def loss_gradients(state, batch):
     """
     optimizer = batch.optimizer
     num_batches = optimizer_slots.accumulation_steps(optimizer)
+    scale = optimizer_slots.loss_scale(optimizer)
+    is_scaled = not isinstance(scale, float | int) or scale != 1
 
     def gradient_of(kernel, place):
         variable = kernel.variable
         gradient = tf.convert_to_tensor(batch.gradients[place])
         gradient = tf.cast(gradient, kernel.view_dtype)
-        gradient /= tf.cast(
-            optimizer_slots.loss_scale(optimizer), gradient.dtype
-        )
+        if batch.is_total:
+            return gradient
+        if is_scaled:  # a division needs memory
+            gradient /= tf.cast(scale, gradient.dtype)
         if num_batches > 1:
             sum_so_far = optimizer_slots.accumulated(optimizer, variable)
             gradient += tf.cast(sum_so_far, gradient.dtype)

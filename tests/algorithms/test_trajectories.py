@@ -242,7 +242,9 @@ def test_every_step_with_adam(name):
 
 
 @pytest.mark.few(2)
-@pytest.mark.parametrize("name", ["rigl", "set", "granet", "snfs", "deepr"])
+@pytest.mark.parametrize(
+    "name", ["rigl", "set", "granet", "mest", "snfs", "deepr"]
+)
 def test_every_step_of_two_batches(name):
     """A batch with NaN does not count."""
     model = assert_same_steps(
