@@ -108,8 +108,8 @@ class Product(conv_matmul.BlocksAsMatmul, numba_block_matmul.Product):
         forward, _ = _compiled(self._columns, self._rows)
         forward(dy, turned, read_by, to_inputs, _parts(), _by_position(dx))
         _, backward = _compiled(self._rows, self._columns)
-        most_pairs = max(_CACHE // (x.shape[2] + dy.shape[2]), _PAIRS)
-        backward(x, dy, read, to_outputs, _parts(), most_pairs, dvalues)
+        group = max(_CACHE * len(x) // (x.size + dy.size + 1), 1)
+        backward(x, dy, read, to_outputs, _parts(), group, dvalues)
         return dx, dvalues
 
     def _reads_of(self, active):
@@ -226,38 +226,40 @@ def _compiled(height, width):
                         pixel = y[examples[lane], positions[lane]]
                         simd_rows.store(pixel, o, row)
 
-    def backward(x, dy, read, reads, most, most_pairs, dvalues):
+    def backward(x, dy, read, reads, most, group, dvalues):
         num, count, _ = dy.shape
         number = len(reads.blocks)
         parts = min(most, number)
+        # Pictures of few positions are taken several at a time.
+        several, pieces = max(_PAIRS // max(count, 1), 1), -(-count // _PAIRS)
         for part in numba.prange(parts):
             seen = np.empty((_PAIRS, height), np.float32)
             above = np.empty((_PAIRS, width), np.float32)
             start, stop = part * number // parts, (part + 1) * number // parts
-            for first in range(0, num * count, most_pairs):
-                last = min(first + most_pairs, num * count)
+            for first in range(0, num, group):
+                last = min(first + group, num)
                 for k in range(start, stop):
                     source, target = reads.sources[k], reads.targets[k]
                     gradient = dvalues[reads.blocks[k]]
-                    for begin in range(first, last, _PAIRS):
-                        end = min(begin + _PAIRS, last)
-                        example, position = divmod(begin, count)
+                    for step in range(-(-(last - first) // several) * pieces):
+                        begin = first + step // pieces * several
+                        piece = step % pieces * _PAIRS
                         pairs = 0
-                        for _ in range(begin, end):
-                            at = read[reads.taps[k], position]
-                            if at >= 0:
-                                row = simd_rows.load(
-                                    x[example, at], source, height
-                                )
-                                simd_rows.store(seen[pairs], 0, row)
-                                row = simd_rows.load(
-                                    dy[example, position], target, width
-                                )
-                                simd_rows.store(above[pairs], 0, row)
-                                pairs += 1
-                            position += 1
-                            if position == count:
-                                example, position = example + 1, 0
+                        for example in range(begin, min(begin + several, last)):
+                            for position in range(
+                                piece, min(piece + _PAIRS, count)
+                            ):
+                                at = read[reads.taps[k], position]
+                                if at >= 0:
+                                    row = simd_rows.load(
+                                        x[example, at], source, height
+                                    )
+                                    simd_rows.store(seen[pairs], 0, row)
+                                    row = simd_rows.load(
+                                        dy[example, position], target, width
+                                    )
+                                    simd_rows.store(above[pairs], 0, row)
+                                    pairs += 1
                         for i in range(0, height, rows):
                             total = simd_rows.load(gradient[i], 0, of_rows)
                             for pair in range(pairs):
