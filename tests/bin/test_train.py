@@ -81,7 +81,7 @@ def test_a_run_prints_its_row_and_no_complaints(trained):
     _, stdout, stderr = trained
 
     row, text = stdout.split("\n\n")
-    assert row.startswith("task: digits_mlp\nmethod: rigl\n")
+    assert "| digits_mlp | rigl   |" in row
     assert text.startswith("The run is in run. Next:\n  rigl-report --runs=run")
     assert lines_of(stderr) == []
     assert "Path not found" not in stderr

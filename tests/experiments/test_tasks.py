@@ -14,7 +14,7 @@ from rigl_tf.papers import table_runs
 
 # Parameters of the network, epochs.
 TASKS = {
-    "fashion_mlp": (266_610, 8),
+    "fashion_mlp": (266_610, 5),
     "fashion_lenet5": (44_426, 8),
     "fashion_resnet": (67_208, 5),
     "fashion_mlp_1568": (6_166_954, 100),

@@ -114,7 +114,8 @@ def test_a_dense_run_records_a_dense_model(task, tmp_path):
         "training_dense": 3 * per_example,
         "convention": "macs2",
     }
-    assert set(record.versions) == {"tensorflow", "keras", "numpy"}
+    versions = {"python", "rigl_tf", "tensorflow", "keras", "numpy"}
+    assert set(record.versions) == versions
     figures = [path.name for path in (tmp_path / "figures").iterdir()]
     assert figures == ["accuracy.png"]
     assert results.read(tmp_path / "record.json") == record

@@ -27,6 +27,8 @@ MODULES = (
 ELSEWHERE = {
     # TFDS hides its progress bars, but does not tell whether they are hidden.
     ("datasets/_digits.py", "tensorflow_datasets.core.utils"),
+    # TFDS has no other way to subclass a builder under its own name.
+    ("datasets/idx_builder.py", "tensorflow_datasets.core"),
     ("datasets/_digits.py", "_active"),
     # numba's documentation of intrinsics refers to these.
     ("kernels/ops/simd_rows.py", "numba.core"),

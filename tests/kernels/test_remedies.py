@@ -168,12 +168,12 @@ devices._visible_device_list.append(gpu)
 devices._memory_growth_map[gpu] = None
 {remedy}
 import keras, rigl_tf
-from rigl_tf.experiments import run_record
+from rigl_tf.experiments import provenance
 network = keras.Sequential([keras.Input((6,)), keras.layers.Dense(4)])
 model = rigl_tf.sparsify(network, "static", sparsity=0.5, storage="active")
 model.compile("sgd", "mse")
 model.fit(np.zeros((2, 6)), np.zeros((2, 4)), verbose=0)
-print(len(tf.config.list_physical_devices("GPU")), run_record._device())
+print(len(tf.config.list_physical_devices("GPU")), provenance.device())
 """
 
 
