@@ -140,7 +140,7 @@ def sweep(directory, rigl, static):
 
 def begun(directory):
     """The runs that train or have been stopped, or are finished."""
-    return sorted(path.parent for path in directory.rglob("logs"))
+    return sorted(path.parent for path in directory.rglob("config.gin"))
 
 
 def finished(directory):
