@@ -11,14 +11,14 @@ for predictions.
 """
 
 import argparse
+import functools
 import json
 import resource
 import statistics
-import subprocess
-import sys
 import time
 
 import numpy as np
+import sparse_training
 from sparse_training import table
 from sparse_training import threaded
 
@@ -33,6 +33,11 @@ NETWORKS = {
     "ResNet-50": ("resnet50", 100),
 }
 INTERVAL = 100  # steps between two updates
+
+
+in_own_process = functools.partial(
+    sparse_training.in_own_process, script=__file__
+)
 
 
 def in_turns(functions, rounds, clock=time.perf_counter):
@@ -227,17 +232,6 @@ def peak(threads, name, sparsity, storage):
         step()
     after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return (after - before) / 1024
-
-
-def in_own_process(*arguments):
-    """What one of the functions above returns, called in a new process."""
-    output = subprocess.run(
-        [sys.executable, __file__, "--one", json.dumps(arguments)],
-        stdout=subprocess.PIPE,
-        text=True,
-        check=True,
-    ).stdout
-    return json.loads(output.splitlines()[-1])
 
 
 def layer_rows(threads, rounds):

@@ -230,10 +230,10 @@ def fit(storage, sparsity, threads):
     }
 
 
-def in_own_process(*arguments):
-    """What one of the functions above returns, called in a new process."""
+def in_own_process(*arguments, script=__file__):
+    """What a function of the script returns, called in a new process."""
     output = subprocess.run(
-        [sys.executable, __file__, "--one", json.dumps(arguments)],
+        [sys.executable, script, "--one", json.dumps(arguments)],
         stdout=subprocess.PIPE,
         text=True,
         check=True,
