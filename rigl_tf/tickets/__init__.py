@@ -9,6 +9,9 @@ from rigl_tf.tickets.calibration.reconstruction import (
 )
 from rigl_tf.tickets.calibration.sparse_gpt import SparseGPT as SparseGPT
 from rigl_tf.tickets.calibration.wanda import Wanda as Wanda
+from rigl_tf.tickets.iterative.after_training import (
+    AfterTraining as AfterTraining,
+)
 from rigl_tf.tickets.iterative.imp import IMP as IMP
 from rigl_tf.tickets.iterative.imp import (
     LearningRateRewinding as LearningRateRewinding,
@@ -53,4 +56,5 @@ TICKETS = {
     "one_shot_lottery": OneShotLottery,
     "wanda": Wanda,
     "sparse_gpt": SparseGPT,
+    "after_training": AfterTraining,
 }

@@ -61,6 +61,9 @@ def run_cost(method, **measured):
         (tickets.SmartRatioSearch(LAYERS), 8 * 90 / 4),
         (tickets.SmartRatioSearch(LAYERS, TILTS, 4), 4 * 8 * 90 / 4),
         (tickets.SmartRatioTuned(epochs=2), 2 * 90),
+        # The dense training, and two forward passes of a third of three.
+        (tickets.AfterTraining(epochs=2), 2 * 90),
+        (tickets.AfterTraining(tickets.Wanda(num_samples=6)), 8 * 90 + 2),
         (
             tickets.SmartRatioTuned(
                 tickets.SmartRatioSearch(LAYERS, TILTS, 4, epochs=3)

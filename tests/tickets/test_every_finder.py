@@ -55,10 +55,12 @@ FINDERS = {
     "wanda": tickets.Wanda(),
     "wanda at once": tickets.Wanda(sequential=False, distribution="lamp"),
     "sparse_gpt": tickets.SparseGPT(),
+    "after_training": tickets.AfterTraining(epochs=1),
+    "after_training by wanda": tickets.AfterTraining(tickets.Wanda(), epochs=1),
 }
 # Finders whose tickets have new weights.
 NEW_WEIGHTS = ("edge_popup", "gem_miner", "imp warm", "lr_rewinding")
-NEW_WEIGHTS += ("sparse_gpt",)
+NEW_WEIGHTS += ("sparse_gpt", "after_training")
 # Finders that do not keep exactly a quarter: the least and most connections.
 ABOUT = {
     "gem_miner": (0, 42),
@@ -413,6 +415,27 @@ def test_learning_rate_rewinding_keeps_trained_weights():
     ticket = found("lr_rewinding")
     moved = np.abs(ticket.weights[0] - MODEL.get_weights()[0])
     assert moved[ticket.masks["first"]].max() > 0.05
+
+
+def test_what_is_found_after_training_has_the_trained_weights():
+    """Its masks are those of the finder alone in the trained network."""
+    name = "after_training by wanda"
+    ticket, model = found(name), small.network()
+    model.set_weights(ticket.weights)
+    moved = np.abs(ticket.weights[0] - MODEL.get_weights()[0])
+    assert moved.max() > 0.05
+    trainer = small.make_trainer(model, DATA)
+    alone = tickets.Wanda().find(model, DATA, 0.25, 0, trainer)
+    for kernel, mask in alone.masks.items():
+        np.testing.assert_array_equal(mask, ticket.masks[kernel])
+    assert len(ticket.history["loss"]) == FINDERS[name].epochs
+
+
+def test_a_finder_after_training_must_be_one():
+    with pytest.raises(TypeError, match=r"such as `Wanda\(\)`.*finder='wanda'"):
+        tickets.AfterTraining("wanda")
+    with pytest.raises(ValueError, match="'invert' does not apply to IMP"):
+        tickets.AfterTraining(tickets.IMP()).validate_check("invert")
 
 
 def test_the_rounds_are_in_the_history():

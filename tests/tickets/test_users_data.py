@@ -59,6 +59,7 @@ FINDERS = {
     "one_shot_lottery": tickets.OneShotLottery(epochs=4),
     "sparse_gpt": tickets.SparseGPT(),
     "wanda": tickets.Wanda(),
+    "after_training": tickets.AfterTraining(tickets.Wanda(), epochs=1),
 }
 # One epoch is the same in all kinds of data; arrays are shuffled by epoch.
 SEVERAL_EPOCHS = ("gem_miner", "one_shot_lottery")
