@@ -339,7 +339,11 @@ def _record_calls(layer, name, calls, padded):
         flat = keras.tree.flatten(list(arguments.values()))
         tensors = [t for t in flat if tf.is_tensor(t)]
         inputs = [tuple(t.shape) for t in tensors]
-        bare = [padded.get(t.ref(), tuple(t.shape)) for t in tensors]
+        bare = [
+            # Variables and sparse tensors are never the output of padding.
+            padded.get(t.ref() if isinstance(t, tf.Tensor) else None, shape)
+            for t, shape in zip(tensors, inputs, strict=True)
+        ]
         result = keras.tree.flatten(outputs)[0]
         if isinstance(layer, _PADDING) and any(
             isinstance(other, _CONVOLUTIONS) for _, other, *_ in calls

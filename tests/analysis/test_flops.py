@@ -551,6 +551,22 @@ def test_a_subclassed_model_needs_an_input_shape():
     assert flops.inference(model, input_shape=(5,)).flops() == 2 * 5 * 3
 
 
+def test_a_layer_may_be_called_with_a_variable():
+    """As a layer of HGQ2 calls its quantizer with its kernel."""
+
+    class Quantized(keras.layers.Dense):
+        def build(self, input_shape):
+            self.quantizer = keras.layers.Activation("tanh")
+            super().build(input_shape)
+
+        def call(self, inputs):
+            return keras.ops.matmul(inputs, self.quantizer(self._kernel))
+
+    model = keras.Sequential([keras.Input((5,)), Quantized(3, use_bias=False)])
+
+    assert flops.inference(model).flops() == 2 * 5 * 3
+
+
 def test_a_model_that_is_built_by_counting_is_counted_once():
     assert flops.inference(Subclassed(), input_shape=(5,)).flops() == 30
 
