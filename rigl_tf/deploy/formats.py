@@ -15,6 +15,7 @@ from rigl_tf.deploy import litert
 from rigl_tf.deploy import loading
 from rigl_tf.deploy import onnx_ops
 from rigl_tf.deploy import unwrapping
+from rigl_tf.utils import archives
 from rigl_tf.utils import durable
 
 
@@ -51,9 +52,14 @@ def _with_batch_size(model, signature):
     return signature.with_open_batch()
 
 
-def _write_keras(model, path):
+def _write_keras_dense(model, path):
     with unwrapping.uncompiled(model), durable.replacing(path) as partial:
         model.save(partial)
+
+
+def _write_keras(model, path):
+    _write_keras_dense(model, path)
+    archives.compress(path)
 
 
 def _load_keras(path):
@@ -141,9 +147,9 @@ def _load_compact(path):
     return equivalence.runner(compact.read(path))
 
 
-_KERAS = Format(".keras", _write_keras, _load_keras)
+_KERAS_DENSE = Format(".keras", _write_keras_dense, _load_keras)
 FORMATS = {
-    "keras": _KERAS,
+    "keras": Format(".keras", _write_keras, _load_keras, _KERAS_DENSE),
     "saved_model": Format(
         "", _write_saved_model, _load_saved_model, has_signature=True
     ),
@@ -156,5 +162,5 @@ FORMATS = {
         litert.advice,
         has_signature=True,
     ),
-    "compact": Format(".rigl", _write_compact, _load_compact, _KERAS),
+    "compact": Format(".rigl", _write_compact, _load_compact, _KERAS_DENSE),
 }

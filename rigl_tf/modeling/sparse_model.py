@@ -1,6 +1,7 @@
 """The sparse model: its parts, and how it compiles, trains and saves."""
 
 import contextlib
+import os
 from collections.abc import Iterable
 from collections.abc import Sequence
 from typing import Any
@@ -29,6 +30,7 @@ from rigl_tf.sparsity.schedules.updates import UpdateSchedule
 from rigl_tf.sparsity.structures.base import Structure
 from rigl_tf.typing import Schedule
 from rigl_tf.typing import SparsitySchedule
+from rigl_tf.utils import archives
 from rigl_tf.utils import optimizer_slots
 from rigl_tf.utils import refusals
 from rigl_tf.utils import tensors
@@ -341,6 +343,12 @@ class SparseModel(
         refusals.refuse_to_quantize(self.name)
 
     # Saving.
+
+    def save(self, filepath, *args, **kwargs):
+        """Saves as Keras does; zeros take almost no room in a `.keras` file."""
+        super().save(filepath, *args, **kwargs)
+        if str(filepath).endswith(".keras") and os.path.isfile(filepath):
+            archives.compress(filepath)
 
     def export(self, *args, **kwargs):
         """Exports the network for serving, as `keras.Model.export` does."""
