@@ -53,8 +53,9 @@ def _shorten_finder(finder):
         # An argument that is `None`, such as a period, stays `None`.
         if field.name in _LESS and getattr(finder, field.name)
     }
-    if hasattr(finder, "start"):
-        less["start"] = _shorten_finder(finder.start)
+    for name in ("start", "finder"):
+        if hasattr(finder, name):
+            less[name] = _shorten_finder(getattr(finder, name))
     if hasattr(finder, "schedule"):
         less["schedule"] = _OFTEN
     return dataclasses.replace(finder, **less)
