@@ -11,9 +11,7 @@ Two conventions are available. Both count one example.
   first convolution makes a larger image.
 """
 
-import contextlib
 import dataclasses
-import inspect
 import math
 import warnings
 from collections.abc import Mapping
@@ -21,11 +19,11 @@ from collections.abc import Sequence
 from typing import Self
 
 import keras
-import tensorflow as tf
 from keras import layers as kl
 
 from rigl_tf import _keras_compat
 from rigl_tf import algorithms
+from rigl_tf.analysis import layer_calls
 from rigl_tf.modeling import sparse_wrapper
 from rigl_tf.modeling.arguments import as_algorithm
 from rigl_tf.sparsity import kernel_layout
@@ -35,17 +33,7 @@ from rigl_tf.utils.validation import check_number
 
 CONVENTIONS = ("macs2", "micronet")
 
-_CONVOLUTIONS = (
-    kl.Conv1D,
-    kl.Conv2D,
-    kl.Conv3D,
-    kl.DepthwiseConv1D,
-    kl.DepthwiseConv2D,
-    kl.SeparableConv1D,
-    kl.SeparableConv2D,
-)
 _TRANSPOSED = (kl.Conv1DTranspose, kl.Conv2DTranspose, kl.Conv3DTranspose)
-_PADDING = (kl.ZeroPadding1D, kl.ZeroPadding2D, kl.ZeroPadding3D)
 _CELLS = (kl.SimpleRNNCell, kl.LSTMCell, kl.GRUCell)
 _ATTENTION = (kl.MultiHeadAttention, kl.GroupQueryAttention)
 
@@ -193,20 +181,20 @@ def inference(
     masked = {id(kernel.source): kernel for kernel in kernels}
     costs = {}
     attention = 0
-    for name, layer, inputs, bare, outputs in _calls(network, input_shape):
-        if isinstance(layer, _ATTENTION):
-            attention += _attention_flops(layer, inputs)
+    for call in layer_calls.record(network, input_shape):
+        if isinstance(call.layer, _ATTENTION):
+            attention += _attention_flops(call.layer, call.inputs)
         try:
-            kernel_uses = list(_kernel_uses(layer, inputs, bare, outputs))
+            kernel_uses = list(_kernel_uses(call))
         except TypeError as error:  # a dimension is `None`
             raise ValueError(
-                f"FLOPs need full shapes. Received: {name!r} with input shapes "
-                f"{inputs} and output shape {outputs}. Use fixed dimensions "
-                "instead of `None`."
+                f"FLOPs need full shapes. Received: {call.name!r} with input "
+                f"shapes {call.inputs} and output shape {call.outputs}. Use "
+                "fixed dimensions instead of `None`."
             ) from error
         for variable, owner, uses, same_uses, per_use in kernel_uses:
             kernel = masked.get(id(variable))
-            label = kernel.name if kernel else f"{name}/{variable.name}"
+            label = kernel.name if kernel else f"{call.name}/{variable.name}"
             before = costs.get(id(variable))
             costs[id(variable)] = KernelCost(
                 name=label,
@@ -293,102 +281,16 @@ def _parameters(network):
     return parameters.values()
 
 
-def _calls(network, input_shape):
-    """Records the calls of all layers in one forward pass.
-
-    Returns:
-        List of tuples (path, layer, input shapes, input shapes before padding,
-        output shape).
-    """
-    calls = []
-    padded = {}
-    names = dict(_paths(network, ""))
-    specs = _input_specs(network, input_shape)
-
-    def forward(*args):
-        calls.clear()  # there are two traces if the first creates variables
-        return network(*args, training=False)
-
-    with contextlib.ExitStack() as stack:
-        for layer, name in names.items():
-            stack.enter_context(_record_calls(layer, name, calls, padded))
-        tf.function(forward, autograph=False).get_concrete_function(specs)
-    return calls
-
-
-def _paths(layer, path):
-    for child in _keras_compat.children(layer):
-        # A wrapper has the name of its layer.
-        is_wrapped = isinstance(layer, sparse_wrapper.Sparse)
-        child_path = path if is_wrapped else f"{path}/{child.name}".strip("/")
-        yield child, child_path
-        if not isinstance(child, kl.RNN):  # its cell runs in a loop
-            yield from _paths(child, child_path)
-
-
-@contextlib.contextmanager
-def _record_calls(layer, name, calls, padded):
-    """Records the calls of a layer, and the shapes before zero padding."""
-    call = layer.call
-    signature = inspect.signature(call)
-
-    def recording_call(*args, **kwargs):
-        outputs = call(*args, **kwargs)
-        # Binding sorts arguments by the signature.
-        arguments = signature.bind(*args, **kwargs).arguments
-        flat = keras.tree.flatten(list(arguments.values()))
-        tensors = [t for t in flat if tf.is_tensor(t)]
-        inputs = [tuple(t.shape) for t in tensors]
-        bare = [
-            # Variables and sparse tensors are never the output of padding.
-            padded.get(t.ref() if isinstance(t, tf.Tensor) else None, shape)
-            for t, shape in zip(tensors, inputs, strict=True)
-        ]
-        result = keras.tree.flatten(outputs)[0]
-        if isinstance(layer, _PADDING) and any(
-            isinstance(other, _CONVOLUTIONS) for _, other, *_ in calls
-        ):
-            padded[result.ref()] = inputs[0]
-        calls.append((name, layer, inputs, bare, tuple(result.shape)))
-        return outputs
-
-    with _keras_compat.call_replaced(layer, recording_call):
-        yield
-
-
-def _input_specs(network, input_shape):
-    def spec(shape, dtype="float32"):
-        if any(d is None for d in shape):
-            raise ValueError(
-                f"FLOPs need the full input shape. Received: {shape}. Pass "
-                "`input_shape`, without the batch."
-            )
-        return tf.TensorSpec([1, *shape], dtype)
-
-    if input_shape is not None:
-        return keras.tree.map_shape_structure(spec, input_shape)
-    inputs = getattr(network, "inputs", None)
-    if not inputs:
-        raise ValueError(
-            f"FLOPs need the input shape. Received: {network.name!r} without "
-            "an input shape. Pass `input_shape`, without the batch."
-        )
-    graph = _keras_compat.graph_of(network)
-    return keras.tree.map_structure(
-        lambda tensor: spec(tensor.shape[1:], tensor.dtype),
-        inputs[0] if graph is None else graph.input,
-    )
-
-
-def _kernel_uses(layer, inputs, bare, outputs):
+def _kernel_uses(call):
     """Counts the uses of each kernel in a call of a layer.
 
     Yields:
         The variable, its layer, the number of uses of each weight, the number
         of uses with "same" padding, and the outputs of one use.
     """
+    layer, outputs = call.layer, call.outputs
     if isinstance(layer, kl.RNN):
-        steps = inputs[0][1]
+        steps = call.inputs[0][1]
         for cell in getattr(layer.cell, "cells", [layer.cell]):
             if isinstance(cell, _CELLS):
                 for variable in (cell.kernel, cell.recurrent_kernel):
@@ -403,10 +305,10 @@ def _kernel_uses(layer, inputs, bare, outputs):
         uses = math.prod(outputs) // layer.units
         yield layer.kernel, layer, uses, uses, layer.units
     elif isinstance(layer, _TRANSPOSED):
-        uses = _positions(layer, inputs[0])
+        uses = _positions(layer, call.inputs[0])
         yield layer.kernel, layer, uses, uses, layer.filters
-    elif isinstance(layer, _CONVOLUTIONS):
-        yield from _convolution_uses(layer, bare[0], outputs)
+    elif isinstance(layer, layer_calls.CONVOLUTIONS):
+        yield from _convolution_uses(layer, call.bare[0], outputs)
 
 
 def _convolution_uses(layer, inputs, outputs):
