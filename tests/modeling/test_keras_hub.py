@@ -6,6 +6,7 @@ import pytest
 
 import rigl_tf
 from rigl_tf import algorithms
+from rigl_tf import tickets
 from tests.modeling.comparing import check_equal
 from tests.modeling.comparing import check_nothing_is_lost
 from tests.modeling.comparing import outputs
@@ -115,3 +116,21 @@ def test_a_backbone_is_masked_inside_and_trains(build, tmp_path):
         assert not np.asarray(kernel.weights())[~mask].any()
     assert type(rigl_tf.densify(loaded)) is kind
     check_equal(outputs(reloaded(plain, tmp_path), x), after)
+
+
+@pytest.mark.parametrize("finder", [tickets.Wanda, tickets.SparseGPT])
+@pytest.mark.parametrize("build", BACKBONES, ids=lambda f: f.__name__)
+def test_a_backbone_is_pruned_for_the_inputs_of_its_layers(build, finder):
+    model, x = build()
+    exclude = EXCLUDE if isinstance(x, dict) else ()
+    target = keras.tree.map_structure(np.zeros_like, outputs(model, x))
+    loss = dict.fromkeys(target, "mse") if isinstance(target, dict) else "mse"
+    model.compile(loss=loss)
+
+    ticket = finder().find(model, (x, target), 0.5, exclude=exclude)
+
+    errors = tickets.reconstruction_errors(ticket, model, (x, target))
+    assert errors.keys() == ticket.masks.keys() and len(errors) >= 12
+    for name, mask in ticket.masks.items():
+        assert mask.mean() == 0.5
+        assert 0 < errors[name] < 1
