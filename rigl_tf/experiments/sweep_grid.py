@@ -134,9 +134,9 @@ def grid(
             list of values; or from the names of settings that change
             together, such as `'ALPHA, INTERVAL'`, to a list of tuples.
         tried: Dictionary from a method to a list of lists of bindings, the
-            same number for each method. For each task, every list is tried;
-            the runs of the method use the list with the best validation
-            accuracy.
+            same number for each method, or one list of lists for all methods.
+            For each task, every list is tried; the runs of the method use the
+            list with the best validation accuracy.
         tried_at: Float, the sparsity of the trials.
         tried_seeds: List of integers, the seeds of the trials. Trials do not
             use `settings`.
@@ -149,6 +149,8 @@ def grid(
             `methods`, or `tried` has different numbers of lists.
     """
     settings, tried = settings or {}, tried or {}
+    if not isinstance(tried, dict):
+        tried = dict.fromkeys(methods, tried)
     for name, given in (("settings", settings), ("tried", tried)):
         if not given.keys() <= set(methods):
             raise ValueError(

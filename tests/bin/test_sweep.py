@@ -118,6 +118,22 @@ def test_as_many_settings_are_tried_for_each_method():
         )
 
 
+def test_settings_may_be_tried_for_all_methods():
+    def runs(tried):
+        return sweep_grid.grid(
+            ["t"],
+            ["dense", "snip"],
+            [0.5],
+            [0],
+            tried=tried,
+            tried_at=0.9,
+            tried_seeds=[5],
+        )
+
+    ways = [["A = 1"], ["A = 2"]]
+    assert runs(ways) == runs({"dense": ways, "snip": ways})
+
+
 def test_tasks_come_before_methods():
     runs = sweep_grid.grid(["a", "b"], ["x", "y"], [0.5], [0])
 
