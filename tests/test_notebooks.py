@@ -53,7 +53,7 @@ SAYS = {
         "weights are zero",
         "| saved_model |",
         "| litert      |",
-        "| multi_head_attention/query ",
+        "| multi_head_attention",
     ),
 }
 PICTURES = {
