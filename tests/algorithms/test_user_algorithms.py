@@ -145,6 +145,15 @@ def test_noise_stays_out_of_what_is_not_a_connection(data):
         assert stored == np.count_nonzero(kernel.weights())
 
 
+def test_an_algorithm_that_tracks_gradients_must_say_how(data):
+    @dataclasses.dataclass(frozen=True)
+    class TracksNothing(GrowsAnywhere):
+        tracks_gradient = True
+
+    with pytest.raises(NotImplementedError, match="must override `track`"):
+        trained("dense", TracksNothing(), data, steps=20)
+
+
 @pytest.mark.few(1)
 @pytest.mark.parametrize("stored", ["dense", "active"])
 @pytest.mark.parametrize(

@@ -241,6 +241,15 @@ def test_mest_keeps_small_weights_with_large_gradients(stored):
     assert grown == {2, 3, 4}
 
 
+def test_mest_without_a_weight_of_the_gradient_drops_by_magnitude():
+    mest = algorithms.MEST(gradient_weight=0)
+
+    drop_scores = mest.drop(view([0.9, -0.1], [1, 1]))
+
+    assert not mest.needs_gradient
+    np.testing.assert_allclose(drop_scores, [0.9, 0.1])
+
+
 def test_mest_with_a_soft_bound_drops_to_the_final_sparsity():
     mest = algorithms.MEST()
     layer = view([1.0] * 12 + [0.0] * 88, [1] * 12 + [0] * 88)

@@ -6,6 +6,7 @@ import math
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from keras import layers as kl
 
 import rigl_tf
@@ -111,6 +112,11 @@ WORKED_EXAMPLES = {
         (8, 8, 2),
         kl.SeparableConv2D(5, 3),
         2 * (9 * 2 + 2 * 5) * 6 * 6,
+    ),
+    "channels first": (
+        (2, 8, 7),
+        kl.Conv2D(5, 3, data_format="channels_first"),
+        2 * 9 * 2 * 5 * 6 * 5,
     ),
     "conv1d": ((10, 2), kl.Conv1D(5, 3), 2 * 3 * 2 * 5 * 8),
     "conv1d, causal": (
@@ -530,6 +536,20 @@ def test_an_open_input_shape_must_be_filled_in():
 
     cost = flops.inference(model, input_shape=(8, 8, 2))
     assert cost.flops() == 2 * 9 * 2 * 4 * 6 * 6
+
+
+def test_an_open_shape_inside_a_network_is_named():
+    def without_zeros(x):
+        return tf.boolean_mask(x, tf.reduce_any(x != 0, axis=(0, 2)), axis=1)
+
+    model = sequential(
+        (6, 2),
+        kl.Lambda(without_zeros, output_shape=(None, 2)),
+        kl.Dense(3, name="logits"),
+    )
+
+    with pytest.raises(ValueError, match="full shapes. Received: 'logits'"):
+        flops.inference(model)
 
 
 class Subclassed(keras.Model):

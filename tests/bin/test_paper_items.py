@@ -70,6 +70,26 @@ def test_every_item_lists_a_command_for_every_run(
     assert sum("5e+09 FLOPs per seed" in line for line in lines) == count
 
 
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (["--table=2"], "--table, .* need a paper: pass --paper, one of .*ggr"),
+        (["--paper=gg"], "--paper must be one of .*ggr.*Received: --paper=gg"),
+        (
+            ["--paper=ggr", "--figure=99"],
+            "--figure must be .* has: Figure 1.*Received: --figure=99",
+        ),
+        (
+            ["--paper=ggr", "--table=1", "--figure=1"],
+            "One of --table and --figure must be set.* has: Figure 1",
+        ),
+    ],
+)
+def test_an_item_that_no_paper_has_is_refused(given, message):
+    with pytest.raises(ValueError, match=message):
+        listing.main(command_line.flags("papers", *given))
+
+
 @pytest.mark.parametrize(("name", "item"), TRAINED)
 def test_every_item_lists_its_runs_as_a_sweep(name, item, capsys):
     sweep.main(command_line.flags("sweep", *flags_of(name, item), "--list"))

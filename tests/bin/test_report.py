@@ -103,6 +103,17 @@ def test_no_task_has_the_name_of_a_table(tmp_path, capsys, monkeypatch):
     assert len(written) == 1 + 2 * len(tasks)
 
 
+def test_a_figure_that_cannot_be_drawn_is_named(tmp_path, monkeypatch):
+    def broken(records, path):
+        raise KeyError("loss")
+
+    leave(tmp_path / "one")
+    monkeypatch.setattr(report.plots, "flops", broken)
+
+    with pytest.raises(ValueError, match="broken.png cannot be drawn.*'loss'"):
+        report.show(tmp_path)
+
+
 def test_where_nothing_can_be_written_all_is_printed(
     tmp_path, monkeypatch, capsys
 ):

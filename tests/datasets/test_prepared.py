@@ -12,10 +12,12 @@ import tensorflow_datasets as tfds
 from tensorflow_datasets.core.download import checksums
 
 from rigl_tf import datasets
+from rigl_tf.bin import prepare
 from rigl_tf.bin.prepare import dataset_table
 from rigl_tf.bin.prepare import prepare_dataset
 from rigl_tf.datasets import augment
 from rigl_tf.datasets import prepared
+from tests.bin import command_line
 from tests.datasets import official
 
 NAMES = {
@@ -380,6 +382,25 @@ def test_archives_with_a_known_checksum_are_not_opened_otherwise(
 def test_archives_that_will_not_do(name, archives, error, problem, tmp_path):
     with pytest.raises(error, match=problem):
         prepare_dataset(name, archives, tmp_path)
+
+
+def test_archives_in_two_directories_are_refused(tmp_path):
+    train, validation = official.imagenet2012(tmp_path, ["n01440764"])
+    (tmp_path / "other").mkdir()
+    validation = validation.rename(tmp_path / "other" / validation.name)
+    with pytest.raises(ValueError, match="in one directory.*other/ILSVRC"):
+        prepare_dataset("imagenet2012", [train, validation], tmp_path)
+
+
+def test_the_program_prepares_a_data_set_that_it_knows(monkeypatch, capsys):
+    monkeypatch.setattr(
+        prepare, "prepare_dataset", lambda *given: "/".join(map(str, given))
+    )
+    given = ["--dataset=mnist", "--archive=a", "--data_dir=d"]
+    prepare.main(command_line.flags("prepare", *given))
+    assert capsys.readouterr().out == "mnist is prepared in mnist/['a']/d.\n"
+    with pytest.raises(ValueError, match="mnist.*Received: --dataset=minst"):
+        prepare.main(command_line.flags("prepare", "--dataset=minst"))
 
 
 def test_without_a_network_a_download_ends_at_once(monkeypatch, tmp_path):

@@ -118,6 +118,19 @@ def test_a_file_that_computes_something_else_is_not_kept(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_file_that_cannot_be_run_is_not_kept(tmp_path, monkeypatch):
+    def load(path):
+        raise RuntimeError("no such operator\nand its trace")
+
+    broken = dataclasses.replace(FORMATS["keras"], load=load)
+    monkeypatch.setitem(FORMATS, "keras", broken)
+
+    with pytest.raises(ValueError, match="RuntimeError: no such operator Noth"):
+        rigl_tf.export(NETWORKS["functional"](), tmp_path / "model")
+
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_nothing_is_written_over(tmp_path):
     network = keras.Sequential([keras.Input((16,)), kl.Dense(2)])
     (tmp_path / "model.keras").write_text("mine")

@@ -268,6 +268,7 @@ def test_an_initializer_may_be_ones_own():
         (lambda: models.mobilenet_v1(SMALL, 3, width=0), "`width`"),
         (lambda: models.mobilenet_v2(SMALL, 3, width="1"), "`width`"),
         (lambda: models.gru((5, 1), 3), "must have 1 entries"),
+        (lambda: models.resnet(SMALL, 3, channels=3), "even.*channels=3"),
         (lambda: models.resnet(SMALL, 3, initializer="he"), "'he_normal'"),
     ],
 )

@@ -386,6 +386,24 @@ def test_trials_in_a_row_are_dots(tmp_path):
     assert read(tmp_path / "trials.png").size
 
 
+def test_a_setting_without_trials_has_an_empty_panel(tmp_path):
+    runs = [
+        records.record(
+            sparsity=sparsity,
+            distribution=distribution,
+            settings={"ALPHA": 0.2, "INTERVAL": 100},
+        )
+        for sparsity, distribution in [
+            (0.8, "uniform"),
+            (0.9, "uniform"),
+            (0.8, "erdos_renyi"),
+        ]
+    ]
+    plots.trials(runs, tmp_path / "trials.png")
+
+    assert read(tmp_path / "trials.png").size
+
+
 def test_densities_that_are_all_the_same_have_an_axis(tmp_path):
     history = {"density/a": [0.1, 0.1], "density/b": [0.1, 0.1]}
     plots.density_over_time(

@@ -162,6 +162,7 @@ TICKET = {
         (["ticket"], None, "`ticket` must be a dictionary"),
         (["ticket", "checks"], {"a": 1}, r"`ticket\.checks\.a` must be"),
         (["densities", "k"], "0.5", r"`densities\.k`"),
+        (["versions", "x" * 1001], "1", "a name of at most 1000 characters"),
         (["versions", "x\x1b[2J"], 1, r"`versions\.'x\\x1b\[2J'`"),
         (["schema_version"], None, "`schema_version`"),
         (["more"], 1, "`more` is not a field"),

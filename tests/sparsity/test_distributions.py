@@ -445,12 +445,23 @@ def test_a_misspelt_distribution_is_corrected():
         distributions.get("unifrom")
 
 
+@pytest.mark.parametrize("name", [0.9, None, ["uniform"]])
+def test_a_distribution_without_a_name_is_refused(name):
+    with pytest.raises(TypeError, match=r"`rigl_tf.distributions.*tion="):
+        distributions.get(name)
+
+
 def test_sparsity_0_keeps_everything():
     for share in (uniform, erdos_renyi, erdos_renyi_kernel):
         assert share(LENET_5, 0.0) == pytest.approx([0] * 5, abs=1e-12)
         assert budgets(LENET_5, share(LENET_5, 0.0)) == [
             math.prod(shape) for shape in LENET_5
         ]
+
+
+def test_rounding_makes_no_sparsity_negative():
+    # In floats, 18 / (11 / 18 * 18) * (11 / 18) is more than 1.
+    assert erdos_renyi([(2, 9)], 0.0) == [0.0]
 
 
 @pytest.mark.parametrize("argument", ["custom", "dense"])
@@ -490,6 +501,11 @@ def test_an_impossible_target_shows_a_table_of_layers():
         "| big   | (784, 300) | 0.900000 | 23520  |",
         "| tiny  | (2, 2)     | 0.990000 | 0      |",
     ]
+
+
+def test_budgets_need_a_sparsity_for_each_shape():
+    with pytest.raises(ValueError, match="1 sparsities for 2 shapes"):
+        budgets([(4, 4), (4, 2)], [0.5])
 
 
 def test_nothing_left_to_distribute_is_an_error():

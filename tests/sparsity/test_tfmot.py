@@ -284,6 +284,33 @@ def test_embeddings_are_pruned_and_other_layers_can_be_left_out():
     assert kept == {"table": 6, "hidden": 12}
 
 
+@pytest.mark.parametrize(
+    ("by_layer", "expected"),
+    [
+        (None, {"hidden": 10, "logits": 8}),
+        (
+            {"log*": rigl_tf.tfmot.ConstantSparsity(0.75, 0)},
+            {"hidden": 20, "logits": 4},
+        ),
+    ],
+)
+def test_half_is_pruned_by_default_and_layers_without_a_schedule_stay_dense(
+    by_layer, expected
+):
+    network = keras.Sequential(
+        [
+            keras.Input((5,)),
+            keras.layers.Dense(4, name="hidden"),
+            keras.layers.Dense(4, name="logits"),
+        ]
+    )
+
+    model = rigl_tf.tfmot.prune_low_magnitude(network, by_layer)
+
+    names = [kernel.name for kernel in model.kernels]
+    assert dict(zip(names, model.budgets, strict=True)) == expected
+
+
 def test_a_pruned_model_is_saved_with_its_schedules(tmp_path):
     network = keras.Sequential([keras.Input((4,)), keras.layers.Dense(5)])
     model = rigl_tf.tfmot.prune_low_magnitude(

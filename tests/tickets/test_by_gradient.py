@@ -59,6 +59,14 @@ def test_parts_of_no_examples_are_refused(name):
         FINDERS[name](examples_at_once=0)
 
 
+@pytest.mark.parametrize("name", ["snip", "grasp"])
+def test_more_batches_than_an_epoch_has_are_refused(name):
+    finder, model = FINDERS[name](num_batches=5), two_layers(SPARSE(True))
+
+    with pytest.raises(ValueError, match="need 5 batches.*with 4 batches"):
+        finder.find(model, small.dataset(), 0.5)
+
+
 def mean_square(labels, outputs):
     return tf.reduce_mean((outputs - tf.cast(labels, tf.float32)) ** 2)
 

@@ -158,6 +158,14 @@ def test_a_last_layer_that_takes_all_gets_two_thirds():
     assert kept[1] == pytest.approx(2 / 3 * sum(kept))
 
 
+def test_a_tilt_that_empties_a_layer_is_refused():
+    finder = tickets.SmartRatioSearch(
+        {"first": 0.5, "last": 0.1}, tilts=(((0, 1), 0.1, (0, 1)),)
+    )
+    with pytest.raises(ValueError, match="above 0. Received: tilts=.*Lower"):
+        finder.patterns([0.5, 0.1])
+
+
 def test_version_4_tries_the_144_patterns_of_the_authors():
     names = [f"layer{i}" for i in range(20)]
     imp = [0.45, *[0.08] * 7, *[0.02] * 6, *[0.004] * 5, 0.27]

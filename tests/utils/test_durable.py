@@ -1,5 +1,6 @@
 """Tests of what is on the disk whole, or not at all."""
 
+import errno
 import os
 
 import pytest
@@ -59,3 +60,27 @@ def test_who_is_alone_in_a_directory_clears_it_at_once(tmp_path):
     durable.clear(tmp_path)
 
     assert names(tmp_path) == ["record.json"]
+
+
+def test_only_file_systems_that_sync_no_directory_are_excused(
+    tmp_path, monkeypatch
+):
+    (tmp_path / "file").touch()
+    (tmp_path / "link").symlink_to("nowhere")
+    os.mkfifo(tmp_path / "pipe")
+    synced = []
+
+    def files_only(path, code=errno.EINVAL):
+        if path.is_dir():
+            raise OSError(code, os.strerror(code))
+        synced.append(path.name)
+
+    monkeypatch.setattr(durable, "_fsync", files_only)
+    durable.sync(tmp_path)
+
+    assert synced == ["file"]
+    monkeypatch.setattr(
+        durable, "_fsync", lambda path: files_only(path, errno.EIO)
+    )
+    with pytest.raises(OSError, match="Input/output"):
+        durable.sync(tmp_path)

@@ -23,6 +23,14 @@ def test_a_second_process_is_refused_and_told_who_is_there(tmp_path):
             Lock(tmp_path).__enter__()
 
 
+def test_a_process_that_has_not_signed_holds_a_lock_all_the_same(tmp_path):
+    with Lock(tmp_path):
+        (tmp_path / NAME).write_text("")
+
+        with pytest.raises(FileExistsError, match="in use by another process"):
+            Lock(tmp_path).__enter__()
+
+
 def test_what_a_process_that_died_left_is_no_lock(tmp_path):
     (tmp_path / NAME).write_text('{"pid": 1, "host": "elsewhere"}')
 

@@ -33,6 +33,14 @@ def test_what_is_no_ordinary_file_is_not_read(name, make, tmp_path):
         READERS[name](tmp_path / name)
 
 
+def test_a_file_that_is_too_large_is_not_read(tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "MOST_BYTES", 3)
+    (tmp_path / "record.json").write_text("1234")
+
+    with pytest.raises(ValueError, match="record.json has more than 3 bytes"):
+        files.read(tmp_path / "record.json")
+
+
 def test_long_texts_have_names_that_a_disk_takes(tmp_path):
     texts = ["é" * 200, "é" * 199 + "e", "." * 900, "x" * 120, "\ud800" * 90]
     names = [files.name(text) for text in texts]

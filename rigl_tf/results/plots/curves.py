@@ -10,22 +10,21 @@ with extras.needed("runs"):
     import matplotlib
 
 
-def accuracy(records, path, metric=None):
+def accuracy(records, path):
     """Draws accuracy per epoch: the mean and the range over seeds.
+
+    It is the validation accuracy, or the training accuracy if no run has
+    validation data.
 
     Args:
         records: List of `Record`, all of one task. Each sparsity and
             distribution has a panel; dense runs are in every panel.
         path: Path of the image, such as `"accuracy.png"`.
-        metric: String, a key of `Record.history`. With `None`, this is the
-            validation accuracy, or the training accuracy if no run has
-            validation data.
     """
-    if metric is None:
-        has_validation = any("val_accuracy" in r.history for r in records)
-        metric = "val_accuracy" if has_validation else "accuracy"
-    name = {"val_accuracy": "validation accuracy"}.get(metric, metric)
-    _curves(records, path, metric, 100, f"{name}, %")
+    if any("val_accuracy" in record.history for record in records):
+        _curves(records, path, "val_accuracy", 100, "validation accuracy, %")
+    else:
+        _curves(records, path, "accuracy", 100, "accuracy, %")
 
 
 def flops(records, path):
