@@ -107,7 +107,8 @@ def commands(name, paper, item):
             one = table_runs.make_run(row, number, 0, rows=item.rows)
             parts = [f"--task={row.task}", f"--method={row.method}"]
             for setting in one.bindings(_RUNS):
-                parts += ["--set", shlex.quote(setting)]
+                quoted = shlex.quote(setting.replace("'", '"'))
+                parts += ["--set", quoted]
             parts.append(shlex.quote(f"--output_dir={_RUNS}/{one.path}"))
             lines.append(" ".join(["rigl-train", *parts]))
     if item.rows:

@@ -54,6 +54,8 @@ def find(category, name):
         return names[name]
     close = difflib.get_close_matches(name, names)
     hint = f" Did you mean {close[0]!r}?" if close else ""
+    if pathlib.Path(f"{name}.gin").is_file():
+        hint = f" Did you mean the file '{name}.gin'?"
     raise ValueError(
         f"There is no {_SINGULAR.get(category, category[:-1])} {name!r}.{hint} "
         f"{category.capitalize()}: {', '.join(names)}."
@@ -218,6 +220,8 @@ def _parse(files, bindings):
                 f"{name} has no value yet. Set it: --set '{name} = ...'. "
                 + locations.last_set(name, (), statements)
             )
+        if isinstance(error, ModuleNotFoundError):
+            message += ". For your own module, set PYTHONPATH to its folder"
         raise ValueError(message) from error
 
 

@@ -54,7 +54,8 @@ def show(
     )
     print(text_tables.PRINTED[table_format](rows))
     stem = f"{name} {item.name}".lower().replace(" ", "_")
-    table = directory / f"{stem}.{text_tables.ENDINGS[table_format]}"
+    table_stem = f"{stem}_{files.name(task)}" if task else stem
+    table = directory / f"{table_stem}.{text_tables.ENDINGS[table_format]}"
     files.write(table, text_tables.FORMATS[table_format](rows) + "\n")
     print(f"\nTable: {table}")
     by_task = collections.defaultdict(dict)
@@ -62,8 +63,10 @@ def show(
         for number in range(len(row.settings)):
             for path in find_paths(row, number):
                 by_task[paths[path].task][path] = paths[path]
-    if item.figures and not by_task:
-        print("No figure: none of its runs is finished.")
+    if not by_task:
+        tasks = sorted({record.task for record in paths.values()})
+        hint = f" Its runs train {', '.join(tasks)}: see --on." if tasks else ""
+        print(f"No finished run below {directory} is in this table.{hint}")
     for trained, runs in by_task.items():
         for figure in item.figures:
             filename = f"{stem}_{figure}_{files.name(trained)}.png"

@@ -33,7 +33,7 @@ def parser():
     """Returns the parser of the flags."""
     flags = program.Parser("train", __doc__)
     flags.add("task", help="Name of a task, or the path of a gin file.")
-    flags.add("method", help="Name of a sparse method, or dense.")
+    flags.add("method", help="Name of a method, or the path of a gin file.")
     flags.add(
         "list",
         type=bool,
@@ -88,7 +88,7 @@ def parser():
         "progress",
         choices=PROGRESS,
         default="bar",
-        help="Progress output: nothing, a bar, or one line per epoch.",
+        help="Progress output: none, a bar, or one line per epoch (line).",
     )
     return flags
 

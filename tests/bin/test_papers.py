@@ -342,6 +342,7 @@ def test_commands_can_be_pasted_into_a_shell():
         for line in text.splitlines()
         if line.startswith("rigl-train")
     ]
+    assert """'DISTRIBUTION = "uniform"'""" in text
     places = {command[-1] for command in commands}
     assert len(places) == len(commands) == 32
     sources = [

@@ -232,6 +232,31 @@ def test_an_unknown_name_is_refused_with_those_there_are(kind, name, message):
         config_files.find(kind, name)
 
 
+def test_a_file_in_the_folder_is_proposed_for_its_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.gin").touch()
+
+    with pytest.raises(ValueError, match=r"Did you mean the file 'mine[.]gin'"):
+        config_files.find("methods", "mine")
+
+
+def test_a_module_that_is_not_found_asks_for_its_folder(tmp_path, monkeypatch):
+    (tmp_path / "own_method_of_a_user.py").touch()
+    file = tmp_path / "mine.gin"
+    file.write_text(
+        "from __gin__ import dynamic_registration\n"
+        "import own_method_of_a_user\n"
+    )
+
+    with pytest.raises(ValueError, match="set PYTHONPATH to its folder"):
+        with config_files.parsed([file], []):
+            pass
+
+    monkeypatch.syspath_prepend(tmp_path)
+    with config_files.parsed([file], []):
+        pass
+
+
 def test_there_is_a_sweep():
     assert "digits" in SWEEPS
 

@@ -64,6 +64,20 @@ def test_a_table_has_our_numbers_and_says_what_was_not_run(tmp_path, capsys):
     assert "92.00 ± 1.41" in written
 
 
+def test_a_report_without_on_names_the_task_of_the_runs(tmp_path, capsys):
+    item = PAPER.items["Table 2"]
+    leave(tmp_path, item, "RigL (ERK)", task="digits_mlp")
+    paper_report.show(NAME, item, tmp_path, task="digits_mlp")
+    table = tmp_path / "rigl_reproduction_table_2_digits_mlp.md"
+    before = table.read_text()
+    assert "see --on" not in capsys.readouterr().out
+
+    paper_report.show(NAME, item, tmp_path)
+
+    assert "Its runs train digits_mlp: see --on." in capsys.readouterr().out
+    assert table.read_text() == before
+
+
 def test_runs_of_other_settings_are_other_runs(tmp_path, capsys):
     item = PAPER.items["Table 7"]
     leave(tmp_path, item, "RigL (ERK)", accuracy=0.95)
@@ -121,7 +135,7 @@ def test_a_directory_that_is_not_there_is_no_directory_of_runs(tmp_path):
 def test_nothing_is_drawn_of_nothing(tmp_path, capsys):
     paper_report.show(NAME, PAPER.items["Figure 1"], tmp_path)
 
-    assert "No figure" in capsys.readouterr().out
+    assert "No finished run" in capsys.readouterr().out
     assert not (tmp_path / "figures").exists()
 
 

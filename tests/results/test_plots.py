@@ -404,6 +404,13 @@ def test_a_setting_without_trials_has_an_empty_panel(tmp_path):
     assert read(tmp_path / "trials.png").size
 
 
+@pytest.mark.filterwarnings("error")
+def test_one_sparsity_has_an_axis_of_densities(tmp_path):
+    plots.accuracy_by_density([record("rigl", 0.9)], tmp_path / "p.png")
+
+    assert fraction(read(tmp_path / "p.png"), (255, 255, 255)) < 0.99
+
+
 def test_densities_that_are_all_the_same_have_an_axis(tmp_path):
     history = {"density/a": [0.1, 0.1], "density/b": [0.1, 0.1]}
     plots.density_over_time(

@@ -147,7 +147,9 @@ def _check(record, name):
 
 def _density(record):
     """Returns the density; for a ticket, it may be below the target."""
-    return record.ticket.get("density", 1 - record.sparsity)
+    density = 1 - record.sparsity
+    # Matplotlib warns of a single density just below a power of ten.
+    return record.ticket.get("density", round(density, 9))
 
 
 def _by_density(records, path, value_of, ylabel):
@@ -196,7 +198,7 @@ def _label(group, record):
 
 
 def _density_axis(panel, records):
-    ticks = sorted({1 - r.sparsity for r in records})
+    ticks = sorted({round(1 - r.sparsity, 9) for r in records})
     panel.set_xscale("log")
     panel.set_xticks(ticks, [f"{tick:.3g}" for tick in ticks], fontsize=8)
     panel.set_xticks([], minor=True)
