@@ -149,7 +149,7 @@ def grid(
             `methods`, or `tried` has different numbers of lists.
     """
     settings, tried = settings or {}, tried or {}
-    if not isinstance(tried, dict):
+    if isinstance(tried, list):
         tried = dict.fromkeys(methods, tried)
     for name, given in (("settings", settings), ("tried", tried)):
         if not given.keys() <= set(methods):

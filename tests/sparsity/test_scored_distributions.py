@@ -5,6 +5,8 @@ import functools
 import keras
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import rigl_tf
 from rigl_tf.sparsity import distributions
@@ -104,7 +106,15 @@ def test_a_sparsity_that_empties_a_layer_is_refused():
         lamp([(2, 2)] * 2, 0.9, scores=[np.ones((2, 2))] * 2)
     scores = [outliers(num) for num in (12, 30)]
     with pytest.raises(ValueError, match="Lower `spread`"):
-        owl([(10, 100)] * 2, 0.95, scores=scores)
+        owl([(10, 100)] * 2, 0.95, scores=scores, spread=0.08)
+
+
+@given(st.floats(0.0, 0.999), st.integers(0, 500), st.integers(0, 500))
+def test_owl_has_densities_at_every_sparsity(sparsity, one, two):
+    scores = [outliers(num) for num in (one, two)]
+    sparsities = owl([(10, 100)] * 2, sparsity, scores=scores)
+    assert all(0 <= each < 1 for each in sparsities)
+    assert np.mean(sparsities) == pytest.approx(sparsity)
 
 
 @pytest.mark.parametrize("name", ["lamp", "owl"])

@@ -14,6 +14,8 @@ from rigl_tf.typing import Shape
 from rigl_tf.utils.patterns import block_of
 from rigl_tf.utils.validation import check_number
 
+_SPREAD = 0.08
+
 
 def owl(
     shapes: Sequence[Shape],
@@ -21,7 +23,7 @@ def owl(
     *,
     scores: Sequence[np.ndarray] | None = None,
     outlier_factor: float = 3.0,
-    spread: float = 0.08,
+    spread: float | None = None,
     blocks: Names = (),
     names: Sequence[str] | None = None,
     dense: Names = (),
@@ -43,7 +45,9 @@ def owl(
             model.
         outlier_factor: Float > 0, M in the paper.
         spread: Float >= 0, lambda in the paper: the highest density is twice
-            this number above the lowest.
+            this number above the lowest. By default 0.08, as in the paper, or
+            less, such that every density is in (0, 1]: half of the mean
+            density, or of its distance from 1.
         blocks: Names, or patterns with `*`, that match one block each. Layers
             that match none of them form a block with the layers whose path
             starts with the same name: `block_1/query` and `block_1/key`.
@@ -72,6 +76,8 @@ def owl(
     """
     del first
     check_number("outlier_factor", outlier_factor, "(0, inf)")
+    if spread is None:
+        spread = min(_SPREAD, (1 - sparsity) / 2, sparsity / 2)
     check_number("spread", spread, "[0, inf)")
     fixed, names = fixed_sparsities(shapes, sparsity, names, dense, custom)
     scores = check_scores(scores, shapes, "owl")
