@@ -1,6 +1,7 @@
 """Names, shapes and types of the inputs and outputs of a model."""
 
 import dataclasses
+import keyword
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -171,7 +172,7 @@ def _named(tensors, names):
     taken, unique = set(), []
     for name in names:
         name = re.sub(r"\W", "_", name, flags=re.ASCII)
-        if not name[:1].isalpha():
+        if not name[:1].isalpha() or keyword.iskeyword(name):
             name = f"input_{name}"
         number, candidate = 0, name
         while candidate in taken:

@@ -11,6 +11,7 @@ from rigl_tf.papers import paper_report
 from rigl_tf.results import grouping
 from rigl_tf.results import plots
 from rigl_tf.results import reports
+from rigl_tf.results.plots import curves
 from rigl_tf.utils import files
 from rigl_tf.utils import text_tables
 
@@ -56,15 +57,15 @@ def show(directory, kernel=None, form="markdown"):
     for name, text in tables.items():  # the disk may refuse
         path = directory / f"{name}.{text_tables.ENDINGS[form]}"
         files.write(path, text + "\n")
+        print(f"Table: {path}", flush=True)
     for name, runs in sorted(tasks.items()):
         figures = files.folder(directory, "figures", name)
         for plot in _plots(list(runs.values())):
             _draw(plot, list(runs.values()), figures)
         if kernel in _kernel_names(runs.values()):
-            plots.masks(
-                paper_report.load_kernels(runs, kernel), figures / "masks.png"
-            )
-    print(f"Tables and figures are in {directory} and {directory / 'figures'}.")
+            path = figures / "masks.png"
+            plots.masks(paper_report.load_kernels(runs, kernel), path)
+            print(f"Figure: {path}")
 
 
 def _tables(records, tasks, format_table):
@@ -101,33 +102,37 @@ def _draw(plot, records, folder):
         raise ValueError(
             f"{path} cannot be drawn from these records: {error}"
         ) from error
+    print(f"Figure: {path}", flush=True)
 
 
 def _plots(records):
     """Yields the functions of `results.plots` that apply to the records."""
     groups = grouping.group(records)
-    tuned = grouping.varied_settings(records)
     panels = len(grouping.settings(groups))
+    has_accuracy = all("accuracy" in record.test for record in records)
     if len(groups) <= _MAX_CURVES * panels and panels <= _MAX_PANELS:
-        yield from (
-            plots.accuracy,
-            plots.flops,
-            plots.densities,
-            plots.active,
-        )
-    if any("accuracy" not in record.test for record in records):
+        if has_accuracy:
+            yield plots.accuracy_by_method
+        yield plots.accuracy
+        if any(curves.moves_masks(record) for record in records):
+            yield plots.mask_changes
+        if any(curves.changes(record, "flops") for record in records):
+            yield plots.flops
+        if any(record.densities for record in records):
+            yield plots.densities
+    if not has_accuracy:
         return
     if len({group.sparsity for group in groups} - {0.0}) > 1:
         yield from (plots.accuracy_by_density, plots.accuracy_by_flops)
-        if any(record.ticket for record in records):
-            yield plots.before_by_density
+    if len({r.sparsity for r in records if r.ticket}) > 1:
+        yield plots.before_by_density
     if any(record.ticket.get("checks") for record in records):
         yield plots.checks_by_density
     if "LEARNING_RATE" in grouping.varied_settings(
         grouping.with_learning_rate(records)
     ):
         yield plots.accuracy_by_learning_rate
-    if tuned == ["ALPHA", "INTERVAL"]:
+    if grouping.varied_settings(records) == ["ALPHA", "INTERVAL"]:
         yield plots.trials
 
 

@@ -16,8 +16,7 @@ from rigl_tf.utils import tensors
 class SparsityMonitor(keras.callbacks.Callback):
     """Adds the state of the masks to the logs of every epoch.
 
-    The progress bar, `History` and a `TensorBoard` callback later in the list
-    of callbacks show these values:
+    The progress bar and `History` show these values:
 
     - `sparsity`: fraction of zeros over all masked kernels.
     - `drop_fraction`: fraction of active connections that an update at this
@@ -38,8 +37,9 @@ class SparsityMonitor(keras.callbacks.Callback):
     `steps_per_execution` contains several updates, after the last.
 
     Args:
-        log_dir: Directory of TensorBoard logs: the density of every kernel,
-            and its mask as an image. With `None`, nothing is written.
+        log_dir: Directory of TensorBoard logs, in the groups `sparsity/`,
+            `masks/` and `flops/`: the values above, the sparsity of every
+            kernel, and its mask as an image. With `None`, nothing is written.
 
     Attributes:
         densities: Dictionary from the name of a kernel to its density after
@@ -135,22 +135,35 @@ class SparsityMonitor(keras.callbacks.Callback):
             name: count / size
             for name, count, size in zip(names, active, sizes, strict=True)
         }
+        total = {"sparsity": 1 - sum(active) / sum(sizes)}
+        changes = {
+            "drop_fraction": model.current_drop_fraction(),
+            **{
+                n: count - self._counts[n]
+                for n, count in self._counters().items()
+            },
+            **self._overlap(masks),
+            "explored": _count(self._ever) / sum(sizes),
+        }
+        cost = {}
+        if self._cost is not None:
+            cost["flops"] = self._cost.recount(self.model).ratio()
         if logs is not None:
-            logs["sparsity"] = 1 - sum(active) / sum(sizes)
-            logs["drop_fraction"] = model.current_drop_fraction()
-            for name, count in self._counters().items():
-                logs[name] = count - self._counts[name]
-            logs.update(self._overlap(masks))
-            logs["explored"] = _count(self._ever) / sum(sizes)
-            if self._cost is not None:
-                logs["flops"] = self._cost.recount(self.model).ratio()
+            logs.update({**total, **changes, **cost})
         if self._writer is not None:
+            scalars = {
+                "sparsity/all": total["sparsity"],
+                **{f"sparsity/{n}": 1 - d for n, d in self.densities.items()},
+                **{f"masks/{name}": value for name, value in changes.items()},
+                **{"flops/inference": value for value in cost.values()},
+            }
             with self._writer.as_default(step=epoch):
+                for name, value in scalars.items():
+                    tf.summary.scalar(name, value)
                 for kernel in model.kernels:
-                    tf.summary.scalar(
-                        f"density/{kernel.name}", self.densities[kernel.name]
+                    tf.summary.image(
+                        f"masks/kernel/{kernel.name}", _picture(kernel)
                     )
-                    tf.summary.image(f"mask/{kernel.name}", _picture(kernel))
             self._writer.flush()
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:

@@ -139,6 +139,12 @@ def _load_onnx(path):
 
 
 def _write_compact(model, path):
+    if equivalence.is_stateful(model):
+        raise ValueError(
+            "A file of format 'compact' cannot keep the states of layers. "
+            f"Received: {model.name!r} with states. Nothing was written. Use "
+            "'keras', or build the layers with `stateful=False`."
+        )
     with unwrapping.uncompiled(model):
         compact.write(model, path)
 

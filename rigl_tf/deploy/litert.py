@@ -1,5 +1,6 @@
 """Export to LiteRT, formerly TensorFlow Lite."""
 
+import re
 import tempfile
 import warnings
 
@@ -101,11 +102,11 @@ def _write(model, path, signature, optimizations):
         with durable.replacing(path) as partial:
             partial.write_bytes(_convert(model, signature, optimizations))
     except Exception as error:  # its class is not public
-        layer_advice = _layer_advice(model)
-        if layer_advice is None:
+        advice = _layer_advice(model) or _operation_advice(error)
+        if advice is None:
             raise
         raise ValueError(
-            f"{model.name!r} cannot be converted to 'litert'. {layer_advice}"
+            f"{model.name!r} cannot be converted to 'litert'. {advice}"
         ) from error
 
 
@@ -158,6 +159,19 @@ def _layer_advice(model):
                 "weights with `set_weights`, and export that model."
             )
     return None
+
+
+def _operation_advice(error):
+    """Returns advice on operations that LiteRT does not have, or `None`."""
+    names = re.findall(r"'tf\.(\w+)' op is neither a custom op", str(error))
+    if not names:
+        return None
+    return (
+        f"LiteRT does not have TensorFlow's {', '.join(sorted(set(names)))}. "
+        "Export the model without the layers that need them, such as layers "
+        "for strings, and compute their outputs before; or export it as "
+        "'saved_model'."
+    )
 
 
 def _block_advice(path):

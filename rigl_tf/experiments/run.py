@@ -26,6 +26,7 @@ from rigl_tf.experiments.traced_model import TracedModel
 from rigl_tf.results import plots
 from rigl_tf.results import record_schema
 from rigl_tf.results import tensorboard
+from rigl_tf.results.plots import curves
 from rigl_tf.results.records import Record
 from rigl_tf.training.trainer import Trainer
 from rigl_tf.typing import PathLike
@@ -194,7 +195,7 @@ def train(
                     ),
                 },
             )
-        tensorboard.write(written / "logs", record, written / "figures")
+        tensorboard.write(written / "logs/test", record, written / "figures")
         results.write(written, record)
         durable.sync(written)  # including figures and logs
         if written == output_dir:
@@ -237,7 +238,11 @@ def _draw(record, model, figures):
     plots.accuracy([record], figures / "accuracy.png")
     if record.densities:
         plots.densities([record], figures / "densities.png")
-        plots.density_over_time(record, figures / "density_over_time.png")
+        if curves.moves_masks(record):
+            plots.mask_changes([record], figures / "mask_changes.png")
+        names = [name for name in record.history if name.startswith("density/")]
+        if any(curves.changes(record, name) for name in names):
+            plots.density_over_time(record, figures / "density_over_time.png")
         sparsest = min(model.kernels, key=lambda k: record.densities[k.name])
         plots.masks({sparsest.name: sparsest}, figures / "mask.png")
 
@@ -245,9 +250,8 @@ def _draw(record, model, figures):
 def _callbacks(model, logs):
     """Returns the monitoring callbacks, in order."""
     callbacks = []
-    if hasattr(model, "kernels"):
-        masks = logs and logs / "masks"
-        callbacks.append(SparsityMonitor(log_dir=masks))
-    if logs:
+    if logs:  # first, as the monitor writes its values into groups
         callbacks.append(keras.callbacks.TensorBoard(logs, write_graph=False))
+    if hasattr(model, "kernels"):
+        callbacks.append(SparsityMonitor(log_dir=logs and logs / "masks"))
     return callbacks

@@ -108,7 +108,7 @@ KERNEL = (
     "remaining",
 )
 _TICKET = _dictionary(
-    required=("epochs", "density", "search", "before", "checks"),
+    required=("epochs", "search", "before", "checks"),
     epochs=_number(),
     density=_number(0, 1),
     search=_dictionary(_list(_metric, least=0)),

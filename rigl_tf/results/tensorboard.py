@@ -12,9 +12,11 @@ with extras.needed("runs"):
 
 
 def write(directory, record, figures):
-    """Adds settings, test results and figures to the logs of a run.
+    """Writes settings, test results and figures of a run.
 
-    TensorBoard's HParams can then compare runs.
+    TensorBoard's HParams shows each setting once, and the test results as the
+    metrics. The directory must have no other logs: HParams would show all
+    their scalars.
 
     Args:
         directory: Path of the logs.
@@ -22,13 +24,15 @@ def write(directory, record, figures):
         figures: Path of a directory of PNG files.
     """
     settings = {
-        **{name: _loggable(value) for name, value in record.settings.items()},
         "task": record.task,
         "method": grouping.group_key(record).method,
         "distribution": record.distribution,
         "sparsity": record.sparsity,
         "seed": record.seed,
     }
+    for name, value in record.settings.items():
+        if name.lower() not in settings:
+            settings[name] = str(value) if value is None else value
     writer = tf.summary.create_file_writer(str(directory))
     with writer.as_default(step=record.steps):
         hparams.hparams(settings)
@@ -36,9 +40,5 @@ def write(directory, record, figures):
             tf.summary.scalar(f"test/{name}", value)
         for path in sorted(pathlib.Path(figures).glob("*.png")):
             image = tf.io.decode_png(path.read_bytes())
-            tf.summary.image(path.stem, image[None])
+            tf.summary.image(f"figures/{path.stem}", image[None])
     writer.close()
-
-
-def _loggable(value):
-    return str(value) if value is None else value

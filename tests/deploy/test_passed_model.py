@@ -167,13 +167,37 @@ def test_states_are_what_they_were(tmp_path):
     np.testing.assert_array_equal(layer.states[0], before)
 
 
-def test_a_format_that_keeps_no_states_is_refused(tmp_path):
+@pytest.mark.parametrize(
+    ("format", "message"),
+    [("onnx", "has other outputs"), ("compact", "with states.* Use 'keras'")],
+)
+def test_a_format_that_keeps_no_states_is_refused(format, message, tmp_path):
     network = keras.Sequential(
         [keras.Input(batch_shape=(1, 3, 4)), kl.GRU(5, stateful=True)]
     )
 
-    with pytest.raises(ValueError, match="has other outputs"):
-        rigl_tf.export(network, tmp_path / "model", "onnx")
+    with pytest.raises(ValueError, match=message):
+        rigl_tf.export(network, tmp_path / "model", format)
+
+
+def test_an_input_may_have_the_name_of_a_keyword(tmp_path):
+    class Net(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.dense = kl.Dense(3)
+
+        def call(self, inputs):
+            return self.dense(inputs["in"])
+
+    result = rigl_tf.export(
+        Net(),
+        tmp_path / "model",
+        "saved_model",
+        {"in": np.ones((2, 4), "float32")},
+    )
+
+    assert result.inputs == ("input_in",)
+    assert result.largest_difference < 1e-6
 
 
 def of_strings():
@@ -216,6 +240,18 @@ def test_a_format_that_cannot_run_the_model_is_named(tmp_path):
     ):
         rigl_tf.export(of_strings(), tmp_path / "model", "onnx", words)
 
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_litert_names_the_operations_that_it_does_not_have(tmp_path):
+    words = np.array([["a", "b", "c"]], dtype=object)
+
+    with pytest.raises(
+        ValueError, match="does not have .* StringToHash.*'saved_model'"
+    ) as refusal:
+        rigl_tf.export(of_strings(), tmp_path / "model", "litert", words)
+
+    assert "\n" not in str(refusal.value)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -139,7 +139,7 @@ def test_a_sparse_run_records_a_sparse_model(rigl_run):
         inactive = ~np.array(kernel.mask)
         assert not np.array(kernel.variable)[inactive].any()
     figures = {path.name for path in (directory / "figures").iterdir()}
-    names = ("accuracy", "densities", "density_over_time", "mask")
+    names = ("accuracy", "densities", "mask_changes", "mask")
     assert figures == {f"{name}.png" for name in names}
     assert list((directory / "logs").rglob("events*"))
 

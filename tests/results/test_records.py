@@ -3,7 +3,9 @@
 import dataclasses
 import json
 import math
+import pathlib
 import shutil
+import tarfile
 
 import pytest
 
@@ -247,3 +249,14 @@ def test_a_run_does_not_go_on_through_a_link(tmp_path, name):
 
     with pytest.raises(ValueError, match=f"{name} is a link"):
         results.acquire_run_dir(run, resume=True)
+
+
+ARCHIVES = sorted(pathlib.Path(__file__).parents[2].glob("docs/records/*.xz"))
+
+
+@pytest.mark.parametrize("path", ARCHIVES, ids=lambda path: path.name)
+def test_records_of_the_docs_can_be_read(path):
+    with tarfile.open(path) as archive:
+        for name in archive.getnames():
+            if name.endswith("record.json"):
+                record_schema.check(json.load(archive.extractfile(name)))

@@ -3,6 +3,7 @@
 from rigl_tf.results.plots.curves import accuracy as accuracy
 from rigl_tf.results.plots.curves import density_over_time as density_over_time
 from rigl_tf.results.plots.curves import flops as flops
+from rigl_tf.results.plots.curves import mask_changes as mask_changes
 from rigl_tf.results.plots.layers import active as active
 from rigl_tf.results.plots.layers import densities as densities
 from rigl_tf.results.plots.mask_images import masks as masks
@@ -16,6 +17,9 @@ from rigl_tf.results.plots.tradeoffs import (
 )
 from rigl_tf.results.plots.tradeoffs import (
     accuracy_by_learning_rate as accuracy_by_learning_rate,
+)
+from rigl_tf.results.plots.tradeoffs import (
+    accuracy_by_method as accuracy_by_method,
 )
 from rigl_tf.results.plots.tradeoffs import (
     before_by_density as before_by_density,

@@ -4,10 +4,7 @@ import numpy as np
 
 from rigl_tf.results import grouping
 from rigl_tf.results.plots import figures
-from rigl_tf.utils import extras
-
-with extras.needed("runs"):
-    import matplotlib
+from rigl_tf.results.plots import styles
 
 
 def accuracy(records, path):
@@ -21,10 +18,15 @@ def accuracy(records, path):
             distribution has a panel; dense runs are in every panel.
         path: Path of the image, such as `"accuracy.png"`.
     """
-    if any("val_accuracy" in record.history for record in records):
-        _curves(records, path, "val_accuracy", 100, "validation accuracy, %")
-    else:
-        _curves(records, path, "accuracy", 100, "accuracy, %")
+    has_validation = any("val_accuracy" in r.history for r in records)
+    metric = "val_accuracy" if has_validation else "accuracy"
+    name = "validation accuracy" if has_validation else "accuracy"
+    figure, panels = figures.by_setting(records)
+    for axes, groups in panels:
+        values = _curves(axes, groups, metric, scale=100)
+        figures.accuracy_axis(axes.yaxis, values, f"{name}, %")
+    note = figures.seeds(records)
+    figures.save(figure, path, f"How fast does each method learn?{note}")
 
 
 def flops(records, path):
@@ -34,60 +36,120 @@ def flops(records, path):
         records: List of `Record`, all of one task, as in `accuracy`.
         path: Path of the image.
     """
-    label = "FLOPs of inference / FLOPs of dense"
-    _curves(records, path, "flops", 1, label, by_step=True)
+
+    def change(runs):
+        return max(np.ptp(run.history.get("flops", [1])) for run in runs)
+
+    figure, panels = figures.by_setting(records, rank=change)
+    for axes, groups in panels:
+        _curves(axes, groups, "flops", by_step=True)
+        axes.set_ylim(bottom=0)
+        axes.set_ylabel("FLOPs of inference / FLOPs of dense")
+    question = "How expensive is the network while it is trained?"
+    figures.save(figure, path, question + figures.seeds(records))
+
+
+def mask_changes(records, path):
+    """Draws how far masks move away from the first ones.
+
+    Each sparsity and distribution has two panels: the fraction of the initial
+    connections that are active, and the fraction of all connections that have
+    ever been active.
+
+    Args:
+        records: List of `Record`, all of one task. Dense runs are ignored.
+        path: Path of the image.
+    """
+    records = [r for r in records if "kept" in r.history]
+    labels = {
+        "kept": "initial connections still active, %",
+        "explored": "connections that were ever active, %",
+    }
+    figure, panels = figures.by_setting(records, metrics=len(labels))
+    for number, (axes, groups) in enumerate(panels):
+        metric = list(labels)[number % len(labels)]
+        values = _curves(axes, groups, metric, scale=100)
+        axes.set_ylabel(labels[metric])
+        if values.size and values.max() > 10 * values.min() > 0:
+            figures.logarithmic(axes.yaxis)
+        else:
+            axes.set_ylim(bottom=0)
+    note = figures.seeds(records)
+    figures.save(figure, path, f"How much do the masks change?{note}")
 
 
 def density_over_time(record, path):
     """Draws the density of every kernel after each epoch of one run.
 
+    Of more than six kernels, those whose density changes most have a colour.
+
     Args:
         record: `Record`.
         path: Path of the image.
     """
-    names = [name for name in record.history if name.startswith("density/")]
+    kernels = {
+        name.removeprefix("density/"): np.asarray(values)
+        for name, values in record.history.items()
+        if name.startswith("density/")
+    }
+    change = {name: np.ptp(np.log(v)) for name, v in kernels.items()}
+    ranked = sorted(kernels, key=lambda name: -change[name])
+    shown = [n for n in kernels if n in ranked[: styles.MOST_SERIES]]
+    coloured = styles.shades(shown)
+    grey = styles.GREY, "others: all other kernels"
     figure, axes = figures.new_figure(1, 1)
-    colours = matplotlib.colormaps["viridis"](np.linspace(0, 0.9, len(names)))
-    step = figures.label_step(names)
-    for i, (name, colour) in enumerate(zip(names, colours, strict=True)):
-        values = record.history[name]
-        label = name.removeprefix("density/")
+    for name, values in kernels.items():
+        style, label = coloured.get(name, grey)
         axes[0, 0].plot(
             range(1, len(values) + 1),
             values,
-            color=colour,
-            linestyle=figures.LINES[i % len(figures.LINES)],
+            color=style.colour,
+            zorder=1 if style == styles.GREY else 2,
             linewidth=2,
-            label=label if i % step == 0 else None,
+            label=label,
         )
     axes[0, 0].xaxis.get_major_locator().set_params(integer=True)
     axes[0, 0].set_xlabel("epoch")
     axes[0, 0].set_ylabel("density, active / all connections")
     axes[0, 0].set_title(str(grouping.group_key(record)))
-    figures.logarithmic(axes[0, 0])
-    figures.save(figure, path)
+    figures.logarithmic(axes[0, 0].yaxis)
+    figures.save(figure, path, "How does the density of each layer change?")
 
 
-def _curves(records, path, metric, scale, ylabel, by_step=False):
-    figure, panels = figures.by_setting(records)
-    for axes, groups in panels:
-        for group, (runs, style) in groups.items():
-            curves = [r.history[metric] for r in runs if metric in r.history]
-            if not curves:
-                continue
-            length = min(map(len, curves))
-            curves = scale * np.asarray([curve[:length] for curve in curves])
-            x = np.arange(1, length + 1)
-            if by_step:
-                x *= runs[0].steps // len(runs[0].history[metric])
-            axes.plot(
-                x,
-                curves.mean(0),
-                color=style.colour,
-                linestyle=style.line,
-                marker="o" if length == 1 else "",  # no line to see
-                label=group.label,
-            )
+def moves_masks(record):
+    """Returns whether the masks of a run differ from the first ones."""
+    return min(record.history.get("kept", [1.0])) < 1
+
+
+def changes(record, metric):
+    """Returns whether a metric changes by more than one per cent."""
+    values = record.history.get(metric, [1.0])
+    return max(values) > 1.01 * min(values)
+
+
+def _curves(axes, groups, metric, scale=1, by_step=False):
+    """Draws a mean and a range for each group; returns all means."""
+    drawn = []
+    for runs, style, label in groups.values():
+        curves = [r.history[metric] for r in runs if metric in r.history]
+        if not curves:
+            continue
+        length = min(map(len, curves))
+        curves = scale * np.asarray([curve[:length] for curve in curves])
+        x = np.arange(1, length + 1)
+        if by_step:
+            x *= runs[0].steps // len(runs[0].history[metric])
+        drawn.append(curves.mean(0))
+        axes.plot(
+            x,
+            drawn[-1],
+            color=style.colour,
+            linestyle=style.line,
+            marker="o" if length == 1 else "",  # no line to see
+            zorder=1 if style == styles.GREY else 2,
+            label=label,
+        )
+        if style != styles.GREY:
             axes.fill_between(
                 x,
                 curves.min(0),
@@ -96,11 +158,6 @@ def _curves(records, path, metric, scale, ylabel, by_step=False):
                 alpha=0.15,
                 linewidth=0,
             )
-        axes.xaxis.get_major_locator().set_params(integer=True)
-        if by_step:
-            axes.set_ylim(bottom=0)
-        axes.set_xlabel(
-            ("step" if by_step else "epoch") + figures.seeds(records)
-        )
-        axes.set_ylabel(ylabel)
-    figures.save(figure, path)
+    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.set_xlabel("step" if by_step else "epoch")
+    return np.concatenate(drawn) if drawn else np.array([])

@@ -1,19 +1,23 @@
-"""Bars of the connections in each layer."""
+"""Dots for the connections in each layer."""
 
-import numpy as np
-
+from rigl_tf.results import grouping
 from rigl_tf.results.plots import figures
 
 
 def densities(records, path):
-    """Draws the final density of every kernel, a bar for each group of runs.
+    """Draws the final density of every kernel, a dot for each group of runs.
 
     Args:
         records: List of `Record`, all of one task. Dense runs are ignored.
         path: Path of the image.
     """
-    label = "density, active / all connections"
-    _bars(records, path, lambda record: record.densities, label)
+    _draw(
+        records,
+        path,
+        lambda record: record.densities,
+        "density, active / all connections",
+        "Which layers keep their connections?",
+    )
 
 
 def active(records, path):
@@ -29,36 +33,38 @@ def active(records, path):
             name: kernel["active"] for name, kernel in record.structure.items()
         }
 
-    _bars(records, path, counts, "active connections")
+    _draw(
+        records,
+        path,
+        counts,
+        "active connections",
+        "How many connections does each layer have?",
+    )
 
 
-def _bars(records, path, values_of, ylabel):
+def _draw(records, path, values_of, label, question):
+    records = [r for r in records if values_of(r)]
+    names = list(dict.fromkeys(name for r in records for name in values_of(r)))
+    labels = {group.label for group in grouping.group(records)}
+    rows = len(names) * max(1, len(labels) / 3)
     figure, panels = figures.by_setting(
-        [r for r in records if values_of(r)], wide=True
+        records, height=figures.height_of_rows(rows)
     )
     for axes, groups in panels:
-        for i, (group, (runs, style)) in enumerate(groups.items()):
-            names = list(values_of(runs[0]))
-            values = [list(values_of(run).values()) for run in runs]
-            width = 0.8 / len(groups)
-            axes.bar(
-                np.arange(len(names)) + (i - (len(groups) - 1) / 2) * width,
-                np.mean(values, axis=0),
-                width,
-                color=style.colour,
-                hatch=style.hatch,
-                edgecolor="white",
-                linewidth=0,
-                label=group.label,
+        series = []
+        for runs, style, text in groups.values():
+            values = [values_of(run) for run in runs]
+            series.append(
+                (
+                    style,
+                    text,
+                    {
+                        name: [each[name] for each in values if name in each]
+                        for name in dict.fromkeys(sum(map(list, values), []))
+                    },
+                )
             )
-            shown = range(0, len(names), figures.label_step(names))
-            axes.set_xticks(
-                shown,
-                [names[i] for i in shown],
-                rotation=45,
-                ha="right",
-                fontsize=8,
-            )
-        axes.set_ylabel(ylabel)
-        figures.logarithmic(axes)
-    figures.save(figure, path)
+        figures.dots(axes, names, series)
+        axes.set_xlabel(label)
+        figures.logarithmic(axes.xaxis)
+    figures.save(figure, path, question + figures.seeds(records))

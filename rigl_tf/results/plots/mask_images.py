@@ -30,4 +30,4 @@ def masks(kernels, path):
         panel.set_title(f"{name}\n{int(image.sum()):,} of {image.size:,}")
         panel.set_xlabel("output")
         panel.set_ylabel("input")
-    figures.save(figure, path)
+    figures.save(figure, path, "Which connections are active?")

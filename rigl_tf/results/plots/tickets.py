@@ -4,6 +4,7 @@ import numpy as np
 
 from rigl_tf.results import grouping
 from rigl_tf.results.plots import figures
+from rigl_tf.results.plots import styles
 
 _MARKERS = "os^Dv*"  # one for each sparsity
 
@@ -23,19 +24,18 @@ def search(records, path):
     figures.check_one_task(groups)
     figure, axes = figures.new_figure(1, 2, width=5)
     densities, accuracies = axes.flat
-    styled = figures.styles(str(group) for group in groups)
+    styled = styles.choose({str(g): runs for g, runs in groups.items()})
     searches = [runs[0].ticket.get("search", {}) for runs in groups.values()]
     searches = [history for history in searches if "sparsity" in history]
     has_validation = all("val_accuracy" in history for history in searches)
     metric = "val_accuracy" if has_validation else "accuracy"
+    drawn = []
     for group, runs in groups.items():
         history = runs[0].ticket.get("search", {})
-        style = {"color": styled[str(group)].colour, "label": str(group)}
-        accuracies.axhline(
-            100 * np.mean([run.test["accuracy"] for run in runs]),
-            linestyle="--",
-            **style,
-        )
+        style, label = styled[str(group)]
+        style = {"color": style.colour, "label": label}
+        drawn.append(100 * np.mean([run.test["accuracy"] for run in runs]))
+        accuracies.axhline(drawn[-1], linestyle="--", **style)
         if history not in searches:
             continue
         epochs = range(1, len(history["sparsity"]) + 1)
@@ -43,15 +43,18 @@ def search(records, path):
         densities.plot(
             epochs, 1 - np.array(history["bound"]), ":", color=style["color"]
         )
+        drawn += list(100 * np.array(history[metric]))
         accuracies.plot(epochs, 100 * np.array(history[metric]), **style)
-    figures.logarithmic(densities)
+    figures.logarithmic(densities.yaxis)
     densities.set_ylabel("density of the search; dotted: its bound")
     name = "validation" if has_validation else "training"
-    accuracies.set_ylabel(f"{name} accuracy, %; dashed: test, trained")
+    label = f"{name} accuracy, %; dashed: test, trained"
+    figures.accuracy_axis(accuracies.yaxis, drawn, label)
     for panel in axes.flat:
         panel.set_xlabel("epoch of the search")
         panel.xaxis.get_major_locator().set_params(integer=True)
-    figures.save(figure, path)
+    question = "How accurate is the ticket while the search removes weights?"
+    figures.save(figure, path, question)
 
 
 def before_and_after(records, path):
@@ -64,18 +67,24 @@ def before_and_after(records, path):
     groups = grouping.group([r for r in records if r.ticket])
     figures.check_one_task(groups)
     figure, axes = figures.new_figure(1, 1)
-    styled = figures.styles(group.label for group in groups)
+    labels = {}
+    for group, runs in groups.items():
+        labels.setdefault(group.label, []).extend(runs)
+    styled = styles.choose(labels)
     sparsities = sorted({group.sparsity for group in groups})
     for group, runs in groups.items():
         number = sparsities.index(group.sparsity)
+        style, label = styled[group.label]
         axes[0, 0].plot(
             [100 * run.ticket["before"]["accuracy"] for run in runs],
             [100 * run.test["accuracy"] for run in runs],
             _MARKERS[number % len(_MARKERS)],
-            color=styled[group.label].colour,
+            color=style.colour,
             alpha=0.8,
-            label=str(group),
+            label=label if style == styles.GREY else str(group),
         )
     axes[0, 0].set_xlabel("test accuracy before training, %")
-    axes[0, 0].set_ylabel("test accuracy after training, %")
-    figures.save(figure, path)
+    after = [100 * r.test["accuracy"] for runs in groups.values() for r in runs]
+    figures.accuracy_axis(axes[0, 0].yaxis, after, "test accuracy after, %")
+    question = "Is a ticket that is accurate before training also so after it?"
+    figures.save(figure, path, question)

@@ -7,10 +7,10 @@ from rigl_tf.results.plots import figures
 
 
 def trials(records, path, x="ALPHA", y="INTERVAL", reference=None):
-    """Draws validation accuracy over two settings as contours.
+    """Draws validation accuracy over two settings, a dot for each pair.
 
-    A dot is a pair of settings. Its accuracy is the mean over seeds after the
-    last epoch. A triangle marks the best pair, a circle the reference.
+    The accuracy is the mean over seeds after the last epoch. A triangle marks
+    the best pair, a circle the reference.
 
     Args:
         records: List of `Record`, all of one task, with both settings. Each
@@ -31,6 +31,7 @@ def trials(records, path, x="ALPHA", y="INTERVAL", reference=None):
     figure, axes = figures.new_figure(
         len(settings) // columns, columns, width=4.5
     )
+    marker = {"linestyle": "", "color": "black", "markerfacecolor": "none"}
     for panel, setting in zip(axes.flat, settings, strict=True):
         points = [
             (
@@ -44,32 +45,20 @@ def trials(records, path, x="ALPHA", y="INTERVAL", reference=None):
         panel.set_title(f"sparsity {setting}")
         panel.set_xlabel(x.lower())
         panel.set_ylabel(f"{y.lower()}, steps" if y == "INTERVAL" else y)
-        if points:
-            _contours(figure, panel, np.transpose(points))
-            if reference is not None:
-                panel.plot(
-                    *reference,
-                    "o",
-                    color="black",
-                    markerfacecolor="none",
-                    markeredgewidth=2,
-                    markersize=13,
-                    clip_on=False,
-                    label="reference, {:g} and {:g}".format(*reference),
-                )
-    figures.save(figure, path)
-
-
-def _contours(figure, panel, points):
-    x, y, accuracy = points
-    if len(np.unique(x)) > 2 and len(np.unique(y)) > 2:
-        shades = panel.tricontourf(x, y, accuracy, levels=10, cmap="cividis")
-    else:  # the points span no area
-        shades = panel.scatter(x, y, c=accuracy, cmap="cividis")
-    figure.colorbar(shades, ax=panel, label="validation accuracy, %")
-    # `clip_on=False` draws whole dots at the edge.
-    dots = {"color": "white", "markeredgecolor": "black", "clip_on": False}
-    panel.plot(x, y, ".", label="trial", **dots)
-    best = np.argmax(accuracy)
-    dots |= {"color": "black", "markersize": 9}
-    panel.plot(x[best], y[best], "^", label="best", **dots)
+        if not points:
+            continue
+        dots = panel.scatter(
+            *np.transpose(points)[:2],
+            s=50,
+            c=np.transpose(points)[2],
+            cmap="cividis",
+            clip_on=False,  # draws whole dots at the edge
+        )
+        figure.colorbar(dots, ax=panel, label="validation accuracy, %")
+        best = max(points, key=lambda point: point[2])[:2]
+        panel.plot(*best, "^", markersize=14, label="best", **marker)
+        if reference is not None:
+            label = "reference, {:g} and {:g}".format(*reference)
+            panel.plot(*reference, "o", markersize=14, label=label, **marker)
+    question = f"Which {x.lower()} and {y.lower()} are the best?"
+    figures.save(figure, path, question + figures.seeds(records))
