@@ -261,6 +261,19 @@ def test_there_is_a_sweep():
     assert "digits" in SWEEPS
 
 
+def test_a_folder_of_configs_is_inside_the_package_or_missed(
+    tmp_path, monkeypatch
+):
+    package = tmp_path / "rigl_tf"
+    monkeypatch.setattr(config_files, "_PACKAGE", package)
+
+    with pytest.raises(FileNotFoundError, match=f"inside {package}. Reinstall"):
+        config_files.folder()
+    (package / "gin_configs").mkdir(parents=True)
+
+    assert config_files.folder() == package / "gin_configs"
+
+
 def test_a_folder_with_the_name_of_ours_is_not_in_the_way(
     tmp_path, monkeypatch
 ):

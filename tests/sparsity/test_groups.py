@@ -1,5 +1,7 @@
 """Groups of connections keep their number: N:M, and constant fan-in."""
 
+import types
+
 import keras
 import numpy as np
 import pytest
@@ -214,6 +216,15 @@ def test_the_neurons_that_are_left_have_one_fan_in(algorithm, ablation, data):
         assert set(counts) - {0} == {budget // alive}
         assert ablation or alive == len(counts)
     assert int(model.num_changed) > 0
+
+
+def test_a_dense_kernel_needs_no_groups():
+    layout = kernel_layout.layout_for(kl.Dense(2), (3, 2))
+    kernel = types.SimpleNamespace(name="first", layout=layout)
+
+    assert structures.NM(2, 4).budgets([kernel], [6]) == [6]
+    with pytest.raises(ValueError, match="3 inputs of 'first' .* groups of 4"):
+        structures.NM(2, 4).budgets([kernel], [3])
 
 
 def test_a_model_with_groups_is_loaded_as_it_was(data, tmp_path):

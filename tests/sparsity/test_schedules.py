@@ -224,6 +224,7 @@ def test_a_constant_is_not_rounded_to_32_bits_by_a_cast(schedule):
         ),
         ConstantSparsity(0.9),
         PolynomialSparsity(0.5, 0.9, 3, 17, 2.5, True),
+        PiecewiseSparsity({0: 0.5, 10: 0.8}),
     ],
     ids=str,
 )
@@ -412,16 +413,19 @@ def test_sparsity_rises_from_initial_to_final(a, b, begin, length, step):
 
 
 @pytest.mark.parametrize(
-    "schedule, decides, final",
+    "schedule, decides, lowest, final",
     [
-        (ConstantSparsity(0.8), False, 0.8),
-        (PolynomialSparsity(0.9), False, 0.9),  # not completed yet
-        (PolynomialSparsity(0.7, 0.1, 5, 5), False, 0.7),
-        (lambda step: (step > 5, 0.6), True, 0.6),
+        (ConstantSparsity(0.8), False, 0.8, 0.8),
+        (PolynomialSparsity(0.9), False, 0.0, 0.9),  # not completed yet
+        (PolynomialSparsity(0.7, 0.1, 5, 5), False, 0.1, 0.7),
+        (lambda step: (step > 5, 0.6), True, 0.0, 0.6),
     ],
 )
-def test_pruning_schedules_say_where_they_end(schedule, decides, final):
+def test_pruning_schedules_say_where_they_are_lowest_and_where_they_end(
+    schedule, decides, lowest, final
+):
     assert schedules.decides_when(schedule) is decides
+    assert schedules.lowest_sparsity(schedule) == lowest
     assert schedules.final_sparsity(schedule) == final
 
 
