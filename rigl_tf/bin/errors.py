@@ -33,8 +33,9 @@ _PYTHON = [
 def run(name, flags, resume_hint):
     """Runs a program; returns its exit code.
 
-    Errors that a user can correct are printed in one line, and the exit code is
-    2. With RIGL_TF_TRACEBACK in the environment, the traceback is printed, too.
+    Errors that a user can correct, and errors in files of the user, are printed
+    in one line, and the exit code is 2. With RIGL_TF_TRACEBACK in the
+    environment, the traceback is printed, too.
 
     Args:
         name: String, name of a module of `rigl_tf/bin`.
@@ -48,7 +49,9 @@ def run(name, flags, resume_hint):
     except BrokenPipeError:  # such as `| head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except USER_ERRORS as error:
+    except Exception as error:
+        if not isinstance(error, USER_ERRORS) and not _is_of_user(error):
+            raise
         if os.environ.get("RIGL_TF_TRACEBACK"):
             traceback.print_exc()
         sys.stderr.write(f"error: {describe(error)}\n")
@@ -87,13 +90,27 @@ def _location(error):
         return ""  # the message of an `OSError` names the file
     if _LIBRARY in pathlib.Path(frames[-1].filename).parents:
         return ""
+    frame = _innermost(frames)
+    return frame and text_tables.shown(
+        f"{frame.filename}:{frame.lineno}, in {frame.name}"
+    )
+
+
+def _is_of_user(error):
+    """Returns whether the innermost call is in a file of the user."""
+    frame = _innermost(traceback.extract_tb(error.__traceback__))
+    return frame and _LIBRARY not in pathlib.Path(frame.filename).parents
+
+
+def _innermost(frames):
+    """Returns the last frame that is not in an installed package, or `""`."""
     for frame in reversed(frames):
         path = pathlib.Path(frame.filename)
         if path.is_file() and (
             _LIBRARY in path.parents
             or not any(folder in path.parents for folder in _PYTHON)
         ):
-            return text_tables.shown(f"{path}:{frame.lineno}, in {frame.name}")
+            return frame
     return ""
 
 

@@ -4,6 +4,7 @@ import copy
 import io
 import json
 import math
+import re
 import zipfile
 
 import h5py
@@ -80,6 +81,13 @@ def read_keras(path):
             )
         return keras.saving.load_model(path)
     except Exception as error:  # a bad configuration can raise anything
+        missing = re.search(r"Could not locate class '(\w+)'", str(error))
+        if missing:
+            raise ValueError(
+                f"{path} cannot be read: nothing has defined its class "
+                f"{missing[1]}. Import the module of the class first. For "
+                "rigl-export, pass --module."
+            ) from error
         raise ValueError(
             f"{path} cannot be read: it is not a model saved by Keras "
             f"({type(error).__name__}: {error})."

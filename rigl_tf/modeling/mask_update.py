@@ -6,6 +6,7 @@
 
 import collections.abc
 import dataclasses
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -231,9 +232,30 @@ def move_connections(kernels, inputs, algorithm, request):
     for i, kernel in enumerate(kernels):
         with tf.control_dependencies([*done, num_changed]):
             num_changed += kernel.grow(
-                left[i], algorithm.grow, num_grow[i], inputs[i]
+                left[i],
+                functools.partial(_grow_scores, algorithm),
+                num_grow[i],
+                inputs[i],
             )
     return num_changed, state
+
+
+def _grow_scores(algorithm, tile):
+    """Returns the functions of `algorithm.grow(tile)`, which check scores."""
+    functions = masks.score_functions(algorithm.grow(tile))
+    return [lambda f=f: _checked(f(), tile, "grow") for f in functions]
+
+
+def _checked(scores, view, method):
+    """Returns scores; raises if their shape is not the shape of the mask."""
+    scores = tf.convert_to_tensor(scores)
+    if not scores.shape.is_compatible_with(view.mask.shape):
+        raise ValueError(
+            f"`{method}` of an algorithm must return scores of the shape of "
+            f"the mask, {view.mask.shape}. Received: scores of shape "
+            f"{scores.shape}."
+        )
+    return scores
 
 
 def _allocate(views, num_active, algorithm, request):
@@ -257,7 +279,7 @@ def _drop(views, num_drop, algorithm):
     """Returns the views after the drop, and tensors that come before them."""
 
     def scores_of(i, view):
-        scores = algorithm.drop(view)
+        scores = _checked(algorithm.drop(view), view, "drop")
         if algorithm.follows_sparsity:
             layout = views.kernels[i].layout
             return views.structure.protect(scores, view.mask, layout)

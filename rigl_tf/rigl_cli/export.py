@@ -40,6 +40,12 @@ def parser():
         type=bool,
         help="First remove neurons and channels without inputs or without use.",
     )
+    flags.add(
+        "module",
+        type=tuple,
+        help="A module with your own algorithm or layers, imported first. May "
+        "be repeated.",
+    )
     return flags
 
 

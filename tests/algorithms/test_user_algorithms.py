@@ -19,6 +19,8 @@ from rigl_tf.sparsity import schedules
 from rigl_tf.sparsity.structures import Blocks
 from tests.kernels.test_active_training import assert_alike
 from tests.kernels.test_active_training import trained
+from tests.updates import STORAGES
+from tests.updates import mask_after_update
 
 NOTEBOOK = pathlib.Path(__file__).parents[2] / "colab/add_an_algorithm.ipynb"
 
@@ -248,3 +250,22 @@ def test_a_redistribution_sees_the_fractions_and_budgets(data):
     assert grown[0] == 1
     assert abs(grown[1] - expected) < 1
     assert sum(grown) == one + two + three
+
+
+@pytest.mark.parametrize("stored", STORAGES)
+@pytest.mark.parametrize("method", ["drop", "grow"])
+def test_scores_of_another_shape_than_the_mask_are_refused(method, stored):
+    class SumsScores(algorithms.Algorithm):
+        def grow(self, tile):
+            return tile.uniform()
+
+    setattr(SumsScores, method, lambda self, view: tf.zeros([1, 7]))
+
+    with pytest.raises(ValueError, match=rf"`{method}` of .* shape \(1, 7\)"):
+        mask_after_update(
+            SumsScores(),
+            weight=[1.0, 2.0, 0.0, 0.0],
+            mask=[1, 1, 0, 0],
+            num=1,
+            stored=stored,
+        )

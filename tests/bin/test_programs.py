@@ -188,6 +188,35 @@ def test_an_error_that_is_not_the_librarys_has_a_file_and_a_line(tmp_path):
     assert str(path) not in missing
 
 
+@pytest.fixture
+def run_file(tmp_path, monkeypatch):
+    """Returns a function that runs a program whose `main` is in a file."""
+
+    def run(source):
+        path = tmp_path / "mine.py"
+        path.write_text(source)
+        code = compile(source, path, "exec")
+        monkeypatch.setattr(train, "main", lambda _: exec(code))
+        return errors.run("train", None, "")
+
+    return run
+
+
+@pytest.mark.parametrize("source", ["{}.weights", "{}['weights']"])
+def test_a_bug_in_a_file_of_a_user_is_one_line(run_file, capsys, source):
+    assert run_file(source) == 2
+
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "mine.py:1, in <module>; RIGL_TF_TRACEBACK=1 prints" in line
+
+
+def test_a_bug_of_the_library_has_a_traceback(run_file, monkeypatch, tmp_path):
+    monkeypatch.setattr(errors, "_LIBRARY", tmp_path)
+
+    with pytest.raises(AttributeError, match="weights"):
+        run_file("{}.weights")
+
+
 def test_a_missing_package_is_one_line_that_names_its_extra():
     def load():
         with extras.needed("studies"):
