@@ -109,7 +109,7 @@ def test_a_figure_that_cannot_be_drawn_is_named(tmp_path, monkeypatch):
         raise KeyError("loss")
 
     leave(tmp_path / "one")
-    monkeypatch.setattr(report.plots, "flops", broken)
+    monkeypatch.setattr(report.plots, "accuracy", broken)
 
     with pytest.raises(ValueError, match="broken.png cannot be drawn.*'loss'"):
         report.show(tmp_path)
