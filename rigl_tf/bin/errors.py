@@ -56,6 +56,9 @@ def run(name, flags, resume_hint):
             traceback.print_exc()
         sys.stderr.write(f"error: {describe(error)}\n")
         return 2
+    except KeyboardInterrupt:  # while no run is trained
+        sys.stderr.write("stopped.\n")
+        return 130
     except SystemExit as stop:
         if stop.code == callbacks.STOPPED:
             sys.stderr.write(f"stopped and saved: {resume_hint}.\n")

@@ -210,6 +210,12 @@ def test_a_bug_in_a_file_of_a_user_is_one_line(run_file, capsys, source):
     assert "mine.py:1, in <module>; RIGL_TF_TRACEBACK=1 prints" in line
 
 
+def test_a_ctrl_c_while_nothing_is_trained_is_one_line(run_file, capsys):
+    assert run_file("raise KeyboardInterrupt") == 130
+
+    assert capsys.readouterr().err == "stopped.\n"
+
+
 def test_a_bug_of_the_library_has_a_traceback(run_file, monkeypatch, tmp_path):
     monkeypatch.setattr(errors, "_LIBRARY", tmp_path)
 
