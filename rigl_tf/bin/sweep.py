@@ -4,6 +4,9 @@ Its help and flags are in `rigl_cli.sweep`.
 """
 
 import fnmatch
+import os
+import shutil
+import sys
 import time
 
 import gin
@@ -57,10 +60,13 @@ def main(flags):
             f"{record.seconds:.0f} s, about {left:.0f} s left",
             flush=True,
         )
+    # The environment of `make train` is not on the PATH.
+    programs = os.path.dirname(sys.argv[0])
+    export = shutil.which("rigl-export", path=programs) or "rigl-export"
     print(
         f"{len(runs)} runs in {time.monotonic() - start:.0f} s, below "
         f"{output_dir}. To export one: "
-        f"rigl-export {output_dir / runs[-1].path}\n"
+        f"{export} {output_dir / runs[-1].path}\n"
     )
     if item is None:
         report.show(output_dir)

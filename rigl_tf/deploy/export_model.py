@@ -111,10 +111,10 @@ def export(
             does not compute the outputs of the model. No file is left
             behind.
     """
-    validation.check_choice("format", format, FORMATS)
+    path = pathlib.Path(path)
+    _check_format(format, path)
     spec = FORMATS[format]
     _check_model(model, format)
-    path = pathlib.Path(path)
     if not path.name.endswith(spec.suffix):
         path = path.with_name(path.name + spec.suffix)
     _check_free(path, overwrite)
@@ -207,6 +207,20 @@ def table(exported: Iterable[ExportResult]) -> str:
     return text_tables.markdown(rows)
 
 
+def _check_format(format, path):
+    """Raises for an unknown format, or a path with the suffix of another."""
+    suffix = path.suffix if format in FORMATS else f".{format}".lower()
+    owners = {spec.suffix: name for name, spec in FORMATS.items()}
+    owner = owners.get(suffix, format) if suffix else format
+    if owner != format:
+        raise ValueError(
+            f"{suffix!r} is the suffix of the format {owner!r}. Pass "
+            f"`format={owner!r}`, or another path. "
+            f"Received: path={str(path)!r}, format={format!r}."
+        )
+    validation.check_choice("format", format, FORMATS)
+
+
 def _check_free(path, overwrite):
     """Raises if a file or directory may not be replaced."""
     if not os.path.lexists(path):
@@ -295,4 +309,5 @@ def _size(path, function: Callable[[bytes], bytes] = bytes):
 def _sparsity(model):
     kernels = [np.asarray(v) for v in model.weights if len(v.shape) > 1]
     size = sum(kernel.size for kernel in kernels)
-    return 1 - sum(map(np.count_nonzero, kernels)) / max(size, 1)
+    active = sum(int(np.count_nonzero(kernel)) for kernel in kernels)
+    return 1 - active / max(size, 1)

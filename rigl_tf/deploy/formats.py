@@ -41,7 +41,9 @@ class Format:
     write: Callable
     load: Callable
     dense: "Format | None" = None
-    advice: Callable = lambda model, path: "Use another format."
+    advice: Callable = lambda model, path: (
+        litert.precision_advice(model) or "Use another format."
+    )
     has_signature: bool = False
 
 

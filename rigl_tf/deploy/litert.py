@@ -150,11 +150,17 @@ def _layer_advice(model):
                 "Export the model before quantization, or as 'keras', "
                 "'saved_model' or 'onnx'."
             )
+    return precision_advice(model)
+
+
+def precision_advice(model):
+    """Returns advice on a layer that is not in float32, or `None`."""
+    for layer in all_layers(model, include_self=False):
         other = {"float16", "bfloat16", "float64"} & {layer.compute_dtype}
         if other and not isinstance(layer, keras.layers.InputLayer):
             return (
-                f"Layer {layer.name!r} computes in {layer.compute_dtype}, but "
-                "LiteRT in float32. Build the same model under "
+                f"Layer {layer.name!r} computes in {layer.compute_dtype}. "
+                "Build the same model under "
                 "`keras.config.set_dtype_policy('float32')`, copy the "
                 "weights with `set_weights`, and export that model."
             )

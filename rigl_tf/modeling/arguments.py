@@ -304,7 +304,11 @@ def _algorithm_name(name: str) -> str:
     if key in algorithms.ALGORITHMS:
         return key
     close = close_names(key, list(algorithms.ALGORITHMS))
-    hint = f"Did you mean {close[0]!r}? " if close else ""
+    hint = (
+        f"Did you mean {close[0]!r}? "
+        if close
+        else "`masks` and `rigl_tf.tickets` prune a trained model at once. "
+    )
     raise ValueError(
         f"`algorithm` must be one of {', '.join(algorithms.ALGORITHMS)}, or an "
         f"`Algorithm`. {hint}Received: algorithm={name!r}."

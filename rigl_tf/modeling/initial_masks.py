@@ -37,7 +37,8 @@ def check_masks(masks):
         return
     raise ValueError(
         f"`masks` must be one of {', '.join(map(repr, MASKS))}, or a "
-        "dictionary from the name of a kernel to a boolean array. "
+        "dictionary from the name of a kernel to a boolean array, such as the "
+        "`masks` of a ticket, for example of `tickets.Wanda()`. "
         f"Received: masks={masks!r}."
     )
 

@@ -127,10 +127,11 @@ def _warn(updates, sparsity, start, stop):
     due = updates.steps(start, stop)
     if not due and start == 0:
         interval = max(stop * 3 // 40, 2)
+        result = "" if sparsity is None else ", so nothing is pruned"
         warnings.warn(
             f"No update of the masks is due in the {stop} steps of this "
-            f"`fit`, with {updates}. For ten updates, use interval={interval} "
-            "and end_step=None.",
+            f"`fit`, with {updates}{result}. For ten updates, use "
+            f"interval={interval} and end_step=None.",
             stacklevel=2,
         )
         return True

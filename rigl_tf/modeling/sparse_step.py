@@ -124,7 +124,8 @@ class SparseStep:
             warning = WarnOnce(
                 f"The optimizer that trains {self.name!r} does not update "
                 f"its masks, so {type(self.algorithm).__name__} moves or "
-                "prunes no connection. Train the model with its own `fit`, "
+                "prunes no connection. Train a `SparseModel` with its own "
+                "`fit`, pass `SparseTraining` to each `fit` of another model, "
                 "call `model.apply_gradients` in a custom loop, or compile "
                 "the object that trains it with "
                 "`rigl_tf.SparseOptimizer(optimizer, model)`."

@@ -98,7 +98,7 @@ def close_names(name: str, names: Iterable[str]) -> list[str]:
     for each in names:
         for part in (each, each.rpartition("/")[2]):
             by_part.setdefault(part, each)
-    close = difflib.get_close_matches(name, by_part, cutoff=0.4)
+    close = difflib.get_close_matches(name, by_part, cutoff=0.5)
     return list(dict.fromkeys(by_part[part] for part in close))
 
 

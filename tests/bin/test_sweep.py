@@ -211,8 +211,13 @@ def two_runs_at_once(directory, epochs):
     return sweep_file, "--jobs=2", f"--output_dir={directory}"
 
 
-def test_a_sweep_of_ones_own_trains_two_runs_at_once(tmp_path, capsys):
+def test_a_sweep_of_ones_own_trains_two_runs_at_once(
+    tmp_path, tmp_path_factory, capsys, monkeypatch
+):
     given = two_runs_at_once(tmp_path, epochs=1)
+    program = tmp_path_factory.mktemp("bin") / "rigl-export"
+    program.touch(mode=0o755)
+    monkeypatch.setattr("sys.argv", [str(program.with_name("rigl-sweep"))])
 
     sweep.main(command_line.flags("sweep", *given))
 
@@ -223,6 +228,7 @@ def test_a_sweep_of_ones_own_trains_two_runs_at_once(tmp_path, capsys):
     ]
     printed = capsys.readouterr().out
     assert "[2/2] short/" in printed
+    assert f"To export one: {program} {tmp_path}/short/" in printed
     assert "| static " in printed
 
 

@@ -131,6 +131,24 @@ def test_a_file_that_cannot_be_run_is_not_kept(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    "path, format, meant",
+    [
+        ("model.tflite", "keras", "litert"),
+        ("model.onnx", "litert", "onnx"),
+        ("model.keras", "saved_model", "keras"),
+        ("model", "TFLite", "litert"),
+    ],
+)
+def test_a_suffix_of_another_format_is_refused(path, format, meant, tmp_path):
+    network = keras.Sequential([keras.Input((16,)), kl.Dense(2)])
+
+    with pytest.raises(ValueError, match=f"Pass `format='{meant}'`.*{format}"):
+        rigl_tf.export(network, tmp_path / path, format)
+
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_nothing_is_written_over(tmp_path):
     network = keras.Sequential([keras.Input((16,)), kl.Dense(2)])
     (tmp_path / "model.keras").write_text("mine")

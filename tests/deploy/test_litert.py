@@ -8,6 +8,7 @@ from keras import layers as kl
 
 import rigl_tf
 from rigl_tf.deploy import litert
+from rigl_tf.deploy.formats import FORMATS
 from rigl_tf.sparsity import structures
 
 
@@ -83,6 +84,14 @@ def test_a_last_block_of_two_inputs_is_refused(tmp_path):
         rigl_tf.export(model, tmp_path / "model", "litert")
 
     assert list(tmp_path.iterdir()) == []
+
+
+def test_onnx_has_the_same_advice_for_other_precisions(policy, tmp_path):
+    policy("mixed_float16")
+
+    advice = FORMATS["onnx"].advice(dense(32), tmp_path)
+
+    assert advice.startswith("Layer 'd32' computes in float16. Build")
 
 
 @pytest.mark.few(1)

@@ -531,6 +531,18 @@ FAULTS = {
         UserWarning,
         "No update .* due in the 15 steps.*interval=100.*use interval=2 ",
     ),
+    "14-nothing-is-pruned": (
+        lambda: fit(
+            compiled(
+                sparse(
+                    algorithm="gradual_pruning",
+                    schedule=schedules.UpdateSchedule(100),
+                )
+            )
+        ),
+        UserWarning,
+        "No update .* due in the 15 steps.*so nothing is pruned.*interval=2 ",
+    ),
     "15-model": (
         lambda: keras_2("model"),
         TypeError,

@@ -55,6 +55,8 @@ def test_an_algorithm_may_be_a_name_a_class_or_an_instance(written, algorithm):
         ("rigll", ValueError, "mean 'rigl'.*algorithm='rigll'"),
         ("GradualPruning", ValueError, "mean 'gradual_pruning'"),
         ("zzz", ValueError, "one of static, set, rigl.*algorithm='zzz'"),
+        ("wanda", ValueError, "rigl_tf.tickets` prune a trained.*'wanda'"),
+        ("magnitude", ValueError, "`masks` and .* prune a trained model"),
         (NeedsArguments, TypeError, r"'power'.*NeedsArguments\(\.\.\.\)"),
         (algorithms.Algorithm, TypeError, "algorithm=Algorithm.*abstract"),
         (None, TypeError, "'rigl'.*algorithm=None"),

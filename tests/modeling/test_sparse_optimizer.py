@@ -158,6 +158,7 @@ def test_an_optimizer_that_does_not_know_the_masks_is_named_once(run_eagerly):
     (message,) = [m for m in messages if "does not update its masks" in m]
     assert message.startswith(f"The optimizer that trains {model.name!r}")
     assert "RigL moves or prunes no connection" in message
+    assert "`SparseTraining` to each `fit`" in message
     for old, new in zip(before, doors.masks(model), strict=True):
         np.testing.assert_array_equal(old, new)
 
