@@ -40,7 +40,8 @@ def on_files(files, config):
         f"reference/{package or 'rigl_tf'}.md": page(package, names)
         for package, names in public_names().items()
     }
-    pages["contributing.md"] = (ROOT / "CONTRIBUTING.md").read_text()
+    contributing = (ROOT / "CONTRIBUTING.md").read_text()
+    pages["contributing.md"] = contributing.replace("](docs/", "](")
     for path, content in pages.items():
         files.append(File.generated(config, path, content=content))
     return files
