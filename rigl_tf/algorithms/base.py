@@ -147,7 +147,7 @@ class Algorithm(Config, abc.ABC):
             Tensor of the shape of `tile.mask`, of floats or of integers that
             fit in int32. Or a list of functions that return such scores: each
             grows an equal share; earlier functions choose first and get the
-            remainder. NaN ranks lowest, without an error.
+            remainder. NaN is an error.
         """
 
     def allocate(

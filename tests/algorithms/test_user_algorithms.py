@@ -156,6 +156,33 @@ def test_an_algorithm_that_tracks_gradients_must_say_how(data):
         trained("dense", TracksNothing(), data, steps=20)
 
 
+@dataclasses.dataclass(frozen=True)
+class DividesByZero(Algorithm):
+    """Has NaN where it compares nothing, and elsewhere if `method` says so."""
+
+    method: str = ""
+
+    def drop(self, view):
+        is_wrong = view.mask if self.method == "drop" else ~view.mask
+        return tf.where(is_wrong, float("nan"), tf.abs(view.weight))
+
+    def grow(self, tile):
+        is_wrong = ~tile.mask if self.method == "grow" else tile.mask
+        return tf.where(is_wrong, float("nan"), tile.uniform())
+
+
+@pytest.mark.parametrize("stored", ["dense", "active"])
+@pytest.mark.parametrize("method", ["drop", "grow"])
+def test_a_score_that_is_no_number_is_refused(stored, method, data):
+    with pytest.raises(
+        tf.errors.InvalidArgumentError,
+        match=f"`DividesByZero.{method}` must return numbers. Received: NaN",
+    ):
+        trained(stored, DividesByZero(method), data, steps=20)
+    model = trained(stored, DividesByZero(), data, steps=20)
+    assert int(model.num_updates) == 1
+
+
 @pytest.mark.few(1)
 @pytest.mark.parametrize("stored", ["dense", "active"])
 @pytest.mark.parametrize(
