@@ -65,8 +65,9 @@ def head(name):
     link = f"{COLAB}/{path}/blob/main/colab/{name}.ipynb"
     return (
         f"[Open in Colab]({link}). Needs Python {_range('requires-python')}, "
-        f"Keras {_range('keras')} and TensorFlow {_range('tensorflow')}; if "
-        "they are installed, nothing has to be restarted."
+        f"Keras {_range('keras')} and TensorFlow {_range('tensorflow')}. The "
+        "first cell installs what is missing; restart the session only if "
+        "Keras or TensorFlow was imported before."
     )
 
 
