@@ -3,7 +3,7 @@
 Three tables. Layers: a convolution of 3x3, forward and backward (with respect
 to its inputs, too), how many times faster than Keras's Conv2D with the same
 threads; both in turns, in one process, medians over rounds. Connections are
-stored, or blocks. Beside it is what Keras's reaches, in GFLOP/s. Networks:
+stored, whole kernels, or blocks. Beside it is what Keras's reaches, in GFLOP/s. Networks:
 steps of RigL with ERK on pictures of 32x32, and one update after every 100
 steps, how many times faster than those of Keras's dense model; then the same
 for predictions.
@@ -25,6 +25,7 @@ from sparse_training import threaded
 LAYERS = ((64, 16), (128, 8), (256, 8), (512, 4))  # channels, and size
 STRIDED = ((64, 32), (256, 16))  # with a stride of 2
 BLOCKS = {64: 16, 128: 32, 256: 32, 512: 32}  # sides, for each of `LAYERS`
+NAMES = {None: "connections", "kernels": "whole kernels"}
 BATCH = 64
 SPARSITIES = (0.8, 0.9, 0.95, 0.98, 0.99)
 NETWORKS = {
@@ -75,7 +76,9 @@ def layer_step(
     )
     if sparsity:
         structure = None
-        if block:
+        if block == "kernels":
+            structure = rigl_tf.structures.Kernels2D()
+        elif block:
             structure = rigl_tf.structures.Blocks(block, block)
         network = rigl_tf.sparsify(
             network,
@@ -238,6 +241,7 @@ def layer_rows(threads, rounds):
     """Rows of the first table."""
     cases = [(*each, 1, None) for each in LAYERS]
     cases += [(*each, 2, None) for each in STRIDED]
+    cases += [(*each, 1, "kernels") for each in LAYERS]
     cases += [(*each, 1, BLOCKS[each[0]]) for each in LAYERS]
     cases += [(*each, 2, BLOCKS[each[0]]) for each in STRIDED]
     for each in threads:
@@ -248,7 +252,7 @@ def layer_rows(threads, rounds):
             yield (
                 f"{channels}, {size}x{size}",
                 stride,
-                f"blocks of {block}" if block else "connections",
+                NAMES.get(block, f"blocks of {block}"),
                 each,
                 f"{reached:.0f}",
                 *(f"{ratio:.2f}" for ratio in ratios),

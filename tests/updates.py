@@ -172,8 +172,8 @@ def _kernel(weight, mask, stored):
         sparse = sparse_wrapper.Sparse(layer)
         sparse.set_masks([mask[:, None]])
         return sparse.kernels[0]
-    block = (1, 1) if stored == "blocks" else None
-    layer = kernels.ActiveDense(1, use_bias=False, capacity=size, block=block)
+    unit = (1, 1) if stored == "blocks" else ()
+    layer = kernels.ActiveDense(1, use_bias=False, capacity=size, unit=unit)
     layer.build((None, size))
     layer.fill(weight, np.flatnonzero(mask).astype("int32"))
     return layer.sparse_kernel()

@@ -25,5 +25,6 @@ from rigl_tf.kernels.sparse_layers import Active as Active
 from rigl_tf.kernels.sparse_layers import ActiveDense as ActiveDense
 from rigl_tf.kernels.sparse_layers import dense_copy as dense_copy
 from rigl_tf.kernels.sparse_layers import store_active as store_active
+from rigl_tf.kernels.sparse_layers import unit_of as unit_of
 from rigl_tf.kernels.sparse_layers import why_dense as why_dense
 from rigl_tf.kernels.stored_kernel import StoredKernel as StoredKernel

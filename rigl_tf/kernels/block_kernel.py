@@ -1,4 +1,4 @@
-"""Kernels that store only their active blocks."""
+"""Kernels that store only their active blocks, or whole k x k kernels."""
 
 import dataclasses
 
@@ -17,16 +17,16 @@ from rigl_tf.utils.tensors import masked
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class BlockKernel(StoredKernel):
-    """A kernel whose `variable` has a small matrix for each stored block.
+    """A kernel whose `variable` has all connections of each stored unit.
 
-    An update holds one number for each block of the kernel, active or not, at
-    once: its mean gradient, for example.
+    Units are blocks, or whole k x k kernels. An update holds one number for
+    each unit, active or not, at once: its mean gradient, for example.
 
     Attributes:
-        blocks: `structures.Blocks`.
+        structure: `structures.Blocks` or `structures.Kernels2D`.
     """
 
-    blocks: structures.Blocks
+    structure: structures.Structure
 
     @property
     def beats_xla(self):
@@ -34,7 +34,7 @@ class BlockKernel(StoredKernel):
 
     @property
     def mask(self):
-        return self.blocks.expand(self._units(), self.layout)
+        return self.structure.expand(self._units(), self.layout)
 
     def count(self):
         sizes = tf.cast(self.layer.product.sizes(), tf.int64)
@@ -45,11 +45,11 @@ class BlockKernel(StoredKernel):
 
     def weights(self):
         grid = self._on_grid(tf.convert_to_tensor(self.variable))
-        matrix = self.layer.product.joined_blocks(grid)
+        matrix = self.layer.product.joined(grid)
         return tf.reshape(matrix, self.kernel_shape)
 
     def set_mask(self, mask):
-        units = self.blocks.pool(tf.cast(mask, tf.float32), self.layout) > 0
+        units = self.structure.pool(tf.cast(mask, tf.float32), self.layout) > 0
         self._check_room(int(masks.count(units)))
         self._take(self._positions(units))
 
@@ -62,7 +62,7 @@ class BlockKernel(StoredKernel):
         if inputs.momentum is not None:
             momentum = self._means(inputs.momentum)
         units = self._units()
-        shape = self.blocks.shape(self.layout)
+        shape = self.structure.shape(self.layout)
         return KernelView(
             weight=self._means(self.variable),
             mask=units,
@@ -72,7 +72,7 @@ class BlockKernel(StoredKernel):
         )
 
     def _view_of_connections(self, inputs):
-        """Shows the connections in the stored blocks, as between updates."""
+        """Shows the connections in the stored units, as between updates."""
         active = tf.convert_to_tensor(self.active)
         stored = index_sets.broadcastable(
             tf.not_equal(active, index_sets.NONE), self.variable.value
@@ -83,7 +83,7 @@ class BlockKernel(StoredKernel):
             mask=self.layer.product.inside(ones & stored, active),
             gradient=inputs.gradient,
             momentum=inputs.momentum,
-            random_numbers=_NumbersInBlocks(self, active, inputs.seed),
+            random_numbers=_NumbersInUnits(self, active, inputs.seed),
             total=self.size,
         )
 
@@ -105,31 +105,18 @@ class BlockKernel(StoredKernel):
         return tf.reduce_sum(tf.cast(masked(of_units, is_new), tf.int64))
 
     def _units(self):
-        """Returns the mask of blocks, on the grid of blocks."""
+        """Returns the mask of units, on the grid of units."""
         return self._on_grid(tf.ones([self.capacity], tf.bool))
 
     def _means(self, values):
-        """Returns the mean magnitude of every block, on the grid."""
-        sums = tf.reduce_sum(tf.abs(tf.convert_to_tensor(values)), axis=(1, 2))
+        """Returns the mean magnitude of every unit, on the grid."""
+        sums = tf.abs(tf.convert_to_tensor(values))
+        sums = tf.reduce_sum(sums, axis=range(1, sums.shape.rank))
         grid = self._on_grid(sums)
         return grid / tf.cast(self.layer.product.sizes(), grid.dtype)
 
-    def split(self, matrix, active):
-        """Returns the parts of a matrix of kernel size that are in blocks."""
-        rows, columns = self.blocks.rows, self.blocks.columns
-        down, across = self.blocks.shape(self.layout)
-        height, width = matrix.shape
-        padding = [[0, down * rows - height], [0, across * columns - width]]
-        grid = tf.reshape(
-            tf.pad(matrix, padding), (down, rows, across, columns)
-        )
-        blocks = tf.reshape(
-            tf.transpose(grid, (0, 2, 1, 3)), (down * across, rows, columns)
-        )
-        return tf.gather(blocks, tf.minimum(active, down * across - 1))
-
     def _on_grid(self, values):
-        shape = self.blocks.shape(self.layout)
+        shape = self.structure.shape(self.layout)
         active = tf.convert_to_tensor(self.active)
         flat = index_sets.on_grid(active, values, shape[0] * shape[1])
         return tf.reshape(flat, (*shape, *values.shape[1:]))
@@ -138,15 +125,15 @@ class BlockKernel(StoredKernel):
         return index_sets.of_mask(tf.reshape(units, [-1]), self.capacity)
 
 
-class _NumbersInBlocks(RandomNumbers):
-    """The random numbers of the connections in the blocks that are stored.
+class _NumbersInUnits(RandomNumbers):
+    """The random numbers of the connections in the units that are stored.
 
     They are drawn for the whole kernel, which takes the memory of a dense one,
     and only if an algorithm asks for them between updates.
 
     Args:
         kernel: `BlockKernel`.
-        active: int32 tensor, the numbers of its blocks, padded.
+        active: int32 tensor, the numbers of its units, padded.
         seed: Integer tensor of shape (2,).
     """
 
@@ -158,5 +145,6 @@ class _NumbersInBlocks(RandomNumbers):
         self._active = active
 
     def sample(self, seed):
-        numbers = super().sample(seed)
-        return self._kernel.split(numbers, self._active)
+        numbers = self._kernel.layer.product.split(super().sample(seed))
+        last = len(numbers) - 1  # stands for padding
+        return tf.gather(numbers, tf.minimum(self._active, last))

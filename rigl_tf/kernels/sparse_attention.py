@@ -17,8 +17,8 @@ class ActiveMultiHeadAttention(kl.MultiHeadAttention):
 
     Args:
         stored: Dictionary from the name of a layer inside, such as `"query"`,
-            to a pair: the most units that can be active, and the rows and
-            columns of a block, or `None` for connections.
+            to a pair: the most units that can be active, and the shape of a
+            unit's weights.
     """
 
     def __init__(self, *args, stored, **kwargs):
@@ -29,13 +29,13 @@ class ActiveMultiHeadAttention(kl.MultiHeadAttention):
         super().build(query_shape, value_shape, key_shape)
         for part in children(self):
             if part.name in self._stored:
-                capacity, block = self._stored[part.name]
+                capacity, unit = self._stored[part.name]
                 active = np.arange(capacity, dtype="int32")
-                store_active(part, capacity, active, block)
+                store_active(part, capacity, active, unit)
 
     def get_config(self):
         stored = {
-            part.name: (part.capacity, part.block)
+            part.name: (part.capacity, part.unit)
             for part in children(self)
             if isinstance(part, Active)
         }

@@ -20,6 +20,8 @@ from rigl_tf.kernels.ops.convolution import Axis
 from rigl_tf.kernels.ops.convolution import Convolution
 from rigl_tf.sparsity import kernel_layout
 from rigl_tf.sparsity.structures import Blocks
+from rigl_tf.sparsity.structures import Kernels2D
+from rigl_tf.sparsity.structures import Unstructured
 from rigl_tf.typing import LayerMixin
 from rigl_tf.typing import Shape
 from rigl_tf.utils import tensors
@@ -42,17 +44,20 @@ class Active(LayerMixin):
     Args:
         capacity: Integer, the most units that can be active: connections, or
             blocks.
-        block: Pair of integers, rows and columns of the blocks that are
-            stored, or `None` for connections.
+        unit: The shape of a unit's weights: `()` for connections,
+            `(positions,)` for whole k x k kernels, and `(rows, columns)` for
+            blocks.
     """
 
     _output_rank = 1  # dimensions of the kernel that are outputs
 
-    def __init__(self, *args, capacity, block=None, **kwargs):
+    def __init__(self, *args, capacity, unit=(), **kwargs):
         super().__init__(*args, **kwargs)
-        self.capacity = capacity
-        self.block = None if block is None else tuple(block)
-        self.supports_jit = block is not None
+        self._set_units(capacity, unit)
+
+    def _set_units(self, capacity, unit):
+        self.capacity, self.unit = capacity, tuple(unit)
+        self.supports_jit = len(unit) == 2
 
     def add_weight(self, shape: Any = None, *args, name=None, **kwargs) -> Any:
         if name != "kernel":
@@ -63,7 +68,7 @@ class Active(LayerMixin):
         self.product = self._make_product()
         self._values = super().add_weight(
             name="kernel",
-            shape=(self.capacity, *(self.block or ())),
+            shape=(self.capacity, *self.unit),
             initializer="zeros",
             regularizer=kwargs.get("regularizer"),
             constraint=kwargs.get("constraint"),
@@ -80,7 +85,7 @@ class Active(LayerMixin):
 
     def _make_product(self):
         rows = self._matrix.kernel_positions * self._matrix.inputs
-        return dispatch.product(rows, self._matrix.outputs, self.block)
+        return dispatch.product(rows, self._matrix.outputs, self.unit)
 
     @property
     def kernel(self):
@@ -93,10 +98,10 @@ class Active(LayerMixin):
 
     def sparse_kernel(self, name=""):
         """The `StoredKernel` of this layer."""
-        if self.block is None:
-            return ActiveKernel(name, self, self._values, self._active)
-        blocks = Blocks(*self.block)
-        return BlockKernel(name, self, self._values, self._active, blocks)
+        stored = name, self, self._values, self._active
+        if not self.unit:
+            return ActiveKernel(*stored)
+        return BlockKernel(*stored, self._structure)
 
     def fill(self, kernel, active):
         """Takes weights and connections from a dense kernel.
@@ -105,15 +110,15 @@ class Active(LayerMixin):
             kernel: Float array of kernel shape.
             active: Sorted int32 array, the numbers of active units.
         """
-        values = np.reshape(kernel, (-1, self._matrix.outputs))
-        if self.block is None:
-            values = values.reshape(-1)
+        values = tf.reshape(kernel, (-1, self._matrix.outputs))
+        if self.unit:
+            values = self.product.split(values)
         else:
-            values = self.product.split_blocks(values)
+            values = tf.reshape(values, [-1])
         active = index_sets.padded(tf.constant(active), self.capacity)
         # Zeros for padding, as for what comes from nowhere.
         origins = tf.where(active == index_sets.NONE, -1, active)
-        self._values.assign(index_sets.carried(tf.constant(values), origins))
+        self._values.assign(index_sets.carried(values, origins))
         self._active.assign(active)
 
     def times_kernel(self, inputs, rank=1):
@@ -146,24 +151,26 @@ class Active(LayerMixin):
         return {
             **super().get_config(),
             "capacity": self.capacity,
-            "block": self.block,
+            "unit": self.unit,
         }
 
     def plain_config(self):
         """The configuration of the Keras layer that this one comes from."""
         return super().get_config()
 
-    def _num_units(self):
-        if self.block is None:
-            return math.prod(self._place.shape)
-        return math.prod(Blocks(*self.block).shape(self._matrix))
+    @property
+    def _structure(self):
+        if not self.unit:
+            return Unstructured()
+        return Blocks(*self.unit) if len(self.unit) == 2 else Kernels2D()
 
     def save_own_variables(self, store):
         kl.Layer.save_own_variables(self, store)
 
     def load_own_variables(self, store):
         kl.Layer.load_own_variables(self, store)
-        _check(self._active.numpy(), self._num_units(), self.name)
+        size = math.prod(self._structure.shape(self._matrix))
+        _check(self._active.numpy(), size, self.name)
 
 
 @keras.saving.register_keras_serializable(package="rigl_tf")
@@ -196,7 +203,7 @@ class ActiveEinsumDense(Active, kl.EinsumDense):
 class _ActiveConvolution(Active):
     def _make_product(self):
         self._convolution = convolution_of(self, self._place.shape)
-        return dispatch.convolution(self._convolution, self.block)
+        return dispatch.convolution(self._convolution, self.unit)
 
     def call(self, inputs):
         is_first = self.data_format == "channels_first"
@@ -243,21 +250,34 @@ _KINDS = {
 }
 
 
-def store_active(layer, capacity, active, block=None):
+def unit_of(structure, layout):
+    """Returns the shape of the weights of a unit that is stored.
+
+    Args:
+        structure: `Unstructured`, `Blocks` or `Kernels2D`.
+        layout: `Layout` of the kernel.
+    """
+    if isinstance(structure, Blocks):
+        return structure.rows, structure.columns
+    if structure.is_unstructured or layout.kernel_positions == 1:
+        return ()
+    return (layout.kernel_positions,)
+
+
+def store_active(layer, capacity, active, unit=()):
     """Makes a built Keras layer store its active connections only, in place.
 
     Args:
         layer: Built Keras layer. Its dense kernel is freed.
         capacity: Integer, the most units that can be active.
         active: Sorted int32 array, the numbers of active units.
-        block: Pair of integers, rows and columns of units that are blocks.
+        unit: `unit_of` the kernel.
     """
     variable = layer.kernel
     kernel = tensors.as_array(variable)
     with kernel_replaced(layer):
         layer.__class__ = _KINDS[type(layer)]
-        layer.capacity, layer.block = capacity, block
-        layer.supports_jit = block is not None
+        layer._set_units(capacity, unit)
         layer.add_weight(
             kernel.shape, name="kernel", regularizer=variable.regularizer
         )
@@ -281,20 +301,20 @@ def dense_copy(layer):
     return copy
 
 
-def why_dense(layer, is_alone, in_blocks=False):
+def why_dense(layer, is_alone, structure):
     """Returns why a layer needs its dense kernel, or `None` if it does not.
 
     Args:
         layer: Keras layer.
         is_alone: Boolean, whether it is not a part of another layer.
-        in_blocks: Boolean, whether its units are blocks.
+        structure: Of `rigl_tf.structures`.
     """
     if not is_alone:
         return "another layer or a subclassed model is made of it"
-    return _problem(layer, in_blocks)
+    return _problem(layer, structure)
 
 
-def _problem(layer, in_blocks):
+def _problem(layer, structure):
     """Why a layer has to keep its dense kernel; `None` if it has not."""
     if type(layer) not in _KINDS:
         return (
@@ -311,13 +331,17 @@ def _problem(layer, in_blocks):
         if kernel_layout.matrices(layer.equation) is None:
             return f"{layer.equation!r} is not a product of two matrices"
         return None
-    if getattr(layer, "groups", 1) == 1:
+    groups = getattr(layer, "groups", 1)
+    if groups > 1 and isinstance(structure, Blocks):
+        return f"it has {groups} groups, which blocks do not know"
+    if importlib.util.find_spec("numba") is not None:
         return None
-    if in_blocks:
-        return f"it has {layer.groups} groups, which blocks do not know"
-    if importlib.util.find_spec("numba") is None:
+    positions = math.prod(getattr(layer, "kernel_size", ()))
+    if positions > 1 and isinstance(structure, Kernels2D):
+        return "only numba multiplies whole k x k kernels: pip install numba"
+    if groups > 1:
         return (
-            f"it has {layer.groups} groups, which only numba multiplies: "
+            f"it has {groups} groups, which only numba multiplies: "
             "pip install numba"
         )
     return None

@@ -8,10 +8,12 @@ import numpy as np
 import tensorflow as tf
 
 from rigl_tf.kernels import random_positions
+from rigl_tf.kernels import unit_of
 from rigl_tf.kernels import why_dense
 from rigl_tf.sparsity import distributions
 from rigl_tf.sparsity.structures import Blocks
 from rigl_tf.sparsity.structures import GroupedSparsity
+from rigl_tf.sparsity.structures import Kernels2D
 from rigl_tf.sparsity.structures import Unstructured
 
 STORAGES = ("dense", "active", "auto")
@@ -60,9 +62,10 @@ def planned(
             random ones.
 
     Returns:
-        Dictionary from the id of a layer to a pair: the maximum number of
-        active units, and the indices of the first active units. All other
-        layers store dense kernels.
+        Dictionary from the id of a layer to the arguments of `store_active`:
+        the maximum number of active units, the indices of the first active
+        units, and the shape of a unit's weights. All other layers store dense
+        kernels.
 
     Raises:
         ValueError: If the algorithm, the structure or the machine does not
@@ -92,11 +95,7 @@ def planned(
             if is_auto:
                 continue
             raise
-        problem = why_dense(
-            kernel.layer,
-            is_alone(kernel.layer),
-            isinstance(structure, Blocks),
-        )
+        problem = why_dense(kernel.layer, is_alone(kernel.layer), structure)
         if problem is not None:
             if not is_auto:
                 problems[kernel.name] = problem
@@ -113,7 +112,8 @@ def planned(
             active = random_positions(
                 num_units, first[i], tf.constant((seed, i), tf.int64)
             )
-        stored[id(kernel.layer)] = (capacity, active)
+        unit = unit_of(structure, kernel.layout)
+        stored[id(kernel.layer)] = (capacity, active, unit)
     if problems:
         _refuse(problems, wanted)
     return stored
@@ -198,16 +198,17 @@ def _check(algorithm, structure):
             "storing only active connections never makes one. Use "
             "storage='dense'."
         )
-    if not isinstance(structure, Blocks | Unstructured) or isinstance(
-        structure, GroupedSparsity
-    ):
+    if not isinstance(
+        structure, Blocks | Kernels2D | Unstructured
+    ) or isinstance(structure, GroupedSparsity):
         raise ValueError(
-            "Only connections and `Blocks` can be stored without zeros. "
-            f"Received: structure={structure}. Use storage='dense'."
+            "Only connections, `Blocks` and `Kernels2D` can be stored without "
+            f"zeros. Received: structure={structure}. Use storage='dense'."
         )
-    if structure.is_unstructured and tf.config.get_visible_devices("GPU"):
+    on_cpu = not isinstance(structure, Blocks)
+    if on_cpu and tf.config.get_visible_devices("GPU"):
         raise ValueError(
-            "Layers that store single connections compute on the CPU, but a "
-            "GPU is visible. Use storage='dense', or hide the GPU at the "
+            "Layers that store connections or whole k x k kernels compute on "
+            "the CPU, but a GPU is visible. Use storage='dense', or hide the GPU at the "
             "start of the program: `tf.config.set_visible_devices([], 'GPU')`."
         )

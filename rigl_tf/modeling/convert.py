@@ -112,11 +112,11 @@ def sparsify(
         copy: Boolean, whether to copy the model first, by Keras's saving. An
             error says if the copy would lose something.
         storage: `"dense"` stores kernels with their zeros. `"active"` stores
-            only active connections, or active `Blocks`: in Dense layers,
-            convolutions and EinsumDense layers that are matrix products,
-            also inside MultiHeadAttention.
+            only active connections, or active units of `Blocks` or
+            `Kernels2D`: in Dense layers, convolutions and EinsumDense layers
+            that are matrix products, also inside MultiHeadAttention.
             Training takes less memory and, at high sparsity, less time;
-            connections need a CPU, blocks do not. `"auto"` stores only active
+            only `Blocks` do not need a CPU. `"auto"` stores only active
             connections in layers that support it and become faster. Or a
             dictionary from names of layers, or patterns with `*`, to these
             strings.

@@ -341,16 +341,11 @@ def _store_active(
         lambda layer: id(layer) in alone,
         [units.get(i) for i in new],
     )
-    block = None
-    if not structure.is_unstructured:
-        block = (
-            getattr(structure, "rows", None),
-            getattr(structure, "columns", None),
-        )
     for kernel in kernels:
         if id(kernel.layer) in stored:
-            capacity, active = stored[id(kernel.layer)]
-            kernel_storage.store_active(kernel.layer, capacity, active, block)
+            kernel_storage.store_active(
+                kernel.layer, *stored[id(kernel.layer)]
+            )
     for leaf in leaves:
         kernel_storage.adopt_active_parts(leaf)
 

@@ -16,6 +16,7 @@ from rigl_tf.kernels import ops
 from rigl_tf.kernels.ops import csr_matmul
 from rigl_tf.sparsity.structures import Blocks
 from rigl_tf.sparsity.structures import Filters
+from rigl_tf.sparsity.structures import Kernels2D
 
 LAYERS = {
     "dense": ((16,), lambda: kl.Dense(12, "relu", name="layer")),
@@ -91,6 +92,7 @@ GROUPS = {
 CASES = [
     *((*layer, None) for layer in (LAYERS | GROUPS).items()),
     *((*layer, Blocks(4, 5)) for layer in LAYERS.items()),
+    *((*layer, Kernels2D()) for layer in (LAYERS | GROUPS).items()),
 ]
 cases = pytest.mark.parametrize(
     ("layer", "structure"),
@@ -265,6 +267,8 @@ def test_auto_stores_what_is_active_where_that_pays():
         stored = auto(sparsity=sparsity, structure=Blocks(32, 32))
         blocks = dict.fromkeys(("window", "large"), "BlockKernel")
         assert stored == {**DENSE, **blocks}
+    stored = auto(sparsity=0.8, structure=Kernels2D())
+    assert stored == {**DENSE, "window": "BlockKernel", "large": "ActiveKernel"}
 
 
 @pytest.mark.parametrize(
@@ -287,7 +291,16 @@ def test_auto_asks_for_more_zeros_without_numba(monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
 
     assert auto(sparsity=0.9) == DENSE
-    assert auto(sparsity=0.95) == {**DENSE, "large": "ActiveKernel"}
+    for structure in (None, Kernels2D()):
+        stored = auto(sparsity=0.95, structure=structure)
+        assert stored == {**DENSE, "large": "ActiveKernel"}
+
+
+def test_whole_kernels_need_numba(monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+
+    with pytest.raises(TypeError, match="only numba multiplies whole k x k"):
+        sparse(*LAYERS["3x3"], "active", structure=Kernels2D())
 
 
 @pytest.mark.parametrize(
@@ -334,7 +347,7 @@ def test_parts_of_other_layers_are_not_taken_out():
     [
         ({"storage": "csr"}, "must be one of dense, active.*'csr'"),
         ({"storage": {"lyer": "active"}}, "lyer"),
-        ({"structure": Filters()}, "Only connections and `Blocks`"),
+        ({"structure": Filters()}, "Only connections, `Blocks` and `Kernels2D`"),
     ],
 )
 def test_what_cannot_be_stored_is_refused(kwargs, message):

@@ -13,6 +13,7 @@ from rigl_tf.kernels import coo_kernel
 from rigl_tf.modeling.grow_init import GrowInit
 from rigl_tf.sparsity import schedules
 from rigl_tf.sparsity.structures import Blocks
+from rigl_tf.sparsity.structures import Kernels2D
 from rigl_tf.utils import optimizer_slots
 
 STEPS = 200
@@ -139,6 +140,24 @@ def test_blocks_are_those_of_dense_kernels(name, blocks, data):
     """Some reach beyond the kernels, of 16 x 30 and 30 x 5."""
     dense, active = (
         trained(storage, algorithms.get(name), data, structure=blocks)
+        for storage in ("dense", "active")
+    )
+
+    assert int(active.num_updates) == 10
+    assert_alike(dense, active)
+
+
+@pytest.mark.few(1)
+@pytest.mark.parametrize("name", ["rigl", "set", "ggr", "gradual_pruning"])
+def test_whole_kernels_are_those_of_dense_kernels(name, data):
+    dense, active = (
+        trained(
+            storage,
+            algorithms.get(name),
+            data,
+            structure=Kernels2D(),
+            layers=convolutions,
+        )
         for storage in ("dense", "active")
     )
 

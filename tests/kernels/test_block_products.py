@@ -35,7 +35,7 @@ def example(product, num, inputs, outputs, block, room, seed=0):
     grid = grid.reshape(down, across, *block)
     x = rng.normal(size=(num, inputs)).astype("float32")
     dy = rng.normal(size=(num, outputs)).astype("float32")
-    return active, values, product.joined_blocks(grid).numpy(), x, dy
+    return active, values, product.joined(grid).numpy(), x, dy
 
 
 @pytest.mark.few(1)

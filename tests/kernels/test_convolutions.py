@@ -100,28 +100,29 @@ def compare(convolution, shape, density):
     close(tf.reshape(tf.concat(rows, axis=0), kernel_shape), dkernel)
 
 
-def compare_blocks(product, convolution, shape, density):
-    """Asserts that the product of blocks is that of a dense kernel."""
+def compare_units(product, convolution, shape, density):
+    """Asserts that the product of units is that of a dense kernel."""
     rng = np.random.default_rng(0)
     kernel_shape = shape_of_kernel(convolution)
-    grid = product.split_blocks(
+    grid = product.split(
         rng.standard_normal(kernel_shape, "float32").reshape(
             -1, convolution.outputs
         )
-    )
+    ).numpy()
     mask = rng.random(len(grid)) < density
-    blocks = np.flatnonzero(mask)
-    grid *= mask[:, None, None]
-    kernel = product.joined_blocks(
+    units = np.flatnonzero(mask)
+    grid[~mask] = 0
+    kernel = product.joined(
         grid.reshape(*product.sizes().shape, *grid.shape[1:])
     )
     kernel = kernel.numpy().reshape(kernel_shape)
     x, y, dy, dx, dkernel = dense(convolution, shape, kernel)
-    gradient = product.split_blocks(
+    gradient = product.split(
         dkernel.numpy().reshape(-1, convolution.outputs)
-    )
-    active = np.append(blocks, PADDING * [index_sets.NONE]).astype("int32")
-    values = np.pad(grid[blocks], [(0, PADDING), (0, 0), (0, 0)])
+    ).numpy()
+    active = np.append(units, PADDING * [index_sets.NONE]).astype("int32")
+    within = grid.shape[1:]
+    values = np.concatenate([grid[units], np.zeros((PADDING, *within), "f")])
 
     outputs = product.forward(x, values, active)
     of_inputs, of_values = product.backward(x, values, active, dy)
@@ -130,9 +131,10 @@ def compare_blocks(product, convolution, shape, density):
 
     close(outputs, y)
     close(of_inputs, dx)
-    close(of_values[:-PADDING], gradient[blocks])
+    close(of_values[:-PADDING], gradient[units])
     assert not np.any(of_values[-PADDING:])
-    sums = 2 * np.abs(gradient).sum(axis=(1, 2)).reshape(means.shape)
+    sums = 2 * np.abs(gradient).reshape(len(grid), -1).sum(axis=1)
+    sums = sums.reshape(means.shape)
     close(means * tf.cast(product.sizes(), tf.float32), sums)
 
 
@@ -172,7 +174,7 @@ def test_blocks_that_divide_channels_compute_the_same(
     product = dispatch.convolution(convolution, block)
 
     assert isinstance(product, numba_block_conv.Product)
-    compare_blocks(product, convolution, shape, density)
+    compare_units(product, convolution, shape, density)
 
 
 @settings(max_examples=10, deadline=None)
@@ -184,7 +186,16 @@ def test_blocks_that_divide_channels_compute_the_same(
 def test_other_blocks_compute_the_same(convolution, block, density):
     product = dispatch.convolution(convolution[0], block)
 
-    compare_blocks(product, *convolution, density)
+    compare_units(product, *convolution, density)
+
+
+@few
+@given(convolutions(), st.sampled_from([0.0, 0.1, 1.0]))
+def test_whole_kernels_compute_the_same(convolution, density):
+    convolution, shape = convolution
+    product = dispatch.convolution(convolution, (convolution.taps,))
+
+    compare_units(product, convolution, shape, density)
 
 
 def test_blocks_may_be_multiplied_by_few_positions_at_a_time(monkeypatch):
@@ -192,7 +203,7 @@ def test_blocks_may_be_multiplied_by_few_positions_at_a_time(monkeypatch):
     convolution = Convolution((Axis(3), Axis(2)), 16, 8)
     product = numba_block_conv.Product(convolution, 8, 8)
 
-    compare_blocks(product, convolution, (40, 3, 4, 16), 0.5)
+    compare_units(product, convolution, (40, 3, 4, 16), 0.5)
 
 
 @pytest.mark.parametrize("cache", [1, 1 << 30])

@@ -3,7 +3,6 @@
 Each active block is a small matrix: one batched product, on any device.
 """
 
-import numpy as np
 import tensorflow as tf
 
 from rigl_tf._keras_compat import is_for_xla
@@ -99,7 +98,7 @@ class Product:
         is_in &= (across < self._outputs)[:, None, :]
         return tf.where(is_in, values, tf.zeros([], values.dtype))
 
-    def joined_blocks(self, grid):
+    def joined(self, grid):
         """Returns the kernel as a matrix, from all its blocks."""
         matrix = tf.reshape(
             tf.transpose(grid, (0, 2, 1, 3)),
@@ -107,20 +106,19 @@ class Product:
         )
         return matrix[: self._inputs, : self._outputs]
 
-    def split_blocks(self, matrix):
-        """Inverts `joined_blocks`: returns all blocks of an array, flat."""
-        padded = np.pad(
-            matrix,
-            [
-                (0, self._down * self._rows - self._inputs),
-                (0, self._across * self._columns - self._outputs),
-            ],
+    def split(self, matrix):
+        """Inverts `joined`: returns all blocks of a matrix, one by one."""
+        padding = [
+            [0, self._down * self._rows - self._inputs],
+            [0, self._across * self._columns - self._outputs],
+        ]
+        grid = tf.reshape(
+            tf.pad(matrix, padding),
+            (self._down, self._rows, self._across, self._columns),
         )
-        grid = padded.reshape(
-            self._down, self._rows, self._across, self._columns
+        return tf.reshape(
+            tf.transpose(grid, (0, 2, 1, 3)), (-1, self._rows, self._columns)
         )
-        grid = grid.transpose(0, 2, 1, 3)
-        return grid.reshape(-1, self._rows, self._columns)
 
     def sizes(self):
         """Connections in every block; those at the edges may have fewer."""

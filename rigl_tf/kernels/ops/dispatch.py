@@ -9,51 +9,58 @@ from rigl_tf.kernels.ops import block_matmul
 from rigl_tf.kernels.ops import conv_matmul
 from rigl_tf.kernels.ops import csr_matmul
 from rigl_tf.kernels.ops.convolution import Convolution
+from rigl_tf.typing import Shape
 
 
-def product(inputs: int, outputs: int, block: Any = None) -> Any:
+def product(inputs: int, outputs: int, unit: Shape = ()) -> Any:
     """Returns the fastest available `Product` for a kernel.
 
     Args:
         inputs: Integer, rows of the kernel as a matrix.
         outputs: Integer, its columns.
-        block: Pair of integers, rows and columns of a block, or `None` for
-            single connections.
+        unit: The shape of a unit's weights: `()` for connections and
+            `(rows, columns)` for blocks.
     """
     # numba takes a second to import and belongs to the extra `rigl_tf[fast]`.
-    if block is None:
+    if not unit:
         try:
             from rigl_tf.kernels.ops import numba_csr_matmul as fastest
         except ImportError:
             fastest = csr_matmul
         return fastest.Product(inputs, outputs)
     fastest = block_matmul
-    if _fill_registers(block):
+    if _fill_registers(unit):
         with contextlib.suppress(ImportError):
             from rigl_tf.kernels.ops import numba_block_matmul as fastest
-    return fastest.Product(inputs, outputs, *block)
+    return fastest.Product(inputs, outputs, *unit)
 
 
-def convolution(sizes: Convolution, block: Any = None) -> Any:
+def convolution(sizes: Convolution, unit: Shape = ()) -> Any:
     """Returns the fastest available `Product` for a convolution.
 
     Args:
-        sizes: `Convolution`; of one group, except with numba and single
-            connections.
-        block: Pair of integers, or `None`, as for `product`.
+        sizes: `Convolution`; of one group, except with numba and without
+            blocks.
+        unit: The shape of a unit's weights: `()` for connections, `(taps,)`
+            for whole k x k kernels, which need numba, and `(rows, columns)`
+            for blocks.
     """
-    if block is None:
-        try:
-            from rigl_tf.kernels.ops import numba_conv
-        except ImportError:
-            return conv_matmul.ConnectionProduct(sizes)
-        return numba_conv.Product(sizes)
-    if _fill_registers(block):
-        with contextlib.suppress(ImportError):
-            from rigl_tf.kernels.ops import numba_block_conv
+    if len(unit) == 2:
+        if _fill_registers(unit):
+            with contextlib.suppress(ImportError):
+                from rigl_tf.kernels.ops import numba_block_conv
 
-            return numba_block_conv.Product(sizes, *block)
-    return conv_matmul.BlockProduct(sizes, *block)
+                return numba_block_conv.Product(sizes, *unit)
+        return conv_matmul.BlockProduct(sizes, *unit)
+    if unit:
+        from rigl_tf.kernels.ops import numba_kernel_conv
+
+        return numba_kernel_conv.Product(sizes)
+    try:
+        from rigl_tf.kernels.ops import numba_conv
+    except ImportError:
+        return conv_matmul.ConnectionProduct(sizes)
+    return numba_conv.Product(sizes)
 
 
 def multiply(

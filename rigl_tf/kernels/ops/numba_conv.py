@@ -6,6 +6,7 @@ multiplication of a tile of another channel by its weight.
 """
 
 import functools
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numba
@@ -77,16 +78,17 @@ class Product:
 
     Args:
         convolution: `Convolution` of one to three axes.
+        unit: `()` for connections, or `(taps,)` for whole kernels.
     """
 
-    def __init__(self, convolution: Convolution):
+    def __init__(self, convolution: Convolution, unit: Sequence[int] = ()):
         self._convolution = convolution
         # For the last few sizes of pictures.
         self._to_outputs = functools.lru_cache(4)(
-            functools.partial(_ToOutputs, convolution)
+            functools.partial(_ToOutputs, convolution, unit)
         )
         self._to_inputs = functools.lru_cache(4)(
-            functools.partial(_ToInputs, convolution)
+            functools.partial(_ToInputs, convolution, unit)
         )
 
     def forward(self, x, values, active):
@@ -94,8 +96,8 @@ class Product:
 
         Args:
             x: float32 tensor of shape (examples, ..., input channels).
-            values: float32 tensor, a weight for each connection.
-            active: int32 tensor, sorted flat positions, padding at the end.
+            values: float32 tensor, the weights of each unit.
+            active: int32 tensor, sorted numbers of units, padding at the end.
 
         Returns:
             float32 tensor of shape (examples, ..., output channels).
@@ -136,11 +138,13 @@ class _Pass:
 
     Args:
         convolution: `Convolution`.
+        unit: As for `Product`.
         shape: Tuple of integers, the shape of the inputs.
     """
 
-    def __init__(self, convolution, shape):
+    def __init__(self, convolution, unit, shape):
         self._convolution = convolution
+        self._unit = unit
         axes = (3 - len(convolution.axes)) * (Axis(),) + convolution.axes
         self._x_shape = _in_space(shape)
         self._y_shape = _in_space(convolution.output_shape(shape))
@@ -153,7 +157,11 @@ class _Pass:
         The tap is its rank among those sorted by phase.
         """
         convolution = self._convolution
-        row, output = np.divmod(active.astype(np.int64), convolution.outputs)
+        active = active.astype(np.int64)
+        if self._unit:  # the connections of each kernel are one after another
+            size = convolution.rows * convolution.outputs
+            active = np.add.outer(active, size * np.arange(*self._unit)).ravel()
+        row, output = np.divmod(active, convolution.outputs)
         tap, channel = np.divmod(row, convolution.rows)
         group = output // (convolution.outputs // convolution.groups)
         rank = np.argsort(self._plan.taps.order)
@@ -176,7 +184,7 @@ class _ToOutputs(_Pass):
             np.array(self._x_shape),
             plan.inputs,
             self._memory(plan.inputs, self._convolution.inputs),
-            values[reads.origins],
+            values.reshape(-1)[reads.origins],
             reads.offsets,
             reads.starts,
             y.reshape(-1),
@@ -217,7 +225,7 @@ class _ToInputs(_Pass):
             plan.inputs,
             self._memory(plan.inputs, self._convolution.inputs),
             self._memory(plan.inputs, self._convolution.inputs),
-            values[reads.origins],
+            values.reshape(-1)[reads.origins],
             reads.offsets,
             reads.starts,
             sums,
@@ -226,7 +234,7 @@ class _ToInputs(_Pass):
             plan.outputs,
             self._memory(plan.outputs, self._convolution.outputs),
         )
-        dvalues[reads.origins] = sums.sum(axis=0)
+        dvalues.reshape(-1)[reads.origins] = sums.sum(axis=0)
 
     def _reads(self, active):
         plan = self._plan
