@@ -3,10 +3,10 @@
 Three tables. Layers: a convolution of 3x3, forward and backward (with respect
 to its inputs, too), how many times faster than Keras's Conv2D with the same
 threads; both in turns, in one process, medians over rounds. Connections are
-stored, whole kernels, or blocks. Beside it is what Keras's reaches, in GFLOP/s. Networks:
-steps of RigL with ERK on pictures of 32x32, and one update after every 100
-steps, how many times faster than those of Keras's dense model; then the same
-for predictions.
+stored, whole kernels, or blocks. Beside it is what Keras's reaches, in
+GFLOP/s. Networks: steps of RigL with ERK on pictures of 32x32, and one update
+after every 100 steps, how many times faster than those of Keras's dense model;
+then the same for predictions.
 `--quick` takes one thread, fewer rounds and no networks.
 """
 

@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 from keras import layers as kl
 
+from rigl_tf._keras_compat import NOT_INLINED
 from rigl_tf.algorithms import CandidateTile
 from rigl_tf.algorithms import KernelView
 from rigl_tf.kernels.activation_tape import Flow
@@ -206,6 +207,8 @@ class UpdateInputs:
         grow_init: `GrowInit`, the weights of new connections.
         slots: List of pairs, of an optimizer's variable of the shape of the
             kernel's variable and the float that its elements start with.
+        traced: Dictionary that all kernels of an update share, for
+            `traced_once`.
     """
 
     gradient: TensorLike | None = None
@@ -217,6 +220,25 @@ class UpdateInputs:
     progress: Any = None
     grow_init: Any = None
     slots: Sequence[tuple[keras.Variable, float]] = ()
+    traced: dict[Any, Callable] = dataclasses.field(default_factory=dict)
+
+    def traced_once(self, key: Any, function: Callable) -> Callable:
+        """Returns a function that is traced once for all kernels of a key.
+
+        Args:
+            key: All that differs between kernels, except tensors.
+            function: Function of tensors only.
+        """
+        if tf.executing_eagerly():
+            return function
+        if key not in self.traced:
+            self.traced[key] = tf.function(
+                function,
+                autograph=False,
+                reduce_retracing=True,  # there may be a connection more or less
+                experimental_attributes=NOT_INLINED,
+            )
+        return self.traced[key]
 
 
 def checked_mask(mask: Any, shape: Shape, name: str) -> np.ndarray:

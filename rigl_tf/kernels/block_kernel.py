@@ -146,5 +146,5 @@ class _NumbersInUnits(RandomNumbers):
 
     def sample(self, seed):
         numbers = self._kernel.layer.product.split(super().sample(seed))
-        last = len(numbers) - 1  # stands for padding
+        last = numbers.shape[0] - 1  # stands for padding
         return tf.gather(numbers, tf.minimum(self._active, last))

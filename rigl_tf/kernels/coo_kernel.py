@@ -76,20 +76,69 @@ class ActiveKernel(StoredKernel):
 
     def view(self, inputs):
         active = tf.convert_to_tensor(self.active)
+        return self._view_of(
+            active,
+            tf.not_equal(active, index_sets.NONE),
+            self._shown(self.variable),
+            self._shown(inputs.gradient),
+            self._shown(inputs.momentum),
+            inputs.seed,
+            inputs.progress,
+            inputs.flows,
+        )
+
+    def _view_of(
+        self, active, mask, weight, gradient, momentum, seed, progress, flows
+    ):
         return KernelView(
-            weight=self._shown(self.variable),
-            mask=tf.not_equal(active, index_sets.NONE),
-            gradient=self._shown(inputs.gradient),
-            momentum=self._shown(inputs.momentum),
-            random_numbers=_NumbersOfActive(self, active, inputs.seed),
-            progress=inputs.progress,
+            weight=weight,
+            mask=mask,
+            gradient=gradient,
+            momentum=momentum,
+            random_numbers=_NumbersOfActive(self, active, seed),
+            progress=progress,
             total=self.size,
             num_tiles=self.num_tiles,
-            tiles=functools.partial(self._tile, active, inputs),
+            tiles=functools.partial(self._tile, active, seed, flows),
         )
 
     def grow(self, view, scores, num_grow, inputs):
-        before = tf.convert_to_tensor(self.active)
+        def grown(before, of_view, of_flows, num_grow):
+            mask, weight, momentum, seed, progress = of_view
+            flows = [
+                flow._replace(inputs=x, outputs=dy)
+                for flow, (x, dy) in zip(inputs.flows, of_flows, strict=True)
+            ]
+            kept = self._view_of(
+                before, mask, weight, None, momentum, seed, progress, flows
+            )
+            return self._grown(before, kept, scores, num_grow)
+
+        convolutions = tuple(flow.convolution for flow in inputs.flows)
+        now, origins = inputs.traced_once(
+            (self.layout, self.variable.dtype, convolutions), grown
+        )(
+            tf.convert_to_tensor(self.active),
+            (
+                view.mask,
+                view.weight,
+                view.momentum,
+                inputs.seed,
+                inputs.progress,
+            ),
+            [(flow.inputs, flow.outputs) for flow in inputs.flows],
+            num_grow,
+        )
+        now.set_shape(self.capacity)
+        weights = self.new_weights(
+            inputs,
+            (self.capacity,),
+            lambda: self._gradient_at(now, inputs.flows),
+        )
+        return masks.count(self._take(now, weights, inputs.slots, origins))
+
+    def _grown(self, before, view, scores, num_grow):
+        """Returns the connections after the growth, and their origins."""
         origins = tf.cast(tf.where(view.mask)[:, 0], tf.int32)
         now = tf.gather(before, origins)
         num_parts = len(masks.score_functions(scores(view.candidates(0))))
@@ -109,14 +158,8 @@ class ActiveKernel(StoredKernel):
             origins = tf.gather(tf.concat([origins, regrown], 0), order)
             now = tf.gather(tf.concat([now, grown], 0), order)
             left -= part
-        now = index_sets.padded(now, self.capacity)
-        origins = index_sets.padded(origins, self.capacity, padding=-1)
-        weights = self.new_weights(
-            inputs,
-            (self.capacity,),
-            lambda: self._gradient_at(now, inputs.flows),
-        )
-        return masks.count(self._take(now, weights, inputs.slots, origins))
+        now = index_sets.padded(now, tf.size(before))
+        return now, index_sets.padded(origins, tf.size(before), padding=-1)
 
     @property
     def _rows(self):
@@ -153,7 +196,7 @@ class ActiveKernel(StoredKernel):
             return None
         return tf.cast(tf.convert_to_tensor(values), self.view_dtype)
 
-    def _tile(self, active, inputs, view, number):
+    def _tile(self, active, seed, flows, view, number):
         """Returns the tile of a number, with the mask of a view."""
         start, stop = self.tile_range(number)
         first, last = index_sets.bounds(active, start, stop)
@@ -170,9 +213,9 @@ class ActiveKernel(StoredKernel):
         return CandidateTile(
             weight=spread(view.weight),
             mask=spread(view.mask),
-            gradient=self._gradient(inputs.flows, start, stop),
+            gradient=self._gradient(flows, start, stop),
             momentum=spread(view.momentum),
-            random_numbers=SliceNumbers(start, stop, inputs.seed),
+            random_numbers=SliceNumbers(start, stop, seed),
             progress=view.progress,
         )
 
@@ -212,4 +255,4 @@ class _NumbersOfActive(RandomNumbers):
 
         # Tile by tile, so that there is never a number for every position.
         numbers = index_sets.in_turn(self._kernel.num_tiles, of_tile, tf.int32)
-        return index_sets.padded(numbers, self._kernel.capacity, padding=0)
+        return index_sets.padded(numbers, tf.size(self._active), padding=0)

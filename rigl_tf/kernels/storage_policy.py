@@ -209,6 +209,7 @@ def _check(algorithm, structure):
     if on_cpu and tf.config.get_visible_devices("GPU"):
         raise ValueError(
             "Layers that store connections or whole k x k kernels compute on "
-            "the CPU, but a GPU is visible. Use storage='dense', or hide the GPU at the "
-            "start of the program: `tf.config.set_visible_devices([], 'GPU')`."
+            "the CPU, but a GPU is visible. Use storage='dense', or hide the "
+            "GPU at the start of the program: "
+            "`tf.config.set_visible_devices([], 'GPU')`."
         )

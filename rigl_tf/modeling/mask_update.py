@@ -40,7 +40,7 @@ def update_masks(state, batch):
         return
     flows = _of_all_replicas(batch)
     kernels = [state.kernels[i] for i in updated]
-    progress = state.progress()
+    progress, traced = state.progress(), {}
     inputs = [
         inputs_of(
             state,
@@ -51,6 +51,7 @@ def update_masks(state, batch):
             flows=[f for f in flows if f.variable is kernel.variable],
             structure=state.structure,
             grow_init=state.grow_init,
+            traced=traced,
             slots=[
                 (slot, optimizer_slots.initial_value(optimizer, slot))
                 for slot in optimizer_slots.of(optimizer, kernel.variable)

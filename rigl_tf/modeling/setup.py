@@ -343,9 +343,7 @@ def _store_active(
     )
     for kernel in kernels:
         if id(kernel.layer) in stored:
-            kernel_storage.store_active(
-                kernel.layer, *stored[id(kernel.layer)]
-            )
+            kernel_storage.store_active(kernel.layer, *stored[id(kernel.layer)])
     for leaf in leaves:
         kernel_storage.adopt_active_parts(leaf)
 

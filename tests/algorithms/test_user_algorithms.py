@@ -178,8 +178,8 @@ def test_a_score_that_is_no_number_is_refused(stored, method, data):
         tf.errors.InvalidArgumentError,
         match=f"`DividesByZero.{method}` must return numbers. Received: NaN",
     ):
-        trained(stored, DividesByZero(method), data, steps=20)
-    model = trained(stored, DividesByZero(), data, steps=20)
+        trained(stored, DividesByZero(method), data, steps=20, run_eagerly=True)
+    model = trained(stored, DividesByZero(), data, steps=20, run_eagerly=True)
     assert int(model.num_updates) == 1
 
 

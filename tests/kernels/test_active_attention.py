@@ -13,7 +13,7 @@ from rigl_tf.sparsity.structures import Blocks
 NAMES = ["query", "key", "value", "attention_output"]
 
 
-def trained(storage, structure=None, steps=40, **kwargs):
+def trained(storage, structure=None, steps=40, eager=False, **kwargs):
     keras.utils.set_random_seed(0)
     inputs, other = keras.Input((5, 16)), keras.Input((7, 8))
     heads = kl.MultiHeadAttention(2, 8, value_dim=4, name="heads", **kwargs)
@@ -27,7 +27,7 @@ def trained(storage, structure=None, steps=40, **kwargs):
         structure=structure,
         storage=storage,
     )
-    model.compile(keras.optimizers.Adam(0.01), "mse")
+    model.compile(keras.optimizers.Adam(0.01), "mse", run_eagerly=eager)
     fit(model, steps)
     return model
 
@@ -62,6 +62,7 @@ def assert_alike(model, other):
     )
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("structure", [None, Blocks(4, 2)], ids=str)
 def test_it_trains_like_dense_kernels(structure):
     dense, active = (trained(how, structure) for how in ("dense", "active"))
@@ -77,18 +78,19 @@ def test_it_trains_like_dense_kernels(structure):
 
 
 def test_it_goes_on_after_loading(tmp_path):
-    whole, half = trained("active", steps=60), trained("active", steps=30)
+    whole, half = (trained("active", steps=n, eager=True) for n in (20, 10))
 
     half.save(tmp_path / "model.keras")
     loaded = keras.saving.load_model(tmp_path / "model.keras")
-    fit(loaded, 30)
+    fit(loaded, 10)
 
     for one, other in zip(whole.variables, loaded.variables, strict=True):
         np.testing.assert_array_equal(one, other)
 
 
 def test_some_of_its_layers_may_stay_dense(tmp_path):
-    model = trained({"value": "active", "*": "dense"}, use_bias=False)
+    storage = {"value": "active", "*": "dense"}
+    model = trained(storage, eager=True, use_bias=False)
 
     model.save(tmp_path / "model.keras")
     loaded = keras.saving.load_model(tmp_path / "model.keras")
@@ -101,7 +103,7 @@ def test_some_of_its_layers_may_stay_dense(tmp_path):
 @pytest.mark.few(1)
 @pytest.mark.parametrize("use_bias", [True, False])
 def test_it_becomes_plain_again(use_bias):
-    model = trained("active", use_bias=use_bias)
+    model = trained("active", eager=True, use_bias=use_bias)
     x, _ = examples()
     expected = model.predict(x, verbose=0)
     weights = [np.array(kernel.weights()) for kernel in model.kernels]

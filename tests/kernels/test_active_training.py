@@ -112,6 +112,44 @@ def test_masks_are_those_of_dense_kernels(name, data):
     assert_alike(dense, active)
 
 
+def alike(number):
+    """Layers of one shape, whose updates share a trace."""
+    hidden = [keras.layers.Dense(16, activation="tanh") for _ in range(number)]
+    return [keras.Input((16,)), *hidden, keras.layers.Dense(5)]
+
+
+@pytest.mark.few(2)
+@pytest.mark.parametrize("name", ["rigl_sm", "set", "rigl"])
+def test_layers_of_one_shape_have_masks_of_their_own(name, data):
+    dense, active = (
+        trained(storage, algorithms.get(name), data, layers=lambda: alike(3))
+        for storage in ("dense", "active")
+    )
+
+    assert_alike(dense, active)
+
+
+def test_updates_of_layers_of_one_shape_are_traced_once(data):
+    calls = []
+
+    class Counts(algorithms.RigL):
+        def grow(self, tile):
+            calls.append(tile)
+            return super().grow(tile)
+
+    counts = []
+    for number in (1, 2, 5):
+        calls.clear()
+        trained(
+            "active", Counts(), data, steps=20, layers=lambda n=number: alike(n)
+        )
+        counts.append(len(calls))
+
+    # Another number of connections takes one more trace, not one for each.
+    few, *more = counts
+    assert max(more) <= 1.5 * few
+
+
 @pytest.mark.few(1)
 @pytest.mark.parametrize("name", NAMES)
 def test_masks_of_convolutions_are_those_of_dense_kernels(name, data):

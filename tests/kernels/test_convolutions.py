@@ -19,7 +19,7 @@ from rigl_tf.kernels.ops import numba_conv
 from rigl_tf.kernels.ops.convolution import Axis
 from rigl_tf.kernels.ops.convolution import Convolution
 
-few = settings(max_examples=25, deadline=None)
+few = settings(max_examples=15, deadline=None)
 PADDING = 2  # places without a connection
 
 
@@ -177,7 +177,7 @@ def test_blocks_that_divide_channels_compute_the_same(
     compare_units(product, convolution, shape, density)
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(
     convolutions(groups=1),
     st.sampled_from([(8, 8), (24, 8), (5, 3)]),

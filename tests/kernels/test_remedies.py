@@ -8,6 +8,7 @@ import sys
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from keras import layers as kl
 
 import rigl_tf
@@ -177,21 +178,19 @@ print(len(tf.config.list_physical_devices("GPU")), provenance.device())
 """
 
 
-def run(remedy):
-    return subprocess.run(
+def test_a_gpu_is_refused_until_it_is_hidden(monkeypatch):
+    with monkeypatch.context() as patched:
+        patched.setattr(tf.config, "get_visible_devices", lambda kind: [kind])
+        with pytest.raises(ValueError, match="hide the GPU") as refused:
+            train("active", **DENSE)
+    (remedy,) = re.findall(r"`(tf\.config.*?)`", str(refused.value))
+
+    hidden = subprocess.run(
         [sys.executable, "-c", _PROGRAM.format(remedy=remedy)],
         capture_output=True,
         text=True,
         check=False,
     )
-
-
-def test_a_gpu_is_refused_until_it_is_hidden():
-    refused = run("")
-    assert "hide the GPU" in refused.stderr
-    (remedy,) = re.findall(r"`(tf\.config.*?)`", refused.stderr)
-
-    hidden = run(remedy)
 
     assert hidden.returncode == 0, hidden.stderr
     number, device = hidden.stdout.split(maxsplit=1)

@@ -16,6 +16,7 @@ print(numba.threading_layer(), os.environ.get("OMP_WAIT_POLICY"))
 """
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize(
     ("wanted", "policy"), [(None, "PASSIVE"), ("active", "ACTIVE")]
 )

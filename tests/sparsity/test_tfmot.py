@@ -37,7 +37,7 @@ for sparsity in map(float, sparsities):
         network,
         tfmot.sparsity.keras.ConstantSparsity(sparsity, 0, frequency=1),
     )
-    pruned.compile(tf_keras.optimizers.SGD(0.0), "mse")
+    pruned.compile(tf_keras.optimizers.SGD(0.0), "mse", run_eagerly=True)
     pruned.fit(
         np.ones((1, inputs)),
         np.ones((1, outputs)),

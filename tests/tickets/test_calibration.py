@@ -279,7 +279,7 @@ def test_any_algorithm_trains_from_the_ticket(algorithm, arguments):
         np.testing.assert_array_equal(kernel.mask, ticket.masks[kernel.name])
     for kernel in sparse.kernels:
         np.testing.assert_array_equal(kernel.weights(), kernels[kernel.name])
-    sparse.compile("adam", model.loss or "mse")
+    sparse.compile("adam", model.loss or "mse", run_eagerly=True)
     sparse.fit(x, y, epochs=2, batch_size=16, verbose=0)
     assert int(sparse.num_updates) > 1
     total = sum(int(kernel.count()) for kernel in sparse.kernels)
