@@ -3,14 +3,12 @@
 import collections
 import gc
 
-import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 
-# A graph that runs for a few steps is not worth optimizing: that takes a fifth
-# of the time. Programs that tests start, the faults among them, optimize.
-tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
+# TensorFlow is imported in functions: the process that starts the workers and
+# waits for them does without.
+
 # Graphs are many small objects: to look through them takes a third of the time.
 gc.set_threshold(200_000)
 
@@ -32,8 +30,24 @@ def pytest_collection_modifyitems(items):
             item.add_marker(pytest.mark.slow)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def graphs_as_they_are():
+    """Leaves graphs as they are made.
+
+    A graph that runs for a few steps is not worth optimizing: that takes a
+    fifth of the time. Programs that tests start, the faults among them,
+    optimize.
+    """
+    import tensorflow as tf
+
+    options = {"disable_meta_optimizer": True}
+    tf.config.optimizer.set_experimental_options(options)
+
+
 @pytest.fixture(autouse=True)
 def fresh_state():
+    import keras
+
     keras.utils.set_random_seed(0)
     yield
     keras.config.set_dtype_policy("float32")

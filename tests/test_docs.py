@@ -19,7 +19,7 @@ PAGES = [
 MESSAGES = re.compile(r"^\| `([^`]+)` \|", re.MULTILINE)
 
 
-@pytest.mark.few(6)
+@pytest.mark.few(4)
 @pytest.mark.parametrize("page", PAGES)
 def test_the_code_of_a_page_runs(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

@@ -53,9 +53,10 @@ class Active(LayerMixin):
 
     def __init__(self, *args, capacity, unit=(), **kwargs):
         super().__init__(*args, **kwargs)
-        self._set_units(capacity, unit)
+        self.set_units(capacity, unit)
 
-    def _set_units(self, capacity, unit):
+    def set_units(self, capacity, unit):
+        """Sets the arguments of the same names, before weights are added."""
         self.capacity, self.unit = capacity, tuple(unit)
         self.supports_jit = len(unit) == 2
 
@@ -277,7 +278,7 @@ def store_active(layer, capacity, active, unit=()):
     kernel = tensors.as_array(variable)
     with kernel_replaced(layer):
         layer.__class__ = _KINDS[type(layer)]
-        layer._set_units(capacity, unit)
+        layer.set_units(capacity, unit)
         layer.add_weight(
             kernel.shape, name="kernel", regularizer=variable.regularizer
         )

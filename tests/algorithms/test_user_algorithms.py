@@ -171,8 +171,16 @@ class DividesByZero(Algorithm):
         return tf.where(is_wrong, float("nan"), tile.uniform())
 
 
-@pytest.mark.parametrize("stored", ["dense", "active"])
-@pytest.mark.parametrize("method", ["drop", "grow"])
+@pytest.mark.few(2)
+@pytest.mark.parametrize(
+    ("stored", "method"),
+    [
+        ("dense", "drop"),
+        ("dense", "grow"),
+        ("active", "grow"),
+        ("active", "drop"),
+    ],
+)
 def test_a_score_that_is_no_number_is_refused(stored, method, data):
     with pytest.raises(
         tf.errors.InvalidArgumentError,

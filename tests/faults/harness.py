@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import json
+import multiprocessing
 import os
 import pathlib
 import subprocess
@@ -14,6 +15,11 @@ import keras
 import numpy as np
 
 import rigl_tf  # noqa: F401  so that sparse models can be loaded
+
+# Its processes have imported TensorFlow already, which takes longer than most
+# runs.
+WARM = multiprocessing.get_context("forkserver")
+WARM.set_forkserver_preload(["tests.faults.child"])
 
 ROOT = pathlib.Path(__file__).parent.parent.parent
 FEW = "--smoke"
@@ -54,15 +60,38 @@ def start(directory, *args, env=None, **kwargs):
         )
 
 
-def train(directory, *args, code=0, **kwargs):
-    """Runs the child to its end, which must have an exit code."""
-    child = start(directory, *args, **kwargs)
-    check_end(child, directory, code)
+def train(directory, *args, code=0, env=None):
+    """Runs the child to its end, which must have an exit code.
+
+    With `env`, TensorFlow starts anew.
+    """
+    if env:
+        check_end(start(directory, *args, env=env), directory, code)
+        return
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    child = WARM.Process(target=_run_child, args=(directory, args))
+    child.start()
+    child.join(timeout=300)
+    _check_code(child.exitcode, directory, code)
+
+
+def _run_child(directory, args):
+    """Runs `tests.faults.child` in this process."""
+    from tests.faults import child
+
+    with directory.with_suffix(".log").open("ab") as log:
+        os.dup2(log.fileno(), sys.stdout.fileno())
+        os.dup2(log.fileno(), sys.stderr.fileno())
+    sys.argv = ["child", str(directory), *args]
+    child.main()
 
 
 def check_end(child, directory, code):
     """Waits for a child, which must end with an exit code."""
-    found = child.wait(timeout=300)
+    _check_code(child.wait(timeout=300), directory, code)
+
+
+def _check_code(found, directory, code):
     if found != code:
         messages = directory.with_suffix(".log").read_text()[-3000:]
         raise AssertionError(f"Exit code {found}, not {code}.\n{messages}")

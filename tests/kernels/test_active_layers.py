@@ -113,7 +113,7 @@ def sparse(input_shape, layer, storage, sparsity=0.8, **kwargs):
     )
 
 
-@pytest.mark.few(8)
+@pytest.mark.few(6)
 @cases
 def test_it_computes_what_the_plain_layer_does(layer, structure):
     input_shape, layer = layer

@@ -118,7 +118,7 @@ def alike(number):
     return [keras.Input((16,)), *hidden, keras.layers.Dense(5)]
 
 
-@pytest.mark.few(2)
+@pytest.mark.few(1)
 @pytest.mark.parametrize("name", ["rigl_sm", "set", "rigl"])
 def test_layers_of_one_shape_have_masks_of_their_own(name, data):
     dense, active = (
@@ -138,7 +138,7 @@ def test_updates_of_layers_of_one_shape_are_traced_once(data):
             return super().grow(tile)
 
     counts = []
-    for number in (1, 2, 5):
+    for number in (1, 4):
         calls.clear()
         trained(
             "active", Counts(), data, steps=20, layers=lambda n=number: alike(n)
@@ -146,8 +146,7 @@ def test_updates_of_layers_of_one_shape_are_traced_once(data):
         counts.append(len(calls))
 
     # Another number of connections takes one more trace, not one for each.
-    few, *more = counts
-    assert max(more) <= 1.5 * few
+    assert counts[1] <= 1.5 * counts[0]
 
 
 @pytest.mark.few(1)

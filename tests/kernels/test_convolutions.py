@@ -158,7 +158,7 @@ def test_it_computes_what_a_dense_convolution_does(convolution, density):
 @few
 @given(
     convolutions(groups=1, channels=(1, 3)),
-    st.sampled_from([(8, 24), (16, 16)]),
+    st.just((8, 24)),  # numba compiles every other size anew
     st.sampled_from([0.0, 0.3, 1.0]),
 )
 def test_blocks_that_divide_channels_compute_the_same(
@@ -180,7 +180,7 @@ def test_blocks_that_divide_channels_compute_the_same(
 @settings(max_examples=6, deadline=None)
 @given(
     convolutions(groups=1),
-    st.sampled_from([(8, 8), (24, 8), (5, 3)]),
+    st.sampled_from([(8, 24), (5, 3)]),
     st.sampled_from([0.3, 1.0]),
 )
 def test_other_blocks_compute_the_same(convolution, block, density):
@@ -200,8 +200,8 @@ def test_whole_kernels_compute_the_same(convolution, density):
 
 def test_blocks_may_be_multiplied_by_few_positions_at_a_time(monkeypatch):
     monkeypatch.setattr(numba_block_conv, "_CACHE", 1)
-    convolution = Convolution((Axis(3), Axis(2)), 16, 8)
-    product = numba_block_conv.Product(convolution, 8, 8)
+    convolution = Convolution((Axis(3), Axis(2)), 16, 24)
+    product = numba_block_conv.Product(convolution, 8, 24)
 
     compare_units(product, convolution, (40, 3, 4, 16), 0.5)
 

@@ -131,7 +131,7 @@ REFUSED = {
 }
 
 
-@pytest.mark.few(7)
+@pytest.mark.few(5)
 @pytest.mark.parametrize("name", REFUSED)
 def test_what_an_error_says_to_do_is_enough(name):
     arguments = {"storage": "active", **REFUSED[name]}

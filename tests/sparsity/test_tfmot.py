@@ -86,6 +86,7 @@ def test_tfmot_keeps_the_connections_that_top_k_mask_keeps(
     np.testing.assert_array_equal(mask, theirs[sparsity])
 
 
+@pytest.mark.few(4)
 @pytest.mark.parametrize("scope", ["layer", "global"])
 @pytest.mark.parametrize("sparsity", SPARSITIES[:-1])
 def test_tfmot_keeps_the_connections_that_gradual_pruning_keeps(

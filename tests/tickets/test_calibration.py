@@ -95,6 +95,7 @@ def test_errors_on_correlated_inputs_fall_from_magnitude_to_sparse_gpt(seed):
     assert sparse_gpt < wanda < magnitude
 
 
+@pytest.mark.few(6)
 @pytest.mark.parametrize("block_size", [1, 4, 7, 128])
 @pytest.mark.parametrize("density", [0.04, 0.35, 0.5, 0.96])
 def test_counts_are_exact(density, block_size):
@@ -255,6 +256,7 @@ def test_kept_weights_of_a_dead_input_stay_finite():
 # From the ticket to a trained network.
 
 
+@pytest.mark.few(3)
 @pytest.mark.filterwarnings("ignore:This `fit` ends at step")
 @pytest.mark.parametrize(
     ("algorithm", "arguments"),
