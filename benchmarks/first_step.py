@@ -4,7 +4,8 @@ The first step makes the graph of all later steps, with the update of the masks
 in it. A process of its own builds each model and trains it on one batch; the
 table has the CPU seconds of that call, which other work on the machine changes
 less than wall time, and their ratio to the dense model's. Medians over
-`--rounds` processes. `--jit` lets XLA compile the step.
+`--rounds` processes. `--jit` lets XLA compile the step, and `--storage` is the
+argument of `sparsify`.
 
     python benchmarks/first_step.py [--jit] [--rounds 3] [network ...]
 """
@@ -44,10 +45,11 @@ def networks():
         "transformer": transformer,
         "WRN-22-2": lambda: models.wide_resnet((32, 32, 3), 10),
         "MobileNetV2": lambda: models.mobilenet_v2((32, 32, 3), 10),
+        "ResNet-50": lambda: models.resnet50((32, 32, 3), 10),
     }
 
 
-def first_step(network, method, jit):
+def first_step(network, method, jit, storage):
     """CPU seconds of the first training step."""
     import keras
     import numpy as np
@@ -62,6 +64,7 @@ def first_step(network, method, jit):
             method,
             sparsity=0.9,
             schedule=rigl_tf.schedules.UpdateSchedule(100, end_step=10**6),
+            storage=storage,
         )
     model.compile(
         keras.optimizers.SGD(0.01, momentum=0.9, nesterov=True),
@@ -92,6 +95,7 @@ def main():
     parser.add_argument("--methods", nargs="*", default=METHODS)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--jit", action="store_true")
+    parser.add_argument("--storage", default="dense")
     parser.add_argument("--one", help="what a process of its own does")
     flags = parser.parse_args()
     if flags.one:
@@ -103,7 +107,7 @@ def main():
         cells = []
         for method in flags.methods:
             times = [
-                in_own_process(network, method, flags.jit)
+                in_own_process(network, method, flags.jit, flags.storage)
                 for _ in range(flags.rounds)
             ]
             cells.append(statistics.median(times))

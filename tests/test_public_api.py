@@ -2,12 +2,9 @@
 
 import ast
 import importlib
-import json
 import pathlib
 import pkgutil
 import re
-import subprocess
-import sys
 import types
 
 import rigl_tf
@@ -46,24 +43,6 @@ def documented():
             if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
                 for name in DOTTED.findall(ast.get_docstring(node) or ""):
                     yield f"{path.name}, {getattr(node, 'name', '')}", name
-
-
-def test_every_documented_name_is_there_after_import_rigl_tf():
-    names = sorted({name for _, name in documented()})
-    code = (
-        "import json, rigl_tf\n"
-        f"for name in json.loads({json.dumps(names)!r}):\n"
-        "    try: eval(name)\n"
-        "    except AttributeError: print(name)\n"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT
-    )
-
-    assert len(names) > 20
-    assert done.returncode == 0, done.stderr[-2000:]
-    missing = set(done.stdout.split())
-    assert [one for one in documented() if one[1] in missing] == []
 
 
 def test_no_function_has_the_name_of_its_module():

@@ -90,7 +90,7 @@ def test_it_goes_on_after_loading(tmp_path):
 
 def test_some_of_its_layers_may_stay_dense(tmp_path):
     storage = {"value": "active", "*": "dense"}
-    model = trained(storage, eager=True, use_bias=False)
+    model = trained(storage, steps=10, eager=True, use_bias=False)
 
     model.save(tmp_path / "model.keras")
     loaded = keras.saving.load_model(tmp_path / "model.keras")
@@ -103,7 +103,7 @@ def test_some_of_its_layers_may_stay_dense(tmp_path):
 @pytest.mark.few(1)
 @pytest.mark.parametrize("use_bias", [True, False])
 def test_it_becomes_plain_again(use_bias):
-    model = trained("active", eager=True, use_bias=use_bias)
+    model = trained("active", steps=10, eager=True, use_bias=use_bias)
     x, _ = examples()
     expected = model.predict(x, verbose=0)
     weights = [np.array(kernel.weights()) for kernel in model.kernels]

@@ -247,7 +247,7 @@ def test_growth_does_not_see_weight_decay(way, decay):
     assert np.any(wrong != expected)
 
 
-@pytest.mark.few(2)
+@pytest.mark.few(1)
 @every_way
 @pytest.mark.parametrize("decay", DECAYS.values(), ids=DECAYS)
 def test_layers_share_by_gradients_without_weight_decay(way, decay):

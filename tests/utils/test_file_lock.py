@@ -4,12 +4,9 @@ import errno
 import multiprocessing
 import os
 import signal
-import subprocess
-import sys
 
 import pytest
 
-import rigl_tf
 from rigl_tf import experiments
 from rigl_tf import results
 from rigl_tf.utils.file_lock import NAME
@@ -113,25 +110,6 @@ def test_a_child_does_not_hold_the_lock_of_a_parent_that_died(tmp_path):
             pass
     finally:
         os.kill(child, signal.SIGKILL)
-
-
-def test_the_library_is_imported_where_there_is_no_fcntl():
-    done = subprocess.run(
-        [
-            sys.executable,
-            "-W",
-            "ignore",
-            "-c",
-            "import sys; sys.modules['fcntl'] = None; "
-            "import rigl_tf.utils.file_lock",
-        ],
-        cwd=os.path.dirname(os.path.dirname(rigl_tf.__file__)),
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-
-    assert done.returncode == 0, done.stderr[-3000:]
 
 
 def test_a_finished_run_is_read_where_nothing_can_be_written(

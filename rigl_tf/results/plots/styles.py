@@ -58,7 +58,7 @@ METHODS = (
     *("saliency_pruning", "grasp", "prospr", "sparse_gpt", "owl"),
     *("after_training", "small_dense", "smart_ratio_search"),
     *("smart_ratio_tuned", "rigl_struct", "gem_miner_adam"),
-    *("smart_ratio_v4", "smart_ratio_v5", "smart_ratio_v6"),
+    *("smart_ratio_v4", "smart_ratio_v5", "smart_ratio_v6", "rigl_kernels"),
 )
 
 
