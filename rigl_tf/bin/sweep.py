@@ -68,10 +68,12 @@ def main(flags):
         f"{output_dir}. To export one: "
         f"{export} {output_dir / runs[-1].path}\n"
     )
-    if item is None:
-        report.show(output_dir)
-    else:
+    if item is not None:
         paper_report.show(name, item, output_dir, paper_flags.task(flags))
+    elif all(run.is_trial for run in runs):
+        print("These runs are trials of settings, which tables leave out.")
+    else:
+        report.show(output_dir)
 
 
 def _select(flags, runs):

@@ -6,6 +6,7 @@ import pytest
 
 from rigl_tf import results
 from rigl_tf.bin import parallel_runs
+from rigl_tf.bin import parallel_runs
 from rigl_tf.bin import sweep
 from rigl_tf.bin import train
 from rigl_tf.experiments import sweep_grid
@@ -179,6 +180,17 @@ def test_an_index_does_that_run_only(tmp_path, monkeypatch):
             tmp_path / "digits_mlp/static/sparsity=0.98/seed=1",
         )
     ]
+
+
+def test_a_sweep_of_trials_alone_ends_without_a_table(
+    tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setattr(parallel_runs, "train_all", lambda *args: [])
+    given = ["--sweep=fashion_dst", "--only=*/trials/*"]
+
+    sweep.main(command_line.flags("sweep", *given, f"--output_dir={tmp_path}"))
+
+    assert capsys.readouterr().out.endswith("which tables leave out.\n")
 
 
 def test_only_some_runs_are_listed_by_their_numbers(capsys):
