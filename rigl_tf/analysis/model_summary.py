@@ -122,7 +122,9 @@ def summary(model: keras.Model) -> Summary:
     Returns:
         `Summary`. It prints as a table with a row for each masked kernel:
         shape, sparsity, active connections, FLOPs of one example's forward
-        pass in the convention `"macs2"`, and empty neurons and inputs.
+        pass in the convention `"macs2"`, and empty neurons and inputs, which
+        have no active connection. `params*` is the size of the kernel without
+        them.
 
     Raises:
         ValueError: If no kernel of the model is masked.

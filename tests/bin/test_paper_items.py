@@ -101,6 +101,7 @@ def test_every_item_lists_its_runs_as_a_sweep(name, item, capsys):
     assert len(lines) == count
 
 
+@pytest.mark.few(15)
 @pytest.mark.parametrize(("name", "item"), TRAINED)
 def test_every_item_reports_a_run_in_its_row_and_in_no_other(
     name, item, tmp_path, monkeypatch, capsys

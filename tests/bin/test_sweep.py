@@ -6,7 +6,6 @@ import pytest
 
 from rigl_tf import results
 from rigl_tf.bin import parallel_runs
-from rigl_tf.bin import parallel_runs
 from rigl_tf.bin import sweep
 from rigl_tf.bin import train
 from rigl_tf.experiments import sweep_grid

@@ -36,7 +36,7 @@ def fit(model, steps):
     model.fit(
         *examples(),
         batch_size=8,
-        epochs=steps // 10,
+        epochs=steps // 5,
         shuffle=False,
         verbose=0,
     )
@@ -44,7 +44,7 @@ def fit(model, steps):
 
 def examples():
     rng = np.random.default_rng(0)
-    one, two = rng.normal(size=(80, 5, 16)), rng.normal(size=(80, 7, 8))
+    one, two = rng.normal(size=(40, 5, 16)), rng.normal(size=(40, 7, 8))
     y = np.stack([one[:, 0, 0], two[:, 0, 0], two[:, 1, 0]], axis=1)
     return [one.astype("float32"), two.astype("float32")], y.astype("float32")
 

@@ -16,8 +16,8 @@ SLOW = pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
     [
-        "EfficientNetB0",
         "MobileNetV2",
+        "EfficientNetB0",
         "ResNet50V2",
         pytest.param("ConvNeXtTiny", marks=SLOW),
         pytest.param("DenseNet121", marks=SLOW),

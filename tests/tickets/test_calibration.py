@@ -71,6 +71,7 @@ def test_sparse_gpt_solves_the_least_squares_of_later_inputs():
     np.testing.assert_allclose(ticket.weights[0][3:], expected, atol=1e-4)
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_errors_on_correlated_inputs_fall_from_magnitude_to_sparse_gpt(seed):
     """A factor is in all inputs; large inputs have small weights."""
