@@ -39,7 +39,8 @@ class Method:
     Attributes:
         name: String, for records and directories.
         algorithm: `Algorithm`.
-        sparsity: Float in [0, 1), the fraction of zeros.
+        sparsity: Float in [0, 1), the fraction of zeros in the end. How it
+            rises is the `sparsity_schedule` of the algorithm.
         distribution: Function of `rigl_tf.distributions`, or its name.
         schedule: `UpdateSchedule`.
         drop_fraction: Function from step to fraction.
@@ -80,6 +81,7 @@ class Method:
         algorithm = as_algorithm(self.algorithm)
         object.__setattr__(self, "algorithm", algorithm)
         check_choice("reuse", self.reuse, ("masks", "densities"))
+        check_number("sparsity", self.sparsity, "[0, 1)")
 
     def build(
         self, network: keras.Model, seed: int, training_multiplier: float = 1
@@ -136,6 +138,9 @@ class SmallDense:
     sparsity: float
     rounding: str | None = None
     multiples: dict | None = None
+
+    def __post_init__(self):
+        check_number("sparsity", self.sparsity, "[0, 1)")
 
     def build(
         self, network: keras.Model, seed: int, training_multiplier: float = 1

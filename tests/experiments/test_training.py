@@ -461,6 +461,23 @@ def test_a_training_multiplier_out_of_range_is_named(task, training_multiplier):
         dataclasses.replace(task, training_multiplier=training_multiplier)
 
 
+@pytest.mark.parametrize(
+    "method",
+    [
+        functools.partial(experiments.Method, "m", rigl_tf.algorithms.RigL()),
+        functools.partial(experiments.SmallDense, "m"),
+        functools.partial(experiments.TicketMethod, "m", tickets.SNIP()),
+    ],
+    ids=lambda method: method.func.__name__,
+)
+@pytest.mark.parametrize("sparsity", [schedules.PolynomialSparsity(0.9), 1.0])
+def test_a_sparsity_that_a_record_cannot_have_is_refused_first(
+    method, sparsity
+):
+    with pytest.raises(ValueError, match="`sparsity` must be a number in"):
+        method(sparsity=sparsity)
+
+
 @pytest.mark.parametrize("reuse", ["masks", "densities"])
 def test_a_run_may_start_from_what_another_ended_with(task, rigl_run, reuse):
     directory, record = rigl_run
