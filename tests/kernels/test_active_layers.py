@@ -173,6 +173,25 @@ def test_it_is_saved_loaded_and_made_plain(layer, structure, tmp_path):
     assert np.count_nonzero(weight) == int(kernel.count())
 
 
+@pytest.mark.parametrize(
+    "structure", [None, Blocks(4, 5), Kernels2D()], ids=str
+)
+def test_other_masks_may_be_set(structure):
+    input_shape, layer = LAYERS["3x3"]
+    model, other = (
+        sparse(input_shape, layer, storage, structure=structure, seed=seed)
+        for storage, seed in (("active", 0), ("dense", 1))
+    )
+    (kernel,), (wanted,) = model.kernels, other.kernels
+    before, mask = kernel.weights().numpy(), np.array(wanted.mask)
+
+    model.set_masks({kernel.name: mask})
+
+    np.testing.assert_array_equal(kernel.mask, mask)
+    np.testing.assert_array_equal(kernel.weights(), before * mask)
+    assert np.any(before[~mask]) and np.any(before[mask])
+
+
 def test_nothing_of_kernel_size_is_stored():
     model = sparse((300,), kl.Dense(200), "active", 0.95)
     model.compile(keras.optimizers.Adam())
