@@ -31,6 +31,7 @@ SPARSITIES = (0.8, 0.9, 0.95, 0.98, 0.99)
 NETWORKS = {
     "VGG-16": ("vgg16", 10),
     "WRN-22-2": ("wide_resnet", 10),
+    "ResNet-18": ("resnet18", 10),
     "ResNet-50": ("resnet50", 100),
 }
 INTERVAL = 100  # steps between two updates
