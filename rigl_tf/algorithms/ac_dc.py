@@ -45,6 +45,9 @@ class ACDC(GradualPruning):
     """
 
     scope: str = "global"
+    initial_sparsity: float = dataclasses.field(
+        default=0.0, init=False, repr=False
+    )
 
     regrows = True
     default_schedule = schedules.UpdateSchedule(None, end_fraction=0.85)

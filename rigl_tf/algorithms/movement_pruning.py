@@ -23,6 +23,8 @@ class MovementPruning(GradualPruning):
     Args:
         scope: `"layer"` prunes each layer to its budget; `"global"` ranks
             the scores of all layers together.
+        initial_sparsity: Float in [0, 1), of the first update, or the final
+            sparsity if that is lower. Until then, no weight is pruned.
 
     Reference:
         [Sanh et al., 2020](https://arxiv.org/abs/2005.07683), section 4.

@@ -20,6 +20,8 @@ class SaliencyPruning(GradualPruning):
     Args:
         scope: `"layer"` prunes each layer to its budget; `"global"` ranks
             the scores of all layers together.
+        initial_sparsity: Float in [0, 1), of the first update, or the final
+            sparsity if that is lower. Until then, no weight is pruned.
 
     Reference:
         [Molchanov et al., 2017](https://arxiv.org/abs/1611.06440), section 2.2,

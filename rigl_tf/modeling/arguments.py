@@ -51,7 +51,7 @@ def as_algorithm(algorithm: str | Algorithm | type[Algorithm]) -> Algorithm:
     >>> as_algorithm("rigl")
     RigL()
     >>> as_algorithm(algorithms.GradualPruning)
-    GradualPruning(scope='layer')
+    GradualPruning(scope='layer', initial_sparsity=0.0)
     """
     if isinstance(algorithm, Algorithm):
         return algorithm

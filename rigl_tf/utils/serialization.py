@@ -32,6 +32,7 @@ class Config:
         return {
             field.name: getattr(self, field.name)
             for field in dataclasses.fields(self)
+            if field.init
         }
 
     @classmethod

@@ -219,6 +219,15 @@ def test_granet_starts_at_half_and_reaches_its_sparsity_half_way():
     np.testing.assert_allclose(sparsities, [0.5, 0.9 - 0.4 / 8, 0.9, 0.9])
 
 
+def test_the_first_update_of_gradual_pruning_can_prune_a_part():
+    pruning = algorithms.GradualPruning(initial_sparsity=0.5)
+
+    schedule = pruning.sparsity_schedule(0.9)
+
+    assert schedule == schedules.PolynomialSparsity(0.9, initial=0.5)
+    assert pruning.sparsity_schedule(0.2).initial == 0.2
+
+
 @pytest.mark.few(1)
 @in_every_storage
 def test_mest_keeps_small_weights_with_large_gradients(stored):
@@ -691,6 +700,10 @@ def test_rewire_knows_what_it_needs():
         (lambda: algorithms.SNFS(decay=1.0), "decay=1.0"),
         (lambda: algorithms.DSR(threshold=0.0), "threshold=0.0"),
         (lambda: algorithms.GraNet(1.0), "initial_sparsity=1.0"),
+        (
+            lambda: algorithms.GradualPruning(initial_sparsity=-0.1),
+            "initial_sparsity=-0.1",
+        ),
         (lambda: algorithms.MEST(-1.0), "gradient_weight=-1.0"),
         (lambda: algorithms.CHTs(last_power=-1.0), "last_power=-1.0"),
         (lambda: algorithms.DSR(num_wanted=0), "num_wanted=0"),
