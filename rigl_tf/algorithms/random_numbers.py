@@ -6,7 +6,7 @@ import statistics
 import numpy as np
 import tensorflow as tf
 
-from rigl_tf.sparsity import masks
+from rigl_tf.sparsity import random_bits
 from rigl_tf.typing import Integer
 from rigl_tf.typing import Seed
 from rigl_tf.typing import Shape
@@ -37,7 +37,7 @@ class RandomNumbers:
 
     def __init__(self, shape: Shape, seed: Seed) -> None:
         self._shape = tuple(shape)
-        self._seed = masks.seed_pair(seed)
+        self._seed = random_bits.seed_pair(seed)
 
     def integers(self, stream: int = 0) -> tf.Tensor:
         """Draws uniform int32 numbers, from the lowest to the highest.
@@ -82,7 +82,7 @@ class RandomNumbers:
         Returns:
             int32 tensor of the shape of the kernel.
         """
-        return masks.random_scores(self._shape, seed)
+        return random_bits.draw(self._shape, seed)
 
     def _fold(self, number: int, stream: int) -> tf.Tensor:
         """Returns a distinct seed for each distribution and stream."""
@@ -106,7 +106,7 @@ class SliceNumbers(RandomNumbers):
         self._range = start, stop
 
     def sample(self, seed: Seed) -> tf.Tensor:
-        return masks.random_scores_slice(*self._range, seed)
+        return random_bits.draw_slice(*self._range, seed)
 
 
 def uniform(integers: tf.Tensor) -> tf.Tensor:

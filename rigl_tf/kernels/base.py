@@ -18,7 +18,7 @@ from rigl_tf.algorithms import CandidateTile
 from rigl_tf.algorithms import KernelView
 from rigl_tf.kernels.activation_tape import Flow
 from rigl_tf.sparsity import kernel_layout
-from rigl_tf.sparsity import masks
+from rigl_tf.sparsity import random_bits
 from rigl_tf.sparsity import structures
 from rigl_tf.typing import GrowScores
 from rigl_tf.typing import Integer
@@ -150,7 +150,7 @@ class SparseKernel(abc.ABC):
         Returns:
             int8 array of -1 and 1, of the shape of the variable.
         """
-        bits = masks.random_scores(
+        bits = random_bits.draw(
             self.variable.shape, tf.constant(seed, tf.int64)
         )
         sign = np.sign(self.variable).astype("int8")

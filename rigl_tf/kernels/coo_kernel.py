@@ -12,6 +12,7 @@ from rigl_tf.algorithms.random_numbers import SliceNumbers
 from rigl_tf.kernels import index_sets
 from rigl_tf.kernels.stored_kernel import StoredKernel
 from rigl_tf.sparsity import masks
+from rigl_tf.sparsity import random_bits
 from rigl_tf.utils.tensors import as_array
 
 _TILE = 1 << 18  # the least connections that an update looks at at a time
@@ -35,7 +36,7 @@ def random_positions(size, count, seed):
     def scores(number):
         start = number * tile
         stop = tf.minimum(start + tile, size)
-        return start, masks.random_scores_slice(start, stop, seed)
+        return start, random_bits.draw_slice(start, stop, seed)
 
     num_tiles = -(-size // tile)
     return index_sets.best(
@@ -250,7 +251,7 @@ class _NumbersOfActive(RandomNumbers):
     def sample(self, seed):
         def of_tile(number):
             start, stop = self._kernel.tile_range(number)
-            numbers = masks.random_scores_slice(start, stop, seed)
+            numbers = random_bits.draw_slice(start, stop, seed)
             return index_sets.taken(self._active, start, numbers)
 
         # Tile by tile, so that there is never a number for every position.

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from rigl_tf.algorithms import random_numbers
-from rigl_tf.sparsity import masks
+from rigl_tf.sparsity import random_bits
 from rigl_tf.utils.serialization import Config
 
 _KINDS = ("zeros", "initial", "random", "gradient")
@@ -76,11 +76,11 @@ class GrowInit(Config):
         if self.kind == "zeros":
             return None
         # Not the numbers that choose connections.
-        folded: Any = tf.random.fold_in(masks.seed_pair(seed), 2)
+        folded: Any = tf.random.fold_in(random_bits.seed_pair(seed), 2)
         if self.kind == "gradient":
             values = gradient()
         elif self.kind == "random":
-            values = random_numbers.normal(masks.random_scores(shape, folded))
+            values = random_numbers.normal(random_bits.draw(shape, folded))
             values *= _deviation_of_active(kernel)
         else:
             sample = _initial_sample(kernel)

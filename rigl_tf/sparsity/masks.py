@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
 
+from rigl_tf.sparsity import random_bits
 from rigl_tf.sparsity import top_k
 from rigl_tf.sparsity.top_k import TopKThreshold
 from rigl_tf.sparsity.top_k import count as count
@@ -19,7 +19,6 @@ from rigl_tf.typing import Seed
 from rigl_tf.typing import Shape
 from rigl_tf.typing import TensorLike
 
-_PHILOX = 1  # TensorFlow's number for the algorithm
 _TILE = 1 << 20  # smallest part of a random mask that is drawn at a time
 _MAX_TILES = 64  # each needs a histogram
 
@@ -79,15 +78,15 @@ def random_mask(shape: Shape, k: Integer, seed: Seed) -> tf.Tensor:
     >>> int(tf.math.count_nonzero(mask))
     5
     """
-    size, seed = math.prod(shape), seed_pair(seed)
+    size, seed = math.prod(shape), random_bits.seed_pair(seed)
     tile = max(_TILE, -(-size // _MAX_TILES))
     if size <= tile or not tf.executing_eagerly():
-        return top_k_mask(random_scores(shape, seed), k)
+        return top_k_mask(random_bits.draw(shape, seed), k)
     k = _check_count(k, size, "k", "scores")
     # Tiles are drawn again for each use, so that memory holds few of them.
     tiles = [
         functools.partial(
-            random_scores_slice, start, min(start + tile, size), seed
+            random_bits.draw_slice, start, min(start + tile, size), seed
         )
         for start in range(0, size, tile)
     ]
@@ -99,51 +98,6 @@ def random_mask(shape: Shape, k: Integer, seed: Seed) -> tf.Tensor:
         for draw, count in zip(tiles, counts, strict=True)
     ]
     return tf.reshape(tf.concat(parts, 0), shape)
-
-
-def random_scores(shape: Shape, seed: Seed) -> tf.Tensor:
-    """Draws independent uniform 32-bit integers, the scores of a random choice.
-
-    Args:
-        shape: Tuple of integers.
-        seed: Integer, or integer tensor of shape (2,).
-
-    Returns:
-        int32 tensor of shape `shape`. Integers, because random floats have
-        only 23 random bits, and ties favour low indices.
-    """
-    return tf.random.stateless_uniform(
-        shape,
-        seed_pair(seed),
-        minval=None,  # pyright: ignore[reportArgumentType]
-        maxval=None,
-        dtype=tf.int32,
-        alg="philox",
-    )
-
-
-def random_scores_slice(start: Integer, stop: Integer, seed: Seed) -> tf.Tensor:
-    """Draws the part of `random_scores` between two flat indices.
-
-    Args:
-        start: Integer or integer scalar tensor, the first index.
-        stop: Integer or integer scalar tensor, the index after the last.
-        seed: Integer tensor of shape (2,).
-
-    Returns:
-        int32 tensor of shape (stop - start,).
-    """
-    key, counter = tf.raw_ops.StatelessRandomGetKeyCounter(seed=seed)
-    # Philox makes four numbers for every value of its counter.
-    skipped = start // 4
-    values = tf.raw_ops.StatelessRandomUniformFullIntV2(
-        shape=[stop - 4 * skipped],
-        key=key,
-        counter=counter + tf.cast(tf.stack([skipped, 0]), tf.uint64),
-        alg=_PHILOX,
-        dtype=tf.int32,
-    )
-    return values[start - 4 * skipped :]
 
 
 def drop_and_grow(
@@ -361,20 +315,6 @@ def _highest(
     keys = top_k.keys_of(scores, candidates)
     mask = top_k.selected_mask(keys, *top_k.top_k_threshold(keys, k))
     return tf.reshape(mask, tf.shape(scores))
-
-
-def seed_pair(seed: Seed) -> tf.Tensor:
-    """Returns a seed as an integer tensor of shape (2,).
-
-    Args:
-        seed: Integer, or integer tensor of shape (2,), which is returned
-            unchanged.
-    """
-    if isinstance(seed, int | np.integer):
-        seed = int(seed)
-        # The first word has the lower bits; sign and overflow are the second.
-        return tf.constant([seed & 0x7FFFFFFF, seed >> 31], tf.int64)
-    return tf.convert_to_tensor(seed)
 
 
 def _check_count(

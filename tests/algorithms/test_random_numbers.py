@@ -10,7 +10,7 @@ import tensorflow as tf
 from rigl_tf.algorithms import CandidateTile
 from rigl_tf.algorithms import RandomNumbers
 from rigl_tf.algorithms.random_numbers import SliceNumbers
-from rigl_tf.sparsity import masks
+from rigl_tf.sparsity import random_bits
 
 SEED = tf.constant([5, 1 << 33], tf.int64)
 DRAWS = ("integers", "uniform", "normal")
@@ -28,7 +28,7 @@ def test_a_slice_has_the_numbers_of_the_whole(draw, stream):
 
 def test_integers_are_the_scores_of_a_random_mask():
     np.testing.assert_array_equal(
-        RandomNumbers((6, 5), 3).integers(), masks.random_scores((6, 5), 3)
+        RandomNumbers((6, 5), 3).integers(), random_bits.draw((6, 5), 3)
     )
 
 

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 import rigl_tf
 from rigl_tf import algorithms
-from rigl_tf.sparsity import masks
+from rigl_tf.sparsity import random_bits
 from rigl_tf.sparsity import schedules
 from tests.algorithms import reference
 
@@ -75,7 +75,7 @@ class Chance:
 
     def signs(self, i):
         shape = WIDTHS[i], WIDTHS[i + 1]
-        return np.where(masks.random_scores(shape, (SEED, i)) < 0, -1, 1)
+        return np.where(random_bits.draw(shape, (SEED, i)) < 0, -1, 1)
 
     def _numbers(self, i, step):
         seed = tf.random.experimental.stateless_fold_in(

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from rigl_tf.kernels import coo_kernel
 from rigl_tf.kernels import index_sets
 from rigl_tf.sparsity import masks
+from rigl_tf.sparsity import random_bits
 
 places = st.sets(st.integers(0, 60), max_size=40).map(sorted)
 
@@ -109,8 +110,8 @@ def test_random_positions_are_those_of_a_random_mask(monkeypatch):
 
 def test_a_part_of_random_scores_is_cut_out_of_the_whole():
     seed = tf.constant([5, 1 << 33], tf.int64)
-    whole = masks.random_scores((37, 1001), seed).numpy().ravel()
+    whole = random_bits.draw((37, 1001), seed).numpy().ravel()
 
     for start, stop in [(0, 10), (3, 9), (1001, 5005), (37034, 37037)]:
-        part = masks.random_scores_slice(start, stop, seed)
+        part = random_bits.draw_slice(start, stop, seed)
         np.testing.assert_array_equal(part, whole[start:stop])

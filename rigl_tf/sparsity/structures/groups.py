@@ -6,6 +6,7 @@ from typing import Any
 import tensorflow as tf
 
 from rigl_tf.sparsity import masks
+from rigl_tf.sparsity import random_bits
 from rigl_tf.sparsity import top_k
 from rigl_tf.sparsity.kernel_layout import Layout
 from rigl_tf.sparsity.structures.blocks import Unstructured
@@ -30,7 +31,7 @@ class GroupedSparsity(Unstructured, abc.ABC):
 
     def random(self, layout: Layout, num_active: int, seed: Seed) -> tf.Tensor:
         groups = self.to_groups(
-            masks.random_scores(layout.kernel_shape, seed), layout
+            random_bits.draw(layout.kernel_shape, seed), layout
         )
         num_groups = tf.size(groups) // groups.shape[-1]
         return self.from_groups(
