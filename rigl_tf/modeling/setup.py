@@ -1,7 +1,6 @@
 """Resolves the arguments of `sparsify` for a model."""
 
 import dataclasses
-import math
 import numbers
 import warnings
 from collections.abc import Mapping
@@ -20,6 +19,7 @@ from rigl_tf.modeling import maskable
 from rigl_tf.modeling import placement
 from rigl_tf.modeling import schedule_resolution
 from rigl_tf.modeling import sparse_wrapper
+from rigl_tf.modeling import unit_budgets
 from rigl_tf.modeling.grow_init import GrowInit
 from rigl_tf.modeling.layer_sparsities import call_distribution
 from rigl_tf.sparsity import distributions
@@ -150,8 +150,8 @@ def resolve(
         for i, budget in zip(new, shared, strict=True):
             budgets[i] = budget
     only_prunes = algorithm.follows_sparsity and not algorithm.regrows
-    first, largest = _first_and_largest(
-        algorithm, wanted, kernels, budgets, structure
+    first, largest = unit_budgets.first_and_largest(
+        algorithm, wanted, budgets, unit_budgets.sizes(kernels, structure)
     )
     units: dict[int, Any] = {}
     if only_prunes:
@@ -288,23 +288,6 @@ def _budgets(
         next(budgets) if flag else kernel.count_units(structure)
         for kernel, flag in zip(kernels, is_new, strict=True)
     ]
-
-
-def _first_and_largest(algorithm, wanted, kernels, budgets, structure):
-    """Returns the first and the largest budget of each kernel in training."""
-    if not algorithm.follows_sparsity:
-        return budgets, budgets
-    sizes = [math.prod(structure.shape(kernel.layout)) for kernel in kernels]
-    if not algorithm.regrows:
-        return sizes, sizes
-    final = schedules.final_sparsity(wanted)
-    return tuple(
-        [int(n) for n in schedules.budgets_at(sparsity, final, sizes, budgets)]
-        for sparsity in (
-            schedules.initial_sparsity(wanted),
-            schedules.lowest_sparsity(wanted),
-        )
-    )
 
 
 def _store_active(

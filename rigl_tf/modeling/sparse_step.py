@@ -1,7 +1,6 @@
 """The state of sparse training: kernels, counters, budgets and schedules."""
 
 import dataclasses
-import math
 
 import keras
 import numpy as np
@@ -14,6 +13,7 @@ from rigl_tf.kernels import checked_mask
 from rigl_tf.modeling import grow_init as initialization
 from rigl_tf.modeling import schedule_resolution
 from rigl_tf.modeling import training_step
+from rigl_tf.modeling import unit_budgets
 from rigl_tf.sparsity import schedules
 from rigl_tf.sparsity import structures
 from rigl_tf.utils import optimizer_slots
@@ -179,7 +179,12 @@ class SparseStep:
                 its initial units, instead of random units.
             places: List of integers, indices of the kernels. By default, all.
         """
-        budgets = self.initial_budgets()
+        first_budgets, _ = unit_budgets.first_and_largest(
+            self.algorithm,
+            self.sparsity,
+            self.budgets,
+            unit_budgets.sizes(self.kernels, self.structure),
+        )
         places = range(len(self.kernels)) if places is None else places
         for i in places:
             kernel = self.kernels[i]
@@ -188,7 +193,7 @@ class SparseStep:
             first = (units or {}).get(i)
             if first is None:
                 first = self.structure.random(
-                    kernel.layout, budgets[i], (self.seed, i)
+                    kernel.layout, first_budgets[i], (self.seed, i)
                 )
             kernel.mask.assign(self.structure.expand(first, kernel.layout))
         self.impose_masks()
@@ -253,10 +258,10 @@ class SparseStep:
         """Returns whether this step updates the masks, as a boolean tensor."""
         due = tf.convert_to_tensor(self.overdue)
         for schedule in schedules.each_sparsity(self.sparsity):
-            due = tf.logical_or(due, self._is_due(schedule))
+            due = tf.logical_or(due, self.is_due_by(schedule))
         return due
 
-    def _is_due(self, schedule):
+    def is_due_by(self, schedule):
         """Returns whether a sparsity schedule changes a mask at this step."""
         now = tf.convert_to_tensor(self.step)
         if schedules.decides_when(schedule):
@@ -280,57 +285,8 @@ class SparseStep:
         )
 
     def current_budgets(self):
-        """Returns the current budget of each kernel, as int64 scalars.
-
-        If each layer has its schedule, a layer whose schedule is not due keeps
-        its number of connections.
-        """
-        if self.sparsity is None:
-            return [tf.constant(b, tf.int64) for b in self.budgets]
-        if isinstance(self.sparsity, schedules.PerLayerSparsity):
-            return list(map(self._budget_of_layer, self.kernels, self.budgets))
-        wanted = self.current_sparsity(tf.convert_to_tensor(self.step))
-        return self._budgets_at(wanted)
-
-    def _budget_of_layer(self, kernel, final):
-        """Returns the budget of a kernel at this step, by its schedule."""
-        now = tf.convert_to_tensor(self.step)
-        schedule = self.sparsity.schedule_of(kernel.name)
-        if schedule is None:
-            return tf.constant(final, tf.int64)
-        size = math.prod(self.structure.shape(kernel.layout))
-        if hasattr(schedule, "num_active"):
-            budget = tf.cast(schedule.num_active(now, size), tf.int64)
-        else:
-            wanted = schedule(now)
-            if schedules.decides_when(schedule):
-                wanted = wanted[1]
-            (budget,) = schedules.budgets_at(
-                wanted, schedules.final_sparsity(schedule), [size], [final]
-            )
-        is_due = tf.logical_or(
-            self._is_due(schedule), tf.convert_to_tensor(self.overdue)
-        )
-        return tf.where(is_due, budget, kernel.num_units(self.structure))
-
-    def initial_budgets(self):
-        """Returns the budget of each kernel before training, as integers."""
-        algorithm = self.algorithm
-        if not algorithm.follows_sparsity:
-            return self.budgets
-        first = 0.0
-        if algorithm.regrows:
-            first = schedules.initial_sparsity(self.sparsity)
-        return [int(budget) for budget in self._budgets_at(first)]
-
-    def _budgets_at(self, sparsity):
-        sizes = [
-            math.prod(self.structure.shape(kernel.layout))
-            for kernel in self.kernels
-        ]
-        return schedules.budgets_at(
-            sparsity, self.final_sparsity(), sizes, self.budgets
-        )
+        """Returns the current budget of each kernel, as int64 scalars."""
+        return unit_budgets.at_this_step(self)
 
     def current_drop_fraction(self):
         """Returns the fraction that an update at this step would replace."""
@@ -350,17 +306,6 @@ class SparseStep:
     def final_sparsity(self):
         """Returns the final sparsity of the sparsity schedule, a float."""
         return schedules.final_sparsity(self.sparsity)
-
-    def wanted_sparsity(self):
-        """Returns the final fraction of zeros, by the budgets."""
-        sizes = [kernel.size for kernel in self.kernels]
-        zeros = [
-            size * (1 - b / math.prod(self.structure.shape(kernel.layout)))
-            for size, b, kernel in zip(
-                sizes, self.budgets, self.kernels, strict=True
-            )
-        ]
-        return sum(zeros) / sum(sizes)
 
     def resolve_schedules(self, num_steps, steps_per_epoch=None):
         """Fills in the open steps of the schedules before the first step.

@@ -9,6 +9,7 @@ import numpy as np
 from rigl_tf.distribute.replica_sync import ReplicaConsistencyCheck
 from rigl_tf.kernels import StoredKernel
 from rigl_tf.modeling import schedule_resolution
+from rigl_tf.modeling import unit_budgets
 from rigl_tf.utils import optimizer_slots
 from rigl_tf.utils import tensors
 
@@ -175,6 +176,19 @@ def current_sparsity(sparse_step):
     return 1 - active / sum(kernel.size for kernel in kernels)
 
 
+def wanted_sparsity(sparse_step):
+    """Returns the final fraction of zeros, by the budgets."""
+    kernels = sparse_step.kernels
+    all_units = unit_budgets.sizes(kernels, sparse_step.structure)
+    active = sum(
+        kernel.size * budget / units
+        for kernel, budget, units in zip(
+            kernels, sparse_step.budgets, all_units, strict=True
+        )
+    )
+    return 1 - active / sum(kernel.size for kernel in kernels)
+
+
 def look_back(sparse_step, guard):
     """Warns if the final sparsity is not the requested sparsity.
 
@@ -185,7 +199,7 @@ def look_back(sparse_step, guard):
     if sparse_step.sparsity is None or guard.sparsity is None:
         return
     now = current_sparsity(sparse_step)
-    wanted = sparse_step.wanted_sparsity()
+    wanted = wanted_sparsity(sparse_step)
     step = tensors.as_int(sparse_step.step)
     smallest = 1 / sum(kernel.size for kernel in sparse_step.kernels)
     units = sum(
