@@ -4,7 +4,6 @@ import dataclasses
 import pathlib
 import sys
 import time
-import warnings
 from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
@@ -15,9 +14,12 @@ import numpy as np
 import tensorflow as tf
 
 from rigl_tf._keras_compat import set_initial_epoch
+from rigl_tf.callbacks import checkpoint_checks
 from rigl_tf.callbacks import checkpoint_files
+from rigl_tf.callbacks import checkpoint_search
 from rigl_tf.callbacks import memories
 from rigl_tf.callbacks import run_identity
+from rigl_tf.callbacks.save_clock import SaveClock
 from rigl_tf.callbacks.signals import Signals
 from rigl_tf.callbacks.sparse_training import SparseTraining
 from rigl_tf.callbacks.sparsity_monitor import SparsityMonitor
@@ -26,13 +28,9 @@ from rigl_tf.callbacks.training_state import Snapshot
 from rigl_tf.distribute import strategies
 from rigl_tf.typing import PathLike
 from rigl_tf.utils import file_lock
-from rigl_tf.utils.validation import check_count
-from rigl_tf.utils.validation import check_number
 
 STOPPED = 75
 """Exit code of a process that saved its work because it received a signal."""
-
-_MOST_TIME = 0.02  # of training, for checkpoints by the clock
 
 _EPOCH_ENDS = "this epoch alone"  # a true value of `stop_training`
 
@@ -121,18 +119,9 @@ class Checkpoint(keras.callbacks.Callback):
         changed: Sequence[str] = (),
     ) -> None:
         super().__init__()
-        check_count("every", every, optional=True)
-        check_count("keep", keep)
-        check_number("seconds", seconds, "[0, inf)")
-        _check_list("changed", changed, str, "names of facts")
-        _check_list(
-            "callbacks", callbacks, keras.callbacks.Callback, "callbacks"
+        checkpoint_checks.check_arguments(
+            every, seconds, keep, callbacks, identity, changed
         )
-        if not isinstance(identity, Mapping | None):
-            raise TypeError(
-                "`identity` must be a dictionary. "
-                f"Received: identity={identity!r}."
-            )
         self.directory = pathlib.Path(directory)
         self.every = every
         self.seconds = seconds
@@ -146,7 +135,9 @@ class Checkpoint(keras.callbacks.Callback):
         self.stopped = False
         self.history = {}
         self.elapsed = 0.0
-        self._several = strategies.has_several_workers(strategy)
+        self._clock = SaveClock(
+            every, seconds, strategies.has_several_workers(strategy)
+        )
         self._is_chief = strategies.is_chief(strategy)
         self._lock = file_lock.Lock(directory)
         self._signals = None  # outside of the `with` block
@@ -157,8 +148,6 @@ class Checkpoint(keras.callbacks.Callback):
         self._memories = None  # state of its callbacks
         self._skip = 0  # batches of this epoch that were done before
         self._saved = self._position()  # of the last checkpoint
-        self._cost = 0.0  # its seconds
-        self._since = 0  # steps since then
         self._start = None  # time of the first step, after `fit` has started
 
     def _first(self, kind):
@@ -209,48 +198,22 @@ class Checkpoint(keras.callbacks.Callback):
             ValueError: If the directory has checkpoints and all are invalid,
                 or the model is not compiled.
         """
-        _check_compiled(model)
-        if not isinstance(dataset, tf.data.Dataset | None):
-            raise TypeError(
-                "`dataset` must be a `tf.data.Dataset` or `None`. "
-                f"Received: dataset={type(dataset).__name__}."
-            )
+        checkpoint_checks.check_can_restore(model, dataset)
         if self._training is not None:
             self._training.set_model(model)  # makes the masks, as `fit` does
         snapshot = Snapshot(model, self._monitor, dataset)
-        here = {**run_identity.identity(model, dataset), **self.identity}
-        problems = []
-        for path in reversed(checkpoint_files.paths(self.directory)):
-            try:
-                values = checkpoint_files.read_facts(path)
-                facts = Facts.of(values)
-                changes = run_identity.check_same(
-                    facts.resolved(), here, self.changed
-                )
-                specs = snapshot.specs(facts.batch > 0)
-                arrays = checkpoint_files.read_arrays(path, values, specs)
-            except (ValueError, OSError) as error:
-                problems.append(f"{path} {error}")
-                continue
-            for problem in problems:
-                warnings.warn(
-                    f"A checkpoint cannot be used: {problem}.", stacklevel=2
-                )
-            if any(c.startswith("optimizer learning_rate") for c in changes):
-                arrays = snapshot.with_own_learning_rate(arrays)
-            self._snapshot = snapshot
-            self.identity = {**facts.identity, **here}
-            self._go_back(facts, arrays)
-            self._note(changes)
-            return True
-        if problems:
-            raise ValueError(
-                f"No checkpoint can be used: {'; '.join(problems)}. Choose "
-                "another directory, or remove them to start over."
-            )
+        here = run_identity.identity(model, dataset) | self.identity
+        found = checkpoint_search.last_valid(
+            self.directory, snapshot, here, self.changed
+        )
         self._snapshot = snapshot
-        self.identity = here
-        return False
+        if found is None:
+            self.identity = here
+            return False
+        self.identity = found.facts.identity | here
+        self._go_back(found.facts, found.arrays)
+        self._note(found.changes)
+        return True
 
     def _go_back(self, facts, arrays):
         step = self._restored().sparse_step
@@ -260,9 +223,7 @@ class Checkpoint(keras.callbacks.Callback):
         self._arrays = arrays if facts.batch else None
         self.epoch, self._batch = facts.epoch, facts.batch
         self._skip = facts.batch
-        self.history = facts.history
-        if step is not None:
-            self.history = _renamed(facts.history, step)
+        self.history = facts.renamed_history(getattr(step, "kernels", []))
         self.elapsed = facts.elapsed
         self.stopped = facts.stopped
         self._saved = self._position()
@@ -295,10 +256,8 @@ class Checkpoint(keras.callbacks.Callback):
         Raises:
             ValueError: If no `fit` has started.
         """
-        start = time.monotonic()
-        with self._entered().wait():
+        with self._entered().wait(), self._clock.saving():
             self._save()
-        self._cost = time.monotonic() - start
 
     def _save(self):
         if self._start is None:
@@ -306,10 +265,8 @@ class Checkpoint(keras.callbacks.Callback):
                 "No `fit` has started with this `Checkpoint`, so there is "
                 "nothing to save. Call `save` during `fit` or after it."
             )
-        self._last = time.monotonic()
-        self.elapsed = self._last - self._start
+        self.elapsed = time.monotonic() - self._start
         self._saved = self._position()
-        self._since = 0
         arrays = self._restored().arrays(self._batch > 0)
         if not self._is_chief:
             for _ in arrays:  # reading takes all workers
@@ -337,12 +294,7 @@ class Checkpoint(keras.callbacks.Callback):
                 self.keep,
             )
         except OSError as error:
-            warnings.warn(
-                f"Epoch {self.epoch}, batch {self._batch} could not be saved: "
-                f"{error}. Training continues; if it is stopped now, it "
-                "resumes from an earlier checkpoint.",
-                stacklevel=2,
-            )
+            checkpoint_checks.warn_not_saved(self.epoch, self._batch, error)
 
     def finish(self) -> None:
         """Saves the state of training unless the last save is current."""
@@ -356,30 +308,13 @@ class Checkpoint(keras.callbacks.Callback):
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         self._entered()
         steps = self.params["steps"]
-        if self._skip and (steps is None or steps <= self._skip):
-            raise ValueError(
-                f"To resume after {self._skip} batches of an epoch, pass a "
-                "larger `steps_per_epoch` and an endless dataset. "
-                f"Received: steps_per_epoch={steps}."
-            )
-        if steps and steps % self.model.steps_per_execution:
-            raise ValueError(
-                "With a `Checkpoint`, `steps_per_execution` must divide the "
-                f"steps of an epoch, {steps}. "
-                f"Received: {self.model.steps_per_execution}."
-            )
+        checkpoint_checks.check_steps(
+            steps, self._skip, self.model.steps_per_execution
+        )
         if self._snapshot is None:
-            if checkpoint_files.paths(self.directory):
-                raise ValueError(
-                    f"{self.directory} holds checkpoints of an earlier run. "
-                    "Call `checkpoint.restore(model, dataset)` before `fit` to "
-                    "resume it, or choose another directory."
-                )
+            checkpoint_checks.check_is_new(self.directory)
             self._snapshot = Snapshot(self.model, self._monitor)
-            self.identity = {
-                **run_identity.identity(self.model),
-                **self.identity,
-            }
+            self.identity = run_identity.identity(self.model) | self.identity
         self._snapshot.check_is_of(self.model)
         now = {"steps_per_epoch": steps}
         try:
@@ -389,29 +324,12 @@ class Checkpoint(keras.callbacks.Callback):
         except ValueError as error:
             raise ValueError(f"{self.directory} {error}.") from None
         self.identity |= now
-        if self._skip and not self._was_asked:
-            warnings.warn(
-                f"{self._skip} batches of the epoch are done, but "
-                "`checkpoint.batch` was not read. The data must resume at "
-                "that batch.",
-                stacklevel=2,
-            )
+        checkpoint_checks.warn_of_old_data(self._skip, self._was_asked)
         epochs = self.params["epochs"]
-        if self.stopped or self.epoch >= epochs:
-            warnings.warn(
-                f"Nothing is left to train: {self.epoch} epochs are done, "
-                + (
-                    "and then a callback ended training. Set "
-                    "`checkpoint.stopped = False` to train further."
-                    if self.stopped
-                    else f"and `epochs={epochs}` counts from the start of "
-                    "the run. Pass a larger number to train further."
-                ),
-                stacklevel=2,
-            )
+        checkpoint_checks.warn_if_done(self.epoch, epochs, self.stopped)
         self._begin_at(epochs if self.stopped else self.epoch)
-        self._last = time.monotonic()
-        self._start = self._last - self.elapsed
+        self._clock.restart()
+        self._start = time.monotonic() - self.elapsed
 
     def on_epoch_begin(
         self, epoch: int, logs: dict[str, Any] | None = None
@@ -430,7 +348,7 @@ class Checkpoint(keras.callbacks.Callback):
         self, batch: int, logs: dict[str, Any] | None = None
     ) -> None:
         self._batch = self._skip + batch + 1
-        self._since += self.model.steps_per_execution
+        self._clock.count(self.model.steps_per_execution)
         if self._batch == self.params["steps"]:
             # `on_epoch_end` saves. Keras does not know that some batches
             # were done before, and has to stop here.
@@ -448,8 +366,8 @@ class Checkpoint(keras.callbacks.Callback):
         self.epoch, self._batch = epoch + 1, 0
         logs = dict(logs or {})
         if self._monitor is not None:
-            for name, density in self._monitor.densities.items():
-                logs[f"density/{name}"] = density
+            densities = self._monitor.densities.items()
+            logs |= {f"density/{name}": density for name, density in densities}
         for name, value in logs.items():
             if np.ndim(value) == 0 and not isinstance(value, str):
                 self.history.setdefault(name, []).append(float(value))
@@ -470,49 +388,11 @@ class Checkpoint(keras.callbacks.Callback):
             set_initial_epoch(self.model, epoch or None)
 
     def _is_due(self, epoch_ends):
-        if self.every is not None and self._since >= self.every:
-            return True
-        if self._several:  # all of them or none
-            return epoch_ends and self.every is None
-        if self._entered().number is not None:
-            return True
-        wait = self.seconds
-        if wait:
-            wait = max(wait, self._cost / _MOST_TIME)
-        return self.every is None and time.monotonic() - self._last >= wait
+        return self._clock.is_due(
+            epoch_ends, self._entered().number is not None
+        )
 
     def _save_or_exit(self):
         self.finish()
         if self._entered().number is not None:
             sys.exit(STOPPED)
-
-
-def _renamed(history, sparse_step):
-    """Gives densities the names of kernels now; Keras numbers new layers."""
-    names = [f"density/{kernel.name}" for kernel in sparse_step.kernels]
-    old = [name for name in history if name.startswith("density/")]
-    if len(old) != len(names):
-        return history
-    new = dict(zip(old, names, strict=True))
-    return {new.get(name, name): values for name, values in history.items()}
-
-
-def _check_list(name, values, kind, of):
-    """Raises a TypeError unless a value is a list of instances of a class."""
-    is_list = isinstance(values, Sequence) and not isinstance(values, str)
-    if not is_list or not all(isinstance(v, kind) for v in values):
-        raise TypeError(
-            f"`{name}` must be a list of {of}. Received: {name}={values!r}."
-        )
-
-
-def _check_compiled(model):
-    if not isinstance(model, keras.Model):
-        raise TypeError(
-            f"`model` must be a `keras.Model`. Received: model={model!r}."
-        )
-    if getattr(model, "optimizer", None) is None:
-        raise ValueError(
-            f"{model.name!r} has no optimizer yet. Call `model.compile` "
-            "before `checkpoint.restore(model)`."
-        )

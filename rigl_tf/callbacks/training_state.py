@@ -54,6 +54,23 @@ class Facts:
             for name, value in schedule.items()
         }
 
+    def renamed_history(self, kernels):
+        """Returns the history with the names that kernels have now.
+
+        Keras numbers the layers of a model that is built again.
+
+        Args:
+            kernels: List of `SparseKernel`.
+        """
+        names = [f"density/{kernel.name}" for kernel in kernels]
+        old = [name for name in self.history if name.startswith("density/")]
+        if len(old) != len(names):
+            return self.history
+        new = dict(zip(old, names, strict=True))
+        return {
+            new.get(name, name): values for name, values in self.history.items()
+        }
+
     def resolved(self):
         """Returns `identity` with the values of `plan`."""
         schedule = self.identity.get("schedule")
