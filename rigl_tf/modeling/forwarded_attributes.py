@@ -5,6 +5,7 @@ from typing import Any
 
 from rigl_tf._keras_compat import graph_of
 from rigl_tf._keras_compat import is_called
+from rigl_tf._keras_compat import takes_training
 from rigl_tf.typing import LayerMixin
 
 
@@ -87,3 +88,33 @@ class ForwardedAttributes(LayerMixin):
     def summary(self, *args, **kwargs):
         """Prints a summary of the network; see also `rigl_tf.summary`."""
         return self.network.summary(*args, **kwargs)
+
+    def compute_output_spec(self, inputs, training=None):
+        if takes_training(self.network):
+            return self.network.compute_output_spec(inputs, training=training)
+        return self.network.compute_output_spec(inputs)
+
+    def compute_output_shape(self, *args, **kwargs):
+        return self.network.compute_output_shape(*args, **kwargs)
+
+    def export(self, *args, **kwargs):
+        """Exports the network for serving, as `keras.Model.export` does."""
+        return self.network.export(*args, **kwargs)
+
+    # A network that trains itself also answers for its steps.
+
+    def test_step(self, data):
+        if self.trains_itself:
+            return self.network.test_step(data)
+        return super().test_step(data)
+
+    def predict_step(self, data):
+        if self.trains_itself:
+            return self.network.predict_step(data)
+        return super().predict_step(data)
+
+    @property
+    def metrics(self):
+        if self.trains_itself:
+            return self.network.metrics
+        return super().metrics

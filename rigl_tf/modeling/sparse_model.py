@@ -174,14 +174,6 @@ class SparseModel(
             return self.network(inputs, training=training)
         return self.network(inputs)
 
-    def compute_output_spec(self, inputs, training=None):
-        if takes_training(self.network):
-            return self.network.compute_output_spec(inputs, training=training)
-        return self.network.compute_output_spec(inputs)
-
-    def compute_output_shape(self, *args, **kwargs):
-        return self.network.compute_output_shape(*args, **kwargs)
-
     # Training.
 
     def train_step(self, data):
@@ -200,22 +192,6 @@ class SparseModel(
             super().make_train_function(force)
         finally:
             self.jit_compile = jit_compile
-
-    def test_step(self, data):
-        if self.trains_itself:
-            return self.network.test_step(data)
-        return super().test_step(data)
-
-    def predict_step(self, data):
-        if self.trains_itself:
-            return self.network.predict_step(data)
-        return super().predict_step(data)
-
-    @property
-    def metrics(self):
-        if self.trains_itself:
-            return self.network.metrics
-        return super().metrics
 
     def apply_gradients(
         self, grads_and_vars: Iterable[tuple[Any, Any]]
@@ -265,11 +241,11 @@ class SparseModel(
         """Compiles the model, with the arguments of the network's class."""
         optimizer = args[0] if args else kwargs.get("optimizer")
         refusals.refuse_keras_2(optimizer, "optimizer")
+        wanted = kwargs.get("jit_compile", "auto")
         refusals.refuse_to_jit_active(
-            kwargs.get("jit_compile", "auto"),
+            wanted,
             [k.name for k in self.kernels if isinstance(k, ActiveKernel)],
         )
-        wanted = kwargs.get("jit_compile", "auto")
         if wanted == "auto" and any(k.beats_xla for k in self.kernels):
             kwargs["jit_compile"] = False
         if self.trains_itself:
@@ -349,10 +325,6 @@ class SparseModel(
         super().save(filepath, *args, **kwargs)
         if str(filepath).endswith(".keras") and os.path.isfile(filepath):
             archives.compress(filepath)
-
-    def export(self, *args, **kwargs):
-        """Exports the network for serving, as `keras.Model.export` does."""
-        return self.network.export(*args, **kwargs)
 
     _OBJECTS = (
         "network",
