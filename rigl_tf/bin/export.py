@@ -3,10 +3,10 @@
 Its help and flags are in `rigl_cli.export`.
 """
 
-import importlib
 import pathlib
 
 from rigl_tf import deploy
+from rigl_tf.bin import module_flag
 from rigl_tf.deploy import litert
 from rigl_tf.deploy import shrinking
 from rigl_tf.experiments.run_model import load_model
@@ -17,8 +17,7 @@ def main(flags):
     """Exports a run as described by the flags."""
     run_dir = pathlib.Path(flags.argument)
     formats = flags.format
-    for module in flags.module:
-        _import(module)
+    module_flag.import_all(flags)
     model = load_model(run_dir)
     if flags.export_dir:
         directory = pathlib.Path(flags.export_dir)
@@ -38,17 +37,6 @@ def main(flags):
     for each in exported:
         if each.format == "litert":
             print(f"\n{_litert_summary(each.path)}")
-
-
-def _import(module):
-    """Imports a module of the user, which registers classes with Keras."""
-    try:
-        importlib.import_module(module)
-    except ModuleNotFoundError as error:
-        raise ValueError(
-            f"There is no module {error.name}. Received: --module={module}. "
-            "Set PYTHONPATH to its folder."
-        ) from error
 
 
 def _litert_summary(path):

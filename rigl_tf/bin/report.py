@@ -6,6 +6,7 @@ Its help and flags are in `rigl_cli.report`.
 import pathlib
 
 from rigl_tf import results
+from rigl_tf.bin import module_flag
 from rigl_tf.bin import paper_flags
 from rigl_tf.papers import paper_report
 from rigl_tf.results import grouping
@@ -143,6 +144,7 @@ def _kernel_names(records):
 
 def main(flags):
     """Reports on the records that the flags select."""
+    module_flag.import_all(flags)
     name, paper = paper_flags.paper(flags)
     if paper is None:
         show(flags.runs, flags.masks, flags.format)

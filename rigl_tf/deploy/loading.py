@@ -85,8 +85,8 @@ def read_keras(path):
         if missing:
             raise ValueError(
                 f"{path} cannot be read: nothing has defined its class "
-                f"{missing[1]}. Import the module of the class first. For "
-                "rigl-export, pass --module."
+                f"{missing[1]}. Import the module of the class first; in "
+                "programs, with --module."
             ) from error
         raise ValueError(
             f"{path} cannot be read: it is not a model saved by Keras "

@@ -10,6 +10,7 @@ file with zeros, and the time for one example, with and without zeros. The
 default format is a Keras file.
 """
 
+from rigl_cli import module_flag
 from rigl_cli import program
 
 FORMATS = ("keras", "saved_model", "onnx", "litert", "compact")
@@ -40,12 +41,7 @@ def parser():
         type=bool,
         help="First remove neurons and channels without inputs or without use.",
     )
-    flags.add(
-        "module",
-        type=tuple,
-        help="A module with your own algorithm or layers, imported first. May "
-        "be repeated.",
-    )
+    module_flag.add(flags)
     return flags
 
 

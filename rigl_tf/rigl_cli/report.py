@@ -9,6 +9,7 @@ rigl-report --paper=rigl_reproduction --table=2 --runs=runs
 rigl-report --paper=rigl_reproduction --table=2 --runs=runs --format=latex
 """
 
+from rigl_cli import module_flag
 from rigl_cli import paper_flags
 from rigl_cli import program
 
@@ -30,6 +31,7 @@ def parser():
         "masks",
         help="Kernel whose mask is drawn for the first run of each group.",
     )
+    module_flag.add(flags)
     paper_flags.add(flags)
     paper_flags.add_on(flags)
     return flags

@@ -1,8 +1,5 @@
 """From a finished run to files."""
 
-import importlib
-import sys
-
 import keras
 import numpy as np
 import pytest
@@ -33,31 +30,6 @@ def test_files_and_a_table_come_out(run_dir, capsys):
     assert "0.7500" in out[-1]
     plain = keras.saving.load_model(run_dir / "export" / "model.keras")
     assert np.count_nonzero(plain.layers[-1].kernel) == 48
-
-
-def test_an_algorithm_of_a_user_needs_its_module(
-    run_dir, tmp_path, monkeypatch
-):
-    monkeypatch.syspath_prepend(tmp_path)
-    (tmp_path / "of_a_user.py").write_text(
-        "from rigl_tf import algorithms\n\n\n"
-        "class OfAUser(algorithms.Static):\n"
-        "    pass\n"
-    )
-    network = keras.Sequential([keras.Input((16,)), keras.layers.Dense(12)])
-    algorithm = importlib.import_module("of_a_user").OfAUser()
-    model = rigl_tf.sparsify(network, algorithm, sparsity=0.75)
-    model.save(run_dir / "model.keras")
-    # As in another process.
-    monkeypatch.delitem(sys.modules, "of_a_user")
-    monkeypatch.delitem(keras.saving.get_custom_objects(), "rigl_tf>OfAUser")
-
-    with pytest.raises(ValueError, match="its class OfAUser.*--module"):
-        export.main(command_line.flags("export", run_dir))
-    with pytest.raises(ValueError, match="Received: --module=nowhere"):
-        export.main(command_line.flags("export", run_dir, "--module=nowhere"))
-    export.main(command_line.flags("export", run_dir, "--module=of_a_user"))
-    assert (run_dir / "export" / "model.keras").is_file()
 
 
 def test_nothing_is_exported_through_a_link(run_dir, tmp_path):
