@@ -46,7 +46,7 @@ def run_one(files, bindings, output_dir, smoke=False, **kwargs):
         return train(
             output_dir,
             config=gin.config_str(),
-            settings=config_files.macros(),
+            settings=config_files.settings(bindings),
             smoke=smoke,
             **kwargs,
         )

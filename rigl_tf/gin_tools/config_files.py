@@ -140,12 +140,16 @@ def configured(function):
     return gin.get_configurable(function)
 
 
-def macros():
-    """Returns the macros in use that the parsed files and bindings set.
+def settings(bindings):
+    """Returns the macros in use, and the parameters that bindings set.
+
+    Args:
+        bindings: List of strings, those that were parsed.
 
     Returns:
-        Dictionary from macro to value. Values other than numbers, strings,
-        booleans and `None` are converted to strings by `repr`.
+        Dictionary from macro, or from class and parameter such as
+        `"GraNet.initial_sparsity"`, to value. Values other than numbers,
+        strings, booleans and `None` are converted to strings by `repr`.
     """
     plain = int | float | str | bool | None
     values = {
@@ -153,6 +157,11 @@ def macros():
         for name in _bound()
         if name in _used()
     }
+    for binding in bindings:
+        name = binding.partition("=")[0].strip()
+        if "." in name:
+            short = ".".join(name.split(".")[-2:])
+            values[short] = gin.query_parameter(name)
     return {
         name: value if isinstance(value, plain) else repr(value)
         for name, value in values.items()

@@ -98,11 +98,12 @@ def describe(run):
         config_files.find("methods", run.method),
     ]
     with prepared.mock_data(smoke_test.EXAMPLES):
-        with config_files.parsed(names, run.bindings("")):
+        bindings = run.bindings("")
+        with config_files.parsed(names, bindings):
             return (
                 config_files.parameter("experiments.Task.name"),
                 _method_name(),
-                config_files.macros(),
+                config_files.settings(bindings),
             )
 
 

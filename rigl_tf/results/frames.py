@@ -89,6 +89,9 @@ def _row(record):
     row["parameters_dense"] = record.parameters["dense"]
     row |= {f"flops_{k}": v for k, v in record.relative_flops.items()}
     row |= {"steps": record.steps, "seconds": record.seconds}
+    row["distribution"] = record.distribution or record.settings.get(
+        "DISTRIBUTION", ""
+    )
     # A setting that has the name of a column is that column.
     known = {name.upper() for name in row}
     settings = record.settings.items()

@@ -7,8 +7,9 @@ import statistics
 from typing import NamedTuple
 
 _SHORT = {"erdos_renyi_kernel": "ERK", "erdos_renyi": "ER"}
-# Settings with a field in `RunGroup`, and the seed.
-_GROUP_SETTINGS = ("SEED", "SPARSITY", "DISTRIBUTION", "TRAINING_MULTIPLIER")
+# Settings with a field in `RunGroup`, and the seed. Also DISTRIBUTION, if the
+# record has a distribution: some tickets choose densities themselves.
+_GROUP_SETTINGS = ("SEED", "SPARSITY", "TRAINING_MULTIPLIER")
 
 
 class RunGroup(NamedTuple):
@@ -168,6 +169,7 @@ def _other_settings(record):
         name: _source(record, value) if name == "SOURCE" else str(value)
         for name, value in record.settings.items()
         if name not in _GROUP_SETTINGS
+        and (name != "DISTRIBUTION" or not record.distribution)
     }
 
 

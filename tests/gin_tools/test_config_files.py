@@ -178,9 +178,23 @@ def test_the_interval_is_that_of_the_library_unless_a_task_has_another():
 def test_the_interval_of_a_task_is_no_setting_of_a_method_without_updates(name):
     bindings = [] if name == "dense" else ["SPARSITY = 0.9"]
     with config_files.parsed(files(method=name), bindings):
-        assert "INTERVAL" not in config_files.macros()
+        assert "INTERVAL" not in config_files.settings(bindings)
     message = error_of([*bindings, "INTERVAL = 7"], files(method=name))
     assert "The macro INTERVAL is set but not used." in message
+
+
+def test_parameters_that_bindings_set_are_settings():
+    bindings = [
+        "SPARSITY = 0.9",
+        "algorithms.GraNet.initial_sparsity = 0.0",
+        "experiments.Method.exclude = ['logits']",
+    ]
+    with config_files.parsed(files(method="granet"), bindings):
+        settings = config_files.settings(bindings)
+
+    assert settings["GraNet.initial_sparsity"] == 0.0
+    assert settings["Method.exclude"] == "['logits']"
+    assert settings["SPARSITY"] == 0.9
 
 
 @pytest.mark.parametrize("binding", ["SPARSITY", "SPARSITY =", "A = 1 2"])

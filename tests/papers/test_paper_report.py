@@ -184,11 +184,11 @@ def test_a_run_is_told_by_the_run_that_it_started_from(tmp_path, moved, capsys):
 @pytest.mark.parametrize("name", table_runs.table_files())
 def test_a_record_tells_the_runs_of_a_paper_apart(name, tmp_path, monkeypatch):
     parsed = []
-    macros = config_files.macros
+    settings = config_files.settings
     monkeypatch.setattr(
         config_files,
-        "macros",
-        lambda: parsed.append(gin.config_str()) or macros(),
+        "settings",
+        lambda given: parsed.append(gin.config_str()) or settings(given),
     )
     same_key, seen = collections.defaultdict(set), set()
     for item in papers.read(table_runs.table_files()[name]).items.values():

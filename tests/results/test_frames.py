@@ -24,7 +24,11 @@ def frame(tmp_path):
         "before": {"accuracy": 0.1},
         "checks": {"shuffle": {"accuracy": 0.6}},
     }
-    write(tmp_path / "snip", record("snip", ticket=ticket, history={}))
+    chosen = {"DISTRIBUTION": "uniform"}
+    snip = record(
+        "snip", distribution="", ticket=ticket, history={}, settings=chosen
+    )
+    write(tmp_path / "snip", snip)
     write(tmp_path / "trials" / "x", record())
     return results.load(tmp_path)
 
@@ -52,6 +56,7 @@ def test_what_a_run_lacks_is_missing(frame):
     assert frame["ALPHA"].tolist()[:2] == [0.4, 0.4]
     assert pd.isna(frame.loc["snip", ["ALPHA", "val_accuracy"]]).all()
     assert frame.loc["snip", "before_accuracy"] == 0.1
+    assert frame.loc["snip", "distribution"] == "uniform"
     assert frame.loc["snip", "shuffle_accuracy"] == 0.6
     assert pd.isna(frame.loc["rigl/seed=0", "shuffle_accuracy"])
 

@@ -57,6 +57,18 @@ def test_settings_tell_runs_apart_where_they_differ():
     ]
 
 
+def test_tickets_with_densities_of_a_distribution_are_told_apart():
+    runs = [
+        record("random", distribution="", settings={"DISTRIBUTION": name})
+        for name in ("erdos_renyi", "uniform_all")
+    ]
+
+    assert [kind.label for kind in grouping.group(runs)] == [
+        "random DISTRIBUTION=erdos_renyi",
+        "random DISTRIBUTION=uniform_all",
+    ]
+
+
 def test_a_source_of_the_same_seed_is_no_difference():
     runs = [
         record(seed=seed, settings={"SOURCE": f"runs/a/seed={seed}"})
