@@ -27,10 +27,7 @@ def main(flags):
             )
     selected = {n: known[n] for n in flags.claim or known}
     if (task := paper_flags.task(flags)) is not None:
-        selected = {
-            number: dataclasses.replace(claim, tasks=(task,))
-            for number, claim in selected.items()
-        }
+        selected = _on(task, selected, named=bool(flags.claim))
     if not flags.claim and not flags.output_dir:
         print(_list(selected))
         return
@@ -48,6 +45,23 @@ def main(flags):
     if len(summary) > 2:
         print(f"## Verdicts\n\n{text_tables.printed(summary)}\n")
     print(f"## Settings\n\n{_settings(selected.values(), directory)}")
+
+
+def _on(task, selected, named):
+    """Returns the claims on another task, without those that it cannot test."""
+    fixed = [n for n, claim in selected.items() if claim.fits_only_these_tasks]
+    if fixed:
+        text = (
+            f"The numbers of claims {', '.join(fixed)} fit only their own task."
+        )
+        if named:
+            raise ValueError(f"{text} Remove --on. Received: --on={task}.")
+        print(f"{text} They are left out.\n")
+    return {
+        number: dataclasses.replace(claim, tasks=(task,))
+        for number, claim in selected.items()
+        if number not in fixed
+    }
 
 
 def _list(selected):
@@ -120,14 +134,17 @@ def report(number, claim, directory, records):
     rows: list[tuple[str, ...]] = [
         ("task", "sparsity", "seeds", *_names(claim), "difference", "p")
     ]
-    shown = []
+    shown, num_pairs = [], 0
     for task, index in claim.cases:
         pairs = _pairs(claim, task, index, directory, records)
+        num_pairs += len(pairs)
         if not pairs:
+            shown.append(None)
             continue
         found = verdicts.Difference(*zip(*pairs, strict=True))
         is_shown = found.shows(claim.expected, claim.margin)
-        shown.append(is_shown)
+        # Equal differences of a few seeds would leave no doubt.
+        shown.append(is_shown if len(pairs) == claim.seeds else None)
         low, high = found.interval
         rows.append(
             (
@@ -140,9 +157,12 @@ def report(number, claim, directory, records):
                 _p_value(found.p_value),
             )
         )
-    if not shown:
+    if not num_pairs:
         return f"{title} No run is finished.\n", ""
     decided = verdicts.verdict(shown)
+    all_pairs = len(claim.cases) * claim.seeds
+    if num_pairs < all_pairs:
+        title += f" {num_pairs} of {all_pairs} pairs of runs are finished."
     table = text_tables.printed(rows)
     return f"{title} Verdict: {decided}.\n\n{table}\n", decided
 

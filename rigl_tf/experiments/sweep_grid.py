@@ -146,7 +146,8 @@ def grid(
 
     Raises:
         ValueError: If `settings` or `tried` have a method that is not in
-            `methods`, or `tried` has different numbers of lists.
+            `methods`; `tried` has different numbers of lists, no seeds or no
+            sparsity, or a name that other arguments set.
     """
     settings, tried = settings or {}, tried or {}
     if isinstance(tried, list):
@@ -162,6 +163,23 @@ def grid(
             "`tried` must have the same number of settings for each method. "
             f"Received: tried={tried!r}."
         )
+    if tried and (tried_at is None or not tried_seeds):
+        raise ValueError(
+            "`tried` needs the sparsity and the seeds of its trials. Received: "
+            f"tried_at={tried_at}, tried_seeds={tried_seeds!r}."
+        )
+    others = [name.strip() for names in axes or {} for name in names.split(",")]
+    if any(name is not None for name in distributions):
+        others.append("DISTRIBUTION")
+    for method, ways in tried.items():
+        fixed = {*others, *map(_name, settings.get(method, ()))}
+        if both := sorted(
+            fixed & {_name(text) for way in ways for text in way}
+        ):
+            raise ValueError(
+                f"`tried` must not have {', '.join(both)}, which another "
+                f"argument sets. Received: tried={ways!r} for {method!r}."
+            )
     trials = {
         (task, method): make_trials(task, method, ways, tried_at, tried_seeds)
         for task in tasks
@@ -180,7 +198,11 @@ def grid(
         )
         for task in tasks
         for method in methods
-        for distribution in ([None] if "dense" in method else distributions)
+        for distribution in (
+            [None]
+            if pathlib.Path(method).stem in ("dense", "small_dense")
+            else distributions
+        )
         for sparsity in ([None] if method == "dense" else sparsities)
         for point in _points(axes or {})
         for seed in seeds
@@ -220,6 +242,11 @@ def make_trials(task, method, ways, sparsity, seeds):
         )
         for way in ways
     )
+
+
+def _name(binding):
+    """Returns the name that a gin binding sets."""
+    return binding.partition("=")[0].strip()
 
 
 def _points(axes):

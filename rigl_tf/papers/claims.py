@@ -72,6 +72,8 @@ class Claim:
         where: String, the paper and its section, table or figure.
         tasks: Tuple of strings, as for `rigl-train --task`.
         sparsity: Tuple of floats.
+        fits_only_these_tasks: Boolean, whether the numbers of the runs, such as
+            an interval in steps, have their meaning only in `tasks`.
         first, second: `Side`, or `None` if the claim cannot be tested here.
         expected: String, how the claim expects the first value to be, compared
             with the second: one of `EXPECTED`.
@@ -91,6 +93,7 @@ class Claim:
     second: Side | None = None
     expected: str = "higher"
     margin: float = 1.0
+    fits_only_these_tasks: bool = False
     untested: str = ""
     choices: Choices | None = None
     checks: dict = dataclasses.field(default_factory=dict)

@@ -37,7 +37,8 @@ def test_a_report_pairs_the_seeds_that_both_sides_have(tmp_path):
         "1", CLAIM, tmp_path, results.read_all(tmp_path)
     )
 
-    assert decided == "holds"
+    assert decided == "undecided"
+    assert "Table 1. 2 of 6 pairs of runs are finished. Verdict:" in text
     row = text.splitlines()[-1]
     cells = [cell.strip() for cell in row.split("|")[1:-1]]
     assert cells[:3] == ["digits_mlp", "0.9", "2"]
@@ -70,6 +71,19 @@ def test_a_claim_is_tested_on_another_task(tmp_path, capsys):
     program.main(command_line.flags("claims", *flags, "--report"))
 
     assert "No run is finished." in capsys.readouterr().out
+
+
+def test_a_claim_with_numbers_of_its_task_is_for_that_task(capsys):
+    fixed = [n for n, c in claims.read().items() if c.fits_only_these_tasks]
+    flags = [f"--claim={fixed[0]}", "--on=digits_mlp"]
+
+    with pytest.raises(ValueError, match=f"claims {fixed[0]} fit only"):
+        program.main(command_line.flags("claims", *flags))
+    program.main(command_line.flags("claims", "--on=digits_mlp"))
+
+    printed = capsys.readouterr().out
+    assert f"claims {', '.join(fixed)} fit only their own task" in printed
+    assert f"\n| {fixed[0]} " not in printed
 
 
 def test_every_claim_is_listed(capsys, monkeypatch):

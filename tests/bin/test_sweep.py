@@ -118,6 +118,36 @@ def test_as_many_settings_are_tried_for_each_method():
         )
 
 
+@pytest.mark.parametrize(
+    ("others", "message"),
+    [
+        ({"axes": {"ALPHA, RATE": [(1, 2)]}}, "must not have RATE"),
+        ({"settings": {"snip": ["RATE = 1"]}}, "must not have RATE"),
+        ({"distributions": ["erdos_renyi"]}, "must not have DISTRIBUTION"),
+        ({"tried_seeds": []}, "needs the sparsity and the seeds"),
+        ({"tried_at": None}, "needs the sparsity and the seeds"),
+    ],
+)
+def test_what_is_tried_is_set_nowhere_else(others, message):
+    arguments = {
+        "tried": [["RATE = 3", "DISTRIBUTION = 'uniform'"]],
+        "tried_at": 0.9,
+        "tried_seeds": [5],
+        **others,
+    }
+    with pytest.raises(ValueError, match=message):
+        sweep_grid.grid(["digits_mlp"], ["snip"], [0.9], [0], **arguments)
+
+
+def test_a_path_is_no_name_of_a_method():
+    methods = ["densenet/rigl.gin", "small_dense"]
+    runs = sweep_grid.grid(
+        ["digits_mlp"], methods, [0.9], [0], distributions=["a", "b"]
+    )
+
+    assert [run.distribution for run in runs] == ["a", "b", None]
+
+
 def test_settings_may_be_tried_for_all_methods():
     def runs(tried):
         return sweep_grid.grid(
