@@ -55,9 +55,11 @@ def make_run(row, number, seed, task=None, rows=()):
     if task is None:
         return run
     _, method, settings = describe(run)
-    if settings.get("INTERVAL", 0) is None and settings["END_STEP"] is None:
-        method = row.method
-    return dataclasses.replace(run, task=task, method=method)
+    steps = [settings.get(name) for name in ("INTERVAL", "END_STEP")]
+    counts_steps = any(isinstance(value, int) for value in steps)
+    return dataclasses.replace(
+        run, task=task, method=method if counts_steps else row.method
+    )
 
 
 def for_task(item, task):

@@ -246,6 +246,22 @@ def test_a_schedule_in_epochs_is_kept_on_another_task():
     assert settings["INTERVAL"] is None and settings["ALPHA"] == 0.1
 
 
+@pytest.mark.few(1)
+@pytest.mark.parametrize("name", table_runs.table_files())
+def test_every_row_has_a_method_on_another_task(name):
+    methods = {
+        row.method: table_runs.make_run(row, 0, 0, "digits_wrn", item.rows)
+        for item in papers.read(table_runs.table_files()[name]).items.values()
+        for row in item.rows
+    }
+
+    for method, run in methods.items():
+        config_files.find("methods", run.method)
+        if method.endswith("small_dense"):
+            _, _, settings = table_runs.describe(run)
+            assert settings["ROUNDING"] == "floor"
+
+
 def test_a_figure_is_drawn_of_what_was_run(tmp_path, capsys):
     item = PAPER.items["Figure 1"]
     for number in range(4):

@@ -165,7 +165,10 @@ def test_longer_training_keeps_the_warm_up_of_cifar_100():
         ("rigl_sm", "RigLSM()"),
         ("rigl_reinit", "RigL()"),
         ("rigl_struct", "RigL()"),
-        ("pruning", "GradualPruning(scope='global')"),
+        (
+            "pruning",
+            "GradualPruning(scope='global', initial_sparsity=0.0)",
+        ),
     ],
 )
 def test_a_method_of_the_reproduction_has_its_settings(name, algorithm):

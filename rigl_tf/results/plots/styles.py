@@ -57,7 +57,7 @@ METHODS = (
     *("rigl_nm", "srigl", "one_shot_lottery", "lamp", "movement_pruning"),
     *("saliency_pruning", "grasp", "prospr", "sparse_gpt", "owl"),
     *("after_training", "small_dense", "smart_ratio_search"),
-    *("smart_ratio_tuned", "rigl_struct", "gem_miner_adam"),
+    *("smart_ratio_tuned", "gem_miner_adam"),
     *("smart_ratio_v4", "smart_ratio_v5", "smart_ratio_v6", "rigl_kernels"),
 )
 
