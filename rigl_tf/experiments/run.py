@@ -90,8 +90,8 @@ def train(
 
     Raises:
         FileExistsError: If the directory contains a run and `resume` is
-            `False`, a run with another configuration, or other files but no
-            run, or if another process uses the directory.
+            `False`, a run with another configuration, another finished run,
+            or other files but no run, or if another process uses the directory.
         TypeError: If an argument has the wrong type.
         ValueError: If no checkpoint can be read, the interrupted run has
             another task, method, seed or optimizer, or a name, the seed or a
@@ -110,8 +110,6 @@ def train(
             written = stack.enter_context(tempfile.TemporaryDirectory())
             written = pathlib.Path(written)
             finished = results.find(output_dir) if resume else None
-        if finished is not None:
-            return finished
         if not isinstance(task, Task):
             raise TypeError(
                 f"`task` must be a `Task`. Received: task={task!r}."
@@ -121,6 +119,9 @@ def train(
                 "`method` must be a `Method`, a `TicketMethod`, a "
                 f"`SmallDense` or `None`. Received: method={method!r}."
             )
+        if finished is not None:
+            run_record.check_is_of(finished, output_dir, task, method, seed)
+            return finished
         seed, settings = _plain(seed), _plain(dict(settings or {}))
         # Not after hours of training.
         record_schema.check_fields(

@@ -11,6 +11,28 @@ from rigl_tf.results import record_schema
 from rigl_tf.sparsity import distributions
 
 
+def identity(task, method, seed):
+    """Returns the fields of a record that tell runs apart."""
+    return {
+        "task": task.name,
+        "method": "dense" if method is None else method.name,
+        "sparsity": 0.0 if method is None else float(method.sparsity),
+        "training_multiplier": task.training_multiplier,
+        "seed": seed,
+    }
+
+
+def check_is_of(record, directory, task, method, seed):
+    """Raises a FileExistsError if a finished run is another one."""
+    for name, wanted in identity(task, method, seed).items():
+        found = getattr(record, name)
+        if found != wanted:
+            raise FileExistsError(
+                f"{directory} contains a finished run with {name}={found!r}. "
+                f"Received: {name}={wanted!r}. Choose another directory."
+            )
+
+
 def build(task, method, seed, model, trained, test, settings, search=None):
     """Builds the record of a finished run.
 
@@ -41,12 +63,8 @@ def build(task, method, seed, model, trained, test, settings, search=None):
     )
     examples = task.dataset.num_train * task.epochs
     return results.Record(
-        task=task.name,
-        method="dense" if method is None else method.name,
+        **identity(task, method, seed),
         distribution=_distribution(method),
-        sparsity=0.0 if method is None else float(method.sparsity),
-        training_multiplier=task.training_multiplier,
-        seed=seed,
         test=test,
         history=trained.history,
         densities={k.name: 1 - k.sparsity for k in cost.kernels if k.sparse},

@@ -137,6 +137,7 @@ def acquire_run_dir(
     directory = pathlib.Path(directory)
     names = {path.name for path in directory.glob("*")} - {file_lock.NAME}
     names = {name for name in names if not name.startswith(durable.PARTIAL)}
+    names -= {name for name in FOLDERS if _is_empty(directory / name)}
     if names:
         if not names & {CONFIG, RECORD}:
             raise FileExistsError(
@@ -243,6 +244,14 @@ def read_all(directory: PathLike) -> dict[pathlib.Path, Record]:
         if TRIALS not in path.relative_to(directory).parts
     }
     return {path: record for path, record in records.items() if record}
+
+
+def _is_empty(folder):
+    """Returns whether a run has made a folder and was stopped at once."""
+    return not folder.is_symlink() and all(
+        path.is_dir() or path.name == file_lock.NAME
+        for path in folder.rglob("*")
+    )
 
 
 def _check_same_config(directory, config):

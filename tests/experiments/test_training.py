@@ -13,6 +13,7 @@ from rigl_tf import experiments
 from rigl_tf import results
 from rigl_tf import tickets
 from rigl_tf.analysis import flops
+from rigl_tf.experiments import run
 from rigl_tf.experiments import run_record
 from rigl_tf.results import grouping
 from rigl_tf.sparsity import schedules
@@ -319,11 +320,31 @@ def test_an_existing_run_is_refused(task, rigl_run):
         experiments.train(rigl_run[0], task, RIGL, verbose=0)
 
 
-def test_a_finished_run_is_only_read(rigl_run):
+def test_a_finished_run_is_only_read(task, rigl_run, monkeypatch):
     directory, record = rigl_run
+    monkeypatch.setattr(run, "Trainer", None)
 
-    # Without a task, nothing could be trained.
-    assert experiments.train(directory, None, resume=True) == record
+    assert experiments.train(directory, task, RIGL, resume=True) == record
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"seed": 7}, "a finished run with seed=0. Received: seed=7"),
+        ({"method": None}, "method='rigl'. Received: method='dense'"),
+        (
+            {"method": dataclasses.replace(RIGL, sparsity=0.75)},
+            "Received: sparsity=0.75",
+        ),
+    ],
+)
+def test_another_finished_run_is_refused(task, rigl_run, changed, message):
+    directory, _ = rigl_run
+
+    with pytest.raises(FileExistsError, match=message):
+        experiments.train(
+            directory, **{"task": task, "method": RIGL, **changed}, resume=True
+        )
 
 
 def stop_after(step, monkeypatch):

@@ -51,6 +51,16 @@ def test_an_unfinished_run_may_be_resumed(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["config.gin"]
 
 
+def test_a_run_that_was_killed_at_once_leaves_its_directory_free(tmp_path):
+    (tmp_path / "checkpoints").mkdir()
+    (tmp_path / "checkpoints" / ".lock").touch()
+
+    assert results.acquire_run_dir(tmp_path, resume=False) is None
+    (tmp_path / "checkpoints" / "mine").touch()
+    with pytest.raises(FileExistsError, match="such as checkpoints, but no"):
+        results.acquire_run_dir(tmp_path, resume=False)
+
+
 @pytest.mark.parametrize("finished", [False, True])
 def test_a_run_of_another_configuration_is_refused(tmp_path, finished):
     results.mark_run_dir(tmp_path, "# Macros:\nEPOCHS = 3\nSEED = 0\n")
