@@ -13,6 +13,7 @@ from rigl_tf.bin import parallel_runs
 from rigl_tf.papers import claims
 from rigl_tf.papers import comparison
 from rigl_tf.papers import verdicts
+from rigl_tf.results import reports
 from rigl_tf.utils import text_tables
 
 
@@ -81,8 +82,7 @@ def _train(selected, directory, jobs):
         parallel_runs.train_all(runs, directory, jobs), 1
     ):
         print(
-            f"[{number}/{len(runs)}] {run.path}  test accuracy "
-            f"{100 * record.test['accuracy']:.2f} %",
+            f"[{number}/{len(runs)}] {run.path}  {reports.test_result(record)}",
             flush=True,
         )
 

@@ -101,7 +101,9 @@ def _train_in_processes(runs, directory, jobs):
     def give(process, pipe, last=None):
         run = _pop(waiting, last, [run for _, run in active.values()])
         active[pipe] = process, run
-        pipe.send(run)
+        # If the process was killed meanwhile, `recv` says so.
+        with contextlib.suppress(OSError):
+            pipe.send(run)
 
     with _stopped_by_signals():
         try:

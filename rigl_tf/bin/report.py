@@ -51,17 +51,18 @@ def show(directory, kernel=None, form="markdown"):
     tasks = {}
     for path, record in records.items():
         tasks.setdefault(files.name(record.task), {})[path] = record
-    tables = _tables(records.values(), tasks, text_tables.PRINTED[form])
+    rates = {name for name in tasks if _compares_rates(name, tasks[name])}
+    tables = _tables(records.values(), tasks, rates, text_tables.PRINTED[form])
     for name, text in tables.items():
         print(f"{name}:\n\n{text}\n", flush=True)
-    tables = _tables(records.values(), tasks, text_tables.FORMATS[form])
+    tables = _tables(records.values(), tasks, rates, text_tables.FORMATS[form])
     for name, text in tables.items():  # the disk may refuse
         path = directory / f"{name}.{text_tables.ENDINGS[form]}"
         files.write(path, text + "\n")
         print(f"Table: {path}", flush=True)
     for name, runs in sorted(tasks.items()):
         figures = files.folder(directory, "figures", name)
-        for plot in _plots(list(runs.values())):
+        for plot in _plots(list(runs.values()), name in rates):
             _draw(plot, list(runs.values()), figures)
         if kernel in _kernel_names(runs.values()):
             path = figures / "masks.png"
@@ -69,7 +70,20 @@ def show(directory, kernel=None, form="markdown"):
             print(f"Figure: {path}")
 
 
-def _tables(records, tasks, format_table):
+def _compares_rates(name, runs):
+    """Returns whether the runs of a task compare learning rates."""
+    records = grouping.with_learning_rate(runs.values())
+    if "LEARNING_RATE" not in grouping.varied_settings(records):
+        return False
+    try:
+        grouping.best_by_learning_rate(records)
+    except ValueError as error:
+        print(f"The learning rates of {name} are not compared: {error}\n")
+        return False
+    return True
+
+
+def _tables(records, tasks, rates, format_table):
     """Returns a dictionary from the name of a table to its text."""
     texts = {
         "table": reports.table(records, format_table),
@@ -80,9 +94,7 @@ def _tables(records, tasks, format_table):
             texts[_free_name(name, texts)] = reports.comparison(
                 runs.values(), formatter=format_table
             )
-        if "LEARNING_RATE" in grouping.varied_settings(
-            grouping.with_learning_rate(runs.values())
-        ):
+        if name in rates:
             free = _free_name(f"{name}_learning_rates", texts)
             texts[free] = reports.learning_rates(runs.values(), format_table)
     return {name: text for name, text in texts.items() if text}
@@ -106,7 +118,7 @@ def _draw(plot, records, folder):
     print(f"Figure: {path}", flush=True)
 
 
-def _plots(records):
+def _plots(records, compares_rates):
     """Yields the functions of `results.plots` that apply to the records."""
     groups = grouping.group(records)
     panels = len(grouping.settings(groups))
@@ -129,9 +141,7 @@ def _plots(records):
         yield plots.before_by_density
     if any(record.ticket.get("checks") for record in records):
         yield plots.checks_by_density
-    if "LEARNING_RATE" in grouping.varied_settings(
-        grouping.with_learning_rate(records)
-    ):
+    if compares_rates:
         yield plots.accuracy_by_learning_rate
     if grouping.varied_settings(records) == ["ALPHA", "INTERVAL"]:
         yield plots.trials

@@ -14,6 +14,7 @@ from rigl_tf.results import reports
 from rigl_tf.utils import file_lock
 from rigl_tf.utils import files
 from rigl_tf.utils import text_tables
+from rigl_tf.utils.validation import is_number
 
 
 def main(flags):
@@ -101,7 +102,10 @@ def _tune(study, directory, jobs):
     if len(study.ranges) == 2 and records:
         x, y = study.ranges
         figure = files.folder(directory, "figures") / "trials.png"
-        plots.trials(records, figure, x, y, [first[x], first[y]])
+        marked = [first.get(x), first.get(y)]
+        if not all(map(is_number, marked)):  # such as INTERVAL = None
+            marked = None
+        plots.trials(records, figure, x, y, marked)
         print(f"Figure: {figure}")
 
 
@@ -117,7 +121,10 @@ _HEAD = (
 
 
 def _format_values(values):
-    return ", ".join(f"{name} {value:.3g}" for name, value in values.items())
+    return ", ".join(
+        f"{name} {value:.3g}" if is_number(value) else f"{name} {value}"
+        for name, value in values.items()
+    )
 
 
 def _accuracies(records):

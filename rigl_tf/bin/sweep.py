@@ -18,6 +18,7 @@ from rigl_tf.experiments import sweep_grid
 from rigl_tf.gin_tools import config_files
 from rigl_tf.papers import paper_report
 from rigl_tf.papers import table_runs
+from rigl_tf.results import reports
 from rigl_tf.results.records import RECORD
 
 
@@ -39,6 +40,11 @@ def main(flags):
             runs = gin.get_configurable(sweep_grid.grid)()
     else:
         runs = table_runs.runs(item, paper_flags.task(flags))
+    if not runs:
+        raise ValueError(
+            f"{item.name if item else flags.sweep} has no run to train."
+            + (f" {item.test} has its numbers." if item and item.test else "")
+        )
     selected = _select(flags, runs)
     if flags.list:
         for number, run in selected.items():
@@ -56,7 +62,7 @@ def main(flags):
         left = seconds / max(number - finished, 1) * (len(runs) - number)
         print(
             f"[{number}/{len(runs)}] {run.path}  "
-            f"test accuracy {100 * record.test['accuracy']:.2f} %, "
+            f"{reports.test_result(record)}, "
             f"{record.seconds:.0f} s, about {left:.0f} s left",
             flush=True,
         )

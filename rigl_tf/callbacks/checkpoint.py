@@ -204,7 +204,7 @@ class Checkpoint(keras.callbacks.Callback):
         snapshot = Snapshot(model, self._monitor, dataset)
         here = run_identity.identity(model, dataset) | self.identity
         found = checkpoint_search.last_valid(
-            self.directory, snapshot, here, self.changed
+            self.directory, snapshot, here, self.changed, dataset is not None
         )
         self._snapshot = snapshot
         if found is None:

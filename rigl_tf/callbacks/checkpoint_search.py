@@ -23,7 +23,7 @@ class Found(NamedTuple):
     changes: list[str]
 
 
-def last_valid(directory, snapshot, identity, changed):
+def last_valid(directory, snapshot, identity, changed, has_data):
     """Reads the last valid checkpoint; warns about those after it.
 
     Args:
@@ -31,6 +31,8 @@ def last_valid(directory, snapshot, identity, changed):
         snapshot: `Snapshot` of the model that resumes.
         identity: Dictionary, the facts of the run that resumes.
         changed: List of strings, names of facts that may differ.
+        has_data: Boolean, whether the snapshot has the variables that training
+            adds within an epoch.
 
     Returns:
         `Found`, or `None` if the directory has no checkpoint.
@@ -40,16 +42,22 @@ def last_valid(directory, snapshot, identity, changed):
     """
     problems = []
     for path in reversed(checkpoint_files.paths(directory)):
+        hint = ""
         try:
             values = checkpoint_files.read_facts(path)
             facts = Facts.of(values)
+            if facts.batch and not has_data:
+                hint = (
+                    ". It was saved inside an epoch: call "
+                    "`restore(model, dataset)`"
+                )
             changes = run_identity.check_same(
                 facts.resolved(), identity, changed
             )
             specs = snapshot.specs(facts.batch > 0)
             arrays = checkpoint_files.read_arrays(path, values, specs)
         except (ValueError, OSError) as error:
-            problems.append(f"{path} {error}")
+            problems.append(f"{path} {error}{hint}")
             continue
         for problem in problems:
             warnings.warn(

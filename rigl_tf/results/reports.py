@@ -53,6 +53,15 @@ def table(records, formatter=text_tables.markdown):
     return formatter(rows)
 
 
+def test_result(record):
+    """Returns the test accuracy of a run as text, or its other results."""
+    if "accuracy" in record.test:
+        return f"test accuracy {100 * record.test['accuracy']:.2f} %"
+    return ", ".join(
+        f"test {name} {value:.4g}" for name, value in record.test.items()
+    )
+
+
 def comparison(records, metric="accuracy", formatter=text_tables.markdown):
     """Formats a table of methods (rows) by settings (columns).
 

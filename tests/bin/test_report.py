@@ -11,6 +11,7 @@ from rigl_tf import results
 from rigl_tf.bin import report
 from rigl_tf.bin import train
 from rigl_tf.gin_tools import config_files
+from rigl_tf.results import reports
 from rigl_tf.utils import files
 from tests.records import record
 
@@ -152,6 +153,21 @@ def test_a_report_is_not_written_through_links(tmp_path):
     assert everything(mine) == {mine / "notes.txt": b"mine"}
 
 
+def test_learning_rates_that_cannot_be_compared_are_named(tmp_path, capsys):
+    for number, (rate, alpha) in enumerate(itertools.product((1, 2), (3, 4))):
+        leave(
+            tmp_path / str(number),
+            history={"loss": [1.0]},
+            settings={"LEARNING_RATE": rate, "ALPHA": alpha},
+        )
+
+    report.show(tmp_path)
+
+    printed = capsys.readouterr().out
+    assert "The learning rates of digits are not compared: The cho" in printed
+    assert "ALPHA=4 LEARNING_RATE=2" in (tmp_path / "table.md").read_text()
+
+
 def test_runs_without_an_accuracy_are_reported(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     leave(tmp_path / "one", history={"loss": [1.0]})
@@ -163,3 +179,5 @@ def test_runs_without_an_accuracy_are_reported(tmp_path, capsys, monkeypatch):
     report.show(tmp_path)
 
     assert "task: digits\nmethod: rigl\n" in capsys.readouterr().out
+    one = results.read(tmp_path / "one" / "record.json")
+    assert reports.test_result(one) == "test loss 1"

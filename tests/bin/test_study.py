@@ -74,6 +74,26 @@ def test_the_best_is_that_of_validation_data(trained, tmp_path, capsys):
     assert (tmp_path / "figures" / "trials.png").exists()
 
 
+def test_a_reference_may_leave_a_setting_to_training(
+    trained, tmp_path, monkeypatch
+):
+    def without_interval(*arguments):
+        for run, found in train(*arguments):
+            settings = found.settings
+            if not run.settings:  # the reference
+                settings = {**settings, "INTERVAL": None}
+            yield run, dataclasses.replace(found, settings=settings)
+
+    train = parallel_runs.train_all
+    monkeypatch.setattr(parallel_runs, "train_all", without_interval)
+
+    program.tune(dataclasses.replace(STUDY, num_trials=2), tmp_path)
+
+    table = (tmp_path / "study.md").read_text()
+    assert "ALPHA 0.3, INTERVAL None" in table
+    assert (tmp_path / "figures" / "trials.png").exists()
+
+
 def test_values_are_in_their_ranges_and_differ(trained, tmp_path):
     program.tune(STUDY, tmp_path)
 

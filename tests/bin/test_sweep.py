@@ -1,6 +1,7 @@
 """Tests of sweeps."""
 
 import dataclasses
+import os
 
 import pytest
 
@@ -45,6 +46,20 @@ def test_runs_bind_their_seed_sparsity_and_distribution():
         "DISTRIBUTION = 'uniform'",
     ]
     assert str(rigl.path) == "t/rigl/uniform/sparsity=0.95/seed=7"
+
+
+def test_a_source_is_the_same_for_each_way_to_write_the_directory(tmp_path):
+    (run,) = sweep_grid.grid(["t"], ["rigl"], [0.5], [0])
+    after = dataclasses.replace(run, source=run)
+
+    assert after.bindings("runs") == after.bindings(os.path.abspath("runs"))
+
+
+def test_an_item_without_runs_says_so(tmp_path):
+    given = ["--paper=rare_gems", "--table=1", f"--output_dir={tmp_path}"]
+
+    with pytest.raises(ValueError, match="Table 1 has no run to train. .*has"):
+        sweep.main(command_line.flags("sweep", *given))
 
 
 def test_methods_may_have_settings_of_their_own():

@@ -253,6 +253,11 @@ def test_without_a_whole_checkpoint_nothing_changes(stopped):
         np.testing.assert_array_equal(one, two)
 
 
+def test_within_an_epoch_the_data_are_needed(stopped):
+    with pytest.raises(ValueError, match="an epoch: call `restore.model, data"):
+        rigl_tf.Checkpoint(stopped).restore(compiled())
+
+
 def test_another_model_is_refused(stopped):
     other = keras.Sequential([keras.Input((16,)), keras.layers.Dense(2)])
     other.compile("adam", "mse")
