@@ -247,7 +247,8 @@ def _train(run, directory):
     """Returns the `Record` of a run, or `None` after printing the error."""
     keras.backend.clear_session()  # resets the names of layers
     try:
-        seed, *others = run.bindings(directory)
+        # A source is the same for each way of writing the directory.
+        seed, *others = run.bindings(os.path.abspath(directory))
         return train.run_one(
             [
                 config_files.find("tasks", run.task),

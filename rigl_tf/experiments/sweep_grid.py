@@ -2,7 +2,6 @@
 
 import dataclasses
 import itertools
-import os
 import pathlib
 import re
 import statistics
@@ -69,16 +68,14 @@ class Run:
         Returns:
             List of strings.
         """
-        directory = pathlib.Path(directory)
         bindings = [f"SEED = {self.seed}"]
         if self.sparsity is not None:
             bindings.append(f"SPARSITY = {self.sparsity}")
         if self.distribution is not None:
             bindings.append(f"DISTRIBUTION = {self.distribution!r}")
         if self.source is not None:
-            # The same for each way of writing the directory.
-            source = os.path.abspath(directory / self.source.path)
-            bindings.append(f"SOURCE = {source!r}")
+            source = pathlib.Path(directory) / self.source.path
+            bindings.append(f"SOURCE = {str(source)!r}")
         return [*bindings, *self.settings, *self._best(directory)]
 
     @property

@@ -1,7 +1,7 @@
 """Tests of sweeps."""
 
 import dataclasses
-import os
+import pathlib
 
 import pytest
 
@@ -48,11 +48,25 @@ def test_runs_bind_their_seed_sparsity_and_distribution():
     assert str(rigl.path) == "t/rigl/uniform/sparsity=0.95/seed=7"
 
 
-def test_a_source_is_the_same_for_each_way_to_write_the_directory(tmp_path):
-    (run,) = sweep_grid.grid(["t"], ["rigl"], [0.5], [0])
+def test_a_source_is_the_same_for_each_way_to_write_the_directory(
+    tmp_path, monkeypatch
+):
+    bindings = []
+    monkeypatch.setattr(
+        parallel_runs.train,
+        "run_one",
+        lambda files, given, *_, **__: bindings.append(given) or "record",
+    )
+    monkeypatch.chdir(tmp_path)
+    (run,) = sweep_grid.grid(["digits_mlp"], ["rigl"], [0.5], [0])
     after = dataclasses.replace(run, source=run)
 
-    assert after.bindings("runs") == after.bindings(os.path.abspath("runs"))
+    for directory in ("runs", tmp_path / "runs"):
+        list(parallel_runs.train_all([after], pathlib.Path(directory)))
+
+    first, second = bindings
+    assert first == second
+    assert f"SOURCE = '{tmp_path}/runs/{run.path}'" in first
 
 
 def test_an_item_without_runs_says_so(tmp_path):
