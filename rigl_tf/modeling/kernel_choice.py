@@ -14,6 +14,32 @@ from rigl_tf.modeling.maskable import MaskableKernel
 _LARGE = 0.01  # of all trainable weights
 
 
+def check_by_hand(model, exclude, include, kept):
+    """Raises a ValueError if names contradict wrappers that the user has made.
+
+    Args:
+        model: A built `keras.Model`.
+        exclude, include: As for `choose_kernels`.
+        kept: List of `SparseKernel`, those in the wrappers.
+    """
+    named = _named(model)
+    masked = {id(kernel.variable) for kernel in kept}
+    included = match_layers(include, named, "include")
+    excluded = match_layers(exclude, named, "exclude") - included
+    for kernel in maskable.maskable_kernels(model):
+        names = {kernel.path, kernel.name}
+        if id(kernel.variable) in masked:
+            argument, wrong = "exclude", names & excluded
+        else:
+            argument, wrong = "include", names & included
+        if wrong:
+            raise ValueError(
+                "Layers in `Sparse` wrappers are the sparse ones. Received: "
+                f"{argument}={min(wrong)!r}. Change the wrappers instead, or "
+                "remove all of them by `rigl_tf.densify(model)`."
+            )
+
+
 def choose_kernels(model, exclude, include, kept=()) -> list[MaskableKernel]:
     """Returns the kernels of a model that get new masks, in its order.
 

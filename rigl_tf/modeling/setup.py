@@ -126,7 +126,9 @@ def resolve(
     # The user has wrapped layers in `Sparse`: only their kernels get masks.
     by_hand = bool(kept) and all(int(k.count()) == k.size for k in kept)
     chosen = []
-    if not by_hand:
+    if by_hand:
+        kernel_choice.check_by_hand(model, exclude, include, kept)
+    else:
         chosen = kernel_choice.choose_kernels(model, exclude, include, kept)
     kernels, is_new = _kernels(model, chosen, by_hand)
     if isinstance(drop_fraction, schedules.PerLayer):

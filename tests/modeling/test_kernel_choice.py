@@ -279,3 +279,27 @@ def test_what_is_masked_inside_trains_saves_and_comes_back(tmp_path):
         np.testing.assert_array_equal(one.mask, other.mask)
         assert np.all(np.array(one.variable)[~np.array(one.mask)] == 0)
     assert rigl_tf.densify(sparse) is model
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        ({"exclude": ["a"]}, "Received: exclude='a'. Change the wrappers"),
+        ({"include": "b"}, "Received: include='b'"),
+        ({"exclude": "nonsense"}, "nonsense"),
+    ],
+)
+def test_names_do_not_contradict_wrappers(names, message):
+    model = keras.Sequential(
+        [
+            keras.Input((4,)),
+            rigl_tf.Sparse(keras.layers.Dense(8, name="a")),
+            keras.layers.Dense(3, name="b"),
+        ]
+    )
+
+    with pytest.raises(ValueError, match=message):
+        rigl_tf.sparsify(model, "static", sparsity=0.5, **names)
+
+    sparse = rigl_tf.sparsify(model, "static", sparsity=0.5, exclude="b")
+    assert [kernel.name for kernel in sparse.kernels] == ["a"]
