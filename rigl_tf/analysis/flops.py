@@ -26,6 +26,7 @@ from rigl_tf import algorithms
 from rigl_tf.analysis import layer_calls
 from rigl_tf.modeling import sparse_wrapper
 from rigl_tf.modeling.arguments import as_algorithm
+from rigl_tf.modeling.forwarded_attributes import network_of
 from rigl_tf.sparsity import kernel_layout
 from rigl_tf.typing import Shape
 from rigl_tf.utils.validation import check_count
@@ -35,7 +36,7 @@ CONVENTIONS = ("macs2", "micronet")
 
 _TRANSPOSED = (kl.Conv1DTranspose, kl.Conv2DTranspose, kl.Conv3DTranspose)
 _CELLS = (kl.SimpleRNNCell, kl.LSTMCell, kl.GRUCell)
-_ATTENTION = (kl.MultiHeadAttention, kl.GroupQueryAttention)
+_ATTENTION = (kl.MultiHeadAttention, kl.GroupQueryAttention, kl.Attention)
 
 
 class ConnectionCounts:
@@ -174,16 +175,24 @@ def inference(
     >>> cost.flops()  # 2 * (4 * 8 + 8 * 3)
     112
     """
-    network = getattr(model, "network", model)
+    network = network_of(model)
     kernels = sparse_wrapper.sparse_kernels(
         network
     ) or sparse_wrapper.sparse_kernels(model)
     masked = {id(kernel.source): kernel for kernel in kernels}
+    changed = {
+        id(layer): layer
+        for layer in _keras_compat.all_layers(network)
+        if getattr(layer, "quantization_mode", None)
+        or getattr(layer, "lora_enabled", False)
+    }
     costs = {}
     attention = 0
     for call in layer_calls.record(network, input_shape):
         if isinstance(call.layer, _ATTENTION):
             attention += _attention_flops(call.layer, call.inputs)
+        if id(call.layer) in changed:
+            continue
         try:
             kernel_uses = list(_kernel_uses(call))
         except TypeError as error:  # a dimension is `None`
@@ -208,14 +217,17 @@ def inference(
                 outputs=per_use,
                 sparse=kernel is not None,
             )
-    counted = costs.keys() | {id(kernel.variable) for kernel in kernels}
-    others = [v for v in _parameters(network) if id(v) not in counted]
-    unknown = [v.path for v in others if v.name.endswith("kernel")]
+    others = [v for v in _parameters(network) if id(v) not in costs]
+    unknown = [
+        v.path for v in others if v.name.endswith("kernel") or id(v) in masked
+    ]
+    unknown += [layer.path for layer in changed.values()]
     if unknown:
         warnings.warn(
             f"The FLOPs of {', '.join(unknown)} are not counted, because the "
             "number of uses is unknown. Layers of `keras.layers` are counted, "
-            "except `ConvLSTM` and custom cells.",
+            "except `ConvLSTM`, custom cells, and those that Keras has "
+            "quantized or given LoRA: count these before.",
             stacklevel=2,
         )
     num_others = sum(math.prod(variable.shape) for variable in others)
@@ -313,7 +325,7 @@ def _kernel_uses(call):
 
 def _convolution_uses(layer, inputs, outputs):
     uses = _positions(layer, outputs)
-    same = math.prod(
+    same = inputs[0] * math.prod(
         # The original authors compute the side of an output in this way.
         math.ceil((side - k + 1 + 2 * (k // 2)) / stride)
         for side, k, stride in zip(
@@ -342,14 +354,17 @@ def _spatial(layer, shape):
 
 
 def _positions(layer, shape):
-    return math.prod(_spatial(layer, shape))
+    """Counts the positions in a batch, which is 1 unless a layer folds it."""
+    return shape[0] * math.prod(_spatial(layer, shape))
 
 
 def _attention_flops(layer, inputs):
     """Counts the products of queries with keys, and weights with values."""
     query, value = inputs[0], inputs[1] if len(inputs) > 1 else inputs[0]
+    pairs = math.prod(query[:-1]) * math.prod(value[1:-1])
+    if isinstance(layer, kl.Attention):  # without kernels
+        return 2 * pairs * (query[-1] + value[-1])
     heads = getattr(layer, "num_heads", None) or layer.num_query_heads
     key_dim = getattr(layer, "key_dim", None) or layer.head_dim
     value_dim = getattr(layer, "value_dim", None) or key_dim
-    pairs = math.prod(query[1:-1]) * math.prod(value[1:-1])
     return 2 * heads * pairs * (key_dim + value_dim)

@@ -7,7 +7,7 @@ import keras
 
 from rigl_tf._keras_compat import Functional
 from rigl_tf._keras_compat import all_layers
-from rigl_tf.modeling.sparse_model import SparseModel
+from rigl_tf.modeling.forwarded_attributes import network_of
 from rigl_tf.utils import refusals
 
 
@@ -18,7 +18,7 @@ def network(model):
         raise TypeError(
             f"`model` must be a `keras.Model`. Received: model={model!r}."
         )
-    return model.network if isinstance(model, SparseModel) else model
+    return network_of(model)
 
 
 def is_subclassed(model):

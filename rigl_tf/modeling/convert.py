@@ -11,6 +11,7 @@ from rigl_tf.algorithms import Algorithm
 from rigl_tf.modeling import placement
 from rigl_tf.modeling import sparse_wrapper
 from rigl_tf.modeling.copying import copy_model
+from rigl_tf.modeling.forwarded_attributes import network_of
 from rigl_tf.modeling.grow_init import GrowInit
 from rigl_tf.modeling.setup import resolve
 from rigl_tf.modeling.sparse_model import SparseModel
@@ -185,7 +186,7 @@ def densify(model: keras.Model) -> keras.Model:
     True
     """
     _check_is_model(model)
-    network = getattr(model, "network", model)
+    network = network_of(model)
     for kernel in sparse_wrapper.sparse_kernels(model):
         kernel.impose()
     wrappers = sparse_wrapper.sparse_layers(network)
@@ -210,7 +211,7 @@ def densified(model: keras.Model):
         model: As for `densify`. At the end, it has its wrappers again.
     """
     _check_is_model(model)
-    network = getattr(model, "network", model)
+    network = network_of(model)
     for kernel in sparse_wrapper.sparse_kernels(model):
         kernel.impose()
     if _stores_active(network):
@@ -225,7 +226,7 @@ def densified(model: keras.Model):
 
 def _sparse_models(model):
     """Returns the sparse models in a model, and the owners of its masks."""
-    network = getattr(model, "network", model)
+    network = network_of(model)
     owners = [w.owner() for w in sparse_wrapper.sparse_layers(network)]
     parts = [model, *all_layers(network), *owners]
     found = {id(part): part for part in parts if isinstance(part, SparseModel)}

@@ -118,3 +118,11 @@ class ForwardedAttributes(LayerMixin):
         if self.trains_itself:
             return self.network.metrics
         return super().metrics
+
+
+def network_of(model: Any) -> Any:
+    """Returns the network of a sparse model, and any other model itself.
+
+    Other classes may have an attribute `network` that is a part of them.
+    """
+    return model.network if isinstance(model, ForwardedAttributes) else model

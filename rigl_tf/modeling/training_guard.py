@@ -10,6 +10,7 @@ from rigl_tf.distribute.replica_sync import ReplicaConsistencyCheck
 from rigl_tf.kernels import StoredKernel
 from rigl_tf.modeling import schedule_resolution
 from rigl_tf.modeling import unit_budgets
+from rigl_tf.modeling.forwarded_attributes import network_of
 from rigl_tf.utils import optimizer_slots
 from rigl_tf.utils import tensors
 
@@ -75,7 +76,7 @@ class TrainingGuard(keras.callbacks.Callback):
         if not getattr(model, "trains_itself", True):
             return variables
         # The train steps of Keras let moving averages differ.
-        network = getattr(model, "network", model)
+        network = network_of(model)
         moving = tensors.floats(network.non_trainable_variables)
         differ = {id(variable) for variable in moving}
         return [v for v in variables if id(v) not in differ]

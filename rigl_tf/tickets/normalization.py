@@ -6,6 +6,7 @@ import keras
 
 from rigl_tf._keras_compat import all_layers
 from rigl_tf.modeling import sparse_wrapper
+from rigl_tf.modeling.forwarded_attributes import network_of
 from rigl_tf.tickets import batches as data_batches
 from rigl_tf.tickets.calibration import kernel_inputs
 from rigl_tf.tickets.saliency import functional_call
@@ -43,7 +44,7 @@ def recalibrate(
     >>> tickets.recalibrate(sparse, (x, y))
     """
     check_count("num_samples", num_samples)
-    network = getattr(model, "network", model)
+    network = network_of(model)
     dataset = data_batches.from_data(data, network, batch_size)
     examples, _ = kernel_inputs.first_examples(dataset, 0, num_samples)
     _recompute(network, [], examples)

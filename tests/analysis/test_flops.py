@@ -628,6 +628,79 @@ def test_sizes_of_kernels_add_up(wrn_cost):
     assert wrn_cost.other_parameters == 2_720 + 10
 
 
+@pytest.mark.parametrize(
+    ("change", "parameters"),
+    [
+        (lambda layer: layer.quantize("int8"), 8 * 3 + 3 + 8),
+        (lambda layer: layer.enable_lora(2), None),
+    ],
+)
+def test_what_keras_has_changed_is_warned_of(change, parameters):
+    model = sequential((8,), kl.Dense(8, name="a"), kl.Dense(3, name="b"))
+    change(model.layers[0])
+
+    with pytest.warns(UserWarning, match="of .*a.* are not counted"):
+        cost = flops.inference(model)
+
+    assert cost.flops() == 2 * 8 * 3
+    assert parameters is None or cost.parameters() == parameters
+
+
+class Custom(kl.Layer):
+    sparse_kernels = ("w",)
+
+    def build(self, shape):
+        self.w = self.add_weight(shape=(shape[-1], 10), name="w")
+
+    def call(self, inputs):
+        return keras.ops.matmul(inputs, self.w)
+
+
+def test_a_sparse_kernel_of_an_unknown_layer_is_warned_of():
+    model = sequential((8,), Custom(name="own"), kl.Dense(3))
+    sparse = rigl_tf.sparsify(model, "static", sparsity=0.5, include="own")
+
+    with pytest.warns(UserWarning, match="own/w.* not counted"):
+        cost = flops.inference(sparse)
+
+    assert cost.parameters(dense=True) == 8 * 10 + 10 * 3 + 3
+
+
+def test_a_folded_batch_counts():
+    frames = keras.Input((5, 8, 8, 3))
+    images = keras.layers.Lambda(lambda x: keras.ops.reshape(x, (-1, 8, 8, 3)))(
+        frames
+    )
+    model = keras.Model(frames, kl.Conv2D(4, 3)(images))
+
+    assert flops.inference(model).flops() == 2 * 5 * (6 * 6) * 27 * 4
+
+
+def test_attention_without_kernels_counts_its_products():
+    query, value = keras.Input((5, 8)), keras.Input((7, 8))
+    model = keras.Model([query, value], kl.Attention()([query, value]))
+
+    assert flops.inference(model).flops() == 2 * 5 * 7 * (8 + 8)
+
+
+def test_the_network_of_a_user_is_a_part_of_its_model():
+    class Two(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.network = keras.Sequential([kl.Dense(8), kl.Dense(8)])
+            self.head = kl.Dense(4)
+
+        def call(self, inputs):
+            return self.head(self.network(inputs))
+
+    model = Two()
+    model(np.ones((1, 8)))
+
+    assert flops.inference(model, (8,)).flops() == 2 * (64 + 64 + 32)
+    rigl_tf.sparsify(model, "static", sparsity=0.5)
+    assert rigl_tf.densify(model) is model
+
+
 def test_a_kernel_that_cannot_be_counted_is_warned_of():
     model = keras.Sequential(
         [keras.Input((3, 8, 8, 2)), keras.layers.ConvLSTM2D(4, 3, name="lstm")]
