@@ -122,6 +122,19 @@ def test_statistics_are_kept():
     np.testing.assert_allclose(condensed(x), model(x), atol=1e-5)
 
 
+def test_padding_stays_masked():
+    x = keras.Input((6,), dtype="int32")
+    y = kl.Embedding(5, 16, mask_zero=True)(x)
+    y = kl.Dense(4, name="hidden")(y)
+    model = keras.Model(x, kl.Dense(2)(kl.GlobalAveragePooling1D()(y)))
+    model.get_layer("hidden").kernel.assign(np.eye(16, 4))
+    padded = np.array([[1, 2, 0, 0, 0, 0], [3, 0, 0, 0, 0, 0]])
+
+    condensed = condensing.condense(model, samples=padded)
+
+    np.testing.assert_allclose(condensed(padded), model(padded), atol=1e-5)
+
+
 def test_what_differs_from_the_model_that_was_passed_in_is_refused(monkeypatch):
     model = keras.Sequential([keras.Input((8,)), kl.Dense(3)])
     copy = keras.models.clone_model(model)

@@ -35,6 +35,7 @@ class Condensed(keras.layers.Layer):
         self.activation = keras.activations.get(activation)
         self.use_bias = use_bias
         self.supports_jit = False
+        self.supports_masking = True
 
     def build(self, input_shape):
         del input_shape
