@@ -135,6 +135,33 @@ def test_padding_stays_masked():
     np.testing.assert_allclose(condensed(padded), model(padded), atol=1e-5)
 
 
+def half(model):
+    model.layers[0].dtype_policy = keras.DTypePolicy("mixed_float16")
+
+
+def quantized(model):
+    model.layers[0].quantize("int8")
+
+
+def adapted(model):
+    model.layers[0].enable_lora(2)
+
+
+@pytest.mark.parametrize("change", [half, quantized, adapted])
+def test_layers_that_do_more_than_a_float32_product_stay(change):
+    model = keras.Sequential([keras.Input((16,)), kl.Dense(16), kl.Dense(4)])
+    for layer in model.layers:
+        layer.kernel.assign(np.eye(16, layer.units))
+    change(model)
+    keras.config.set_dtype_policy("mixed_float16")
+
+    condensed = condensing.condense(model)
+
+    assert [type(layer) for layer in condensed.layers] == [
+        kl.Dense, condensing.Condensed,
+    ]  # fmt: skip
+
+
 def test_what_differs_from_the_model_that_was_passed_in_is_refused(monkeypatch):
     model = keras.Sequential([keras.Input((8,)), kl.Dense(3)])
     copy = keras.models.clone_model(model)

@@ -23,7 +23,8 @@ def condense(model: keras.Model, samples: Any = None) -> keras.Model:
     """Replaces Dense layers by `Condensed` layers, for inference.
 
     A layer is replaced if no neuron is connected to more than a quarter of its
-    inputs. Neurons with fewer connections than others are padded with zeros.
+    inputs. Layers that compute in float16 or bfloat16, are quantized or have
+    LoRA stay. Neurons with fewer connections than others are padded with zeros.
     Layers trained with `structures.ConstantFanIn` need no padding. If neurons
     were ablated, apply `rigl_tf.shrink` to the model first.
 
@@ -69,9 +70,10 @@ def condense(model: keras.Model, samples: Any = None) -> keras.Model:
             )
         if not any(isinstance(copied, Condensed) for copied, _, _ in copies):
             raise ValueError(
-                f"{network.name!r} has no Dense layer whose neurons all have "
-                f"at most {MAX_DENSITY:.0%} of its inputs. Train it sparser, "
-                "with `structure=rigl_tf.structures.ConstantFanIn()`."
+                f"{network.name!r} has no Dense layer that computes in float32 "
+                f"and whose neurons all have at most {MAX_DENSITY:.0%} of its "
+                "inputs. Train it sparser, with "
+                "`structure=rigl_tf.structures.ConstantFanIn()`."
             )
         for copied, layer, weights in copies:
             unwrapping.fill(copied, layer, weights)
@@ -89,7 +91,7 @@ def condense(model: keras.Model, samples: Any = None) -> keras.Model:
 def _condense_layer(layer):
     """Returns a copy of a layer, condensed if possible, and its weights."""
     weights = layer.get_weights()
-    if type(layer) is kl.Dense and layer.dtype == "float32":
+    if _is_float32_dense(layer):
         kernel, *bias = weights
         fan_in = max(int(np.count_nonzero(kernel, axis=0).max()), 1)
         if fan_in <= MAX_DENSITY * len(kernel):
@@ -99,9 +101,19 @@ def _condense_layer(layer):
                 layer.activation,
                 layer.use_bias,
                 name=layer.name,
+                dtype=layer.dtype_policy,
             )
             return copied, [*_condensed_weights(kernel, fan_in, bias)]
     return made_again(layer, layer.get_config()), weights
+
+
+def _is_float32_dense(layer):
+    return (
+        type(layer) is kl.Dense
+        and layer.compute_dtype == "float32"
+        and not layer.quantization_mode
+        and not layer.lora_enabled
+    )
 
 
 def _condensed_weights(kernel, fan_in, bias):
