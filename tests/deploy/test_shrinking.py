@@ -159,6 +159,17 @@ def test_channels_are_followed_through_concatenation_and_flattening():
     assert arrays(model)[-1] == 1 + 4 * 2 + 4 * 1
 
 
+def test_a_new_axis_of_channels_is_no_flattening():
+    x = keras.Input((4,))
+    y = kl.Reshape((4, 1))(kernel([[1, 0, 1, 1]] * 4)(x))
+    y = kl.Flatten()(kernel([[[1, 0]]], kl.Conv1D)(y))
+
+    smaller = shrunk(x, kernel(np.ones((8, 1)))(y))
+
+    assert shapes(smaller)[0] == (4, 4)
+    assert shapes(smaller)[2] == (1, 1, 1)
+
+
 def test_a_depthwise_convolution_loses_the_channels_that_go_in():
     x = keras.Input((4, 4, 1))
     y = kernel([[[[1, 0, 1]]]], kl.Conv2D)(x)

@@ -149,9 +149,8 @@ def _flattens(call):
     """Returns whether the call merges its last axes into channels, in order."""
     before, after = call.inputs[0].shape[1:], call.outputs[0].shape[1:]
     start = len(after) - 1
-    return None not in before and (
-        before[-1] == after[-1] or before[:start] == after[:start]
-    )
+    merges = len(before) > start and before[:start] == after[:start]
+    return None not in before and (before[-1] == after[-1] or merges)
 
 
 def _has_arrays(call):
