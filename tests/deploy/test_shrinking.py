@@ -467,3 +467,15 @@ def test_a_fixed_batch_is_kept():
 
     assert smaller.input_shape == (2, 4)
     assert report.milliseconds[0] > 0
+
+
+def test_open_shapes_are_those_of_the_samples():
+    words = keras.Input((None,), dtype="string")
+    y = kl.Embedding(3, 3)(kl.StringLookup(vocabulary=["a", "b"])(words))
+    y = kl.GlobalAveragePooling1D()(kernel([[1, 0]] * 3)(y))
+    model = keras.Model(words, kernel([[1], [1]])(y))
+
+    smaller, report = rigl_tf.shrink(model, samples=np.full((2, 7), "b"))
+
+    assert smaller.input_shape == (None, None)
+    assert report.flops == (2 * (7 * 6 + 2), 2 * (7 * 3 + 1))

@@ -96,9 +96,9 @@ def shrink(
         )
     # First, because the models made below may share the weights.
     inputs = equivalence.samples(network, samples)
-    expected = equivalence.outputs(
-        model, inputs, signatures.model_signature(network)
-    )
+    signature = signatures.model_signature(network)
+    expected = equivalence.outputs(model, inputs, signature)
+    input_shape = signature.pack(array.shape[1:] for array in inputs)
     with densified(model) as plain:
         flat, names = flatten_model.flatten_nested(plain)
         rules, kept = liveness.live_channels(flat)
@@ -111,7 +111,7 @@ def shrink(
                 f"{network.name!r} cannot be shrunk: outputs of the smaller "
                 f"model differ by {difference:.1e} of the largest output."
             )
-        batch = signatures.model_signature(smaller).batch or 1
+        batch = signature.batch or 1
         with (
             equivalence.from_initial_states(plain),
             equivalence.from_initial_states(smaller),
@@ -124,7 +124,7 @@ def shrink(
             units=_units(names, rules, kept),
             parameters=(plain.count_params(), smaller.count_params()),
             flops=tuple(
-                flops.inference(each).flops(dense=True)
+                flops.inference(each, input_shape).flops(dense=True)
                 for each in (plain, smaller)
             ),
             milliseconds=tuple(times),
