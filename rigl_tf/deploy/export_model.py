@@ -5,7 +5,6 @@ import dataclasses
 import io
 import os
 import pathlib
-import shutil
 import tempfile
 import zlib
 from collections.abc import Callable
@@ -96,7 +95,8 @@ def export(
             examples. Strings and open shapes have no default. If the model
             fixes the batch size, the first batch is used.
         overwrite: Boolean, whether to replace `path` if it exists. It is
-            replaced after the new file is checked.
+            replaced after the new file is checked. If it is a link, the link
+            is replaced.
 
     Returns:
         `ExportResult`.
@@ -152,9 +152,7 @@ def export(
                 [run, run_dense],
                 {name: array[:batch] for name, array in inputs.items()},
             )
-            if path.is_dir() and not path.is_symlink():
-                shutil.move(path, pathlib.Path(directory) / "before")
-            os.replace(written, path)
+            _replace(path, written, pathlib.Path(directory) / "before")
         return ExportResult(
             format=format,
             path=path,
@@ -235,6 +233,23 @@ def _check_free(path, overwrite):
             f"{path} is a directory that is not a SavedModel. Write to another "
             "path."
         )
+
+
+def _replace(path, written, before):
+    """Replaces `path` by `written`; restores `path` if that fails.
+
+    A directory is moved to `before` first, and so is whatever a directory
+    replaces.
+    """
+    is_directory = path.is_dir() and not path.is_symlink()
+    if os.path.lexists(path) and (is_directory or written.is_dir()):
+        os.rename(path, before)
+    try:
+        os.replace(written, path)
+    except BaseException:
+        if os.path.lexists(before):
+            os.rename(before, path)
+        raise
 
 
 def _check_model(model, format):

@@ -1,6 +1,8 @@
 """What is exported computes what the model does, or is not there."""
 
 import dataclasses
+import os
+import pathlib
 import sys
 
 import keras
@@ -170,6 +172,43 @@ def test_a_file_is_replaced_if_that_is_asked_for(format, tmp_path):
     (y,) = FORMATS[format].load(path)([np.zeros((1, 4))])
     np.testing.assert_array_equal(y, [[1.0, 2.0]])
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("is_link", [False, True])
+def test_a_directory_takes_the_place_of_a_file_or_link(is_link, tmp_path):
+    network = keras.Sequential([keras.Input((4,)), kl.Dense(2)])
+    path = tmp_path / "latest"
+    if is_link:
+        before = rigl_tf.export(network, tmp_path / "v1", "saved_model").path
+        path.symlink_to(before)
+    else:
+        path.write_text("mine")
+
+    rigl_tf.export(network, path, "saved_model", overwrite=True)
+
+    assert (path / "saved_model.pb").is_file() and not path.is_symlink()
+    if is_link:
+        assert (before / "saved_model.pb").is_file()
+
+
+def test_the_old_model_stays_if_it_cannot_be_replaced(tmp_path, monkeypatch):
+    network = keras.Sequential([keras.Input((4,)), kl.Dense(2)])
+    path = rigl_tf.export(network, tmp_path / "model", "saved_model").path
+    network.layers[0].bias.assign([1.0, 2.0])
+    replace = os.replace
+
+    def fail_for_models(source, target):
+        if pathlib.Path(source).name.startswith("model"):
+            raise PermissionError(source)
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", fail_for_models)
+
+    with pytest.raises(PermissionError):
+        rigl_tf.export(network, path, "saved_model", overwrite=True)
+
+    (y,) = FORMATS["saved_model"].load(path)([np.zeros((1, 4))])
+    np.testing.assert_array_equal(y, [[0.0, 0.0]])
 
 
 def test_only_a_saved_model_is_a_directory_to_replace(tmp_path):
