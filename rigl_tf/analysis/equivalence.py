@@ -184,8 +184,9 @@ def difference(expected, received):
         received: List of arrays.
 
     Returns:
-        Float, the maximum over the pairs of arrays. NaN if shapes differ,
-        values are NaN or strings differ.
+        Float, the maximum over the pairs of arrays. Equal infinite numbers,
+        and two NaNs, do not differ. NaN if shapes or strings differ, or one
+        of two numbers is NaN.
     """
     largest = 0.0
     for one, other in zip(expected, received, strict=True):
@@ -197,9 +198,11 @@ def difference(expected, received):
             continue
         if one.dtype.kind in "biu":  # differences could be out of range
             one, other = one.astype("float64"), other.astype("float64")
-        scale = max(float(np.max(np.abs(one), initial=0)), 1e-30)
-        gap = np.max(np.abs(one - other), initial=0) / scale
-        largest = max(largest, float(gap)) if gap == gap else float("nan")
+        scale = np.max(np.abs(one), initial=0, where=np.isfinite(one))
+        differs = (one != other) & ~(np.isnan(one) & np.isnan(other))
+        gap = np.max(np.abs(one[differs] - other[differs]), initial=0)
+        gap = float(gap) / max(float(scale), 1e-30)
+        largest = max(largest, gap) if gap == gap else float("nan")
     return largest
 
 

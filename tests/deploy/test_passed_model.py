@@ -276,6 +276,18 @@ def test_outputs_of_other_types_are_compared():
     assert np.isnan(gap(["a"], ["b"]))
 
 
+def test_equal_values_that_are_not_finite_do_not_differ():
+    def gap(one, other):
+        return equivalence.difference([np.array(one)], [np.array(other)])
+
+    inf, nan = np.inf, np.nan
+    assert gap([-inf, nan, 2.0], [-inf, nan, 1.0]) == 0.5
+    assert gap([-inf, 1.0], [inf, 1.0]) == inf
+    assert gap([-inf, 1.0], [1.0, 1.0]) == inf
+    assert np.isnan(gap([nan, 1.0], [1.0, 1.0]))
+    assert np.isnan(gap([1.0, 1.0], [nan, 1.0]))
+
+
 class Net(keras.Model):
     """A subclassed model of one array, a list or a dictionary."""
 
