@@ -288,6 +288,16 @@ def test_equal_values_that_are_not_finite_do_not_differ():
     assert np.isnan(gap([1.0, 1.0], [nan, 1.0]))
 
 
+def test_random_tokens_are_not_all_padding():
+    model = keras.Sequential(
+        [keras.Input((2,), batch_size=64, dtype="int32"), kl.Embedding(2, 1)]
+    )
+
+    (tokens,) = equivalence.samples(model)
+
+    assert tokens.any(axis=1).all() and not tokens.all()
+
+
 class Net(keras.Model):
     """A subclassed model of one array, a list or a dictionary."""
 
