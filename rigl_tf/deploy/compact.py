@@ -101,10 +101,7 @@ def read(path: PathLike, max_bytes: int | None = None) -> keras.Model:
     except _Refused as error:
         raise ValueError(f"{path} cannot be read: {error}.") from None
     except Exception as error:  # a bad header can raise anything
-        raise ValueError(
-            f"{path} cannot be read: it is not a compact model "
-            f"({type(error).__name__}: {error})."
-        ) from error
+        raise loading.unreadable(path, "a compact model", error) from error
     return model
 
 

@@ -81,17 +81,28 @@ def read_keras(path):
             )
         return keras.saving.load_model(path)
     except Exception as error:  # a bad configuration can raise anything
-        missing = re.search(r"Could not locate class '(\w+)'", str(error))
-        if missing:
-            raise ValueError(
-                f"{path} cannot be read: nothing has defined its class "
-                f"{missing[1]}. Import the module of the class first; in "
-                "programs, with --module."
-            ) from error
-        raise ValueError(
-            f"{path} cannot be read: it is not a model saved by Keras "
-            f"({type(error).__name__}: {error})."
-        ) from error
+        raise unreadable(path, "a model saved by Keras", error) from error
+
+
+def unreadable(path, expected, error):
+    """Returns a `ValueError` that says why a file cannot be read.
+
+    Args:
+        path: String or path of the file.
+        expected: String, the content that the file should have.
+        error: Exception that reading the file has raised.
+    """
+    missing = re.search(r"Could not locate class '(\w+)'", str(error))
+    if missing:
+        return ValueError(
+            f"{path} cannot be read: nothing has defined its class "
+            f"{missing[1]}. Import the module of the class first; in "
+            "programs, with --module."
+        )
+    return ValueError(
+        f"{path} cannot be read: it is not {expected} "
+        f"({type(error).__name__}: {error})."
+    )
 
 
 def _unpacked_bytes(archive, max_bytes):

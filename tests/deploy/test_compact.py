@@ -187,6 +187,18 @@ def wider(header, rest):
     header["model"] = json.loads(text)
 
 
+def test_a_class_that_is_not_imported_is_named(tmp_path):
+    class Mine(kl.Layer):
+        def call(self, x):
+            return x
+
+    model = keras.Sequential([keras.Input((3,)), Mine()])
+    compact.write(model, tmp_path / "model.rigl")
+
+    with pytest.raises(ValueError, match="class Mine. Import the module"):
+        compact.read(tmp_path / "model.rigl")
+
+
 def test_no_memory_is_taken_for_a_model_that_its_weights_do_not_fit(
     written, monkeypatch
 ):
