@@ -98,19 +98,26 @@ def _deviation_of_active(kernel):
     return tf.sqrt(tf.maximum(tf.reduce_sum(weight**2) / count - mean**2, 0.0))
 
 
-def _initial_sample(kernel):
-    """Returns initial weights of the kernel; a part of them if it is large."""
+def initializer_of(kernel):
+    """Returns what a layer makes its kernel with, or `None` if unknown."""
     name = kernel.variable.name.removesuffix("_kernel")
-    initializer: Any = getattr(
+    return getattr(
         kernel.layer,
         f"{name}_initializer",
         getattr(kernel.layer, "depthwise_initializer", None),
     )
-    config = initializer.get_config()
-    if "seed" in config:
-        config["seed"] = 0
+
+
+def _initial_sample(kernel):
+    """Returns initial weights of the kernel; a part of them if it is large."""
+    initializer: Any = initializer_of(kernel)
+    if hasattr(initializer, "get_config"):  # it may be a function
+        config = initializer.get_config()
+        if "seed" in config:
+            config["seed"] = 0
+        initializer = type(initializer).from_config(config)
     with tf.init_scope():  # once, not at every update
-        values = type(initializer).from_config(config)(kernel.kernel_shape)
+        values = initializer(kernel.kernel_shape, dtype="float32")
         return (
             keras.ops.convert_to_numpy(values)
             .ravel()[:_SAMPLE]

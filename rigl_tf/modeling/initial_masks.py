@@ -43,6 +43,49 @@ def check_masks(masks):
     )
 
 
+def checked(masks, kernels, structure):
+    """Checks masks for kernels before any of them is used.
+
+    Args:
+        masks: Dictionary from the name of a kernel to a boolean array.
+        kernels: List of `SparseKernel`.
+        structure: Of `rigl_tf.structures`.
+
+    Returns:
+        List of tuples: the index of a kernel, its mask as a boolean array, and
+        its number of active units.
+
+    Raises:
+        ValueError: If a name is unknown, or a mask is not boolean, has
+            another shape, is `False` everywhere, or divides a unit of the
+            structure.
+    """
+    names = [kernel.name for kernel in kernels]
+    if not masks.keys() <= set(names):
+        raise ValueError(
+            "`masks` must have names of kernels. Received: "
+            f"{', '.join(sorted(masks.keys() - set(names)))}. "
+            f"Kernels: {', '.join(names)}."
+        )
+    found = []
+    for i, kernel in enumerate(kernels):
+        if kernel.name not in masks:
+            continue
+        mask = checked_mask(
+            masks[kernel.name], kernel.kernel_shape, kernel.name
+        )
+        part = as_array(
+            structure.pool(tf.cast(mask, tf.float32), kernel.layout)
+        )
+        if np.any((part > 0) & (part < 1)):
+            raise ValueError(
+                f"The mask of {kernel.name!r} must be constant in each unit of "
+                f"{structure}. Received: a mask that divides a unit."
+            )
+        found.append((i, mask, int(np.count_nonzero(part))))
+    return found
+
+
 def global_budgets(kernels, budgets, structure):
     """Shares budgets by the magnitudes of all weights together.
 

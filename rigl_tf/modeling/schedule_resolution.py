@@ -29,14 +29,16 @@ def complete(
     Raises:
         ValueError: If a step is open and the number of steps is unknown.
     """
-    if schedules.decides_when(sparsity):
-        return updates, drop_fraction, sparsity, False
     if updates.end_step is None and num_steps is not None:
         end_step = start + int(num_steps * updates.end_fraction)
         end_step = max(end_step, updates.begin_step)
         updates = dataclasses.replace(updates, end_step=end_step)
     if updates.interval is None:
         updates = dataclasses.replace(updates, interval=steps_per_epoch)
+    if schedules.decides_when(sparsity):
+        if updates.end_step is not None:  # the drop fraction may need it
+            drop_fraction = schedules.resolve_steps(drop_fraction, updates)
+        return updates, drop_fraction, sparsity, False
     _check_known(updates)
     drop_fraction = schedules.resolve_steps(drop_fraction, updates)
     sparsity = schedules.resolve_steps(sparsity, updates)
@@ -150,3 +152,21 @@ def _warn(updates, sparsity, start, stop):
                 )
                 return True
     return False
+
+
+def is_traced_for_another_plan(state):
+    """Returns whether a traced step has settings that were changed since."""
+    return state.traced_plan not in (None, plan(state))
+
+
+def plan(state):
+    """Returns the settings that a traced step has as constants."""
+    return (
+        state.algorithm,
+        state.schedule,
+        state.drop_fraction,
+        state.sparsity,
+        list(state.budgets),
+        state.structure,
+        state.grow_init,
+    )

@@ -21,6 +21,7 @@ from rigl_tf.modeling import schedule_resolution
 from rigl_tf.modeling import sparse_wrapper
 from rigl_tf.modeling import unit_budgets
 from rigl_tf.modeling.grow_init import GrowInit
+from rigl_tf.modeling.grow_init import initializer_of
 from rigl_tf.modeling.layer_sparsities import call_distribution
 from rigl_tf.sparsity import distributions
 from rigl_tf.sparsity import schedules
@@ -131,6 +132,17 @@ def resolve(
     else:
         chosen = kernel_choice.choose_kernels(model, exclude, include, kept)
     kernels, is_new = _kernels(model, chosen, by_hand)
+    for kernel in kernels:
+        if grow_init.kind == "initial" and initializer_of(kernel) is None:
+            raise ValueError(
+                f"The layer of {kernel.name!r} does not say how it makes this "
+                "kernel. Give it an initializer as attribute "
+                f"`{kernel.variable.name}_initializer`, or use "
+                "`GrowInit('random')`. Received: "
+                f"grow_init={grow_init}."
+            )
+    if isinstance(masks, Mapping):
+        initial_masks.checked(masks, kernels, structure)
     if isinstance(drop_fraction, schedules.PerLayer):
         drop_fraction.check([kernel.name for kernel in kernels])
     new = [i for i, flag in enumerate(is_new) if flag]

@@ -3,14 +3,13 @@
 import dataclasses
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from rigl_tf.kernels import KeepZeros
 from rigl_tf.kernels import StoredKernel
 from rigl_tf.kernels import WarnOnce
-from rigl_tf.kernels import checked_mask
 from rigl_tf.modeling import grow_init as initialization
+from rigl_tf.modeling import initial_masks
 from rigl_tf.modeling import schedule_resolution
 from rigl_tf.modeling import training_step
 from rigl_tf.modeling import unit_budgets
@@ -90,6 +89,8 @@ class SparseStep:
         self.grow_init = grow_init or initialization.GrowInit()
         self.kernels = []
         self.momenta = self.signs = None
+        self._optimizer = None  # the last that has trained the kernels
+        self.traced_plan = None  # what a traced step has as constants
         # Whether the schedule ends where a part of a `fit` does.
         self._ends_with_fit = False
         self._add_weight = add_weight
@@ -205,6 +206,7 @@ class SparseStep:
                 kernel.count_units(self.structure) for kernel in self.kernels
             ]
         self.impose_masks()
+        self.forget_inactive()
 
     def impose_masks(self):
         """Sets inactive weights to zero; before the first step, fixes signs."""
@@ -228,29 +230,23 @@ class SparseStep:
                 another shape, is `False` everywhere, or divides a unit of the
                 structure.
         """
-        kernels = {kernel.name: kernel for kernel in self.kernels}
-        if not masks.keys() <= kernels.keys():
-            raise ValueError(
-                "`masks` must have names of kernels. Received: "
-                f"{', '.join(sorted(masks.keys() - kernels.keys()))}. "
-                f"Kernels: {', '.join(kernels)}."
-            )
-        for i, (name, kernel) in enumerate(kernels.items()):
-            if name not in masks:
-                continue
-            mask = checked_mask(masks[name], kernel.kernel_shape, name)
-            part = self.structure.pool(
-                tf.cast(mask, tf.float32), kernel.layout
-            ).numpy()
-            if np.any((part > 0) & (part < 1)):
-                raise ValueError(
-                    f"The mask of {name!r} must be constant in each unit of "
-                    f"{self.structure}. Received: a mask that divides a unit."
-                )
-            kernel.set_mask(mask)
+        checked = initial_masks.checked(masks, self.kernels, self.structure)
+        for i, mask, num_units in checked:
+            self.kernels[i].set_mask(mask)
             if not self.algorithm.follows_sparsity:
-                self.budgets[i] = int(np.count_nonzero(part))
+                self.budgets[i] = num_units
         self.impose_masks()
+        self.forget_inactive()
+
+    def forget_inactive(self):
+        """Resets the optimizer's slots of inactive weights, which move them."""
+        if self._optimizer is None:
+            return
+        for kernel in self.kernels:
+            if not isinstance(kernel, StoredKernel):
+                optimizer_slots.forget(
+                    self._optimizer, kernel.variable, kernel.mask
+                )
 
     # The schedules.
 
@@ -273,13 +269,14 @@ class SparseStep:
 
         It is 1 if the sparsity schedule decides when masks are updated.
         """
-        if self.schedule.end_step is None:
+        ends_at = self.schedule.end_step
+        if ends_at is None or schedules.decides_when(self.sparsity):
             return tf.constant(1.0)
         return tf.cast(
             schedules.progress(
                 tf.convert_to_tensor(self.step),
                 self.schedule.begin_step,
-                self.schedule.end_step,
+                ends_at,
             ),
             tf.float32,
         )
@@ -335,7 +332,7 @@ class SparseStep:
         schedule_resolution.check_interval(self.algorithm, complete[0])
         self.schedule, self.drop_fraction, self.sparsity = complete
         if is_open and self.schedule.end_step is not None:
-            self._ends_with_fit = True
+            self._ends_with_fit = not schedules.decides_when(self.sparsity)
         return has_warned
 
     @property
@@ -354,6 +351,7 @@ class SparseStep:
 
     def check_optimizer(self, optimizer):
         """Raises a ValueError if updates need a momentum that is missing."""
+        self._optimizer = optimizer
         if self.algorithm.needs_momentum and optimizer.built:
             for variable in (kernel.variable for kernel in self.kernels):
                 if variable.trainable and optimizer_slots.knows(

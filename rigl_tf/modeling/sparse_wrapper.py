@@ -106,8 +106,12 @@ class Sparse(kl.Wrapper):
                 f"Layer {self.name!r} has {len(kernels)} kernels, each with "
                 f"a mask. Received: {len(masks)} masks."
             )
-        for kernel, mask in zip(kernels, masks, strict=True):
-            kernel.set_mask(checked_mask(mask, kernel.kernel_shape, self.name))
+        checked = [  # all of them before the first is used
+            checked_mask(mask, kernel.kernel_shape, self.name)
+            for kernel, mask in zip(kernels, masks, strict=True)
+        ]
+        for kernel, mask in zip(kernels, checked, strict=True):
+            kernel.set_mask(mask)
 
     def build(self, input_shape=None):
         if isinstance(self.layer, kl.MultiHeadAttention):

@@ -4,7 +4,6 @@ import warnings
 from typing import Any
 
 import keras
-import numpy as np
 
 from rigl_tf.distribute.replica_sync import ReplicaConsistencyCheck
 from rigl_tf.kernels import StoredKernel
@@ -85,7 +84,8 @@ class TrainingGuard(keras.callbacks.Callback):
         del logs
         if not self._is_resolved:  # here the first epoch is known
             self._resolve(self.params["epochs"] - epoch)
-        self._start = self._counts()
+        self._skipped_before = self._num_skipped()
+        self._num_batches = 0
 
     def _resolve(self, num_epochs):
         self._is_resolved = True
@@ -98,9 +98,15 @@ class TrainingGuard(keras.callbacks.Callback):
         self.has_warned = bool(
             self.sparse_step.resolve_schedules(num_steps, per_epoch)
         )
+        # Weights or masks may have been set since the last training.
+        self.sparse_step.check_optimizer(self.model.optimizer)
+        self.sparse_step.forget_inactive()
+        if schedule_resolution.is_traced_for_another_plan(self.sparse_step):
+            self.model.make_train_function(force=True)
 
     def on_train_batch_end(self, batch, logs=None):
-        del batch, logs
+        del logs
+        self._num_batches = batch + 1
         # Reading a variable waits for the step, so not after every step.
         if self._is_time("bad steps", MOST_BAD_STEPS // 2):
             self._check_bad_steps()
@@ -108,7 +114,8 @@ class TrainingGuard(keras.callbacks.Callback):
             self._agreement.check()
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        steps, skipped = np.subtract(self._counts(), self._start)
+        skipped = self._num_skipped() - self._skipped_before
+        steps = self._num_batches
         if skipped >= steps:  # metrics without examples would be 0
             for name in logs or {}:
                 if not name.startswith("val_"):
@@ -165,9 +172,8 @@ class TrainingGuard(keras.callbacks.Callback):
                 "the data, or lower the learning rate."
             )
 
-    def _counts(self):
-        step = self.sparse_step
-        return tensors.as_int(step.step), tensors.as_int(step.num_skipped)
+    def _num_skipped(self):
+        return tensors.as_int(self.sparse_step.num_skipped)
 
 
 def current_sparsity(sparse_step):

@@ -20,6 +20,7 @@ from rigl_tf._keras_compat import unregistered_gradients
 from rigl_tf.distribute import replica_sync
 from rigl_tf.modeling import gradient_step
 from rigl_tf.modeling import mask_update
+from rigl_tf.modeling import schedule_resolution
 from rigl_tf.utils import optimizer_slots
 from rigl_tf.utils import tensors
 
@@ -213,6 +214,7 @@ def _checked(state, batch):
     if not batch.optimizer.built:
         batch.optimizer.build(variables)
     state.check_optimizer(batch.optimizer)
+    state.traced_plan = schedule_resolution.plan(state)
     return batch._replace(
         gradients=gradients, variables=variables, flows=batch.flows or []
     )

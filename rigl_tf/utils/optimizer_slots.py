@@ -72,6 +72,26 @@ def initial_value(optimizer: keras.Optimizer, slot: keras.Variable) -> float:
     return 0.0
 
 
+def forget(
+    optimizer: keras.Optimizer, variable: keras.Variable, mask: keras.Variable
+) -> None:
+    """Gives the slots of inactive weights their initial value.
+
+    Does nothing for optimizers that do not keep zeros, whose kernels are masked
+    after each step.
+
+    Args:
+        optimizer: `keras.optimizers.Optimizer`.
+        variable: The kernel.
+        mask: Boolean variable, `False` for inactive weights.
+    """
+    if not keeps_zeros(optimizer) or not knows(optimizer, variable):
+        return
+    for slot in of(optimizer, variable):
+        start = tf.cast(initial_value(optimizer, slot), slot.dtype)
+        slot.assign(tf.where(mask, slot, start))
+
+
 def knows(optimizer: keras.Optimizer, variable: keras.Variable) -> bool:
     """Returns whether an optimizer was built for a variable."""
     return _keras_compat.is_built_for(inner(optimizer), variable)
