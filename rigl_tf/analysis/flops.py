@@ -217,7 +217,10 @@ def inference(
                 outputs=per_use,
                 sparse=kernel is not None,
             )
-    others = [v for v in _parameters(network) if id(v) not in costs]
+    counted = costs.keys() | {
+        id(kernel.variable) for kernel in kernels if id(kernel.source) in costs
+    }
+    others = [v for v in _parameters(network) if id(v) not in counted]
     unknown = [
         v.path for v in others if v.name.endswith("kernel") or id(v) in masked
     ]

@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from rigl_tf.algorithms import random_numbers
+from rigl_tf.modeling.kernel_initializers import initializer_of
 from rigl_tf.sparsity import random_bits
 from rigl_tf.utils.serialization import Config
 
@@ -96,16 +97,6 @@ def _deviation_of_active(kernel):
     count = tf.cast(kernel.count(), tf.float32)
     mean = tf.reduce_sum(weight) / count
     return tf.sqrt(tf.maximum(tf.reduce_sum(weight**2) / count - mean**2, 0.0))
-
-
-def initializer_of(kernel):
-    """Returns what a layer makes its kernel with, or `None` if unknown."""
-    name = kernel.variable.name.removesuffix("_kernel")
-    return getattr(
-        kernel.layer,
-        f"{name}_initializer",
-        getattr(kernel.layer, "depthwise_initializer", None),
-    )
 
 
 def _initial_sample(kernel):

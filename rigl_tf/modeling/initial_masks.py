@@ -9,7 +9,12 @@ import numpy as np
 import tensorflow as tf
 
 from rigl_tf.algorithms import redistribution
+from rigl_tf.kernels import StoredKernel
 from rigl_tf.kernels import checked_mask
+from rigl_tf.kernels import index_sets
+from rigl_tf.modeling import unit_budgets
+from rigl_tf.modeling.grow_init import GrowInit
+from rigl_tf.modeling.kernel_initializers import initializer_of
 from rigl_tf.sparsity import masks as mask_functions
 from rigl_tf.sparsity.structures import GroupedSparsity
 from rigl_tf.utils.tensors import as_array
@@ -175,3 +180,32 @@ def zeros_of(kernel, budget, structure):
 def _magnitudes(kernel, structure):
     weights = tf.abs(tf.cast(kernel.variable, tf.float32))
     return structure.pool(weights, kernel.layout)
+
+
+def draw_stored(state):
+    """Draws the units and weights of kernels that are stored without zeros.
+
+    Other kernels get their weights from their layers.
+
+    Args:
+        state: `SparseStep` of a model that was made from its configuration.
+    """
+    first, _ = unit_budgets.first_and_largest(
+        state.algorithm,
+        state.sparsity,
+        state.budgets,
+        unit_budgets.sizes(state.kernels, state.structure),
+    )
+    for i, kernel in enumerate(state.kernels):
+        if not isinstance(kernel, StoredKernel):
+            continue
+        seed = (state.seed, i)
+        units = state.structure.random(kernel.layout, first[i], seed)
+        mask = state.structure.expand(units, kernel.layout)
+        kernel.set_mask(as_array(mask))
+        if initializer_of(kernel) is not None:
+            draw = GrowInit("initial")
+            values = draw(kernel, kernel.variable.shape, None, seed)
+            stored = tf.not_equal(kernel.active, index_sets.NONE)
+            stored = index_sets.broadcastable(stored, values)
+            kernel.variable.assign(tf.where(stored, values, 0.0))

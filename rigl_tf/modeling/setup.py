@@ -21,7 +21,7 @@ from rigl_tf.modeling import schedule_resolution
 from rigl_tf.modeling import sparse_wrapper
 from rigl_tf.modeling import unit_budgets
 from rigl_tf.modeling.grow_init import GrowInit
-from rigl_tf.modeling.grow_init import initializer_of
+from rigl_tf.modeling.kernel_initializers import initializer_of
 from rigl_tf.modeling.layer_sparsities import call_distribution
 from rigl_tf.sparsity import distributions
 from rigl_tf.sparsity import schedules

@@ -16,6 +16,7 @@ from rigl_tf._keras_compat import strategy_of
 from rigl_tf._keras_compat import takes_training
 from rigl_tf.algorithms.base import Algorithm
 from rigl_tf.kernels import ActiveKernel
+from rigl_tf.modeling import initial_masks
 from rigl_tf.modeling import placement
 from rigl_tf.modeling import sparse_wrapper
 from rigl_tf.modeling import training_step
@@ -242,10 +243,8 @@ class SparseModel(
         optimizer = args[0] if args else kwargs.get("optimizer")
         refusals.refuse_keras_2(optimizer, "optimizer")
         wanted = kwargs.get("jit_compile", "auto")
-        refusals.refuse_to_jit_active(
-            wanted,
-            [k.name for k in self.kernels if isinstance(k, ActiveKernel)],
-        )
+        stored = [k.name for k in self.kernels if isinstance(k, ActiveKernel)]
+        refusals.refuse_to_jit_active(wanted, stored)
         if wanted == "auto" and any(k.beats_xla for k in self.kernels):
             kwargs["jit_compile"] = False
         if self.trains_itself:
@@ -281,14 +280,26 @@ class SparseModel(
     def compile_from_config(self, config):
         self.compile(**keras.saving.deserialize_keras_object(config))
 
-    def fit(self, *args: Any, callbacks: Any = None, **kwargs: Any) -> Any:
+    def fit(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        epochs: int = 1,
+        verbose: Any = "auto",
+        callbacks: Any = None,
+        *args: Any,
+        **kwargs: Any,
+    ) -> Any:
         refusals.refuse_outside_of_scope(strategy_of(self))
         guard = TrainingGuard(self.sparse_step)
         if isinstance(callbacks, keras.callbacks.CallbackList):
             callbacks.append(guard)
         else:
             callbacks = [guard, *tree.flatten(callbacks or [])]
-        history = super().fit(*args, callbacks=callbacks, **kwargs)
+        history = super().fit(
+            x, y, batch_size, epochs, verbose, callbacks, *args, **kwargs
+        )
         look_back(self.sparse_step, guard)
         return history
 
@@ -374,6 +385,7 @@ class SparseModel(
         model = cls(**config)
         # A clone trains from these; a file brings its own.
         model.sparse_step.draw_masks()
+        initial_masks.draw_stored(model.sparse_step)
         return model
 
 

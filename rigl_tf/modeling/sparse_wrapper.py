@@ -55,6 +55,8 @@ class Sparse(kl.Wrapper):
         kernels: Sequence[str] | None = None,
         **kwargs: Any,
     ) -> None:
+        if isinstance(kernels, str):
+            kernels = (kernels,)
         check_can_be_sparse(layer, kernels)
         kwargs.setdefault("name", layer.name)
         super().__init__(layer, **kwargs)

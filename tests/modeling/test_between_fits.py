@@ -178,3 +178,48 @@ def test_weights_grow_as_their_layer_makes_them():
     model.compile("adam", "mse")
     fit(model, epochs=4)
     assert int(model.num_updates) > 0
+
+
+@pytest.mark.parametrize(
+    "structure", [None, rigl_tf.structures.Blocks(4, 4)], ids=str
+)
+def test_a_clone_without_zeros_has_random_units_and_weights(structure):
+    model = compiled(
+        "set",
+        storage="active",
+        structure=structure,
+        distribution="uniform_all",
+        schedule=2,
+    )
+
+    clone = keras.models.clone_model(model)
+
+    for one, other in zip(clone.kernels, model.kernels, strict=True):
+        assert one.count() == other.count()
+        assert as_array(one.mask).any(axis=1).all() or structure
+        weights = as_array(one.weights())
+        assert np.std(weights[as_array(one.mask)]) > 0.1
+        assert not weights[~as_array(one.mask)].any()
+    clone.compile("adam", "mse")
+    fit(clone)
+
+
+def test_fit_takes_its_arguments_in_the_order_of_keras():
+    model = compiled()
+    seen = []
+    note = keras.callbacks.LambdaCallback(
+        on_epoch_end=lambda *a: seen.append(a)
+    )
+
+    model.fit(X, Y, 16, 1, 0, [note])
+
+    assert len(seen) == 1
+
+
+def test_one_kernel_may_be_named_by_a_string():
+    layer = keras.layers.Dense(3)
+    layer.build((None, 2))
+
+    wrapper = rigl_tf.Sparse(layer, kernels="kernel")
+
+    assert len(wrapper.masks) == 1
