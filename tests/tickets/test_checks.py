@@ -16,6 +16,7 @@ from tests.tickets.test_every_finder import found
 
 # Those that have scores of all connections in the end.
 SCORED = ("magnitude", "snip", "grasp", "prospr", "edge_popup")
+SCORED += ("wanda", "after_training")
 
 
 @pytest.fixture(autouse=True)
@@ -175,10 +176,11 @@ def test_scores_that_are_not_there_are_not_inverted(name):
     if name.startswith((*SCORED, "gem_miner")) and name != "gem_miner inverted":
         assert "invert" not in finder.unsupported_checks
         return
-    with pytest.raises(
-        ValueError, match="'invert' needs .*eave out this check"
-    ):
-        tickets.sanity.invert(ticket)
+    if name != "sparse_gpt":  # it has no weights for the lowest scores
+        with pytest.raises(
+            ValueError, match="'invert' needs .*eave out this check"
+        ):
+            tickets.sanity.invert(ticket)
     with pytest.raises(
         ValueError,
         match=rf"'invert' .* {type(finder).__name__}: .* Leave 'invert'",
@@ -192,15 +194,23 @@ def test_one_iteration_of_synflow_scores_all():
     assert tickets.SynFlow(num_iterations=1).unsupported_checks == {}
 
 
-def test_trained_weights_are_not_shuffled():
-    """They are zero where a round has pruned them."""
-    ticket = found("lr_rewinding")
+@pytest.mark.parametrize("name", ["lr_rewinding", "sparse_gpt"])
+def test_weights_without_the_pruned_ones_are_not_shuffled(name):
+    ticket = found(name)
     pruned = ~ticket.masks["first"]
     assert (ticket.weights[0][pruned] == 0).mean() > 0.5
     with pytest.raises(
         ValueError, match="'shuffle' does not apply.*would select zeros"
     ):
-        FINDERS["lr_rewinding"].apply_check("shuffle", ticket, MODEL, 0, None)
+        FINDERS[name].apply_check("shuffle", ticket, MODEL, 0, None)
+
+
+@pytest.mark.parametrize("check", ["shuffle", "invert"])
+def test_checks_after_training_begin_with_the_trained_weights(check):
+    name = "after_training by wanda"
+    changed = FINDERS[name].apply_check(check, found(name), MODEL, 1, None)
+    for kernel in changed.sparsify(MODEL).kernels:
+        assert np.array(kernel.variable)[np.array(kernel.mask)].all()
 
 
 def test_checks_begin_with_the_weights_that_were_scored():

@@ -43,6 +43,11 @@ class SparseGPT(base.Calibrated):
     block_size: int = 128
 
     changes_weights = True
+    unsupported_checks = dict.fromkeys(
+        ("shuffle", "invert"),
+        "the weights of connections that it prunes are zero, so another mask "
+        "would select zeros",
+    )
 
     def __post_init__(self):
         super().__post_init__()

@@ -50,10 +50,11 @@ class AfterTraining(TicketFinder):
         training = trainer(
             sparse, "search/dense", "Training of the dense network", epochs
         )
+        trained = get_weights(sparse)  # the search may set some to zero
         ticket = self.finder.search(sparse, request)
         return dataclasses.replace(
             ticket,
-            weights=ticket.weights or get_weights(sparse),
+            weights=ticket.weights or trained,
             history={**training.history, **ticket.history},
         )
 
