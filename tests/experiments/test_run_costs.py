@@ -60,6 +60,11 @@ def run_cost(method, **measured):
         # The centre alone, and four trials out of nine.
         (tickets.SmartRatioSearch(LAYERS), 8 * 90 / 4),
         (tickets.SmartRatioSearch(LAYERS, TILTS, 4), 4 * 8 * 90 / 4),
+        # The centre and two tilts.
+        (
+            tickets.SmartRatioSearch(LAYERS, (((0, 1), 0.1, (-1, 1)),)),
+            3 * 8 * 90 / 4,
+        ),
         (tickets.SmartRatioTuned(epochs=2), 2 * 90),
         # The dense training, and two forward passes of a third of three.
         (tickets.AfterTraining(epochs=2), 2 * 90),

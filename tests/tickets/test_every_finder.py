@@ -13,6 +13,7 @@ import rigl_tf
 from rigl_tf import datasets
 from rigl_tf import tickets
 from rigl_tf.tickets import optimizers
+from rigl_tf.tickets.random import smart_ratio_tuned
 from rigl_tf.tickets.search.score_model import ScoreModel
 from rigl_tf.tickets.search.score_rules import RoundedScores
 from rigl_tf.training import learning_rates
@@ -415,6 +416,34 @@ def test_learning_rate_rewinding_keeps_trained_weights():
     ticket = found("lr_rewinding")
     moved = np.abs(ticket.weights[0] - MODEL.get_weights()[0])
     assert moved[ticket.masks["first"]].max() > 0.05
+
+
+def test_densities_are_tuned_with_the_weights_before_the_trials(monkeypatch):
+    weights = []
+
+    def score_model(network, *args):
+        weights.extend(network.get_weights())
+        return ScoreModel(network, *args)
+
+    monkeypatch.setattr(smart_ratio_tuned, "ScoreModel", score_model)
+    finder = tickets.SmartRatioTuned(FINDERS["smart_ratio_search"], epochs=1)
+    finder.find(MODEL, DATA, 0.25, 0, small.make_trainer(MODEL, DATA))
+    for one, two in zip(weights, MODEL.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, two)
+
+
+def test_a_trial_that_ends_in_nan_is_not_the_best(monkeypatch):
+    def train(self, model, subdir, *_):
+        history = keras.callbacks.History()
+        value = math.nan if subdir == "search/0" else 0.5
+        history.history = {"val_accuracy": [value]}
+        return history
+
+    monkeypatch.setattr(Trainer, "__call__", train)
+    ticket = FINDERS["smart_ratio_search"].find(
+        MODEL, DATA, 0.25, 0, small.make_trainer(MODEL, DATA)
+    )
+    assert ticket.density > 0.25, "The centre has this density."
 
 
 def test_what_is_found_after_training_has_the_trained_weights():

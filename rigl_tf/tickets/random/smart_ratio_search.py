@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -136,14 +137,18 @@ class SmartRatioSearch(TicketFinder):
         )
         patterns = self.patterns(centre, request.seed)
         start = [v.numpy() for v in sparse.variables]
+
+        def restart():
+            for variable, value in zip(sparse.variables, start, strict=True):
+                variable.assign(value)
+
         tickets, results = [], []
         name, sign = "val_accuracy", 1
         for trial, pattern in enumerate(patterns):
             ticket = ticket_from_densities(
                 sparse.kernels, pattern, request.seed
             )
-            for variable, value in zip(sparse.variables, start, strict=True):
-                variable.assign(value)
+            restart()
             sparse.set_masks(ticket.masks)
             trainer.compile(sparse, optimizers.task_optimizer(trainer, epochs))
             training = trainer(
@@ -156,15 +161,19 @@ class SmartRatioSearch(TicketFinder):
                 name, sign = "val_loss", -1
             results.append(training.history[name][-1])
             tickets.append(ticket)
+        restart()
+        values = np.nan_to_num(sign * np.array(results), nan=-np.inf)
         return dataclasses.replace(
-            tickets[int(np.argmax(sign * np.array(results)))],
+            tickets[int(np.argmax(values))],
             history={name: results},
         )
 
     def num_epochs(self, density: float, epochs: int) -> int:
         del density
-        num = np.prod([len(shifts) for _, _, shifts in self.tilts], dtype=int)
-        return min(int(num), self.num_trials) * (self.epochs or epochs)
+        shifts = [shifts for _, _, shifts in self.tilts]
+        unchanged = math.prod(each.count(0) for each in shifts)
+        num = 1 + math.prod(map(len, shifts)) - unchanged  # 1 for the centre
+        return min(num, self.num_trials) * (self.epochs or epochs)
 
     def phases(
         self, density: float, epochs: int, num_examples: int, batch_size: int
