@@ -56,13 +56,13 @@ def recompute_statistics(model, masks, batches):
     Args:
         model: `SparseModel`. Its masks and kernels do not change.
         masks: Dictionary from kernel name to a boolean array.
-        batches: Iterable of pairs `(x, y)`.
+        batches: Iterable of tuples that start with the inputs `x`.
     """
     values = [
         (kernel.variable, kernel.variable * masks[kernel.name])
         for kernel in sparse_wrapper.sparse_kernels(model.network)
     ]
-    _recompute(model.network, values, (x for x, _ in batches))
+    _recompute(model.network, values, (batch[0] for batch in batches))
 
 
 def _recompute(network, values, inputs):
@@ -75,11 +75,15 @@ def _recompute(network, values, inputs):
     if not layers:
         return
     momenta = [layer.momentum for layer in layers]
-    for i, x in enumerate(inputs):
-        for layer in layers:
-            layer.momentum = i / (i + 1)
-        _, updates = functional_call.call_with_values(network, values, x, True)
-        for variable, value in updates:
-            variable.assign(value)
-    for layer, momentum in zip(layers, momenta, strict=True):
-        layer.momentum = momentum
+    try:
+        for i, x in enumerate(inputs):
+            for layer in layers:
+                layer.momentum = i / (i + 1)
+            _, updates = functional_call.call_with_values(
+                network, values, x, True
+            )
+            for variable, value in updates:
+                variable.assign(value)
+    finally:
+        for layer, momentum in zip(layers, momenta, strict=True):
+            layer.momentum = momentum

@@ -322,6 +322,16 @@ def test_recalibration_sets_the_moving_averages_of_the_pruned_network():
     assert normalization.momentum == 0.99
 
 
+def test_a_recalibration_that_fails_leaves_the_momentum():
+    model = small.network()
+    x, y = small_data()
+
+    with pytest.raises(ValueError, match="incompatible with the layer"):
+        tickets.recalibrate(model, (x[:, :3], y))
+
+    assert model.layers[1].momentum == 0.99
+
+
 def test_the_error_of_a_ticket_is_that_of_its_outputs():
     x = np.random.default_rng(0).normal(size=(20, 3)).astype("float32")
     model = small.linear([[1, 2], [3, 4], [5, 6]])

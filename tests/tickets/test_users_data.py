@@ -219,6 +219,12 @@ def test_weights_of_examples_count():
         )
 
 
+def test_statistics_are_recomputed_from_data_with_weights():
+    data = (X, CLASSES, np.ones(16, "float32"))
+    ticket = FINDERS["gem_miner"].find(small.network(), data, 0.8)
+    assert ticket.density == pytest.approx(0.8, abs=0.01)
+
+
 @pytest.mark.few(1)
 @pytest.mark.parametrize(
     ("activation", "outputs", "labels", "loss"),
