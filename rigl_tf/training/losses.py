@@ -144,9 +144,15 @@ def infer_loss(network: keras.Model, labels: Any) -> tuple[Any, Any]:
 
 def _activation(head, outputs):
     """Returns the name of the activation of the last layer, or `None`."""
-    kind = type(head).__name__  # a layer or an operation
-    if kind == "Softmax" and head.axis not in (-1, len(outputs) - 1):
+    is_softmax = type(head).__name__ == "Softmax"
+    if is_softmax and head.axis not in (-1, len(outputs) - 1):
         return None  # not over classes
+    return activation_name(head)
+
+
+def activation_name(head: Any) -> str | None:
+    """Returns the name of the activation of a layer or an operation."""
+    kind = type(head).__name__
     if kind in ("Softmax", "Sigmoid"):
         return kind.lower()
     return getattr(getattr(head, "activation", None), "__name__", None)

@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 from keras import tree
 
+from rigl_tf._keras_compat import head_of
 from rigl_tf.modeling import sparse_wrapper
 from rigl_tf.modeling.sparse_model import SparseModel
 from rigl_tf.tickets.base import UNSUPPORTED_IF_PRUNED
@@ -17,6 +18,7 @@ from rigl_tf.tickets.saliency import functional_call
 from rigl_tf.tickets.search import mask_selection
 from rigl_tf.tickets.search import pruning_counts
 from rigl_tf.tickets.ticket import Ticket
+from rigl_tf.training import losses
 from rigl_tf.utils import tensors
 from rigl_tf.utils.validation import check_choice
 from rigl_tf.utils.validation import check_count
@@ -64,18 +66,22 @@ class SynFlow(TicketFinder):
         names = [kernel.name for kernel in sparse.kernels]
         flow = SynapticFlow(sparse, request.dataset.input_shape, self.dtype)
         masks = [np.ones(k.variable.shape, bool) for k in sparse.kernels]
+        activation = losses.activation_name(head_of(sparse.network))
         chosen, scores = {}, {}
         for count in _SCHEDULES[self.schedule](
             request.size, request.density, self.num_iterations
         ):
-            _, flows = flow(masks)
-            if not all(np.isfinite(score).all() for score in flows):
+            total, flows = flow(masks)
+            if not all(np.isfinite(each).all() for each in (total, *flows)):
                 raise ValueError(
                     "The synaptic flow of the network must be finite. Received "
                     f"an overflow with dtype={self.dtype!r}. Pass "
                     "`dtype='float64'`."
                 )
-            if not any(score.any() for score in flows):
+            # The scores of a constant sum are rounding errors.
+            noise = 0 if chosen else 1e-5 * abs(total)
+            size = sum(np.abs(score).sum(dtype="float64") for score in flows)
+            if activation == "softmax" or size <= noise:
                 raise ValueError(
                     "The sum of the outputs must depend on the weights. "
                     "Received a network with a constant sum, such as the sum "
@@ -176,7 +182,16 @@ def _copy_in_dtype(network, dtype):
             return type(config)(map(changed, config))
         return config
 
-    copy = type(network).from_config(changed(network.get_config()))
-    for target, variable in zip(copy.weights, network.weights, strict=True):
-        target.assign(tensors.as_array(variable))
+    try:
+        copy = type(network).from_config(changed(network.get_config()))
+        pairs = zip(copy.weights, network.weights, strict=True)
+        for target, variable in pairs:
+            target.assign(tensors.as_array(variable))
+    except (NotImplementedError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"A flow in {dtype} needs a copy of the network. Received: "
+            f"{network.name!r}, which its config cannot copy. Call "
+            f"`keras.config.set_dtype_policy({dtype!r})` before you make the "
+            "network, or pass a functional or sequential model."
+        ) from error
     return copy
