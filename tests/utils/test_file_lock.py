@@ -5,9 +5,13 @@ import multiprocessing
 import os
 import signal
 
+import keras
+import numpy as np
 import pytest
 
+from rigl_tf import datasets
 from rigl_tf import experiments
+from rigl_tf import models
 from rigl_tf import results
 from rigl_tf.utils.file_lock import NAME
 from rigl_tf.utils.file_lock import Lock
@@ -115,7 +119,12 @@ def test_a_child_does_not_hold_the_lock_of_a_parent_that_died(tmp_path):
 def test_a_finished_run_is_read_where_nothing_can_be_written(
     tmp_path, monkeypatch
 ):
-    finished = records.record()
+    x, y = np.zeros((4, 2)), np.zeros(4, int)
+    data = datasets.from_arrays(
+        "none", train=(x, y), test=(x, y), num_classes=2, batch_size=2
+    )
+    task = experiments.Task("digits", data, models.mlp, keras.optimizers.SGD, 1)
+    finished = records.record("dense", sparsity=0.0)
     results.write(tmp_path, finished)
 
     def read_only(path, *args):
@@ -123,6 +132,6 @@ def test_a_finished_run_is_read_where_nothing_can_be_written(
 
     monkeypatch.setattr(os, "open", read_only)
 
-    assert experiments.train(tmp_path, None, resume=True) == finished
+    assert experiments.train(tmp_path, task, resume=True) == finished
     with pytest.raises(OSError, match="Read-only"):
-        experiments.train(tmp_path / "new", None)
+        experiments.train(tmp_path / "new", task)
