@@ -211,8 +211,12 @@ def prune_low_magnitude(
             include=include,
             seed=seed,
         )
+    first = model.sparsity.schedules_of([k.name for k in model.kernels])
     model.set_masks(
-        {kernel.name: _first_mask(model, kernel) for kernel in model.kernels}
+        {
+            kernel.name: _first_mask(kernel, schedule)
+            for kernel, schedule in zip(model.kernels, first, strict=True)
+        }
     )
     return model
 
@@ -283,9 +287,9 @@ def _final_sparsities(by_layer) -> Any:
         del sparsity
         match(by_layer, names, "pruning_schedule")
         found = []
-        for shape, name in zip(shapes, names, strict=True):
-            schedule, size = per_layer.schedule_of(name), int(np.prod(shape))
-            final = 0.0
+        of_layers = per_layer.schedules_of(names)
+        for shape, schedule in zip(shapes, of_layers, strict=True):
+            size, final = int(np.prod(shape)), 0.0
             if schedule is not None:
                 final = schedules.final_sparsity(schedule)
                 final = 1 - int(_num_kept(size, final)) / size
@@ -295,9 +299,8 @@ def _final_sparsities(by_layer) -> Any:
     return distribution
 
 
-def _first_mask(model, kernel):
+def _first_mask(kernel, schedule):
     """Returns the mask of a kernel for the first batch."""
-    schedule = model.sparsity.schedule_of(kernel.name)
     if schedule is None or not schedule.schedule(1)[0]:
         return np.ones(kernel.kernel_shape, bool)
     sizes = np.abs(tensors.as_array(kernel.variable).astype("float32"))

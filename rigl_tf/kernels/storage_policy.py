@@ -10,11 +10,11 @@ import tensorflow as tf
 from rigl_tf.kernels import random_positions
 from rigl_tf.kernels import unit_of
 from rigl_tf.kernels import why_dense
-from rigl_tf.sparsity import distributions
 from rigl_tf.sparsity.structures import Blocks
 from rigl_tf.sparsity.structures import GroupedSparsity
 from rigl_tf.sparsity.structures import Kernels2D
 from rigl_tf.sparsity.structures import Unstructured
+from rigl_tf.utils.patterns import first_match
 
 STORAGES = ("dense", "active", "auto")
 # Thresholds of `"auto"`, from the measurements in docs/speed.md. Below them, a
@@ -45,8 +45,9 @@ def planned(
     Args:
         wanted: `"dense"`, `"active"`, `"auto"`, or a dictionary from names of
             kernels, or patterns with `*`, to one of these. The first match
-            counts; kernels without a match are stored dense. `"auto"` is
-            `"active"` where that is possible and makes training faster.
+            counts, and `"*"` comes last; without a match, kernels are stored
+            dense. `"auto"` is `"active"` where that is possible and makes
+            training faster.
         kernels: List of `SparseKernel`, not masked yet.
         budgets: List of integers, the active units of each in the end.
         first: List of integers, the active units of each in the beginning.
@@ -131,11 +132,9 @@ def _chosen(wanted, names):
                 "dictionary from names of layers to them. "
                 f"Received: storage={wanted!r}."
             )
-    chosen: dict[str, Any] = dict.fromkeys(names, "dense")
-    matches = distributions.match(by_pattern, names, "storage")
-    for pattern in reversed(by_pattern):
-        chosen.update(dict.fromkeys(matches[pattern], by_pattern[pattern]))
-    return chosen
+    keys = first_match(by_pattern, names, "storage")
+    found = {name: by_pattern[key] for name, key in keys.items()}
+    return dict.fromkeys(names, "dense") | found
 
 
 def _refuse(problems, wanted):

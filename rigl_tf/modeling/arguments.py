@@ -129,7 +129,7 @@ def as_drop_fraction(
             half a cosine, as in the RigL papers. `None` for the algorithm's
             default. A function from step to fraction is returned unchanged.
             Or a dictionary from names of kernels, or patterns with `*`, to
-            these: of several that match, the first counts.
+            these: the first match counts, and `"*"` comes last.
         algorithm: `Algorithm`.
 
     Raises:

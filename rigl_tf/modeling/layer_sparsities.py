@@ -12,9 +12,8 @@ import numpy as np
 
 from rigl_tf.sparsity.distributions import check_sparsity
 from rigl_tf.sparsity.distributions import first_layer
-from rigl_tf.utils.patterns import match
-
-_OTHERS = "*"
+from rigl_tf.utils.patterns import OTHERS
+from rigl_tf.utils.patterns import first_match
 
 
 def with_layers(
@@ -60,12 +59,12 @@ def with_layers(
         if callable(first):
             first = first(names)
         custom = _custom(sparsities, names)
-        if _OTHERS not in sparsities or len(custom) == len(names):
+        if OTHERS not in sparsities or len(custom) == len(names):
             return [custom.get(name, 0.0) for name in names]
         shared = call_distribution(
             functools.partial(distribution, custom=custom),
             shapes,
-            float(sparsities[_OTHERS]),
+            float(sparsities[OTHERS]),
             names,
             first,
             scores,
@@ -89,7 +88,7 @@ def largest(sparsities: Mapping[str, float]) -> float:
     A schedule of sparsities rises to this number, and the layers' sparsities
     rise in proportion to it, so that it must not be 0 if one of them is not.
     """
-    return float(sparsities.get(_OTHERS) or max(sparsities.values()))
+    return float(sparsities.get(OTHERS) or max(sparsities.values()))
 
 
 def call_distribution(
@@ -155,18 +154,12 @@ def _custom(
     sparsities: Mapping[str, float], names: Sequence[str]
 ) -> dict[str, float]:
     """Returns the sparsity of each name that a key other than `"*"` matches."""
-    patterns = [pattern for pattern in sparsities if pattern != _OTHERS]
-    custom = {}
-    for pattern, matched in match(patterns, names, "sparsity").items():
-        new = [name for name in matched if name not in custom]
-        if not new:
-            raise ValueError(
-                f"`sparsity` never uses the key {pattern!r}: the first match "
-                "counts, and earlier keys match the same layers. Put this key "
-                f"before them. Received: sparsity={dict(sparsities)!r}."
-            )
-        custom.update(dict.fromkeys(new, float(sparsities[pattern])))
-    return custom
+    keys = first_match(sparsities, names, "sparsity")
+    return {
+        name: float(sparsities[key])
+        for name, key in keys.items()
+        if key != OTHERS
+    }
 
 
 def _check(sparsities: Mapping[str, float], distribution: Callable) -> None:

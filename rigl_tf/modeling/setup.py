@@ -143,8 +143,6 @@ def resolve(
             )
     if isinstance(masks, Mapping):
         initial_masks.checked(masks, kernels, structure)
-    if isinstance(drop_fraction, schedules.PerLayer):
-        drop_fraction.check([kernel.name for kernel in kernels])
     new = [i for i, flag in enumerate(is_new) if flag]
     # Pruning continues from the existing zeros.
     has_budget = [algorithm.follows_sparsity or flag for flag in is_new]
@@ -157,6 +155,9 @@ def resolve(
         algorithm,
         placement.first_layers(model),
     )
+    for each in (wanted, drop_fraction):
+        if isinstance(each, schedules.PerLayer | schedules.PerLayerSparsity):
+            each.schedules_of([kernel.name for kernel in kernels])
     if masks == "magnitude_global" and new:
         shared = initial_masks.global_budgets(
             [kernels[i] for i in new], [budgets[i] for i in new], structure

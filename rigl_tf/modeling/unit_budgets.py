@@ -57,7 +57,11 @@ def at_this_step(state):
         return [
             _of_layer(state, *each)
             for each in zip(
-                state.kernels, all_units, state.budgets, strict=True
+                state.kernels,
+                state.sparsity.schedules_of([k.name for k in state.kernels]),
+                all_units,
+                state.budgets,
+                strict=True,
             )
         ]
     return schedules.budgets_at(
@@ -68,10 +72,9 @@ def at_this_step(state):
     )
 
 
-def _of_layer(state, kernel, size, final):
+def _of_layer(state, kernel, schedule, size, final):
     """Returns the budget of a kernel that has a schedule of its own."""
     now = tf.convert_to_tensor(state.step)
-    schedule = state.sparsity.schedule_of(kernel.name)
     if schedule is None:
         return tf.constant(final, tf.int64)
     if hasattr(schedule, "num_active"):

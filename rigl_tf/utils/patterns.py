@@ -7,6 +7,8 @@ from collections.abc import Sequence
 
 from rigl_tf.typing import Names
 
+OTHERS = "*"
+
 
 def match(
     patterns: Names, names: Sequence[str], argument: str
@@ -49,7 +51,7 @@ def match(
         below = f"{pattern}/"
         selected[pattern] = [
             name for name in names if name == pattern or name.startswith(below)
-        ] or [name for name in names if is_match(name, pattern)]
+        ] or [name for name in names if _is_match(name, pattern)]
         if not selected[pattern]:
             raise ValueError(
                 f"`{argument}` matches no layer. Received: "
@@ -57,6 +59,49 @@ def match(
                 f"Layers: {', '.join(close_names(pattern, names) or names)}."
             )
     return selected
+
+
+def first_match(
+    patterns: Iterable[str], names: Sequence[str], argument: str
+) -> dict[str, str]:
+    """Finds the pattern that counts for each name: the first that matches.
+
+    The pattern `"*"` comes last, wherever it stands.
+
+    Args:
+        patterns: Names, paths or patterns, as for `match`.
+        names: List of strings, paths with `/` between their parts.
+        argument: String, the argument that the error names.
+
+    Returns:
+        Dictionary from name to pattern, without the names that none matches.
+
+    Raises:
+        ValueError: If a pattern matches no name, or only names that others
+            before it match.
+
+    Example:
+
+    >>> first_match(["*", "fc"], ["conv", "fc"], "sparsity")
+    {'fc': 'fc', 'conv': '*'}
+    """
+    patterns = list(patterns)
+    found = {}
+    for pattern, matched in match(
+        [each for each in patterns if each != OTHERS], names, argument
+    ).items():
+        new = [name for name in matched if name not in found]
+        if not new:
+            raise ValueError(
+                f"`{argument}` never uses the key {pattern!r}: the first match "
+                "counts, and earlier keys match the same layers. Put this key "
+                f"before them. Received: {argument} with the keys {patterns!r}."
+            )
+        found.update(dict.fromkeys(new, pattern))
+    if OTHERS in patterns:
+        others = [name for name in names if name not in found]
+        found.update(dict.fromkeys(others, OTHERS))
+    return found
 
 
 def block_of(names: Sequence[str], blocks: Names = ()) -> dict[str, str]:
@@ -102,7 +147,7 @@ def close_names(name: str, names: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(by_part[part] for part in close))
 
 
-def is_match(name: str, pattern: str) -> bool:
+def _is_match(name: str, pattern: str) -> bool:
     """Returns whether a pattern matches a path from one of its parts on."""
     parts = name.split("/")
     rests = ["/".join(parts[i:]) for i in range(len(parts))]

@@ -101,7 +101,7 @@ def test_schedules_of_layers_are_saved(tmp_path):
     loaded = keras.saving.load_model(tmp_path / "model.keras")
 
     assert loaded.sparsity == model.sparsity
-    assert loaded.sparsity.schedule_of("a") == LINEAR
+    assert loaded.sparsity.schedules_of(["a"]) == [LINEAR]
 
 
 def test_the_first_match_counts_and_the_star_comes_last():
@@ -109,9 +109,25 @@ def test_the_first_match_counts_and_the_star_comes_last():
     schedule, _ = as_sparsity({"*": other, "a*": LINEAR}, "erk", PRUNING)
 
     assert isinstance(schedule, PerLayerSparsity)
-    assert schedule.schedule_of("ab") is LINEAR
-    assert schedule.schedule_of("b") is other
+    assert schedule.schedules_of(["ab", "b"]) == [LINEAR, other]
     assert float(schedule(4)) == pytest.approx(0.9)
+
+
+def test_a_schedule_follows_the_layer_whose_sparsity_it_has():
+    # A key that is a whole path selects only this path.
+    block = keras.Sequential([keras.layers.Dense(10, name="a")], name="block")
+    network = keras.Sequential(
+        [keras.Input((10,)), keras.layers.Dense(10, name="a"), block]
+    )
+    at_once = PolynomialSparsity(0.9, 0.9, begin_step=0, end_step=4)
+    model = rigl_tf.sparsify(
+        network,
+        PRUNING,
+        sparsity={"a": at_once, "*": LINEAR},
+        schedule=UpdateSchedule(2, end_step=7),
+    )
+
+    assert counts_after_each_step(model)[2] == [10, 75]
 
 
 def test_a_sparsity_of_one_layer_must_not_fall():
@@ -141,6 +157,13 @@ def test_schedules_that_do_not_fit_are_refused(
 ):
     with pytest.raises(error, match=problem):
         rigl_tf.sparsify(three_layers(), algorithm, sparsity=sparsity)
+
+
+def test_a_schedule_of_no_layer_is_refused_before_training():
+    with pytest.raises(ValueError, match="matches no layer.*typo"):
+        rigl_tf.sparsify(
+            three_layers(), PRUNING, sparsity=PerLayerSparsity({"typo": LINEAR})
+        )
 
 
 @pytest.mark.parametrize("schedules", [{}, {"a": 0.5}, LINEAR])

@@ -26,7 +26,6 @@ from rigl_tf.sparsity.distributions.same_sparsity import (
 )
 from rigl_tf.typing import Distribution
 from rigl_tf.utils.patterns import close_names
-from rigl_tf.utils.patterns import match as match
 
 DISTRIBUTIONS = {
     function.__name__: function

@@ -20,8 +20,7 @@ from rigl_tf.sparsity.schedules.steps import progress
 from rigl_tf.typing import Integer
 from rigl_tf.typing import Number
 from rigl_tf.typing import Schedule
-from rigl_tf.utils.patterns import is_match
-from rigl_tf.utils.patterns import match
+from rigl_tf.utils.patterns import first_match
 from rigl_tf.utils.serialization import Config
 from rigl_tf.utils.validation import check_number
 
@@ -171,8 +170,8 @@ class PerLayer(Config):
     Args:
         schedules: Dictionary from the names of kernels, or patterns with `*`,
             to schedules of drop fractions. A pattern also selects all layers
-            below it: `block` selects `block/conv`. If several patterns match a
-            kernel, the first one is used.
+            below it: `block` selects `block/conv`. The first match counts,
+            except that `"*"` comes last wherever it stands.
 
     Raises:
         TypeError: If `schedules` is not such a dictionary.
@@ -180,8 +179,8 @@ class PerLayer(Config):
     Example:
 
     >>> schedule = PerLayer({"conv*": Constant(0.1), "*": Constant(0.3)})
-    >>> float(schedule(0, "conv1")), float(schedule(0, "dense"))
-    (0.1, 0.3)
+    >>> [float(each) for each in fractions(schedule, 0, ["conv1", "dense"])]
+    [0.1, 0.3]
     """
 
     schedules: dict
@@ -200,41 +199,29 @@ class PerLayer(Config):
             )
         object.__setattr__(self, "schedules", dict(self.schedules))
 
-    def __call__(self, step: Integer, name: str | None = None) -> Number:
-        """Returns the fraction of a kernel, or the largest fraction.
+    def __call__(self, step: Integer) -> Number:
+        """Returns the largest fraction at a step, for logs."""
+        values = [schedule(step) for schedule in self.schedules.values()]
+        return functools.reduce(library_of(step).maximum, values)
 
-        Args:
-            step: Integer or integer scalar tensor.
-            name: String, the name of a kernel, or `None` for the largest
-                fraction at this step, for logs.
-
-        Raises:
-            ValueError: If no pattern matches the name.
-        """
-        if name is None:
-            values = [schedule(step) for schedule in self.schedules.values()]
-            return functools.reduce(library_of(step).maximum, values)
-        return self._schedule_of(name)(step)
-
-    def check(self, names: Sequence[str]) -> None:
-        """Raises a ValueError if a kernel or a pattern has no match.
+    def schedules_of(self, names: Sequence[str]) -> list[Schedule]:
+        """Returns the schedule of each kernel.
 
         Args:
             names: List of strings, the names of all kernels.
-        """
-        match(self.schedules, names, "drop_fraction")
-        for name in names:
-            self._schedule_of(name)
 
-    def _schedule_of(self, name: str) -> Schedule:
-        for pattern, schedule in self.schedules.items():
-            if is_match(name, pattern):
-                return schedule
-        raise ValueError(
-            f"`drop_fraction` has no schedule for kernel {name!r}. "
-            f"Received: drop_fraction={self.schedules!r}. Add an entry for "
-            "the pattern '*', which matches all others."
-        )
+        Raises:
+            ValueError: If a kernel has no schedule, or a pattern is not used.
+        """
+        keys = first_match(self.schedules, names, "drop_fraction")
+        for name in names:
+            if name not in keys:
+                raise ValueError(
+                    f"`drop_fraction` has no schedule for kernel {name!r}. "
+                    f"Received: drop_fraction={self.schedules!r}. Add an entry "
+                    "for the pattern '*', which matches all others."
+                )
+        return [self.schedules[keys[name]] for name in names]
 
     def map(self, function: Callable[[Schedule], Schedule]) -> Self:
         """Returns a `PerLayer` with `function` applied to every schedule."""
@@ -270,7 +257,7 @@ def fractions(
         ValueError: If a `PerLayer` has no schedule for a kernel.
     """
     if isinstance(schedule, PerLayer):
-        return [fraction(schedule(step, name)) for name in names]
+        return [fraction(each(step)) for each in schedule.schedules_of(names)]
     return [fraction(schedule(step))] * len(names)
 
 

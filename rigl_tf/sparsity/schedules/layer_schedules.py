@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 from collections.abc import Callable
+from collections.abc import Sequence
 from typing import Any
 from typing import Self
 
@@ -12,10 +13,8 @@ from rigl_tf.sparsity.schedules.steps import library_of
 from rigl_tf.typing import Integer
 from rigl_tf.typing import Number
 from rigl_tf.typing import SparsitySchedule
-from rigl_tf.utils.patterns import is_match
+from rigl_tf.utils.patterns import first_match
 from rigl_tf.utils.serialization import Config
-
-_OTHERS = "*"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,9 +38,7 @@ class PerLayerSparsity(Config):
     >>> pruning = rigl_tf.schedules.PolynomialSparsity(
     ...     0.8, begin_step=0, end_step=10)
     >>> schedule = PerLayerSparsity({"conv*": pruning})
-    >>> schedule.schedule_of("block/conv_1") is pruning
-    True
-    >>> schedule.schedule_of("logits") is None
+    >>> schedule.schedules_of(["block/conv_1", "logits"]) == [pruning, None]
     True
     """
 
@@ -65,13 +62,20 @@ class PerLayerSparsity(Config):
         values = [_sparsity(each(step)) for each in self.schedules.values()]
         return functools.reduce(library_of(step).maximum, values)
 
-    def schedule_of(self, name: str) -> SparsitySchedule | None:
-        """Returns the schedule of a kernel, or `None` if it stays dense."""
-        patterns = [key for key in self.schedules if key != _OTHERS]
-        for pattern in patterns:
-            if is_match(name, pattern):
-                return self.schedules[pattern]
-        return self.schedules.get(_OTHERS)
+    def schedules_of(
+        self, names: Sequence[str]
+    ) -> list[SparsitySchedule | None]:
+        """Returns the schedule of each kernel, `None` where it stays dense.
+
+        Args:
+            names: List of strings, the names of all kernels.
+
+        Raises:
+            ValueError: If a pattern is not used.
+        """
+        keys = first_match(self.schedules, names, "sparsity")
+        found = {name: self.schedules[key] for name, key in keys.items()}
+        return [found.get(name) for name in names]
 
     def map(self, function: Callable[[Any], Any]) -> Self:
         """Returns a copy with `function` applied to every schedule."""
