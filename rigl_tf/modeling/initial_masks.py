@@ -62,8 +62,7 @@ def checked(masks, kernels, structure):
 
     Raises:
         ValueError: If a name is unknown, or a mask is not boolean, has
-            another shape, is `False` everywhere, or divides a unit of the
-            structure.
+            another shape, is `False` everywhere, or breaks the structure.
     """
     names = [kernel.name for kernel in kernels]
     if not masks.keys() <= set(names):
@@ -86,6 +85,12 @@ def checked(masks, kernels, structure):
             raise ValueError(
                 f"The mask of {kernel.name!r} must be constant in each unit of "
                 f"{structure}. Received: a mask that divides a unit."
+            )
+        if not structure.is_valid(tf.constant(part > 0), kernel.layout):
+            raise ValueError(
+                f"The mask of {kernel.name!r} does not have the same number "
+                f"of connections in each group of {structure}. Take masks of "
+                "a model with this structure, or make the model without it."
             )
         found.append((i, mask, int(np.count_nonzero(part))))
     return found

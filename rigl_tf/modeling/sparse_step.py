@@ -227,8 +227,7 @@ class SparseStep:
 
         Raises:
             ValueError: If a name is unknown, or a mask is not boolean, has
-                another shape, is `False` everywhere, or divides a unit of the
-                structure.
+                another shape, is `False` everywhere, or breaks the structure.
         """
         checked = initial_masks.checked(masks, self.kernels, self.structure)
         for i, mask, num_units in checked:

@@ -5,6 +5,7 @@ from keras import layers as kl
 
 import rigl_tf
 from rigl_tf import algorithms
+from rigl_tf import structures
 from rigl_tf.modeling import sparse_wrapper
 from rigl_tf.sparsity import distributions
 from rigl_tf.sparsity import masks
@@ -310,18 +311,32 @@ def test_masks_may_be_set_by_name():
         model.set_masks({"a": mask.T})
 
 
-def test_a_mask_that_divides_a_block_is_refused():
+@pytest.mark.parametrize(
+    ("structure", "wrong", "right", "problem"),
+    [
+        (structures.Blocks(2, 2), (4, 4, 4, 3), (4, 4, 0, 0), "divides a unit"),
+        (structures.NM(2, 4), (2, 2, 1, 3), (2, 2, 2, 2), "same number"),
+        (structures.NM(2, 4), (1, 1, 1, 1), (4, 4, 4, 4), "same number"),
+        (structures.ConstantFanIn(), (2, 2, 1, 3), (3, 0, 3, 3), "same number"),
+    ],
+    ids=str,
+)
+def test_a_mask_that_breaks_the_structure_is_refused(
+    structure, wrong, right, problem
+):
     model = rigl_tf.sparsify(
         keras.Sequential([keras.Input((4,)), keras.layers.Dense(4, name="a")]),
         "rigl",
         sparsity=0.5,
-        structure=rigl_tf.structures.Blocks(2, 2),
+        distribution="uniform_all",
+        structure=structure,
     )
-    mask = np.ones((4, 4), bool)
-    mask[0, 0] = False
 
-    with pytest.raises(ValueError, match="a mask that divides a unit"):
-        model.set_masks({"a": mask})
+    with pytest.raises(ValueError, match=problem):
+        model.set_masks({"a": np.arange(4)[:, None] < wrong})
+    model.set_masks({"a": np.arange(4)[:, None] < right})
+
+    assert model.kernels[0].count() == sum(right)
 
 
 def test_nothing_is_replaced_from_the_end_of_the_schedule_on():

@@ -111,6 +111,11 @@ class Structure(Config, abc.ABC):
         """
         return masks.random_mask(self.shape(layout), num_active, seed)
 
+    def is_valid(self, units: tf.Tensor, layout: Layout) -> bool:
+        """Returns whether a mask of units is one that the structure makes."""
+        del units, layout
+        return True
+
     def protect(
         self, scores: tf.Tensor, mask: tf.Tensor, layout: Layout
     ) -> tf.Tensor:

@@ -68,6 +68,12 @@ class ConstantFanIn(GroupedSparsity):
             for kernel, budget in zip(kernels, budgets, strict=True)
         ]
 
+    def is_valid(self, units: tf.Tensor, layout: Layout) -> bool:
+        fan_in = self.count(units, layout)
+        return bool(
+            tf.reduce_all((fan_in == 0) | (fan_in == tf.reduce_max(fan_in)))
+        )
+
     def grow(
         self,
         before: tf.Tensor,

@@ -69,6 +69,12 @@ class NM(GroupedSparsity):
                 )
         return budgets
 
+    def is_valid(self, units: tf.Tensor, layout: Layout) -> bool:
+        if layout.inputs % self.m:
+            return bool(tf.reduce_all(units))  # a dense layer
+        counts = self.count(units, layout)
+        return any(bool(tf.reduce_all(counts == n)) for n in (self.n, self.m))
+
     def protect(
         self, scores: tf.Tensor, mask: tf.Tensor, layout: Layout
     ) -> tf.Tensor:
