@@ -195,12 +195,7 @@ def draw_stored(state):
     Args:
         state: `SparseStep` of a model that was made from its configuration.
     """
-    first, _ = unit_budgets.first_and_largest(
-        state.algorithm,
-        state.sparsity,
-        state.budgets,
-        unit_budgets.sizes(state.kernels, state.structure),
-    )
+    first = unit_budgets.at_the_start(state)
     for i, kernel in enumerate(state.kernels):
         if not isinstance(kernel, StoredKernel):
             continue

@@ -146,6 +146,19 @@ def own_weights(layer: keras.Layer) -> list[keras.Variable]:
     return [w for w in own_trainable_variables(layer) if _is_kernel(w)]
 
 
+def missing_kernels(layer: keras.Layer) -> list[str]:
+    """Returns the names in `sparse_kernels` that are no weights of a layer."""
+    if not layer.built or not hasattr(layer, "sparse_kernels"):
+        return []
+    if isinstance(layer, Active):
+        return []  # it makes its kernel from what it stores
+    return [
+        name
+        for name in _attributes(layer, None)
+        if not isinstance(getattr(layer, name, None), keras.Variable)
+    ]
+
+
 def layers_of(model: keras.Layer) -> Iterator[tuple[str, keras.Layer]]:
     """Yields (path, layer) for all layers inside a model, each once.
 
@@ -209,6 +222,8 @@ def _children(layer):
 
 def _attributes(layer, parent):
     named = getattr(layer, "sparse_kernels", None)
+    if isinstance(named, str):
+        return (named,)
     if isinstance(named, tuple | list):
         return tuple(named)
     for kind, attributes in _KERNELS.items():

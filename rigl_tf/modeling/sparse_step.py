@@ -180,12 +180,7 @@ class SparseStep:
                 its initial units, instead of random units.
             places: List of integers, indices of the kernels. By default, all.
         """
-        first_budgets, _ = unit_budgets.first_and_largest(
-            self.algorithm,
-            self.sparsity,
-            self.budgets,
-            unit_budgets.sizes(self.kernels, self.structure),
-        )
+        first_budgets = unit_budgets.at_the_start(self)
         places = range(len(self.kernels)) if places is None else places
         for i in places:
             kernel = self.kernels[i]

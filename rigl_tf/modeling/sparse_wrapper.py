@@ -318,7 +318,13 @@ def check_can_be_sparse(layer, kernels=None):
 
 
 def check_uses_kernel(layer):
-    """Raises a TypeError if a layer does not multiply by its kernel."""
+    """Raises an error if a layer does not multiply by its kernels."""
+    missing = maskable.missing_kernels(layer)
+    if missing:
+        raise ValueError(
+            f"Layer {layer.name!r} names {missing[0]!r} in `sparse_kernels`, "
+            "which is no attribute that holds a weight. Correct the name."
+        )
     hint = f"Leave it out, for example with `exclude=[{layer.name!r}]`."
     if getattr(layer, "lora_enabled", False):
         raise TypeError(

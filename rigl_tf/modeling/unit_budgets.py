@@ -38,6 +38,17 @@ def first_and_largest(algorithm, sparsity, final, sizes):
     )
 
 
+def at_the_start(state):
+    """Returns the first budget of each kernel of a `SparseStep`."""
+    first, _ = first_and_largest(
+        state.algorithm,
+        state.sparsity,
+        state.budgets,
+        sizes(state.kernels, state.structure),
+    )
+    return first
+
+
 def at_this_step(state):
     """Returns the budget of each kernel at the step of a `SparseStep`.
 

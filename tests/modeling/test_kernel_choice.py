@@ -184,6 +184,18 @@ def test_a_class_that_may_change_its_kernel_is_named():
     assert masked(Same(4, 3, name="own"), (5, 6)) == ["own", "head"]
 
 
+def test_a_name_of_no_weight_is_refused_and_one_name_needs_no_tuple():
+    class Typo(Scale):
+        sparse_kernels = ("w", "weight")
+
+    class OneName(Scale):
+        sparse_kernels = "w"
+
+    with pytest.raises(ValueError, match="'own' names 'weight' in `sparse_k"):
+        masked(Typo(name="own"))
+    assert masked(OneName(name="own")) == ["own", "head"]
+
+
 def test_frozen_layers_stay_dense_and_do_not_count():
     frozen = kl.Dense(64, name="frozen", trainable=False)
 
