@@ -92,7 +92,7 @@ def sparsify(
         drop_fraction: Float in [0, 1], the fraction of active connections that
             the first update replaces; it falls to 0 along a cosine. Or a
             function from step to fraction. By default, that of the algorithm,
-            0.3 for most.
+            0.3 for most. Without effect if the algorithm replaces none.
         exclude: Layers to keep dense: a name, a path, a pattern with `*`, a
             class, a layer, a function from a layer to a boolean, or a list of
             these.

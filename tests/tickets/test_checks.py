@@ -152,11 +152,12 @@ def test_what_is_inverted_is_no_draw(name):
 
 @pytest.mark.few(1)
 @pytest.mark.parametrize("seed", [0, 1])
-def test_gem_miner_inverts_its_search(seed):
+@pytest.mark.parametrize("wrap", [lambda f: f, tickets.AfterTraining])
+def test_gem_miner_inverts_its_search(wrap, seed):
     ticket = found("gem_miner", 0.5, seed)
     trainer = small.make_trainer(MODEL, DATA)
     network = small.network()
-    finder = FINDERS["gem_miner"]
+    finder = wrap(FINDERS["gem_miner"])
     changed = finder.apply_check("invert", ticket, network, seed, trainer)
     assert changed.density == ticket.density
     before, after = (kernels(t, network) for t in (ticket, changed))

@@ -3,6 +3,8 @@
 import dataclasses
 from collections.abc import Sequence
 
+import keras
+
 from rigl_tf.modeling.sparse_model import SparseModel
 from rigl_tf.tickets import optimizers
 from rigl_tf.tickets.base import SearchRequest
@@ -10,6 +12,7 @@ from rigl_tf.tickets.base import TicketFinder
 from rigl_tf.tickets.saliency.magnitude import Magnitude
 from rigl_tf.tickets.ticket import Ticket
 from rigl_tf.tickets.ticket import get_weights
+from rigl_tf.training.trainer import Trainer
 from rigl_tf.utils.validation import check_count
 
 
@@ -57,6 +60,17 @@ class AfterTraining(TicketFinder):
             weights=ticket.weights or trained,
             history={**training.history, **ticket.history},
         )
+
+    def apply_check(
+        self,
+        check: str,
+        ticket: Ticket,
+        model: keras.Model,
+        seed: int,
+        trainer: Trainer,
+    ) -> Ticket:
+        # The weights of the ticket are those that the finder has started from.
+        return self.finder.apply_check(check, ticket, model, seed, trainer)
 
     def validate_check(self, check: str) -> None:
         self.finder.validate_check(check)
