@@ -45,8 +45,9 @@ def small_dense(
 
     Raises:
         TypeError: If the model is subclassed or has nested models.
-        ValueError: If `rounding` is unknown, if a layer would have no unit, or
-            if a pattern matches no layer.
+        ValueError: If `rounding` is unknown, if a layer would have no unit, if
+            a pattern matches no layer, or if a layer, such as a `Reshape`,
+            needs inputs of its old width.
 
     Reference:
         [Sundar & Dwaraknath, 2021](https://arxiv.org/abs/2103.15767),
@@ -117,7 +118,7 @@ def _scale(model, factor, rounded, units):
         for tensor in keras.tree.flatten(model.outputs)
     }
 
-    def scaled(layer):
+    def scaled_config(layer):
         config = layer.get_config()
         for width in _WIDTHS:
             if width in config and layer.name not in outputs:
@@ -130,9 +131,23 @@ def _scale(model, factor, rounded, units):
                         f"{width}, rounded to 0. Lower the sparsity, or pass "
                         'rounding="ceil".'
                     )
-        return type(layer).from_config(config)
+        return config
 
-    small = keras.models.clone_model(model, clone_function=scaled)
+    configs = {layer.name: scaled_config(layer) for layer in model.layers}
+    try:
+        small = keras.models.clone_model(
+            model,
+            clone_function=lambda layer: type(layer).from_config(
+                configs[layer.name]
+            ),
+        )
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"{model.name!r} cannot be built with {factor:.3g} times its "
+            "widths: a layer needs inputs of its old width, as reshapes, "
+            "groups and paddings of channels do. Build the small network "
+            f"yourself. Keras says: {error}"
+        ) from error
     if small.output_shape != model.output_shape:
         raise ValueError(
             "The last layer of the model must have its output units. "

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import keras
 
+from rigl_tf._keras_compat import all_layers
 from rigl_tf.typing import Shape
 from rigl_tf.utils.validation import check_number
 
@@ -40,8 +41,7 @@ def with_weight_decay(
     """
     check_number("weight_decay", weight_decay, "[0, inf)")
     network = model(input_shape, num_classes)
-    for layer in network.layers:
-        layer = getattr(layer, "cell", layer)  # if recurrent
+    for layer in all_layers(network):
         is_depthwise = isinstance(layer, keras.layers.DepthwiseConv2D)
         for name in _KERNELS:
             kernel = getattr(layer, name, None)

@@ -299,6 +299,16 @@ def test_weight_decay_is_in_the_gradient(sparse):
         np.testing.assert_allclose(new, (1 - decay) * old, rtol=1e-5)
 
 
+def test_kernels_of_layers_inside_layers_decay():
+    def nested(shape, classes):
+        block = keras.Sequential([keras.layers.Dense(classes)])
+        return keras.Sequential([keras.Input(shape), block])
+
+    (kernel,) = decayed(nested, (4,)).layers[0].layers[0].trainable_weights[:1]
+
+    assert kernel.regularizer is not None
+
+
 def test_recurrent_kernels_decay_and_depthwise_ones_as_told():
     model = decayed(lambda *args: models.gru(*args, 4, 5, (6,)), (7,))
     found = {v.path for v in model.variables if v.regularizer}
