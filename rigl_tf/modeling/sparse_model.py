@@ -349,11 +349,7 @@ class SparseModel(
 
     def get_config(self):
         if is_saving_as_h5():
-            raise ValueError(
-                f"{self.name!r} cannot be saved as HDF5, from which Keras "
-                "could not load it. Use the Keras format, "
-                '`model.save("model.keras")`.'
-            )
+            refusals.refuse_hdf5(self.name)
         return {
             "name": self.name,
             **self._serialized(),
@@ -361,6 +357,7 @@ class SparseModel(
             "seed": self.seed,
             "masked": self._saved_entries(),
             "is_placed": bool(self._in_graph.value),
+            "ends_with_fit": self.sparse_step.ends_with_fit,
         }
 
     def _serialized(self):
@@ -382,7 +379,9 @@ class SparseModel(
             config[key] = keras.saving.deserialize_keras_object(
                 config[key], custom_objects=custom_objects
             )
+        ends_with_fit = config.pop("ends_with_fit", False)
         model = cls(**config)
+        model.sparse_step.ends_with_fit = ends_with_fit
         # A clone trains from these; a file brings its own.
         model.sparse_step.draw_masks()
         initial_masks.draw_stored(model.sparse_step)

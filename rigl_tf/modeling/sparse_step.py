@@ -92,7 +92,7 @@ class SparseStep:
         self._optimizer = None  # the last that has trained the kernels
         self.traced_plan = None  # what a traced step has as constants
         # Whether the schedule ends where a part of a `fit` does.
-        self._ends_with_fit = False
+        self.ends_with_fit = False
         self._add_weight = add_weight
         self.step = self._counter("step", "int64")
         self.num_skipped = self._counter("num_skipped", "int64")
@@ -168,7 +168,7 @@ class SparseStep:
             "schedule",
             "drop_fraction",
             "sparsity",
-            "_ends_with_fit",
+            "ends_with_fit",
         ):
             setattr(self, name, getattr(other, name))
 
@@ -312,7 +312,7 @@ class SparseStep:
         if not self.algorithm.updates_masks:
             return False
         start = 0 if num_steps is None else tensors.as_int(self.step)
-        if self._ends_with_fit:
+        if self.ends_with_fit:
             schedule_resolution.warn_if_over(self.schedule, start)
         is_open = self.schedule.end_step is None
         *complete, has_warned = schedule_resolution.complete(
@@ -326,7 +326,7 @@ class SparseStep:
         schedule_resolution.check_interval(self.algorithm, complete[0])
         self.schedule, self.drop_fraction, self.sparsity = complete
         if is_open and self.schedule.end_step is not None:
-            self._ends_with_fit = not schedules.decides_when(self.sparsity)
+            self.ends_with_fit = not schedules.decides_when(self.sparsity)
         return has_warned
 
     @property

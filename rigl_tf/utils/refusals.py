@@ -24,6 +24,14 @@ def refuse_keras_2(thing: object, name: str) -> None:
         )
 
 
+def refuse_hdf5(name: str) -> NoReturn:
+    """Raises the error for a sparse model that is saved as HDF5."""
+    raise ValueError(
+        f"{name!r} cannot be saved as HDF5, from which Keras could not load "
+        'it. Use the Keras format, `model.save("model.keras")`.'
+    )
+
+
 def refuse_to_quantize(name: str) -> NoReturn:
     """Raises the error of every sparse thing that is asked to quantize."""
     raise ValueError(

@@ -476,12 +476,14 @@ def test_every_network_survives_saving(network, data, tmp_path):
     assert_meets_its_budgets(loaded)
 
 
-def test_end_step_is_three_quarters_of_the_first_fit(data):
+def test_end_step_is_three_quarters_of_the_first_fit(data, tmp_path):
     model = compiled(make(schedule=schedules.UpdateSchedule(2)))
 
     fit(model, data, epochs=4)
-    with pytest.warns(UserWarning, match="here at step 30, and this `fit` sta"):
-        fit(model, data, epochs=4)
+    model.save(tmp_path / "model.keras")
+    for again in (keras.saving.load_model(tmp_path / "model.keras"), model):
+        with pytest.warns(UserWarning, match="here at step 30, and this `fit`"):
+            fit(again, data)
 
     assert model.schedule.end_step == 30
     assert model.drop_fraction.end_step == 30
