@@ -34,9 +34,10 @@ class SparseTraining(TrainingGuard):
     was loaded from a file keeps its zeros with `masks="magnitude"`. If another
     callback restores the weights of an earlier epoch, such as
     `EarlyStopping(restore_best_weights=True)`, the masks follow the restored
-    weights. Between two calls of `fit`, the model is an ordinary model:
-    inactive weights that `set_weights` or `load_weights` changes become zero at
-    the start of the next `fit`.
+    weights; a connection that grew in the last step of that epoch has weight
+    zero and becomes inactive. Between two calls of `fit`, the model is an
+    ordinary model: inactive weights that `set_weights` or `load_weights`
+    changes become zero at the start of the next `fit`.
 
     Args:
         algorithm: `Algorithm`, its class or its name, as for `sparsify`.
