@@ -10,13 +10,13 @@ from rigl_tf.sparsity.schedules.drop_fractions import Cosine as Cosine
 from rigl_tf.sparsity.schedules.drop_fractions import (
     InversePower as InversePower,
 )
-from rigl_tf.sparsity.schedules.drop_fractions import PerLayer as PerLayer
 from rigl_tf.sparsity.schedules.drop_fractions import (
     PiecewiseConstant as PiecewiseConstant,
 )
 from rigl_tf.sparsity.schedules.drop_fractions import as_float64 as as_float64
 from rigl_tf.sparsity.schedules.drop_fractions import fraction as fraction
 from rigl_tf.sparsity.schedules.drop_fractions import fractions as fractions
+from rigl_tf.sparsity.schedules.layer_schedules import PerLayer as PerLayer
 from rigl_tf.sparsity.schedules.layer_schedules import (
     PerLayerSparsity as PerLayerSparsity,
 )

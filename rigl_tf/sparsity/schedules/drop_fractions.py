@@ -1,17 +1,15 @@
 """Schedules of the drop fraction: the part that an update replaces."""
 
 import dataclasses
-import functools
 import math
-from collections.abc import Callable
 from collections.abc import Sequence
 from typing import Any
 from typing import Self
 
-import keras
 import numpy as np
 import tensorflow as tf
 
+from rigl_tf.sparsity.schedules.layer_schedules import PerLayer
 from rigl_tf.sparsity.schedules.steps import check_range
 from rigl_tf.sparsity.schedules.steps import checked_pieces
 from rigl_tf.sparsity.schedules.steps import library_of
@@ -20,7 +18,6 @@ from rigl_tf.sparsity.schedules.steps import progress
 from rigl_tf.typing import Integer
 from rigl_tf.typing import Number
 from rigl_tf.typing import Schedule
-from rigl_tf.utils.patterns import first_match
 from rigl_tf.utils.serialization import Config
 from rigl_tf.utils.validation import check_number
 
@@ -161,83 +158,6 @@ class PiecewiseConstant(Config):
     def scaled(self, factor: float) -> Self:
         """Returns the schedule with all steps multiplied by `factor`."""
         return type(self)({round(s * factor): f for s, f in self.fractions})
-
-
-@dataclasses.dataclass(frozen=True)
-class PerLayer(Config):
-    """A drop fraction for each layer.
-
-    Args:
-        schedules: Dictionary from the names of kernels, or patterns with `*`,
-            to schedules of drop fractions. A pattern also selects all layers
-            below it: `block` selects `block/conv`. The first match counts,
-            except that `"*"` comes last wherever it stands.
-
-    Raises:
-        TypeError: If `schedules` is not such a dictionary.
-
-    Example:
-
-    >>> schedule = PerLayer({"conv*": Constant(0.1), "*": Constant(0.3)})
-    >>> [float(each) for each in fractions(schedule, 0, ["conv1", "dense"])]
-    [0.1, 0.3]
-    """
-
-    schedules: dict
-
-    def __post_init__(self) -> None:
-        is_valid = isinstance(self.schedules, dict) and all(
-            isinstance(pattern, str) and callable(schedule)
-            for pattern, schedule in self.schedules.items()
-        )
-        if not is_valid or not self.schedules:
-            raise TypeError(
-                "`schedules` must be a dictionary from names of layers, or "
-                "patterns with `*`, to schedules, such as "
-                '{"conv*": Cosine(0.1), "*": Cosine(0.3)}. '
-                f"Received: schedules={self.schedules!r}."
-            )
-        object.__setattr__(self, "schedules", dict(self.schedules))
-
-    def __call__(self, step: Integer) -> Number:
-        """Returns the largest fraction at a step, for logs."""
-        values = [schedule(step) for schedule in self.schedules.values()]
-        return functools.reduce(library_of(step).maximum, values)
-
-    def schedules_of(self, names: Sequence[str]) -> list[Schedule]:
-        """Returns the schedule of each kernel.
-
-        Args:
-            names: List of strings, the names of all kernels.
-
-        Raises:
-            ValueError: If a kernel has no schedule, or a pattern is not used.
-        """
-        keys = first_match(self.schedules, names, "drop_fraction")
-        for name in names:
-            if name not in keys:
-                raise ValueError(
-                    f"`drop_fraction` has no schedule for kernel {name!r}. "
-                    f"Received: drop_fraction={self.schedules!r}. Add an entry "
-                    "for the pattern '*', which matches all others."
-                )
-        return [self.schedules[keys[name]] for name in names]
-
-    def map(self, function: Callable[[Schedule], Schedule]) -> Self:
-        """Returns a `PerLayer` with `function` applied to every schedule."""
-        return type(self)(
-            {key: function(each) for key, each in self.schedules.items()}
-        )
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Self:
-        """Builds the dataclass and its schedules."""
-        return cls(
-            {
-                key: keras.saving.deserialize_keras_object(each)
-                for key, each in config["schedules"].items()
-            }
-        )
 
 
 def fractions(

@@ -6,7 +6,7 @@ from typing import Any
 
 from rigl_tf.sparsity.schedules.drop_fractions import Cosine
 from rigl_tf.sparsity.schedules.drop_fractions import InversePower
-from rigl_tf.sparsity.schedules.drop_fractions import PerLayer
+from rigl_tf.sparsity.schedules.layer_schedules import PerLayer
 from rigl_tf.sparsity.schedules.layer_schedules import PerLayerSparsity
 from rigl_tf.sparsity.schedules.sparsities import Alternating
 from rigl_tf.sparsity.schedules.sparsities import PolynomialSparsity
