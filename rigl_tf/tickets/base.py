@@ -15,11 +15,11 @@ from rigl_tf.modeling.convert import sparsify
 from rigl_tf.modeling.sparse_model import SparseModel
 from rigl_tf.tickets import batches
 from rigl_tf.tickets.batches import Batches
+from rigl_tf.tickets.model_state import activate_all
+from rigl_tf.tickets.model_state import left_alone
 from rigl_tf.tickets.sanity import CHECKS
 from rigl_tf.tickets.search import pruning_counts
 from rigl_tf.tickets.ticket import Ticket
-from rigl_tf.tickets.ticket import activate_all
-from rigl_tf.tickets.ticket import left_alone
 from rigl_tf.training.trainer import Trainer
 from rigl_tf.typing import Names
 

@@ -6,7 +6,7 @@ import random
 import keras
 import numpy as np
 
-from rigl_tf.tickets import ticket as tickets
+from rigl_tf.tickets import model_state
 from rigl_tf.tickets.search import mask_selection
 from rigl_tf.tickets.search.score_rules import fan_in
 from rigl_tf.tickets.search.signed_constant import make_signed_constant
@@ -57,7 +57,7 @@ def reinitialize(ticket, network, seed=0):
     sparse = _redraw(ticket, network, seed)
     if ticket.signed_constant:
         make_signed_constant(sparse)
-    return dataclasses.replace(ticket, weights=tickets.get_weights(sparse))
+    return dataclasses.replace(ticket, weights=model_state.get_weights(sparse))
 
 
 def kaiming(ticket, network, seed=0):
@@ -83,7 +83,7 @@ def kaiming(ticket, network, seed=0):
             deviation * rng.standard_normal(kernel.variable.shape)
         )
     return dataclasses.replace(
-        ticket, weights=tickets.get_weights(sparse), signed_constant=False
+        ticket, weights=model_state.get_weights(sparse), signed_constant=False
     )
 
 
@@ -141,15 +141,15 @@ def _redraw(ticket, network, seed):
     if not hasattr(network, "outputs"):  # a subclassed model
         return ticket.sparsify(network)
     drawn = ticket.sparsify(_clone(network, seed))
-    given = ticket.sparsify(network)
-    for old, new in zip(given.kernels, drawn.kernels, strict=True):
-        values = tensors.as_array(new.variable)
-        if np.ptp(values) and np.array_equal(values, old.variable):
-            raise ValueError(
-                f"The initializer of {new.name} has a fixed seed and draws the "
-                "same weights again. Remove the seed, or leave out the checks "
-                "'reinitialize' and 'kaiming'."
-            )
+    with ticket.all_active_in(network) as given:
+        for old, new in zip(given.kernels, drawn.kernels, strict=True):
+            values = tensors.as_array(new.variable)
+            if np.ptp(values) and np.array_equal(values, old.variable):
+                raise ValueError(
+                    f"The initializer of {new.name} has a fixed seed and draws "
+                    "the same weights again. Remove the seed, or leave out "
+                    "the checks 'reinitialize' and 'kaiming'."
+                )
     return drawn
 
 

@@ -11,12 +11,18 @@ import numpy as np
 from rigl_tf.algorithms import Algorithm
 from rigl_tf.algorithms import Static
 from rigl_tf.modeling import sparse_wrapper
+from rigl_tf.modeling.arguments import as_algorithm
 from rigl_tf.modeling.convert import densify
 from rigl_tf.modeling.convert import sparsify
 from rigl_tf.modeling.sparse_model import SparseModel
 from rigl_tf.tickets import ticket_file
+from rigl_tf.tickets.model_state import activate_all
+from rigl_tf.tickets.model_state import get_weights
+from rigl_tf.tickets.model_state import left_alone
+from rigl_tf.tickets.model_state import plain_weights
+from rigl_tf.tickets.model_state import restored_after_an_error
+from rigl_tf.tickets.model_state import set_weights
 from rigl_tf.typing import PathLike
-from rigl_tf.utils import tensors
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -73,8 +79,10 @@ class Ticket:
             algorithm: The algorithm to train with, as for `rigl_tf.sparsify`.
                 By default, masks stay fixed.
             **arguments: Further arguments of `rigl_tf.sparsify`, such as
-                `schedule` and `storage`. An algorithm that prunes also needs
-                `sparsity`.
+                `schedule` and `storage`; not `masks`, `exclude` and
+                `include`, which the ticket has. An algorithm whose sparsity
+                changes, such as gradual pruning, needs `sparsity`; others keep
+                that of the ticket.
 
         Returns:
             `SparseModel`. Compile it next.
@@ -82,7 +90,7 @@ class Ticket:
         Raises:
             TypeError: If an argument has the wrong type.
             ValueError: If the ticket belongs to another architecture, or an
-                argument is out of range. A dense model then stays dense.
+                argument is out of range. The model is then as it was before.
 
         Example:
 
@@ -91,31 +99,29 @@ class Ticket:
         >>> rigl_tf.summary(sparse).sparsity
         0.5
         """
+        algorithm = as_algorithm(algorithm)
+        _check_arguments(algorithm, arguments)
         was_sparse = bool(sparse_wrapper.sparse_layers(model))
-        sparse = self._all_active(model, seed)
-        try:
+        with restored_after_an_error(model):
+            sparse = self._all_active(model, seed)
             masks = self._masks_for(sparse)
             self._check_weights(sparse)
-        except ValueError:
+            if self.weights is not None:
+                set_weights(sparse, self.weights)
+            if algorithm == Static() and not arguments:
+                sparse.set_masks(masks)
+                return sparse
             if not was_sparse:
                 densify(model)
-            raise
-        if self.weights is not None:
-            set_weights(sparse, self.weights)
-        if algorithm == "static" and not arguments:
-            sparse.set_masks(masks)
-            return sparse
-        if not was_sparse:
-            densify(model)
-        return sparsify(
-            model,
-            algorithm,
-            exclude=self.exclude,
-            include=self.include,
-            masks=masks,
-            seed=seed,
-            **{"sparsity": 0.0, **arguments},
-        )
+            return sparsify(
+                model,
+                algorithm,
+                exclude=self.exclude,
+                include=self.include,
+                masks=masks,
+                seed=seed,
+                **{"sparsity": 0.0, **arguments},
+            )
 
     def kernels_for(self, sparse: SparseModel) -> dict[str, np.ndarray]:
         """Returns the ticket's kernels, with zeros, for a sparse model.
@@ -257,6 +263,27 @@ class Ticket:
         return self.masks
 
 
+def _check_arguments(algorithm, arguments):
+    """Raises an error for arguments that the ticket itself has, or lacks."""
+    name = type(algorithm).__name__
+    own = sorted(arguments.keys() & {"exclude", "include", "masks"})
+    if own:
+        raise TypeError(
+            f"The ticket has its own `{own[0]}`. Received: "
+            f"{own[0]}={arguments[own[0]]!r}. Leave it out."
+        )
+    if algorithm.follows_sparsity and "sparsity" not in arguments:
+        raise ValueError(
+            f"{name} changes the sparsity and needs `sparsity`, the sparsity "
+            "at its end."
+        )
+    if not algorithm.follows_sparsity and arguments.get("sparsity"):
+        raise ValueError(
+            f"{name} keeps the sparsity of the ticket. Leave `sparsity` out. "
+            f"Received: sparsity={arguments['sparsity']!r}."
+        )
+
+
 def _refuse_architecture(sparse, differences):
     raise ValueError(
         "The ticket and the model must have the same architecture. Received "
@@ -326,43 +353,3 @@ def _names(argument, layers):
             f"Received: {argument}={layers!r}."
         )
     return names
-
-
-def activate_all(model):
-    """Makes every connection of a model active."""
-    for kernel in sparse_wrapper.sparse_kernels(model):
-        kernel.set_mask(np.ones(kernel.kernel_shape, bool))
-
-
-def plain_weights(sparse):
-    """Returns the variables of a sparse model that a plain model also has."""
-    return sparse.network.weights
-
-
-def get_weights(sparse):
-    """Returns the arrays that `get_weights` of the plain model returns."""
-    return [tensors.as_array(v) for v in plain_weights(sparse)]
-
-
-def set_weights(sparse, weights):
-    """Assigns the weights of a plain model to a sparse model."""
-    for variable, value in zip(plain_weights(sparse), weights, strict=True):
-        variable.assign(value)
-
-
-@contextlib.contextmanager
-def left_alone(model):
-    """Restores the state of a model at the end of the context."""
-    was_sparse = bool(sparse_wrapper.sparse_layers(model))
-    before = [
-        (variable, tensors.as_array(variable), variable.trainable)
-        for variable in model.variables
-    ]
-    try:
-        yield
-    finally:
-        if not was_sparse:
-            densify(model)
-        for variable, value, trainable in before:
-            variable.assign(value)
-            variable.trainable = trainable

@@ -294,16 +294,6 @@ def small_data():
     return x, np.argmax(x[:, :3], axis=1)
 
 
-def test_a_ticket_with_a_wrong_argument_leaves_the_model_dense():
-    model = small.network()
-    ticket = tickets.Magnitude().find(model, small_data(), 0.5)
-
-    with pytest.raises(ValueError, match="`algorithm` must be one of"):
-        ticket.sparsify(model, algorithm="rigel")
-
-    assert rigl_tf.sparse_layers(model) == []
-
-
 def test_recalibration_sets_the_moving_averages_of_the_pruned_network():
     model = small.network()
     x, y = small_data()

@@ -12,9 +12,9 @@ from rigl_tf.sparsity import distributions
 from rigl_tf.tickets.base import SearchRequest
 from rigl_tf.tickets.base import TicketFinder
 from rigl_tf.tickets.calibration import kernel_inputs
+from rigl_tf.tickets.model_state import get_weights
 from rigl_tf.tickets.search import pruning_counts
 from rigl_tf.tickets.ticket import Ticket
-from rigl_tf.tickets.ticket import get_weights
 from rigl_tf.typing import Distribution
 from rigl_tf.typing import Names
 from rigl_tf.utils import tensors

@@ -9,9 +9,9 @@ from rigl_tf.modeling.sparse_model import SparseModel
 from rigl_tf.tickets import optimizers
 from rigl_tf.tickets.base import SearchRequest
 from rigl_tf.tickets.base import TicketFinder
+from rigl_tf.tickets.model_state import get_weights
 from rigl_tf.tickets.saliency.magnitude import Magnitude
 from rigl_tf.tickets.ticket import Ticket
-from rigl_tf.tickets.ticket import get_weights
 from rigl_tf.training.trainer import Trainer
 from rigl_tf.utils.validation import check_count
 

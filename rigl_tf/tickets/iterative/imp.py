@@ -10,11 +10,11 @@ from rigl_tf.tickets import optimizers
 from rigl_tf.tickets.base import UNSUPPORTED_IF_PRUNED
 from rigl_tf.tickets.base import SearchRequest
 from rigl_tf.tickets.base import TicketFinder
+from rigl_tf.tickets.model_state import get_weights
+from rigl_tf.tickets.model_state import set_weights
 from rigl_tf.tickets.search import mask_selection
 from rigl_tf.tickets.search import pruning_counts
 from rigl_tf.tickets.ticket import Ticket
-from rigl_tf.tickets.ticket import get_weights
-from rigl_tf.tickets.ticket import set_weights
 from rigl_tf.utils import tensors
 from rigl_tf.utils.validation import check_count
 from rigl_tf.utils.validation import check_number

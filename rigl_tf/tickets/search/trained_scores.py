@@ -12,6 +12,7 @@ from rigl_tf.tickets import normalization
 from rigl_tf.tickets import optimizers
 from rigl_tf.tickets.base import SearchRequest
 from rigl_tf.tickets.base import TicketFinder
+from rigl_tf.tickets.model_state import get_weights
 from rigl_tf.tickets.search import mask_selection
 from rigl_tf.tickets.search.prune_callback import PruningCallback
 from rigl_tf.tickets.search.score_model import ScoreModel
@@ -19,7 +20,6 @@ from rigl_tf.tickets.search.score_rules import ScoreRule
 from rigl_tf.tickets.search.signed_constant import WEIGHTS
 from rigl_tf.tickets.search.signed_constant import make_signed_constant
 from rigl_tf.tickets.ticket import Ticket
-from rigl_tf.tickets.ticket import get_weights
 from rigl_tf.utils import tensors
 from rigl_tf.utils.validation import check_choice
 from rigl_tf.utils.validation import check_count
