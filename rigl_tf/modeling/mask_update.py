@@ -17,6 +17,7 @@ from rigl_tf.algorithms import Request
 from rigl_tf.algorithms import redistribution
 from rigl_tf.distribute import replica_sync
 from rigl_tf.kernels import UpdateInputs
+from rigl_tf.modeling import user_scores
 from rigl_tf.sparsity import masks
 from rigl_tf.sparsity import schedules
 from rigl_tf.utils import optimizer_slots
@@ -243,33 +244,12 @@ def move_connections(kernels, inputs, algorithm, request):
 
 def _grow_scores(algorithm, tile):
     """Returns the functions of `algorithm.grow(tile)`, which check scores."""
-    functions = masks.score_functions(algorithm.grow(tile))
+    with user_scores.explained(tile, algorithm, "grow"):
+        functions = masks.score_functions(algorithm.grow(tile))
     return [
-        lambda f=f: _checked(f(), tile, algorithm, "grow") for f in functions
+        lambda f=f: user_scores.checked(f, tile, algorithm, "grow")
+        for f in functions
     ]
-
-
-def _checked(scores, view, algorithm, method):
-    """Returns scores; raises if their shape is not the shape of the mask.
-
-    Scores of an algorithm outside of the library must be numbers, too, for
-    the connections that it compares.
-    """
-    scores = tf.convert_to_tensor(scores)
-    if not scores.shape.is_compatible_with(view.mask.shape):
-        raise ValueError(
-            f"`{method}` of an algorithm must return scores of the shape of "
-            f"the mask, {view.mask.shape}. Received: scores of shape "
-            f"{scores.shape}."
-        )
-    kind = type(algorithm)
-    if kind.__module__.startswith("rigl_tf.") or not scores.dtype.is_floating:
-        return scores
-    problem = f"`{kind.__name__}.{method}` must return numbers. Received: NaN."
-    compared = view.mask if method == "drop" else ~view.mask
-    are_numbers = ~tf.reduce_any(tf.math.is_nan(scores) & compared)
-    with tf.control_dependencies([tf.debugging.Assert(are_numbers, [problem])]):
-        return tf.identity(scores)
 
 
 def _allocate(views, num_active, algorithm, request):
@@ -293,7 +273,9 @@ def _drop(views, num_drop, algorithm):
     """Returns the views after the drop, and tensors that come before them."""
 
     def scores_of(i, view):
-        scores = _checked(algorithm.drop(view), view, algorithm, "drop")
+        scores = user_scores.checked(
+            lambda: algorithm.drop(view), view, algorithm, "drop"
+        )
         if algorithm.follows_sparsity:
             layout = views.kernels[i].layout
             return views.structure.protect(scores, view.mask, layout)

@@ -128,12 +128,22 @@ def _warn(updates, sparsity, start, stop):
     """Warns of updates that will not happen; returns whether it has."""
     due = updates.steps(start, stop)
     if not due and start == 0:
-        interval = max(stop * 3 // 40, 2)
+        end = int(stop * updates.end_fraction)
+        interval = max(end // 10, 2)
+        possible = dataclasses.replace(
+            updates, interval=interval, end_step=None
+        )
+        num = len(possible.steps(start, end))
+        hint = "Train longer, or begin earlier."
+        if num:
+            hint = (
+                f"With interval={interval} and end_step=None, there would be "
+                f"{num}."
+            )
         result = "" if sparsity is None else ", so nothing is pruned"
         warnings.warn(
             f"No update of the masks is due in the {stop} steps of this "
-            f"`fit`, with {updates}{result}. For ten updates, use "
-            f"interval={interval} and end_step=None.",
+            f"`fit`, with {updates}{result}. {hint}",
             stacklevel=2,
         )
         return True

@@ -10,6 +10,7 @@ from rigl_tf.modeling.forwarded_attributes import network_of
 from rigl_tf.tickets import batches as data_batches
 from rigl_tf.tickets.calibration import kernel_inputs
 from rigl_tf.tickets.saliency import functional_call
+from rigl_tf.utils import tensors
 from rigl_tf.utils.validation import check_count
 
 
@@ -75,6 +76,8 @@ def _recompute(network, values, inputs):
     if not layers:
         return
     momenta = [layer.momentum for layer in layers]
+    own = {id(v) for layer in layers for v in layer.non_trainable_variables}
+    others = {}  # such as seeds of Dropout and vectors of SpectralNormalization
     try:
         for i, x in enumerate(inputs):
             for layer in layers:
@@ -83,7 +86,12 @@ def _recompute(network, values, inputs):
                 network, values, x, True
             )
             for variable, value in updates:
+                if id(variable) not in own:
+                    before = (variable, tensors.as_array(variable))
+                    others.setdefault(id(variable), before)
                 variable.assign(value)
     finally:
         for layer, momentum in zip(layers, momenta, strict=True):
             layer.momentum = momentum
+        for variable, value in others.values():
+            variable.assign(value)

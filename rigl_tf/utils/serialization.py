@@ -11,10 +11,15 @@ import keras
 class Config:
     """Base class of frozen dataclasses that are saved with a model.
 
-    Subclasses are registered with Keras under the package `rigl_tf`, so that
-    `keras.saving.load_model` finds them once their module is imported. A class
-    that was renamed passes its old name as `registered_name`, so that older
-    files still load.
+    Subclasses are registered with Keras, so that `keras.saving.load_model`
+    finds them once their module is imported: those of this library under the
+    package `rigl_tf`, all others under Keras's `Custom`. A class that was
+    renamed passes its old name as `registered_name`, so that older files still
+    load.
+
+    Raises:
+        TypeError: If a class has an `__init__` of its own without
+            `get_config`, so that its arguments would not be saved.
     """
 
     __dataclass_fields__: ClassVar[dict[str, dataclasses.Field[Any]]]
@@ -23,9 +28,16 @@ class Config:
         cls, registered_name: str | None = None, **kwargs: Any
     ) -> None:
         super().__init_subclass__(**kwargs)
-        keras.saving.register_keras_serializable("rigl_tf", registered_name)(
-            cls
-        )
+        if "__init__" in vars(cls) and "get_config" not in vars(cls):
+            raise TypeError(
+                f"The arguments of {cls.__name__}.__init__ would not be saved "
+                "with a model. Make the class a dataclass, "
+                "`@dataclasses.dataclass(frozen=True)`, with its arguments as "
+                "fields, or give it `get_config`."
+            )
+        is_own = cls.__module__.partition(".")[0] == "rigl_tf"
+        package = "rigl_tf" if is_own else "Custom"
+        keras.saving.register_keras_serializable(package, registered_name)(cls)
 
     def get_config(self) -> dict[str, Any]:
         """Returns a dictionary from the name of a field to its value."""

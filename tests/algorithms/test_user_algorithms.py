@@ -191,6 +191,57 @@ def test_a_score_that_is_no_number_is_refused(stored, method, data):
     assert int(model.num_updates) == 1
 
 
+class GrowsByGradient(Algorithm):
+    def grow(self, tile):
+        return tf.abs(tile.gradient)
+
+
+class DropsByMomentum(Algorithm):
+    def drop(self, view):
+        return view.momentum * 2.0
+
+    def grow(self, tile):
+        return tile.uniform()
+
+
+@pytest.mark.parametrize("stored", ["dense", "active"])
+@pytest.mark.parametrize(
+    ("algorithm", "problem"),
+    [
+        (GrowsByGradient(), "Gradient.grow. uses.*`needs_gradient = True`"),
+        (DropsByMomentum(), "Momentum.drop. uses.*`needs_momentum = True`"),
+    ],
+    ids=["grow", "drop"],
+)
+def test_what_an_algorithm_does_not_declare_is_named(
+    stored, algorithm, problem, data
+):
+    with pytest.raises(TypeError, match=problem):
+        trained(stored, algorithm, data, steps=20, run_eagerly=True)
+
+
+def test_a_class_of_a_users_name_does_not_replace_that_of_the_library():
+    saved = keras.saving.serialize_keras_object(algorithms.RigL())
+
+    @dataclasses.dataclass(frozen=True)
+    class RigL(algorithms.RigL):
+        pass
+
+    both = [
+        keras.saving.deserialize_keras_object(each)
+        for each in (saved, keras.saving.serialize_keras_object(RigL()))
+    ]
+    assert [type(each) for each in both] == [algorithms.RigL, RigL]
+
+
+def test_arguments_that_would_not_be_saved_are_refused():
+    with pytest.raises(TypeError, match="Plain.__init__ would not be saved"):
+
+        class Plain(algorithms.SET):
+            def __init__(self, power):
+                del power
+
+
 @pytest.mark.few(1)
 @pytest.mark.parametrize("stored", ["dense", "active"])
 @pytest.mark.parametrize(

@@ -489,6 +489,27 @@ def test_end_step_is_three_quarters_of_the_first_fit(data, tmp_path):
     assert model.drop_fraction.end_step == 30
 
 
+@pytest.mark.parametrize(
+    ("schedule", "hint"),
+    [
+        (schedules.UpdateSchedule(100), "interval=3 .* there would be 9"),
+        (schedules.UpdateSchedule(2, begin_step=100), "or begin earlier"),
+        (schedules.UpdateSchedule(2, end_step=1), "interval=3 .* would be 9"),
+    ],
+)
+def test_the_advice_for_missing_updates_helps(schedule, hint, data):
+    model = compiled(make(schedule=schedule))
+
+    with pytest.warns(UserWarning, match=f"No update of the masks.*{hint}"):
+        model.sparse_step.resolve_schedules(40)
+
+    if "9" in hint:
+        advised = schedules.UpdateSchedule(3)
+        model = compiled(make(schedule=advised))
+        fit(model, data, epochs=4)
+        assert int(model.num_updates) == 9
+
+
 def test_an_open_interval_is_an_epoch_of_the_first_fit(data):
     updates = schedules.UpdateSchedule(interval=None, end_fraction=0.5)
     model = compiled(make(schedule=updates))

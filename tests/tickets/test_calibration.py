@@ -312,6 +312,42 @@ def test_recalibration_sets_the_moving_averages_of_the_pruned_network():
     assert normalization.momentum == 0.99
 
 
+def test_recalibration_changes_no_other_layer():
+    x, y = small_data()
+    spectral = keras.layers.SpectralNormalization(keras.layers.Dense(5))
+    normalization = keras.layers.BatchNormalization()
+    model = keras.Sequential(
+        [
+            keras.Input((4,)),
+            spectral,
+            keras.layers.Dropout(0.5),
+            normalization,
+            keras.layers.Dense(3),
+        ]
+    )
+    before = [(v, np.array(v)) for v in model.variables]
+
+    tickets.recalibrate(model, (x, y), batch_size=16)
+
+    changed = [v for v, old in before if not np.array_equal(v, old)]
+    moving = [normalization.moving_mean, normalization.moving_variance]
+    assert [v.path for v in changed] == [v.path for v in moving]
+
+
+@pytest.mark.parametrize("finder", [tickets.Wanda(), tickets.SparseGPT()])
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+@pytest.mark.parametrize("place", ["weights", "inputs"])
+def test_what_is_not_finite_is_refused(finder, bad, place):
+    model, (x, y) = small.network(), small_data()
+    if place == "weights":
+        model.layers[3].kernel.assign(np.full((12, 8), bad))
+    else:
+        x[3, 2] = bad
+
+    with pytest.raises(ValueError, match="finite.* in the weights.*second"):
+        finder.find(model, (x, y), 0.5)
+
+
 def test_a_recalibration_that_fails_leaves_the_momentum():
     model = small.network()
     x, y = small_data()

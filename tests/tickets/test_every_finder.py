@@ -460,6 +460,21 @@ def test_what_is_found_after_training_has_the_trained_weights():
     assert len(ticket.history["loss"]) == FINDERS[name].epochs
 
 
+@pytest.mark.parametrize(
+    "finder",
+    [
+        tickets.Random("uniform"),
+        tickets.Magnitude(scope="layer", distribution="uniform"),
+        tickets.Wanda(distribution="uniform"),
+    ],
+    ids=lambda finder: type(finder).__name__,
+)
+def test_the_first_layer_is_that_of_the_network(finder):
+    ticket = finder.find(MODEL, DATA, 0.25, exclude="first")
+    densities = [mask.mean() for mask in ticket.masks.values()]
+    assert densities == pytest.approx([0.25, 0.25], abs=0.02)
+
+
 def test_a_finder_after_training_must_be_one():
     with pytest.raises(TypeError, match=r"such as `Wanda\(\)`.*finder='wanda'"):
         tickets.AfterTraining("wanda")

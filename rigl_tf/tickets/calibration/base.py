@@ -91,11 +91,12 @@ class Calibrated(TicketFinder):
             request.dataset, request.seed, self.num_samples
         )
         norms = _collect(network, kernels, batches, num, squares)
+        by_norm = [
+            norm_scores(kernel, norms[kernel.name]) for kernel in kernels
+        ]
+        self._check_finite(kernels, by_norm)
         counts = pruning_counts.distributed(
-            kernels,
-            self.distribution,
-            request.density,
-            [norm_scores(kernel, norms[kernel.name]) for kernel in kernels],
+            sparse, self.distribution, request.density, by_norm
         )
         counts = dict(zip((k.name for k in kernels), counts, strict=True))
         masks, scores = {}, {}
@@ -121,6 +122,20 @@ class Calibrated(TicketFinder):
             weights=get_weights(sparse) if self.changes_weights else None,
             scores={name: scores[name] for name in names},
         )
+
+    def _check_finite(self, kernels, scores):
+        bad = [
+            kernel.name
+            for kernel, score in zip(kernels, scores, strict=True)
+            if not np.isfinite(score).all()
+        ]
+        if bad:
+            raise ValueError(
+                f"{type(self).__name__} needs finite weights and inputs. "
+                "Received: NaN or infinite values in the weights or the "
+                f"inputs of {', '.join(bad)}. Look for them in the data and "
+                "in `model.get_weights()`."
+            )
 
     def _blocks(self, kernels):
         """Returns lists of kernels that are pruned for the same inputs."""

@@ -39,7 +39,7 @@ class Random(TicketFinder):
 
     def search(self, sparse: SparseModel, request: SearchRequest) -> Ticket:
         counts = pruning_counts.distributed(
-            sparse.kernels, self.distribution, request.density
+            sparse, self.distribution, request.density
         )
         return random_ticket(sparse.kernels, counts, request.seed)
 

@@ -70,7 +70,7 @@ class OneShot(TicketFinder):
             )
             return Ticket(masks, scores=scores)
         counts = pruning_counts.distributed(
-            sparse.kernels,
+            sparse,
             self.distribution,
             request.density,
             list(scores.values()),

@@ -55,7 +55,7 @@ class EdgePopup(TrainedScoresFinder):
         in_layers, steps = None, [request.count]
         if self.scope == "layer":
             in_layers = pruning_counts.distributed(
-                sparse.kernels, "uniform_all", request.density
+                sparse, "uniform_all", request.density
             )
         elif self.period is not None:
             steps = pruning_counts.within_epochs(

@@ -2,6 +2,7 @@
 
 import math
 
+from rigl_tf.modeling import placement
 from rigl_tf.modeling.initial_masks import Magnitudes
 from rigl_tf.modeling.layer_sparsities import call_distribution
 from rigl_tf.sparsity import distributions
@@ -99,11 +100,11 @@ def num_rounds(density, rate):
     return max(round(math.log(density) / math.log(1 - rate)), 1)
 
 
-def distributed(kernels, distribution, density, scores=None):
+def distributed(sparse, distribution, density, scores=None):
     """Returns how many connections to keep of each kernel.
 
     Args:
-        kernels: List of `SparseKernel`.
+        sparse: `SparseModel`.
         distribution: Function of `rigl_tf.distributions`, or its name. Its
             densities are scaled to the density of all kernels together.
         density: Float in (0, 1).
@@ -112,6 +113,7 @@ def distributed(kernels, distribution, density, scores=None):
     Returns:
         List of integers of at least 1.
     """
+    kernels = sparse.kernels
     names = [kernel.name for kernel in kernels]
     shapes = [kernel.shape for kernel in kernels]
     distribution = distributions.get(distribution)
@@ -122,7 +124,7 @@ def distributed(kernels, distribution, density, scores=None):
         shapes,
         1 - density,
         names,
-        distributions.first_layer(names),
+        placement.first_layers(sparse.network),
         scores,
     )
     densities = scale_densities(
