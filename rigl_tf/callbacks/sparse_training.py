@@ -1,5 +1,6 @@
 """Sparse training of any compiled Keras model, in place."""
 
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -7,6 +8,7 @@ import keras
 import numpy as np
 
 from rigl_tf.algorithms.base import Algorithm
+from rigl_tf.modeling import initial_masks
 from rigl_tf.modeling import maskable
 from rigl_tf.modeling.setup import resolve
 from rigl_tf.modeling.sparse_model import SparseModel
@@ -34,10 +36,12 @@ class SparseTraining(TrainingGuard):
     was loaded from a file keeps its zeros with `masks="magnitude"`. If another
     callback restores the weights of an earlier epoch, such as
     `EarlyStopping(restore_best_weights=True)`, the masks follow the restored
-    weights; a connection that grew in the last step of that epoch has weight
-    zero and becomes inactive. Between two calls of `fit`, the model is an
-    ordinary model: inactive weights that `set_weights` or `load_weights`
-    changes become zero at the start of the next `fit`.
+    weights. They do not say which zeros were connections: if too few weights
+    are not zero, other zeros become connections, so that a layer keeps its
+    number, except with algorithms that move connections between layers.
+    Between two calls of `fit`, the model is an ordinary model: inactive
+    weights that `set_weights` or `load_weights` changes become zero at the
+    start of the next `fit`.
 
     Args:
         algorithm: `Algorithm`, its class or its name, as for `sparsify`.
@@ -53,7 +57,8 @@ class SparseTraining(TrainingGuard):
     Raises:
         TypeError: If an option is unknown. At the start of `fit`, if the model
             is a `SparseModel`, which needs no callback.
-        ValueError: At the start of `fit`, as in `sparsify`.
+        ValueError: At the start of `fit`, as in `sparsify`, and if the model
+            has no optimizer or `fit` has two of these callbacks.
 
     Example:
 
@@ -96,6 +101,14 @@ class SparseTraining(TrainingGuard):
                 f"{model.name!r} is a `SparseModel`, which needs no "
                 "`SparseTraining`. Leave the callback out of its `fit`."
             )
+        if model.optimizer is None:
+            raise ValueError(
+                f"{model.name!r} has no optimizer, whose steps move "
+                "connections. Call `model.compile` with an optimizer. If the "
+                "model trains with one of its own, make it sparse by "
+                "`sparsify` and wrap that one: "
+                "`rigl_tf.SparseOptimizer(optimizer, sparse_model)`."
+            )
         num_batches = optimizer_slots.accumulation_steps(model.optimizer)
         refusals.refuse_on_several_devices(model, num_batches)
         with model.distribute_strategy.scope():  # a mask on every replica
@@ -104,15 +117,46 @@ class SparseTraining(TrainingGuard):
                 self._prepared = model
             model.optimizer = SparseOptimizer(model.optimizer, self)
         model.train_function = None  # it has another optimizer now
+        # Now, as other callbacks may restore a backup before this one begins.
+        self.sparse_step.impose_masks()
+        self._known_iterations = self._iterations()
+        self._epochs_of_history = getattr(model.history, "epoch", None)
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        if self.model.optimizer.sparse_step is not self.sparse_step:
+            raise ValueError(
+                "`fit` has two `SparseTraining` callbacks. Use one: "
+                '`sparsity={"first": 0.9, "last": 0.5}` gives each layer its '
+                "own."
+            )
+        epochs = getattr(self.model.history, "epoch", None)
+        self._is_before_history = epochs is self._epochs_of_history
+        if not self._is_before_history:
+            warnings.warn(
+                "Masks will not follow weights that a callback restores at "
+                "the end, because `History` comes before `SparseTraining`. "
+                "Leave `History()` out of `callbacks`: `fit` returns one.",
+                stacklevel=2,
+            )
+        self._follow_backup()
+        super().on_train_begin(logs)
 
     def on_epoch_begin(
         self, epoch: int, logs: dict[str, Any] | None = None
     ) -> None:
         if not self._is_resolved:
-            # Another callback may have restored a backup.
-            if self._follow_weights():
-                self.sparse_step.step.assign(self.model.optimizer.iterations)
+            self._follow_backup()
         super().on_epoch_begin(epoch, logs)
+
+    def _follow_backup(self):
+        """Takes over what another callback has restored before training."""
+        restored = self._iterations() - self._known_iterations
+        self._known_iterations += restored
+        self.sparse_step.step.assign_add(restored)
+        self._follow_weights(always=restored != 0)
+
+    def _iterations(self):
+        return tensors.as_int(self.model.optimizer.iterations)
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         del logs
@@ -121,7 +165,7 @@ class SparseTraining(TrainingGuard):
         self._follow_weights()
         look_back(self.sparse_step, self)
         # A later callback may restore weights. `History` is the last one.
-        if getattr(self.model, "history", None) is not None:
+        if self._is_before_history:
             self.model.history.on_train_end = self._on_fit_end
 
     def _on_fit_end(self, logs=None):
@@ -130,17 +174,21 @@ class SparseTraining(TrainingGuard):
         if self._follow_weights():
             look_back(self.sparse_step, self)
 
-    def _follow_weights(self):
+    def _follow_weights(self, always=False):
         """Sets masks to the zeros of weights that a callback has restored.
+
+        Args:
+            always: Boolean. If not, only masks that would hide weights change.
 
         Returns:
             Boolean, whether any weight under a mask was not zero.
         """
         is_other = False
-        for kernel in self.sparse_step.kernels:
+        for i, kernel in enumerate(self.sparse_step.kernels):
             weights = tensors.as_array(kernel.variable)
-            if np.any(weights[~tensors.as_array(kernel.mask)]):
-                kernel.set_mask(weights != 0)
+            if always or np.any(weights[~tensors.as_array(kernel.mask)]):
+                mask = initial_masks.covering(self.sparse_step, i)
+                kernel.set_mask(tensors.as_array(mask))
                 is_other = True
         return is_other
 

@@ -225,10 +225,16 @@ def densified(model: keras.Model):
 
 
 def _sparse_models(model):
-    """Returns the sparse models in a model, and the owners of its masks."""
+    """Returns the sparse models in a model, and the owners of its masks.
+
+    The owner of the mask of a shared layer may be another model.
+    """
     network = network_of(model)
+    parts = all_layers(network)
+    inside = {id(part) for part in parts}
     owners = [w.owner() for w in sparse_wrapper.sparse_layers(network)]
-    parts = [model, *all_layers(network), *owners]
+    parts = [model, *parts]
+    parts += [each for each in owners if each and id(each.network) in inside]
     found = {id(part): part for part in parts if isinstance(part, SparseModel)}
     return list(found.values())
 

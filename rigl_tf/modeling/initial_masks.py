@@ -182,6 +182,32 @@ def zeros_of(kernel, budget, structure):
     return units
 
 
+def covering(state, index):
+    """Returns a mask of all weights that are not zero, up to the budget.
+
+    If they are fewer than the budget, other units are active, too, first those
+    of the present mask.
+
+    Args:
+        state: `SparseStep`.
+        index: Integer, the index of a kernel that is stored dense.
+
+    Returns:
+        Boolean tensor of kernel shape.
+    """
+    kernel, structure = state.kernels[index], state.structure
+    units = _magnitudes(kernel, structure) > 0
+    algorithm = state.algorithm
+    if not (algorithm.follows_sparsity or algorithm.moves_between_layers):
+        active = tf.cast(kernel.mask, tf.float32)
+        present = structure.pool(active, kernel.layout)
+        missing = state.budgets[index] - mask_functions.count(units)
+        units = structure.grow(
+            present > 0, units, present, tf.maximum(missing, 0), kernel.layout
+        )
+    return structure.expand(units, kernel.layout)
+
+
 def _magnitudes(kernel, structure):
     weights = tf.abs(tf.cast(kernel.variable, tf.float32))
     return structure.pool(weights, kernel.layout)

@@ -264,6 +264,7 @@ class SparseModel(
     def _compile_network(self, *args, **kwargs):
         """Compiles a network that trains itself with a `SparseOptimizer`."""
         self.network.compile(*args, **kwargs)
+        refusals.refuse_own_optimizer(self.network)
         how = {
             name: kwargs[name]
             for name in ("run_eagerly", "steps_per_execution", "jit_compile")

@@ -298,13 +298,16 @@ class SparseStep:
         """Returns the final sparsity of the sparsity schedule, a float."""
         return schedules.final_sparsity(self.sparsity)
 
-    def resolve_schedules(self, num_steps, steps_per_epoch=None):
+    def resolve_schedules(self, num_steps, steps_per_epoch=None, num_before=0):
         """Fills in the open steps of the schedules before the first step.
 
         Args:
-            num_steps: Integer, the optimizer steps of the `fit` that starts, or
-                `None` if unknown.
+            num_steps: Integer, the optimizer steps that are left of this `fit`,
+                or `None` if unknown.
             steps_per_epoch: Integer, or `None` if unknown.
+            num_before: Integer, the steps of the epochs of this `fit` that are
+                left out. If `step` counts them, they were trained before an
+                interruption, and open schedules begin with the first of them.
 
         Returns:
             Boolean, whether a warning of missing updates was shown.
@@ -315,6 +318,8 @@ class SparseStep:
         if self.ends_with_fit:
             schedule_resolution.warn_if_over(self.schedule, start)
         is_open = self.schedule.end_step is None
+        if is_open and num_steps is not None and start == num_before:
+            start, num_steps = 0, num_steps + num_before
         *complete, has_warned = schedule_resolution.complete(
             self.schedule,
             self.drop_fraction,

@@ -82,21 +82,23 @@ class TrainingGuard(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch, logs=None):
         del logs
-        if not self._is_resolved:  # here the first epoch is known
-            self._resolve(self.params["epochs"] - epoch)
+        if not self._is_resolved:
+            self._resolve(epoch)
         self._skipped_before = self._num_skipped()
         self._num_batches = 0
 
-    def _resolve(self, num_epochs):
+    def _resolve(self, first_epoch):
         self._is_resolved = True
         per_epoch = self.params["steps"]
-        num_steps = None
+        num_steps, num_before = None, 0
         if per_epoch is not None:
             batches = optimizer_slots.accumulation_steps(self.model.optimizer)
+            num_epochs = self.params["epochs"] - first_epoch
             num_steps = per_epoch * num_epochs // batches
+            num_before = per_epoch * first_epoch // batches
             per_epoch = max(per_epoch // batches, 1)
         self.has_warned = bool(
-            self.sparse_step.resolve_schedules(num_steps, per_epoch)
+            self.sparse_step.resolve_schedules(num_steps, per_epoch, num_before)
         )
         # Weights or masks may have been set since the last training.
         self.sparse_step.check_optimizer(self.model.optimizer)

@@ -24,6 +24,17 @@ def refuse_keras_2(thing: object, name: str) -> None:
         )
 
 
+def refuse_own_optimizer(network: keras.Model) -> None:
+    """Raises a ValueError if a network compiles without an optimizer."""
+    if network.optimizer is None:
+        raise ValueError(
+            f"{network.name!r} trains with an optimizer of its own, which a "
+            "sparse model does not know. Compile and fit the network, not the "
+            "sparse model, and wrap that optimizer: "
+            "`rigl_tf.SparseOptimizer(optimizer, sparse_model)`."
+        )
+
+
 def refuse_hdf5(name: str) -> NoReturn:
     """Raises the error for a sparse model that is saved as HDF5."""
     raise ValueError(

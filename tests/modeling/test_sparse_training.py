@@ -8,9 +8,11 @@ import textwrap
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import rigl_tf
 from rigl_tf.sparsity import schedules
+from rigl_tf.sparsity import structures
 from tests.modeling import doors
 
 LONG = schedules.UpdateSchedule(2, end_step=100)
@@ -161,9 +163,100 @@ def test_weights_of_another_epoch_bring_their_zeros(is_last):
     for kernel, old in zip(doors.kernels(model), epochs[0], strict=True):
         np.testing.assert_array_equal(kernel.variable, old)
         assert not old[~np.array(kernel.mask)].any()
-    summary = rigl_tf.summary(model)
-    zeros = sum(np.sum(old == 0) for old in epochs[0])
-    assert abs(summary.sparsity - zeros / sum(o.size for o in epochs[0])) < 0.02
+    counts = [int(kernel.count()) for kernel in doors.kernels(model)]
+    assert counts == both[1].sparse_step.budgets
+
+
+@pytest.mark.parametrize(
+    "structure", [structures.Blocks(4, 3), structures.NM(2, 4)], ids=str
+)
+def test_masks_of_restored_weights_keep_their_structure(structure):
+    model = doors.compiled(doors.network())
+    callback = training(
+        sparsity=0.5, distribution="uniform_all", structure=structure
+    )
+    fit(model, callback)
+    # As after an update: connections that have just grown are zero.
+    weights = model.get_weights()
+    restore = keras.callbacks.LambdaCallback(
+        on_train_end=lambda logs: model.set_weights(
+            [
+                np.roll(w, 4, axis=0) * (np.arange(len(w)) != 5)[:, None]
+                if w.ndim == 2
+                else w
+                for w in weights
+            ]
+        )
+    )
+
+    fit(model, callback, restore)
+
+    for kernel, budget in zip(
+        doors.kernels(model), callback.sparse_step.budgets, strict=True
+    ):
+        units = structure.pool(tf.cast(kernel.mask, tf.float32), kernel.layout)
+        assert set(np.unique(units)) <= {0, 1}
+        assert np.count_nonzero(units) == budget
+        assert structure.is_valid(units > 0, kernel.layout)
+        assert not np.array(kernel.variable)[~np.array(kernel.mask)].any()
+
+
+@pytest.mark.parametrize("is_first", [False, True])
+@pytest.mark.parametrize("algorithm", ["rigl", "gradual_pruning"])
+def test_a_backup_is_restored_before_or_after(algorithm, is_first, tmp_path):
+    def run(epochs, stop=None):
+        model = doors.compiled(doors.network())
+        masks = training(algorithm, schedule=2)
+        backup = keras.callbacks.BackupAndRestore(tmp_path / "backup")
+        both = [backup, masks] if is_first else [masks, backup]
+        seen = {}
+        look = keras.callbacks.LambdaCallback(
+            on_epoch_begin=lambda epoch, logs: seen.update(
+                {epoch: [np.array(v) for v in model.trainable_variables]}
+            ),
+            on_epoch_end=lambda epoch, logs: stop and stop(epoch),
+        )
+        try:
+            fit(model, *both, look, epochs=epochs)
+        except KeyboardInterrupt:
+            pass
+        return model, masks.sparse_step, seen
+
+    def stop(epoch):
+        if epoch == 1:
+            raise KeyboardInterrupt
+
+    first, _, before = run(4, stop)
+    second, state, after = run(4)
+
+    epoch = min(after)
+    assert epoch in (1, 2)
+    for old, new in zip(
+        before.get(epoch) or [np.array(v) for v in first.trainable_variables],
+        after[epoch],
+        strict=True,
+    ):
+        np.testing.assert_array_equal(old, new)
+    assert int(state.step) == 20
+    assert state.schedule.end_step == 15
+    for kernel in doors.kernels(second):
+        assert not np.array(kernel.variable)[~np.array(kernel.mask)].any()
+
+
+def test_what_a_fit_cannot_have_is_named():
+    model = doors.compiled(doors.network())
+    with pytest.warns(UserWarning, match="`History` comes before"):
+        fit(model, keras.callbacks.History(), training())
+    model = doors.compiled(doors.network())
+    with pytest.raises(ValueError, match="has two `SparseTraining` callbacks"):
+        fit(
+            model,
+            training(sparsity={"first": 0.9}),
+            training("static", masks={"last": np.ones((12, 3), bool)}),
+        )
+    model.compile(optimizer=None, loss="mse")
+    with pytest.raises(ValueError, match="has no optimizer, whose steps"):
+        fit(model, training())
 
 
 def test_weights_from_outside_become_zero_under_masks_in_the_next_fit():

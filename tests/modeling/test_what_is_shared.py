@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from keras import layers as kl
 from keras import ops
 
@@ -175,6 +176,59 @@ def test_pruning_goes_on_from_another_pruning():
     again.fit(X, np.ones((8, 3)), batch_size=1, epochs=2, verbose=0)
 
     assert rigl_tf.summary(again).sparsity == pytest.approx(0.8, abs=0.01)
+
+
+@pytest.mark.filterwarnings("ignore:shared had masks already")
+@pytest.mark.parametrize("is_first", [True, False])
+def test_models_that_share_a_layer_are_densified_in_any_order(
+    is_first, tmp_path
+):
+    inputs, shared = keras.Input((16,)), kl.Dense(12, name="shared")
+    hidden = shared(inputs)
+    models = [
+        sparse(keras.Model(inputs, kl.Dense(3, name=name)(hidden)))
+        for name in "ab"
+    ]
+
+    for model in models if is_first else models[::-1]:
+        plain = rigl_tf.densify(model)
+        plain.save(tmp_path / "model.keras")
+
+        loaded = keras.saving.load_model(tmp_path / "model.keras")
+        np.testing.assert_array_equal(loaded(X), plain(X))
+        assert rigl_tf.sparse_layers(plain) == []
+
+
+class OwnOptimizer(keras.Model):
+    """Steps with an optimizer that Keras does not know."""
+
+    def compile(self, own):
+        super().compile(optimizer=None)
+        self.own = own
+
+    def train_step(self, data):
+        x, y = data
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_mean((self(x, training=True) - y) ** 2)
+        gradients = tape.gradient(loss, self.trainable_variables)
+        self.own.apply_gradients(
+            zip(gradients, self.trainable_variables, strict=True)
+        )
+        return {"loss": loss}
+
+
+def test_a_network_with_an_optimizer_of_its_own_wraps_it():
+    plain = functional()
+    network = OwnOptimizer(plain.inputs, plain.outputs)
+    schedule = rigl_tf.schedules.UpdateSchedule(2, end_step=8)
+    model = sparse(network, "rigl", schedule=schedule)
+
+    with pytest.raises(ValueError, match="an optimizer of its own.*wrap that"):
+        model.compile(keras.optimizers.SGD())
+
+    network.compile(rigl_tf.SparseOptimizer("sgd", model))
+    network.fit(X, np.ones((8, 3)), batch_size=1, verbose=0)
+    assert int(model.num_updates) == 3
 
 
 def test_a_model_without_weights_cannot_be_trained_sparse_in_place():
