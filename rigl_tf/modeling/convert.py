@@ -107,9 +107,10 @@ def sparsify(
             For trained models, `"magnitude"`: the connections with the largest
             |weight| in each layer; `"magnitude_global"`: in all layers
             together. Or a dictionary from the name of a kernel to a boolean
-            array. For a pruning algorithm, only a dictionary has an effect: by
-            default, all connections are active, or all that are not zero if
-            the weights have enough zeros already.
+            array, whose number of connections counts, not `sparsity`. For a
+            pruning algorithm, only a dictionary has an effect: by default, all
+            connections are active, or all that are not zero if the weights
+            have enough zeros already.
         copy: Boolean, whether to copy the model first, by Keras's saving. An
             error says if the copy would lose something.
         storage: `"dense"` stores kernels with their zeros. `"active"` stores

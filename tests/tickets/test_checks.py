@@ -169,6 +169,13 @@ def test_gem_miner_inverts_its_search(wrap, seed):
     assert best.any() and not changed.masks["first"][best].all()
 
 
+def test_a_search_with_inverted_scores_needs_a_trainer():
+    with pytest.raises(ValueError, match="searches again and needs `trainer`"):
+        tickets.GemMiner(period=1).apply_check(
+            "invert", tickets.Ticket({}), MODEL, 0, None
+        )
+
+
 @pytest.mark.few(1)
 @pytest.mark.parametrize("name", FINDERS)
 def test_scores_that_are_not_there_are_not_inverted(name):

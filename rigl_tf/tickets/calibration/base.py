@@ -28,7 +28,7 @@ class Calibrated(TicketFinder):
 
     The network should be trained. Layers may be Dense, EinsumDense,
     convolutions and depthwise convolutions, also inside attention. Labels have
-    no effect.
+    no effect: without any, pass zeros.
 
     Args:
         num_samples: Integer, the number of training examples that layers are

@@ -35,8 +35,9 @@ class SynFlow(TicketFinder):
 
     The score of a connection is |w| dR/d|w|, where R is the sum of the
     outputs for an input of ones, with the absolute values of all variables.
-    Normalization is in inference mode. The search needs no data. With many
-    iterations, it does not empty a layer before all other layers.
+    Normalization is in inference mode. The search does not use the data: pass
+    any batch with labels. With many iterations, it does not empty a layer
+    before all other layers.
 
     Args:
         num_iterations: Integer. With one iteration, layers may become empty.

@@ -149,6 +149,12 @@ class GemMiner(TrainedScoresFinder):
         if check != "invert":
             return super().apply_check(check, ticket, model, seed, trainer)
         self.validate_check(check)
+        if trainer is None:
+            raise ValueError(
+                f"The check 'invert' of {type(self).__name__} searches again "
+                "and needs `trainer`, a `rigl_tf.training.trainer.Trainer`. "
+                "Received: trainer=None."
+            )
         if trainer.directory is not None:
             directory = trainer.directory / "checks" / "inverted"
             trainer = dataclasses.replace(trainer, directory=directory)
