@@ -120,7 +120,7 @@ class SparseTraining(TrainingGuard):
         # Now, as other callbacks may restore a backup before this one begins.
         self.sparse_step.impose_masks()
         self._known_iterations = self._iterations()
-        self._epochs_of_history = getattr(model.history, "epoch", None)
+        self._epochs_of_history = self._history_epochs()
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         if self.model.optimizer.sparse_step is not self.sparse_step:
@@ -129,9 +129,9 @@ class SparseTraining(TrainingGuard):
                 '`sparsity={"first": 0.9, "last": 0.5}` gives each layer its '
                 "own."
             )
-        epochs = getattr(self.model.history, "epoch", None)
-        self._is_before_history = epochs is self._epochs_of_history
-        if not self._is_before_history:
+        # `History` makes this list when it begins.
+        self._is_late = self._history_epochs() is not self._epochs_of_history
+        if self._is_late:
             warnings.warn(
                 "Masks will not follow weights that a callback restores at "
                 "the end, because `History` comes before `SparseTraining`. "
@@ -155,6 +155,9 @@ class SparseTraining(TrainingGuard):
         self.sparse_step.step.assign_add(restored)
         self._follow_weights(always=restored != 0)
 
+    def _history_epochs(self):
+        return getattr(getattr(self.model, "history", None), "epoch", None)
+
     def _iterations(self):
         return tensors.as_int(self.model.optimizer.iterations)
 
@@ -165,8 +168,9 @@ class SparseTraining(TrainingGuard):
         self._follow_weights()
         look_back(self.sparse_step, self)
         # A later callback may restore weights. `History` is the last one.
-        if self._is_before_history:
-            self.model.history.on_train_end = self._on_fit_end
+        history = getattr(self.model, "history", None)
+        if history is not None and not self._is_late:
+            history.on_train_end = self._on_fit_end
 
     def _on_fit_end(self, logs=None):
         del logs
