@@ -237,6 +237,16 @@ def test_what_knows_no_distribution_is_only_among_runs_as_long(tmp_path):
     assert fraction(second, BLUE) > 0.0003
 
 
+def test_a_long_label_leaves_the_panel_its_room(tmp_path):
+    figure, axes = figures.new_figure(1, 1, width=4.5)
+    label = "set Cosine.final=0.3 Method.exclude=['logits'] Method.storage=x"
+    axes[0, 0].plot([0, 1], [0, 1], label=label)
+
+    figures.save(figure, tmp_path / "figure.png", "Is there room?")
+
+    assert axes[0, 0].get_position().width > 0.35
+
+
 def test_the_dense_network_is_a_line_across(tmp_path):
     runs = points(rigl=((0.9,), {}))
     plots.accuracy_by_density(runs, tmp_path / "without.png")

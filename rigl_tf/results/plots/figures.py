@@ -23,6 +23,7 @@ with extras.needed("runs"):
     from matplotlib.ticker import NullLocator
 
 _MOST_LABELS = 60
+_LABEL_WIDTH = 36  # characters, so that panels keep their room
 
 
 def by_setting(records, width=4.5, height=4.0, metrics=1, rank=None):
@@ -221,7 +222,7 @@ def save(figure, path, question):
         labels = sorted(entries, key=lambda label: label.startswith("others:"))
         legend = figure.legend(
             [entries[label] for label in labels],
-            labels,
+            [textwrap.fill(label, _LABEL_WIDTH) for label in labels],
             loc="outside right upper",
             frameon=False,
             handlelength=3,
