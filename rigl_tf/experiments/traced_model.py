@@ -38,8 +38,8 @@ class TracedModel:
 
         Returns:
             An earlier model, or `model` if there is none that can have its
-            state: the updates of masks are traced with the number of
-            connections, and active storage has arrays of that size.
+            state: the updates of masks are traced with the algorithm and the
+            number of connections, and active storage has arrays of that size.
         """
         traced = self._model
         if traced is None or not _can_have_state(traced, model):
@@ -59,4 +59,7 @@ def _can_have_state(traced, model):
         return ours is theirs
     if any(isinstance(kernel, StoredKernel) for kernel in theirs.kernels):
         return False
+    for name in ("algorithm", "structure", "grow_init"):
+        if getattr(ours, name) != getattr(theirs, name):
+            return False
     return ours.budgets == theirs.budgets or not theirs.algorithm.updates_masks

@@ -168,6 +168,13 @@ def settings(bindings):
     }
 
 
+def has_only_one_use_of_seed():
+    """Returns whether only `seed` of `train` has the value of SEED."""
+    text = gin.config_str()
+    seeds_training = re.search(r"\btrain\.seed = %SEED$", text, re.MULTILINE)
+    return text.count("%SEED") == 1 and seeds_training is not None
+
+
 def _bound():
     return re.findall(r"^([A-Za-z_]\w*) = ", gin.config_str(), re.MULTILINE)
 

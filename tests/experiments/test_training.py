@@ -254,6 +254,21 @@ def test_a_traced_model_keeps_its_number_of_connections(task):
         assert traced.with_state_of(other) is other
 
 
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"algorithm": rigl_tf.algorithms.get("set")},
+        {"grow_init": rigl_tf.grow_init.GrowInit("random")},
+    ],
+)
+def test_a_traced_model_keeps_its_method(task, other):
+    traced = experiments.TracedModel()
+    for method in (RIGL, dataclasses.replace(RIGL, **other)):
+        sparse = method.build(task.network(), seed=0)
+        sparse.compile("sgd", "mse")
+        assert traced.with_state_of(sparse) is sparse
+
+
 def test_a_call_has_at_most_one_update(task):
     def steps(most, interval):
         schedule = schedules.UpdateSchedule(interval)

@@ -120,6 +120,22 @@ def test_the_digits_task_is_named_like_its_file():
     assert (task.name, task.epochs) == ("digits_mlp", 2)
 
 
+@pytest.mark.parametrize(
+    ("use", "is_shared"), [(["EPOCHS = 1"], True), (["EPOCHS = %SEED"], False)]
+)
+def test_seeds_share_a_model_only_if_nothing_else_has_the_seed(
+    use, is_shared, tmp_path
+):
+    traced = experiments.TracedModel()
+    bindings = ["SEED = 1", *use]
+
+    train.run_one(
+        files(method="dense"), bindings, tmp_path, smoke=True, traced=traced
+    )
+
+    assert (traced._model is not None) == is_shared
+
+
 def test_configs_are_forgotten_afterwards():
     with config_files.parsed(files(), ["SPARSITY = 0.9"]):
         assert "SPARSITY = 0.9" in gin.config_str()
