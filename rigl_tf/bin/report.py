@@ -51,6 +51,7 @@ def show(directory, kernel=None, form="markdown"):
     tasks = {}
     for path, record in records.items():
         tasks.setdefault(files.name(record.task), {})[path] = record
+    _print_conflicts(records)
     rates = {name for name in tasks if _compares_rates(name, tasks[name])}
     tables = _tables(records.values(), tasks, rates, text_tables.PRINTED[form])
     for name, text in tables.items():
@@ -68,6 +69,22 @@ def show(directory, kernel=None, form="markdown"):
             path = figures / "masks.png"
             plots.masks(paper_report.load_kernels(runs, kernel), path)
             print(f"Figure: {path}")
+
+
+def _print_conflicts(records):
+    """Prints a line for runs that should have the same results."""
+    paths = {
+        id(record): text_tables.shown(str(path))
+        for path, record in records.items()
+    }
+    for runs in grouping.conflicts(records.values()):
+        print(
+            f"Warning: {len(runs)} runs of seed {runs[0].seed} have the same "
+            "method and settings, but different results: "
+            f"{', '.join(paths[id(run)] for run in runs)}. Each counts as a "
+            "seed. Move one out of the directory, or give their methods "
+            "different names.\n"
+        )
 
 
 def _compares_rates(name, runs):

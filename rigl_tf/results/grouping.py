@@ -1,6 +1,8 @@
 """Groups of runs that differ only in their seed."""
 
 import collections
+import dataclasses
+import json
 import os
 import pathlib
 import statistics
@@ -91,7 +93,9 @@ def group(records):
 
     Returns:
         Dictionary from `RunGroup`, sorted, to a list of `Record`. Runs with
-        different settings are in different groups.
+        different settings are in different groups. Of several records with
+        the same seed and results, such as copies of a run, only the first is
+        kept.
     """
     alike = collections.defaultdict(list)
     for record in records:
@@ -103,7 +107,31 @@ def group(records):
         for run, each in zip(runs, settings, strict=True):
             text = " ".join(f"{n}={each[n]}" for n in names if n in each)
             groups[key._replace(settings=text)].append(run)
-    return dict(sorted(groups.items()))
+    return {key: _without_copies(groups[key]) for key in sorted(groups)}
+
+
+def conflicts(records):
+    """Returns lists of runs with one group and seed, but different results.
+
+    Args:
+        records: List of `Record`.
+    """
+    repeated = collections.defaultdict(list)
+    for key, runs in group(records).items():
+        for run in runs:
+            repeated[key, run.seed].append(run)
+    return [runs for runs in repeated.values() if len(runs) > 1]
+
+
+def _without_copies(runs):
+    """Returns the runs without repeats of the same seed and results."""
+    if len({run.seed for run in runs}) == len(runs):
+        return runs
+    kept = {}
+    for run in runs:
+        values = dataclasses.asdict(run) | {"seconds": 0, "provenance": {}}
+        kept.setdefault(json.dumps(values, sort_keys=True), run)  # NaN is NaN
+    return list(kept.values())
 
 
 def varied_settings(records):

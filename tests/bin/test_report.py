@@ -168,6 +168,22 @@ def test_learning_rates_that_cannot_be_compared_are_named(tmp_path, capsys):
     assert "ALPHA=4 LEARNING_RATE=2" in (tmp_path / "table.md").read_text()
 
 
+def test_runs_of_a_seed_with_different_results_are_named(tmp_path, capsys):
+    leave(tmp_path / "one")
+    leave(tmp_path / "copy")
+    report.show(tmp_path)
+    assert "Warning" not in capsys.readouterr().out
+    assert "| 1 " in (tmp_path / "table.md").read_text()
+
+    leave(tmp_path / "two", accuracy=0.8)
+    report.show(tmp_path)
+
+    printed = capsys.readouterr().out
+    assert "Warning: 2 runs of seed 0 " in printed
+    assert f"results: {tmp_path}/copy, {tmp_path}/two. " in printed
+    assert printed.count("Warning") == 1
+
+
 def test_runs_without_an_accuracy_are_reported(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     leave(tmp_path / "one", history={"loss": [1.0]})

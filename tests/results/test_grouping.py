@@ -1,5 +1,7 @@
 """Tests of what runs have in common."""
 
+import dataclasses
+
 from rigl_tf.results import grouping
 from tests.records import record
 
@@ -39,6 +41,22 @@ def test_groups_go_by_task_then_sparsity_then_method():
         "mnist dense",
     ]
     assert [run.seed for run in groups[grouping.group_key(runs[0])]] == [0, 1]
+
+
+def test_copies_of_a_run_count_once():
+    nan = {"val_loss": [float("nan")]}
+    runs = [
+        record(seed=0, history=nan),
+        record(seed=0, history=nan | {}, provenance={"date": "today"}),
+        record(seed=1, history=nan),
+        record(seed=1, accuracy=0.8, history=nan),
+    ]
+    runs[1] = dataclasses.replace(runs[1], seconds=99.0)
+
+    (group,) = grouping.group(runs).values()
+
+    assert group == [runs[0], *runs[2:]]
+    assert grouping.conflicts(runs) == [runs[2:]]
 
 
 def test_settings_tell_runs_apart_where_they_differ():
