@@ -4,6 +4,7 @@ import dataclasses
 import json
 import os
 import pathlib
+import re
 
 from rigl_tf.results import record_schema
 from rigl_tf.typing import PathLike
@@ -263,6 +264,11 @@ def _check_same_config(directory, config):
     except ValueError as error:
         raise ValueError(f"{path} is no configuration: {error}.") from error
     given = _settings(config)
+    before, source = _source(saved), _source(given)
+    if before and source and _has_moved(before, source, path):
+        saved = [
+            x.replace(before, source) if _source([x]) else x for x in saved
+        ]
     if saved and saved != given:  # the file is empty after a power cut
         raise FileExistsError(
             f"{directory} contains a run with another configuration: "
@@ -272,8 +278,30 @@ def _check_same_config(directory, config):
 
 
 def _settings(config):
-    """Returns the lines of a configuration without comments."""
-    return [line for line in config.splitlines() if line[:1] not in ("#", "")]
+    """Returns the settings of a configuration, each in one line."""
+    lines = re.sub(r"\\?\n[ \t]+", "", config).splitlines()
+    return [line for line in lines if line[:1] not in ("#", "")]
+
+
+def _source(settings):
+    """Returns the path of the run that a run starts from, or `None`."""
+    matches = [re.fullmatch("SOURCE = '(.*)'", line) for line in settings]
+    return next((match[1] for match in matches if match), None)
+
+
+def _has_moved(before, source, path):
+    """Returns whether a source is at the same place in a moved directory.
+
+    Args:
+        before: String, the path in the configuration of the earlier run.
+        source: String, the path now.
+        path: Path of a file of the run, which moved with its source.
+    """
+    source = os.path.abspath(source)
+    shared = os.path.commonpath([os.path.abspath(path), source])
+    inside = pathlib.Path(source).relative_to(shared).parts
+    earlier = pathlib.Path(before)
+    return earlier.parts[-len(inside) :] == inside and not earlier.exists()
 
 
 def _missing(lines, others):

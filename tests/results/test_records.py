@@ -83,6 +83,27 @@ def test_a_run_of_the_same_or_of_no_known_configuration_may_go_on(tmp_path):
     assert results.acquire_run_dir(tmp_path, True) is None
 
 
+def test_a_run_goes_on_after_it_has_moved_with_its_source(tmp_path):
+    def config(directory, source="sm/seed=0"):
+        # gin breaks long lines.
+        return f"SEED = 0\nSOURCE = \\\n    '{directory}/{source}'\n"
+
+    old, new = tmp_path / "old", tmp_path / "new"
+    (old / "sm/seed=0").mkdir(parents=True)
+    results.acquire_run_dir(old / "reinit/seed=0", False)
+    results.mark_run_dir(old / "reinit/seed=0", config(old))
+    old.rename(new)
+    run = new / "reinit/seed=0"
+
+    assert results.acquire_run_dir(run, True, config(new)) is None
+
+    with pytest.raises(FileExistsError, match="SOURCE = '.*/sm/seed=1'"):
+        results.acquire_run_dir(run, True, config(new, "sm/seed=1"))
+    (old / "sm/seed=0").mkdir(parents=True)  # another source
+    with pytest.raises(FileExistsError, match="SOURCE = "):
+        results.acquire_run_dir(run, True, config(new))
+
+
 def test_a_record_comes_back_as_it_was_written(tmp_path):
     results.write(tmp_path, record())
 
