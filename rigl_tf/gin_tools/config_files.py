@@ -262,6 +262,13 @@ def _check_macros(statements, defaults):
         ]
         if files[0] == str(defaults) and files[-1]:
             continue
+        if instead := locations.set_instead_of(name, statements):
+            value = instead.location.line_content.partition("=")[2].strip()
+            raise ValueError(
+                f"{locations.parameter(instead)} has the value of the macro "
+                f"{name}. Set the macro instead: {name} = {value}. "
+                + locations.format_location(instead)
+            )
         close = difflib.get_close_matches(name.upper(), used)
         hint = f" Did you mean {close[0]}?" if close else ""
         raise ValueError(

@@ -54,6 +54,31 @@ def last_set(name, configurables, statements):
     return macro or format_location(last)
 
 
+def set_instead_of(macro, statements):
+    """Returns the statement that sets a parameter in place of its macro.
+
+    Args:
+        macro: String, a macro that no parameter uses in the end.
+        statements: List of statements.
+
+    Returns:
+        The last statement that sets the parameter, or `None` if no parameter
+        had the macro.
+    """
+    last, name = {}, None
+    for statement in statements:
+        if getattr(statement, "arg_name", None):
+            if isinstance(statement.value, _Macro) and statement.value == macro:
+                name = parameter(statement)
+            last[parameter(statement)] = statement
+    return last.get(name)
+
+
+def parameter(statement):
+    """Returns the parameter that a binding sets, such as `"Cosine.initial"`."""
+    return f"{statement.selector.split('.')[-1]}.{statement.arg_name}"
+
+
 class Reference(str):
     """The name of an object that a value refers to."""
 

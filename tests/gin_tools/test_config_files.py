@@ -167,6 +167,25 @@ def test_a_macro_of_sparse_methods_is_refused_for_the_dense_one():
     assert "The macro SPARSITY is set but not used. Macros" in message
 
 
+@pytest.mark.parametrize(
+    ("binding", "message"),
+    [
+        (
+            "Cosine.initial = 0.2",
+            "Cosine.initial has the value of the macro ALPHA. Set the macro "
+            "instead: ALPHA = 0.2. In bindings string line 2 Cosine",
+        ),
+        (
+            "experiments.Task:\n  epochs = 3",
+            "Task.epochs has the value of the macro EPOCHS. Set the macro "
+            "instead: EPOCHS = 3. In bindings",
+        ),
+    ],
+)
+def test_a_parameter_with_a_macro_is_set_by_its_macro(binding, message):
+    assert message in error_of(["SPARSITY = 0.9", binding])
+
+
 def interval(*paths, bindings=()):
     with config_files.parsed(paths, ["SPARSITY = 0.9", *bindings]):
         return gin.get_configurable(experiments.Method)().schedule.interval
