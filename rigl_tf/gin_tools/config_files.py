@@ -157,10 +157,11 @@ def settings(bindings):
         for name in _bound()
         if name in _used()
     }
-    for binding in bindings:
-        name = binding.partition("=")[0].strip()
-        if "." in name:
-            short = ".".join(name.split(".")[-2:])
+    for statement in locations.statements([], bindings, folder()):
+        if getattr(statement, "arg_name", None):
+            scoped = [statement.scope, statement.selector]
+            name = f"{'/'.join(filter(None, scoped))}.{statement.arg_name}"
+            short = locations.parameter(statement)
             values[short] = gin.query_parameter(name)
     return {
         name: value if isinstance(value, plain) else repr(value)

@@ -232,6 +232,22 @@ def test_parameters_that_bindings_set_are_settings():
     assert settings["SPARSITY"] == 0.9
 
 
+def test_lines_of_bindings_that_set_no_parameter_are_no_settings():
+    bindings = [
+        "SPARSITY = 0.9",
+        "# a.b = 3",
+        "import rigl_tf.algorithms",
+        "experiments.Method:\n  exclude = ['logits']\n  reuse = 'masks'",
+    ]
+    with config_files.parsed(files(), bindings):
+        settings = config_files.settings(bindings)
+
+    assert {name for name in settings if "." in name} == {
+        "Method.exclude",
+        "Method.reuse",
+    }
+
+
 @pytest.mark.parametrize("binding", ["SPARSITY", "SPARSITY =", "A = 1 2"])
 def test_a_binding_that_is_no_gin_is_refused(binding):
     assert "line 1" in error_of([binding])
