@@ -235,7 +235,7 @@ def _parse(files, bindings):
             statements = locations.statements(files, bindings, folder())
             message = (
                 f"{name} has no value yet. Set it: --set '{name} = ...'. "
-                + locations.last_set(name, (), statements)
+                + locations.last_set(name, statements)
             )
         if isinstance(error, ModuleNotFoundError):
             message += ". For your own module, set PYTHONPATH to its folder"
@@ -249,7 +249,19 @@ def _location_of_value(message, statements):
         return ""
     names = re.findall(r"In call to configurable '(\w+)'", message)
     # Functions that a method calls check the values of the method.
-    return locations.last_set(received[1], [*names, "Method"], statements)
+    names.append("Method")
+    statement = locations.last_binding(received[1], names, statements)
+    if statement is None:
+        return ""
+    value = statement.value
+    texts = [repr(value)]
+    if isinstance(value, list):
+        texts.append(repr(tuple(value)))
+    if isinstance(value, locations.Reference):  # objects have any text
+        texts = [""]
+    if any(f"{received[0]}{text}" in message for text in texts):
+        return locations.format_location(statement)
+    return ""  # another object has an argument of that name
 
 
 def _check_macros(statements, defaults):
@@ -275,5 +287,5 @@ def _check_macros(statements, defaults):
         raise ValueError(
             f"The macro {name} is set but not used.{hint} "
             f"Macros in use: {', '.join(sorted(used))}. "
-            + locations.last_set(name, (), statements)
+            + locations.last_set(name, statements)
         )

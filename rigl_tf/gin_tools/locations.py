@@ -24,8 +24,8 @@ def statements(paths, bindings, folder):
     )
 
 
-def last_set(name, configurables, statements):
-    """Returns where a parameter or macro was last set, as gin formats it.
+def last_binding(name, configurables, statements):
+    """Returns the statement that last set a parameter or macro.
 
     Args:
         name: String, name of the parameter or macro.
@@ -33,8 +33,8 @@ def last_set(name, configurables, statements):
         statements: List of statements.
 
     Returns:
-        String, empty if the name was not set. For a parameter that was set to
-        a macro, the location of the macro.
+        A binding, or `None` if the name was not set. For a parameter that was
+        set to a macro, the binding of the macro.
     """
     bindings = [
         statement
@@ -47,11 +47,16 @@ def last_set(name, configurables, statements):
         )
     ]
     if not bindings:
-        return ""
+        return None
     last = bindings[-1]
     is_macro = isinstance(last.value, _Macro)
-    macro = last_set(last.value, (), statements) if is_macro else ""
-    return macro or format_location(last)
+    macro = last_binding(last.value, (), statements) if is_macro else None
+    return macro or last
+
+
+def last_set(macro, statements):
+    """Returns where a macro was last set, as gin formats it."""
+    return format_location(last_binding(macro, (), statements))
 
 
 def set_instead_of(macro, statements):

@@ -305,6 +305,17 @@ def test_a_file_in_the_folder_is_proposed_for_its_name(tmp_path, monkeypatch):
         config_files.find("methods", "mine")
 
 
+@pytest.mark.parametrize(
+    ("received", "is_located"), [("'mlp'", False), ("'rigl'", True)]
+)
+def test_only_the_line_with_the_received_value_is_named(received, is_located):
+    with pytest.raises(ValueError) as caught:
+        with config_files.parsed(files(), ["SPARSITY = 0.9"]):
+            raise ValueError(f"`name` is wrong. Received: name={received}.")
+
+    assert ("rigl.gin" in str(caught.value)) == is_located
+
+
 def test_a_module_that_is_not_found_asks_for_its_folder(tmp_path, monkeypatch):
     (tmp_path / "own_method_of_a_user.py").touch()
     file = tmp_path / "mine.gin"
