@@ -29,10 +29,15 @@ def main(flags):
     selected = {n: known[n] for n in flags.claim or known}
     if (task := paper_flags.task(flags)) is not None:
         selected = _on(task, selected, named=bool(flags.claim))
-    if not flags.claim and not flags.output_dir:
+    if not (flags.claim or flags.output_dir or flags.report):
         print(_list(selected))
         return
     directory = parallel_runs.output_dir(flags)
+    if flags.report and not directory.is_dir():
+        raise ValueError(
+            "--output_dir must be the directory of the runs to report. "
+            f"Received: --output_dir={directory}, which does not exist."
+        )
     if not flags.report:
         _train(selected.values(), directory, flags.jobs)
     found = results.read_all(directory)

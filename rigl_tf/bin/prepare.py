@@ -16,6 +16,12 @@ from rigl_tf.utils import text_tables
 def main(flags):
     """Lists or prepares data sets as described by the flags."""
     if flags.dataset is None:
+        if flags.archive:
+            raise ValueError(
+                "--archive needs --dataset, one of "
+                f"{', '.join(prepared.SOURCES)}. "
+                f"Received: --archive={', '.join(flags.archive)}."
+            )
         print(dataset_table(flags.data_dir))
         return
     if flags.dataset not in prepared.SOURCES:

@@ -31,11 +31,17 @@ def show(
             for the kernel in the paper's figure.
 
     Raises:
-        ValueError: If the item needs no training, or there is no directory.
+        ValueError: If the item needs no training, there is no directory, or
+            there is a kernel but no figure of masks.
     """
     if not item.rows:
         raise ValueError(
             f"{item.name} needs no training: {item.test} has its numbers."
+        )
+    if kernel is not None and "masks" not in item.figures:
+        raise ValueError(
+            f"--masks must not be set, because {item.name} has no figure of "
+            f"masks. Received: --masks={kernel}. Remove it, or remove --paper."
         )
     directory = pathlib.Path(directory)
     if not directory.is_dir():

@@ -23,6 +23,7 @@ from rigl_tf.distribute import strategies
 from rigl_tf.gin_tools import config_files
 from rigl_tf.utils import extras
 from rigl_tf.utils import text_tables
+from tests.bin import command_line
 
 MODULES = {
     found.name: importlib.import_module(f"rigl_cli.{found.name}")
@@ -134,6 +135,30 @@ def test_a_mistake_in_a_flag_is_one_line(arguments, message, capsys):
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith(f"error: {message}")
     assert line.endswith("See rigl-sweep --help.")
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "message"),
+    [
+        ("claims", ["--report"], "Pass a directory for the runs"),
+        (
+            "claims",
+            ["--claim=1", "--report", "--output_dir=nowhere"],
+            "directory of the runs.*--output_dir=nowhere, which does not exist",
+        ),
+        ("prepare", ["--archive=a.tar"], "--archive needs --dataset, one of"),
+        (
+            "report",
+            ["--paper=rigl_reproduction", "--table=2", "--masks=x"],
+            "because Table 2 has no figure of masks. Received: --masks=x",
+        ),
+    ],
+)
+def test_a_flag_without_effect_is_refused(name, arguments, message):
+    main = importlib.import_module(f"{programs.__name__}.{name}").main
+
+    with pytest.raises(ValueError, match=message):
+        main(command_line.flags(name, *arguments))
 
 
 def test_an_unknown_export_format_is_refused(capsys):
