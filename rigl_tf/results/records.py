@@ -218,7 +218,10 @@ def read(path: PathLike) -> Record:
             )
         record_schema.check(values)
     except ValueError as error:
-        raise ValueError(f"{path} is not a run's record: {error}.") from error
+        raise ValueError(
+            f"{path} is not a run's record: {error}. Remove the file to train "
+            "the run again, or move it away to leave the run out of reports."
+        ) from error
     return Record(**values)
 
 
