@@ -173,6 +173,9 @@ def run(parser, resume_hint="continue it with --resume"):
             errors = importlib.import_module("rigl_tf.bin.errors")
     except ModuleNotFoundError as error:
         parser.error(f"{error.name} is not installed: pip install rigl-tf")
+    except KeyboardInterrupt:  # while TensorFlow is imported
+        sys.stderr.write("stopped.\n")
+        sys.exit(130)
     sys.exit(errors.run(parser.name, values, resume_hint))
 
 
@@ -206,7 +209,7 @@ def quiet_start():
         os.dup2(hidden.fileno(), 2)
         try:
             yield
-        except BaseException:
+        except Exception:
             hidden.seek(0)
             os.write(stderr, hidden.read())
             raise

@@ -235,6 +235,21 @@ def test_a_bug_in_a_file_of_a_user_is_one_line(run_file, capsys, source):
     assert "mine.py:1, in <module>; RIGL_TF_TRACEBACK=1 prints" in line
 
 
+def test_a_ctrl_c_during_the_start_is_one_line(monkeypatch, capfd):
+    def stopped(name):
+        os.write(2, b"noise\n")
+        raise KeyboardInterrupt
+
+    monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "3")
+    monkeypatch.setattr(program.importlib, "import_module", stopped)
+    monkeypatch.setattr(sys, "argv", ["rigl-train", "--list"])
+
+    with pytest.raises(SystemExit, match="^130$"):
+        program.run(train_flags.parser())
+
+    assert capfd.readouterr().err == "stopped.\n"
+
+
 def test_a_ctrl_c_while_nothing_is_trained_is_one_line(run_file, capsys):
     assert run_file("raise KeyboardInterrupt") == 130
 
