@@ -23,6 +23,7 @@ from rigl_tf import results
 from rigl_tf.bin import errors
 from rigl_tf.bin import train
 from rigl_tf.experiments import TracedModel
+from rigl_tf.experiments import tuning
 from rigl_tf.gin_tools import config_files
 
 _FAILED = 2  # the answer of a process that has printed its error
@@ -57,8 +58,16 @@ def train_all(runs, directory, jobs=1):
 
     Raises:
         ChildProcessError: After the last run, if any has failed.
+        ValueError: If the task of a trial has no validation data.
         SystemExit: With code `callbacks.STOPPED`, after SIGTERM or SIGINT.
     """
+    trials = {
+        run.task: run
+        for run in runs
+        if run.is_trial and not (directory / run.path / results.RECORD).exists()
+    }
+    for run in trials.values():
+        tuning.check_validation_data(run)
     failed = []
     for _, group in itertools.groupby(sorted(runs, key=_level), _level):
         for run, record in _outcomes(group, directory, jobs):

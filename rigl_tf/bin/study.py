@@ -41,7 +41,10 @@ def tune(study, directory, jobs=1):
 
     Raises:
         FileExistsError: If another process tunes in the directory.
+        ValueError: If the task has no validation data.
     """
+    reference, *_ = study.runs(*study.spaces[0], {})
+    tuning.check_validation_data(reference)
     with file_lock.Lock(directory):
         _tune(study, directory, jobs)
 

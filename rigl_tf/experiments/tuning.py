@@ -5,7 +5,10 @@ import os
 import statistics
 import urllib.parse
 
+from rigl_tf.datasets import prepared
+from rigl_tf.experiments import smoke_test
 from rigl_tf.experiments import sweep_grid
+from rigl_tf.experiments.task import Task
 from rigl_tf.gin_tools import config_files
 from rigl_tf.utils import extras
 from rigl_tf.utils.validation import check_count
@@ -98,6 +101,27 @@ def read(name):
     """
     with config_files.parsed([config_files.find("studies", name)], []):
         return config_files.configured(Study)()
+
+
+def check_validation_data(run):
+    """Raises a ValueError if the task of a run has no validation data.
+
+    Args:
+        run: `sweep_grid.Run`.
+    """
+    files = [
+        config_files.find("tasks", run.task),
+        config_files.find("methods", run.method),
+    ]
+    with prepared.mock_data(smoke_test.EXAMPLES):
+        with config_files.parsed(files, run.bindings("")):
+            task = config_files.configured(Task)()
+    if task.dataset.validation is None:
+        raise ValueError(
+            "The choice of settings needs validation data. Received the task "
+            f"{task.name} without validation data. Hold some out: `validation` "
+            "of the data set."
+        )
 
 
 def score(records):

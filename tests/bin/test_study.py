@@ -11,6 +11,7 @@ import pytest
 
 from rigl_tf.bin import parallel_runs
 from rigl_tf.bin import study as program
+from rigl_tf.experiments import sweep_grid
 from rigl_tf.experiments import tuning
 from rigl_tf.utils import file_lock
 from tests.records import record
@@ -236,6 +237,23 @@ def test_a_database_that_optuna_would_not_write_is_named(
     problem = "studies.db (cannot be|contains a trial)"
     with pytest.raises(ValueError, match=problem):
         program.tune(STUDY, tmp_path)
+
+
+def test_nothing_is_trained_without_validation_data(
+    trained, tmp_path, monkeypatch
+):
+    task = tmp_path / "mine.gin"
+    task.write_text("include 'tasks/fashion_mlp.gin'\nVALIDATION = 0\n")
+    study = dataclasses.replace(STUDY, task=str(task))
+    with pytest.raises(ValueError, match="the task fashion_mlp without valid"):
+        program.tune(study, tmp_path / "runs")
+
+    monkeypatch.undo()
+    ((trial,),) = sweep_grid.make_trials(str(task), "rigl", [[]], 0.9, [0])
+    with pytest.raises(ValueError, match="the task fashion_mlp without valid"):
+        next(parallel_runs.train_all([trial], tmp_path))
+
+    assert not trained and not (tmp_path / "runs").exists()
 
 
 @pytest.mark.parametrize("name", ["a?b", "a%41b", "a#b&mode=ro", "a b\n"])
