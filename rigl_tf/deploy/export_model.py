@@ -225,8 +225,8 @@ def _check_free(path, overwrite):
         return
     if not overwrite:
         raise FileExistsError(
-            f"{path} already exists. Pass `overwrite=True`, or write to "
-            "another path."
+            f"{path} already exists. Pass `overwrite=True` (--overwrite), or "
+            "write to another path."
         )
     if path.is_dir() and not (path / "saved_model.pb").is_file():
         raise FileExistsError(

@@ -32,6 +32,7 @@ from rigl_tf.training.trainer import Trainer
 from rigl_tf.typing import PathLike
 from rigl_tf.utils import durable
 from rigl_tf.utils import file_lock
+from rigl_tf.utils.validation import check_number
 
 
 def train(
@@ -130,6 +131,7 @@ def train(
             seed=seed,
             settings=settings,
         )
+        check_number("seed", seed, f"[0, {2**32})")  # as NumPy's
         if smoke:
             task, method = shorten(task, method)
         keras.utils.set_random_seed(seed)

@@ -549,6 +549,7 @@ def test_a_source_of_another_sparsity_is_refused(rigl_run):
         ("`method` must be 1 to 200 characters", {"name": "m" * 201}),
         ("`method` must be 1 to 200 characters", {"name": None}),
         ("`seed` must be a whole number", {"seed": 1.5}),
+        (r"`seed` must be a number in \[0, 4294967296\)", {"seed": -1}),
         ("`settings.ALPHA` must be a number", {"settings": {"ALPHA": [1]}}),
     ],
 )
