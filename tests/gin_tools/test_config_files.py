@@ -150,6 +150,19 @@ def test_paths_may_start_from_the_folder_of_configs(monkeypatch, tmp_path):
         assert gin.get_configurable(experiments.Task)().epochs == 2
 
 
+def test_an_include_starts_at_the_working_directory(monkeypatch, tmp_path):
+    (tmp_path / "b.gin").write_text("include 'tasks/digits_mlp.gin'\n")
+    path = tmp_path / "a.gin"
+    path.write_text("include 'b.gin'\n")
+
+    with pytest.raises(ValueError, match="Unable to open file: b.gin"):
+        with config_files.parsed([path], []):
+            pass
+    monkeypatch.chdir(tmp_path)
+    with config_files.parsed([path], []):
+        assert gin.get_configurable(experiments.Task)().epochs == 30
+
+
 def test_parsing_logs_nothing_about_the_search(caplog, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)  # the include is not in this directory
 
