@@ -35,7 +35,7 @@ def run_dir(tmp_path, monkeypatch):
     results.write(run_dir, record())
     # As in another process.
     monkeypatch.delitem(sys.modules, "of_a_user")
-    monkeypatch.delitem(keras.saving.get_custom_objects(), "rigl_tf>OfAUser")
+    monkeypatch.delitem(keras.saving.get_custom_objects(), "Custom>OfAUser")
     return run_dir
 
 
