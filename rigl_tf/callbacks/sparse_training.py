@@ -185,7 +185,7 @@ class SparseTraining(TrainingGuard):
             always: Boolean. If not, only masks that would hide weights change.
 
         Returns:
-            Boolean, whether any weight under a mask was not zero.
+            Boolean, whether it has set any mask.
         """
         is_other = False
         for i, kernel in enumerate(self.sparse_step.kernels):

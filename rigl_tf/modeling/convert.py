@@ -231,12 +231,15 @@ def _sparse_models(model):
     The owner of the mask of a shared layer may be another model.
     """
     network = network_of(model)
-    parts = all_layers(network)
-    inside = {id(part) for part in parts}
+    layers = all_layers(network)
+    inside = {id(layer) for layer in layers}
     owners = [w.owner() for w in sparse_wrapper.sparse_layers(network)]
-    parts = [model, *parts]
-    parts += [each for each in owners if each and id(each.network) in inside]
-    found = {id(part): part for part in parts if isinstance(part, SparseModel)}
+    found = {
+        id(part): part
+        for part in [model, *layers, *owners]
+        if isinstance(part, SparseModel)
+        and (part is model or id(part.network) in inside)
+    }
     return list(found.values())
 
 

@@ -82,7 +82,7 @@ class TrainingGuard(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch, logs=None):
         del logs
-        if not self._is_resolved:
+        if not self._is_resolved:  # here the first epoch is known
             self._resolve(epoch)
         self._skipped_before = self._num_skipped()
         self._num_batches = 0
